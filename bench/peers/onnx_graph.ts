@@ -1,0 +1,137 @@
+/**
+ * Just enough of the ONNX format to write a graph down: operators, constants, inputs and outputs.
+ *
+ * @module
+ */
+import protobuf from "npm:protobufjs@^8.8.1";
+import type { HostTensor } from "./weights.ts";
+
+// The part of onnx.proto3 that is used here; the field numbers are the format's.
+const schema = protobuf.parse(`
+  syntax = "proto3";
+  message Attribute {
+    string name = 1; float f = 2; int64 i = 3; bytes s = 4; repeated float floats = 7; repeated int64 ints = 8;
+    repeated bytes strings = 9; int32 type = 20;
+  }
+  message Node {
+    repeated string input = 1; repeated string output = 2; string name = 3; string op_type = 4;
+    repeated Attribute attribute = 5; string domain = 7;
+  }
+  message Tensor { repeated int64 dims = 1; int32 data_type = 2; string name = 8; bytes raw_data = 9; }
+  message Dimension { int64 dim_value = 1; string dim_param = 2; }
+  message Shape { repeated Dimension dim = 1; }
+  message TensorType { int32 elem_type = 1; Shape shape = 2; }
+  message Type { TensorType tensor_type = 1; }
+  message Value { string name = 1; Type type = 2; }
+  message Graph {
+    repeated Node node = 1; string name = 2; repeated Tensor initializer = 5;
+    repeated Value input = 11; repeated Value output = 12;
+  }
+  message OperatorSet { string domain = 1; int64 version = 2; }
+  message Model { int64 ir_version = 1; Graph graph = 7; repeated OperatorSet opset_import = 8; }
+`, { keepCase: true }).root;
+
+const elementTypes = { float32: 1, int32: 6, int64: 7 };
+type ElementType = keyof typeof elementTypes;
+type Attribute = number | string | readonly number[] | readonly string[];
+
+/** Attributes are whole numbers, strings or lists of them; a float is written as `float(x)`. */
+export function float(value: number): { readonly float: number } {
+  return { float: value };
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+function encodeAttribute(name: string, value: Attribute | { readonly float: number }) {
+  if (typeof value === "number") return { name, type: 2, i: value };
+  if (typeof value === "string") return { name, type: 3, s: bytes(value) };
+  if ("float" in value) return { name, type: 1, f: value.float };
+  return typeof value[0] === "string"
+    ? { name, type: 8, strings: (value as readonly string[]).map(bytes) }
+    : { name, type: 7, ints: value };
+}
+
+/** A graph under construction: every method adds to it and gives back the name of what it added. */
+export class OnnxGraph {
+  readonly #nodes: object[] = [];
+  readonly #constants: object[] = [];
+  readonly #inputs: object[] = [];
+  readonly #outputs: object[] = [];
+  #names = 0;
+
+  /** An input. A size that varies is a name. */
+  input(name: string, type: ElementType, shape: readonly (number | string)[]): string {
+    this.#inputs.push(describe(name, type, shape));
+    return name;
+  }
+
+  /** Makes a value an output, under a name of its own. */
+  output(name: string, value: string, shape: readonly (number | string)[]): void {
+    this.#nodes.push({ op_type: "Identity", input: [value], output: [name] });
+    this.#outputs.push(describe(name, "float32", shape));
+  }
+
+  /** A float32 constant. */
+  constant({ data, shape }: HostTensor): string {
+    const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return this.#addConstant("float32", shape, raw);
+  }
+
+  /** An int64 constant, as operators take sizes and axes. */
+  integers(values: readonly number[]): string {
+    const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    return this.#addConstant("int64", [values.length], raw);
+  }
+
+  /** An operator with one output. */
+  node(type: string, inputs: readonly string[], attributes: Attributes = {}): string {
+    return this.nodes(type, inputs, 1, attributes)[0];
+  }
+
+  /** An operator with `count` outputs; one with a name like `com.microsoft.Gelu` comes from that domain. */
+  nodes(type: string, inputs: readonly string[], count: number, attributes: Attributes = {}): string[] {
+    const dot = type.lastIndexOf(".");
+    const output = Array.from({ length: count }, () => this.#name());
+    this.#nodes.push({
+      op_type: type.slice(dot + 1),
+      domain: type.slice(0, Math.max(dot, 0)),
+      input: inputs,
+      output,
+      attribute: Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
+    });
+    return output;
+  }
+
+  /** The graph as a file. */
+  encode(): Uint8Array {
+    const model = schema.lookupType("Model");
+    return model.encode({
+      ir_version: 10,
+      opset_import: [{ domain: "", version: 21 }, { domain: "com.microsoft", version: 1 }],
+      graph: {
+        name: "token",
+        node: this.#nodes,
+        initializer: this.#constants,
+        input: this.#inputs,
+        output: this.#outputs,
+      },
+    }).finish();
+  }
+
+  #addConstant(type: ElementType, dims: readonly number[], raw_data: Uint8Array): string {
+    const name = this.#name();
+    this.#constants.push({ name, dims, data_type: elementTypes[type], raw_data });
+    return name;
+  }
+
+  #name(): string {
+    return `v${this.#names++}`;
+  }
+}
+
+type Attributes = Readonly<Record<string, Attribute | { readonly float: number }>>;
+
+function describe(name: string, type: ElementType, shape: readonly (number | string)[]) {
+  const dim = shape.map((size) => typeof size === "number" ? { dim_value: size } : { dim_param: size });
+  return { name, type: { tensor_type: { elem_type: elementTypes[type], shape: { dim } } } };
+}

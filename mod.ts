@@ -1,0 +1,81 @@
+/**
+ * Seqmix: pure functions for the three ways a network can mix a sequence (RWKV, attention, LSTM), and the language
+ * models built of them. Every mixer is the same function,
+ *
+ *     (params, x: [B, T, C], state) -> { y: [B, T, C], state }
+ *
+ * and splitting a sequence anywhere changes nothing: one token is T = 1, a prompt is T = n.
+ *
+ * @example
+ * ```ts
+ * import { generate, presets, rwkv } from "@seqmix/seqmix";
+ *
+ * const params = rwkv.init(presets.matched.rwkv, 1);
+ * for await (const id of generate(rwkv, params, [1, 2, 3], { maxTokens: 4 })) console.log(id);
+ * ```
+ *
+ * @module
+ */
+export type { Backend, Floats, MemoryUse, Operations, Tensor } from "./src/tensor.ts";
+export { put, read, readFloat64, tensor } from "./src/transfer.ts";
+export { parameterCount, treeMap } from "./src/tree.ts";
+export { createReference, reference, type ReferenceOptions } from "./src/backends/reference/mod.ts";
+
+export { appendTime } from "./src/ops/append_time/mod.ts";
+export { attention } from "./src/ops/attention/mod.ts";
+export { sliceState, stackStates } from "./src/ops/batch/mod.ts";
+export { crossEntropy } from "./src/ops/cross_entropy/mod.ts";
+export {
+  add,
+  gelu,
+  mix,
+  multiply,
+  negativeExp,
+  sigmoid,
+  squaredRelu,
+  tanh,
+} from "./src/ops/elementwise/mod.ts";
+export { embedding, type Tokens } from "./src/ops/embedding/mod.ts";
+export { layerNorm, type LayerNormParams } from "./src/ops/layer_norm/mod.ts";
+export { linear } from "./src/ops/linear/mod.ts";
+export { lstmRecurrence } from "./src/ops/lstm/mod.ts";
+export { rotary, type RotaryOptions } from "./src/ops/rotary/mod.ts";
+export { sample, type SampleOptions } from "./src/ops/sample/mod.ts";
+export { lastStep, shiftTime } from "./src/ops/shift_time/mod.ts";
+export { softmax } from "./src/ops/softmax/mod.ts";
+export { wkv, wkvState } from "./src/ops/wkv/mod.ts";
+
+export {
+  channelMix,
+  type ChannelMixParams,
+  type ChannelMixState,
+  channelMixState,
+} from "./src/layers/channel_mix.ts";
+export { lstm, type LstmParams, type LstmState, lstmState } from "./src/layers/lstm.ts";
+export {
+  multiHeadAttention,
+  type MultiHeadAttentionParams,
+  type MultiHeadAttentionState,
+  multiHeadAttentionState,
+} from "./src/layers/multi_head_attention.ts";
+export { timeMix, type TimeMixParams, type TimeMixState, timeMixState } from "./src/layers/time_mix.ts";
+
+export { evaluate, type Evaluation } from "./src/models/evaluate.ts";
+export { generate, type GenerateOptions } from "./src/models/generate.ts";
+export type { AnyLanguageModel, LanguageModel, Prediction } from "./src/models/language_model.ts";
+export { type LstmConfig, lstmModel, type LstmModelParams, type LstmModelState } from "./src/models/lstm.ts";
+export { type Preset, presets } from "./src/models/presets.ts";
+export {
+  rwkv,
+  type RwkvBlockParams,
+  type RwkvConfig,
+  type RwkvParams,
+  type RwkvState,
+} from "./src/models/rwkv.ts";
+export {
+  transformer,
+  type TransformerBlockParams,
+  type TransformerConfig,
+  type TransformerParams,
+  type TransformerState,
+} from "./src/models/transformer.ts";

@@ -1,0 +1,359 @@
+/**
+ * A device's memory and kernels made into a backend: what each operation allocates, and which sizes its kernel is
+ * told. Arguments come checked from the public functions.
+ *
+ * @module
+ */
+import type { Backend, Floats, MemoryUse, Tensor } from "../tensor.ts";
+import { sizeOf } from "../tree.ts";
+import type { Device, Kernels } from "./kernels.ts";
+import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
+
+/** The one implementation of {@linkcode Backend} for every device with memory and kernels. */
+export class DeviceBackend<M> implements Backend {
+  readonly name: string;
+  readonly #device: Device<M>;
+  readonly #kernels: Kernels<M>;
+  readonly #store: TensorStore<M>;
+
+  constructor(device: Device<M>) {
+    this.name = device.name;
+    this.#device = device;
+    this.#kernels = device.kernels;
+    this.#store = new TensorStore(this, device);
+  }
+
+  scope<R>(body: () => R): R {
+    return this.#store.scope(body);
+  }
+
+  free(tree: unknown): void {
+    this.#store.free(tree);
+  }
+
+  memory(): MemoryUse {
+    return this.#store.use();
+  }
+
+  resetPeak(): void {
+    this.#store.resetPeak();
+  }
+
+  [Symbol.dispose](): void {
+    this.#store.dispose();
+  }
+
+  upload(data: ArrayLike<number>, shape: readonly number[]): Tensor {
+    const y = this.#store.make([...shape]);
+    this.#device.upload(y.block.memory, data);
+    return y;
+  }
+
+  download(x: Tensor): Floats | Promise<Floats> {
+    return this.#device.download(this.#memory(x), sizeOf(x.shape));
+  }
+
+  embedding(ids: Tensor, weight: Tensor): Tensor {
+    const [vocabulary, channels] = weight.shape;
+    const y = this.#store.make([...ids.shape, channels]);
+    this.#kernels.embedding(
+      y.block.memory,
+      this.#memory(ids),
+      this.#memory(weight),
+      sizeOf(ids.shape),
+      vocabulary,
+      channels,
+    );
+    return y;
+  }
+
+  linear(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+    const [outputs, inputs] = weight.shape;
+    const y = this.#store.make(withLast(x.shape, outputs));
+    this.#kernels.linear(
+      y.block.memory,
+      this.#memory(x),
+      this.#memory(weight),
+      bias && this.#memory(bias),
+      rowsOf(x.shape),
+      inputs,
+      outputs,
+    );
+    return y;
+  }
+
+  layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+    const y = this.#store.make(x.shape);
+    this.#kernels.layerNorm(
+      y.block.memory,
+      this.#memory(x),
+      this.#memory(weight),
+      this.#memory(bias),
+      rowsOf(x.shape),
+      weight.shape[0],
+      epsilon,
+    );
+    return y;
+  }
+
+  add(a: Tensor, b: Tensor): Tensor {
+    const y = this.#store.make(a.shape);
+    this.#kernels.add(y.block.memory, this.#memory(a), this.#memory(b), sizeOf(a.shape));
+    return y;
+  }
+
+  multiply(a: Tensor, b: Tensor): Tensor {
+    const y = this.#store.make(a.shape);
+    this.#kernels.multiply(y.block.memory, this.#memory(a), this.#memory(b), sizeOf(a.shape));
+    return y;
+  }
+
+  mix(x: Tensor, before: Tensor, ratio: Tensor): Tensor {
+    const y = this.#store.make(x.shape);
+    this.#kernels.mix(
+      y.block.memory,
+      this.#memory(x),
+      this.#memory(before),
+      this.#memory(ratio),
+      rowsOf(x.shape),
+      ratio.shape[0],
+    );
+    return y;
+  }
+
+  sigmoid(x: Tensor): Tensor {
+    const y = this.#store.make(x.shape);
+    this.#kernels.sigmoid(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    return y;
+  }
+
+  tanh(x: Tensor): Tensor {
+    const y = this.#store.make(x.shape);
+    this.#kernels.tanh(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    return y;
+  }
+
+  squaredRelu(x: Tensor): Tensor {
+    const y = this.#store.make(x.shape);
+    this.#kernels.squaredRelu(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    return y;
+  }
+
+  gelu(x: Tensor): Tensor {
+    const y = this.#store.make(x.shape);
+    this.#kernels.gelu(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    return y;
+  }
+
+  negativeExp(x: Tensor): Tensor {
+    const y = this.#store.make(x.shape);
+    this.#kernels.negativeExp(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    return y;
+  }
+
+  softmax(x: Tensor): Tensor {
+    const y = this.#store.make(x.shape);
+    this.#kernels.softmax(y.block.memory, this.#memory(x), rowsOf(x.shape), x.shape[x.shape.length - 1]);
+    return y;
+  }
+
+  shiftTime(x: Tensor, first: Tensor): Tensor {
+    const [batch, time, channels] = x.shape;
+    const y = this.#store.make(x.shape);
+    this.#kernels.shiftTime(y.block.memory, this.#memory(x), this.#memory(first), batch, time, channels);
+    return y;
+  }
+
+  lastStep(x: Tensor): Tensor {
+    const [batch, time, channels] = x.shape;
+    const y = this.#store.make([batch, channels]);
+    this.#kernels.lastStep(y.block.memory, this.#memory(x), batch, time, channels);
+    return y;
+  }
+
+  reserveTime(batch: number, capacity: number, channels: number): Tensor {
+    return this.#store.makeCache(batch, 0, channels, capacity);
+  }
+
+  /**
+   * Appends in place where `past` is the newest holder of a block with room, so that a step costs its own rows and
+   * not the whole past; any other holder of the block keeps seeing what it saw.
+   */
+  appendTime(past: Tensor, x: Tensor): Tensor {
+    const source = this.#store.alive(past);
+    const [batch, before, channels] = past.shape;
+    const time = x.shape[1];
+    const after = before + time;
+    // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
+    const y = this.#store.extend(source, time) ??
+      this.#store.makeCache(batch, after, channels, after + Math.max(16, after >> 2));
+    if (y.block !== source.block) this.#copySteps(y, 0, source);
+    this.#copySteps(y, before, this.#store.alive(x));
+    return y;
+  }
+
+  wkv(decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor): [Tensor, Tensor] {
+    const [batch, time, channels] = key.shape;
+    const y = this.#store.make(key.shape);
+    const nextState = this.#store.make(state.shape);
+    this.#kernels.wkv(
+      y.block.memory,
+      nextState.block.memory,
+      this.#memory(decay),
+      this.#memory(bonus),
+      this.#memory(key),
+      this.#memory(value),
+      this.#memory(state),
+      batch,
+      time,
+      channels,
+    );
+    return [y, nextState];
+  }
+
+  rotary(x: Tensor, heads: number, position: number, base: number): Tensor {
+    const [batch, time, channels] = x.shape;
+    const y = this.#store.make(x.shape);
+    this.#kernels.rotary(y.block.memory, this.#memory(x), batch, time, channels, heads, position, base);
+    return y;
+  }
+
+  attention(query: Tensor, key: Tensor, value: Tensor, heads: number): Tensor {
+    const [batch, queryTime, channels] = query.shape;
+    const keys = this.#store.alive(key), values = this.#store.alive(value);
+    const y = this.#store.make(query.shape);
+    this.#kernels.attention(
+      y.block.memory,
+      this.#memory(query),
+      keys.block.memory,
+      values.block.memory,
+      batch,
+      queryTime,
+      key.shape[1],
+      keys.stepsApart,
+      values.stepsApart,
+      channels,
+      heads,
+    );
+    return y;
+  }
+
+  lstmRecurrence(
+    gates: Tensor,
+    hiddenWeight: Tensor,
+    hidden: Tensor,
+    cell: Tensor,
+  ): [Tensor, Tensor, Tensor] {
+    const [batch, time] = gates.shape;
+    const channels = hiddenWeight.shape[1];
+    const y = this.#store.make([batch, time, channels]);
+    const nextHidden = this.#store.make(hidden.shape);
+    const nextCell = this.#store.make(cell.shape);
+    this.#kernels.lstmRecurrence(
+      y.block.memory,
+      nextHidden.block.memory,
+      nextCell.block.memory,
+      this.#memory(gates),
+      this.#memory(hiddenWeight),
+      this.#memory(hidden),
+      this.#memory(cell),
+      batch,
+      time,
+      channels,
+    );
+    return [y, nextHidden, nextCell];
+  }
+
+  crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor | null): Tensor {
+    const loss = this.#store.make([]);
+    this.#kernels.crossEntropy(
+      loss.block.memory,
+      this.#memory(logits),
+      this.#memory(targets),
+      weights && this.#memory(weights),
+      rowsOf(logits.shape),
+      logits.shape[logits.shape.length - 1],
+    );
+    return loss;
+  }
+
+  sample(
+    logits: Tensor,
+    temperature: number,
+    topK: number,
+    topP: number,
+    seed: number,
+    step: number,
+  ): Tensor {
+    const ids = this.#store.make(logits.shape.slice(0, -1));
+    this.#kernels.sample(
+      ids.block.memory,
+      this.#memory(logits),
+      rowsOf(logits.shape),
+      logits.shape[logits.shape.length - 1],
+      temperature,
+      topK,
+      topP,
+      seed,
+      step,
+    );
+    return ids;
+  }
+
+  concatBatch(parts: readonly Tensor[]): Tensor {
+    const [, ...rest] = parts[0].shape;
+    const y = this.#store.make([parts.reduce((sum, part) => sum + part.shape[0], 0), ...rest]);
+    let offset = 0;
+    for (const part of parts) {
+      const size = sizeOf(part.shape);
+      this.#kernels.copyRows(y.block.memory, offset, size, this.#memory(part), 0, size, 1, size);
+      offset += size;
+    }
+    return y;
+  }
+
+  sliceBatch(x: Tensor, start: number, end: number): Tensor {
+    const [, ...rest] = x.shape;
+    const row = sizeOf(rest);
+    const size = (end - start) * row;
+    const y = this.#store.make([end - start, ...rest]);
+    this.#kernels.copyRows(y.block.memory, 0, size, this.#memory(x), start * row, size, 1, size);
+    return y;
+  }
+
+  /** Writes the steps of `x` over those of the cache `y` from `start` on. */
+  #copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void {
+    const [batch, time, channels] = x.shape;
+    this.#kernels.copyRows(
+      y.block.memory,
+      start * channels,
+      y.stepsApart * channels,
+      x.block.memory,
+      0,
+      x.stepsApart * channels,
+      batch,
+      time * channels,
+    );
+  }
+
+  /** Where a tensor's values stand, row-major without gaps. */
+  #memory(x: Tensor): M {
+    const t = this.#store.alive(x);
+    if (t.packed) return t.block.memory;
+    const packed = this.#store.make(t.shape);
+    this.#copySteps(packed, 0, t);
+    return packed.block.memory;
+  }
+}
+
+function rowsOf(shape: readonly number[]): number {
+  let rows = 1;
+  for (let i = 0; i < shape.length - 1; i++) rows *= shape[i];
+  return rows;
+}
+
+function withLast(shape: readonly number[], last: number): readonly number[] {
+  const changed = shape.slice();
+  changed[changed.length - 1] = last;
+  return changed;
+}

@@ -1,0 +1,117 @@
+/**
+ * What a device must bring to become a backend: memory, and one kernel an operation. The shapes, the scopes and
+ * the counting of bytes are the same for all devices and stand in `device_backend.ts`.
+ *
+ * @module
+ */
+import type { Floats } from "../tensor.ts";
+
+/**
+ * One kernel an operation, over memory `M` of the device: a typed array, an address, a GPU buffer. The order of
+ * arguments is the same on every device: outputs, inputs, sizes, constants. A kernel writes every element of its
+ * outputs, reads none of them, and changes no input; outputs and inputs never overlap.
+ */
+export interface Kernels<M> {
+  embedding(y: M, ids: M, weight: M, count: number, vocabulary: number, channels: number): void;
+  linear(y: M, x: M, weight: M, bias: M | null, rows: number, inputs: number, outputs: number): void;
+  layerNorm(y: M, x: M, weight: M, bias: M, rows: number, channels: number, epsilon: number): void;
+  add(y: M, a: M, b: M, size: number): void;
+  multiply(y: M, a: M, b: M, size: number): void;
+  mix(y: M, x: M, before: M, ratio: M, rows: number, channels: number): void;
+  sigmoid(y: M, x: M, size: number): void;
+  tanh(y: M, x: M, size: number): void;
+  squaredRelu(y: M, x: M, size: number): void;
+  gelu(y: M, x: M, size: number): void;
+  negativeExp(y: M, x: M, size: number): void;
+  softmax(y: M, x: M, rows: number, channels: number): void;
+  shiftTime(y: M, x: M, first: M, batch: number, time: number, channels: number): void;
+  lastStep(y: M, x: M, batch: number, time: number, channels: number): void;
+  wkv(
+    y: M,
+    nextState: M,
+    decay: M,
+    bonus: M,
+    key: M,
+    value: M,
+    state: M,
+    batch: number,
+    time: number,
+    channels: number,
+  ): void;
+  rotary(
+    y: M,
+    x: M,
+    batch: number,
+    time: number,
+    channels: number,
+    heads: number,
+    position: number,
+    base: number,
+  ): void;
+  /** Keys and values of a sequence are `keyCapacity` and `valueCapacity` rows apart, of which `keyTime` are filled. */
+  attention(
+    y: M,
+    query: M,
+    key: M,
+    value: M,
+    batch: number,
+    queryTime: number,
+    keyTime: number,
+    keyCapacity: number,
+    valueCapacity: number,
+    channels: number,
+    heads: number,
+  ): void;
+  lstmRecurrence(
+    y: M,
+    nextHidden: M,
+    nextCell: M,
+    gates: M,
+    hiddenWeight: M,
+    hidden: M,
+    cell: M,
+    batch: number,
+    time: number,
+    channels: number,
+  ): void;
+  crossEntropy(loss: M, logits: M, targets: M, weights: M | null, rows: number, vocabulary: number): void;
+  sample(
+    ids: M,
+    logits: M,
+    rows: number,
+    vocabulary: number,
+    temperature: number,
+    topK: number,
+    topP: number,
+    seed: number,
+    step: number,
+  ): void;
+  /** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart. */
+  copyRows(
+    y: M,
+    yOffset: number,
+    yStride: number,
+    x: M,
+    xOffset: number,
+    xStride: number,
+    rows: number,
+    width: number,
+  ): void;
+}
+
+/** The memory of a device, in elements. */
+export interface Device<M> {
+  readonly name: string;
+  readonly kernels: Kernels<M>;
+  /** The bytes that a block of this many elements takes up. */
+  bytesFor(size: number): number;
+  /** A block of `size` elements with any contents. Throws a RangeError where there is none left. */
+  allocate(size: number): M;
+  /** Gives a block back. */
+  release(memory: M, size: number): void;
+  upload(memory: M, data: ArrayLike<number>): void;
+  /** A copy of the first `size` elements. */
+  download(memory: M, size: number): Floats | Promise<Floats>;
+  /** Gives all memory back. */
+  dispose(): void;
+}

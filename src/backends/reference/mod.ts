@@ -1,0 +1,107 @@
+/**
+ * The reference backend: plain TypeScript straight from the equations. It is the specification of all others.
+ *
+ * @module
+ */
+import { show } from "../../check.ts";
+import { attention } from "../../ops/attention/reference.ts";
+import { copyRows } from "../../ops/batch/reference.ts";
+import { crossEntropy } from "../../ops/cross_entropy/reference.ts";
+import {
+  add,
+  gelu,
+  mix,
+  multiply,
+  negativeExp,
+  sigmoid,
+  squaredRelu,
+  tanh,
+} from "../../ops/elementwise/reference.ts";
+import { embedding } from "../../ops/embedding/reference.ts";
+import { layerNorm } from "../../ops/layer_norm/reference.ts";
+import { linear } from "../../ops/linear/reference.ts";
+import { lstmRecurrence } from "../../ops/lstm/reference.ts";
+import { rotary } from "../../ops/rotary/reference.ts";
+import { sample } from "../../ops/sample/reference.ts";
+import { lastStep, shiftTime } from "../../ops/shift_time/reference.ts";
+import { softmax } from "../../ops/softmax/reference.ts";
+import { wkv } from "../../ops/wkv/reference.ts";
+import type { Backend, Floats } from "../../tensor.ts";
+import { DeviceBackend } from "../device_backend.ts";
+import type { Kernels } from "../kernels.ts";
+
+const kernels: Kernels<Floats> = {
+  add,
+  attention,
+  copyRows,
+  crossEntropy,
+  embedding,
+  gelu,
+  lastStep,
+  layerNorm,
+  linear,
+  lstmRecurrence,
+  mix,
+  multiply,
+  negativeExp,
+  rotary,
+  sample,
+  shiftTime,
+  sigmoid,
+  softmax,
+  squaredRelu,
+  tanh,
+  wkv,
+};
+
+/** How a reference backend computes. */
+export interface ReferenceOptions {
+  /** What its tensors hold; default `"float32"`. Sums are in double precision in either case. */
+  readonly precision?: "float32" | "float64";
+}
+
+/**
+ * A backend of plain TypeScript, the specification of all others.
+ *
+ * @param options `precision: "float64"` for checks to twelve digits
+ * @returns a backend of its own, whose bytes are counted by themselves
+ * @throws {TypeError} on another precision
+ *
+ * @example
+ * ```ts
+ * import { createReference, readFloat64, sigmoid, tensor } from "@seqmix/seqmix";
+ *
+ * using backend = createReference({ precision: "float64" });
+ * console.log(await readFloat64(sigmoid(tensor([1], [1], backend)))); // 0.7310585786300049
+ * ```
+ */
+export function createReference(options: ReferenceOptions = {}): Backend {
+  const { precision = "float32" } = options;
+  if (precision !== "float32" && precision !== "float64") {
+    throw new TypeError(
+      `Cannot create reference: precision must be "float32" or "float64", current precision is ${
+        show(precision)
+      }`,
+    );
+  }
+  const Numbers = precision === "float64" ? Float64Array : Float32Array;
+  return new DeviceBackend<Floats>({
+    name: "reference",
+    kernels,
+    bytesFor: (size) => size * Numbers.BYTES_PER_ELEMENT,
+    allocate: (size) => new Numbers(size),
+    release: () => {},
+    upload: (memory, data) => memory.set(data),
+    download: (memory, size) => memory.slice(0, size),
+    dispose: () => {},
+  });
+}
+
+/** The shared float32 reference, where tensors live unless told otherwise. It can't be disposed of. */
+export const reference: Backend = Object.defineProperty(createReference(), Symbol.dispose, {
+  value: () => {
+    throw new TypeError(
+      "Cannot dispose of reference: it must be a backend of one's own (createReference), current one is shared",
+    );
+  },
+});

@@ -1,0 +1,216 @@
+/**
+ * The tensors of a device: who holds which block of its memory, what a scope frees, how many bytes are held.
+ *
+ * @module
+ */
+import { show, showShape } from "../check.ts";
+import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
+import { forEachTensor, sizeOf } from "../tree.ts";
+import type { Device } from "./kernels.ts";
+
+/** A block of device memory and the tensors that hold it: one, except where a key-value cache grows in place. */
+interface Block<M> {
+  readonly memory: M;
+  readonly size: number;
+  holders: number;
+  /** Of a cache: the number of steps that each holder sees. The largest is how far the block is filled. */
+  readonly steps: number[] | null;
+}
+
+/** A tensor in device memory. */
+export class DeviceTensor<M> implements Tensor {
+  freed = false;
+  /** The number of the scope whose result held it last. */
+  keptBy = 0;
+  /** Whether the collector's registry watches it. */
+  watched = false;
+
+  constructor(
+    readonly backend: Backend,
+    readonly shape: readonly number[],
+    readonly block: Block<M>,
+    /** Of a cache: the steps that fit between the start of one sequence and that of the next; else -1. */
+    readonly capacity: number,
+  ) {}
+
+  /** The steps from the start of one sequence to that of the next. */
+  get stepsApart(): number {
+    return this.capacity < 0 ? this.shape[1] : this.capacity;
+  }
+
+  /** Whether the values stand row-major without gaps. */
+  get packed(): boolean {
+    return this.capacity < 0 || this.capacity === this.shape[1] || this.shape[0] === 1;
+  }
+}
+
+/** What the registry needs to give a collected tensor's memory back. */
+interface Remains<M> {
+  readonly block: Block<M>;
+  readonly steps: number;
+}
+
+/** How many tensors may wait, outside all scopes, before the collector's registry is told of those still alive. */
+const waitingRoom = 512;
+
+/** Owns a device's memory on behalf of one backend. */
+export class TensorStore<M> {
+  readonly #backend: Backend;
+  readonly #device: Device<M>;
+  /** What the innermost open scope has made. */
+  #made: DeviceTensor<M>[] | null = null;
+  #scopes = 0;
+  #bytes = 0;
+  #peakBytes = 0;
+  #disposed = false;
+  /**
+   * Tensors that left all scopes. Watching one costs more than a small kernel, and most are freed soon (the state
+   * that a step leaves behind), so they wait here first and only the survivors are watched.
+   */
+  #waiting: DeviceTensor<M>[] = [];
+  readonly #registry = new FinalizationRegistry<Remains<M>>(({ block, steps }) => this.#drop(block, steps));
+
+  constructor(backend: Backend, device: Device<M>) {
+    this.#backend = backend;
+    this.#device = device;
+  }
+
+  scope<R>(body: () => R): R {
+    const outer = this.#made;
+    const made: DeviceTensor<M>[] = [];
+    const scope = ++this.#scopes;
+    let succeeded = false;
+    this.#made = made;
+    try {
+      const result = body();
+      if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
+        throw new TypeError("Cannot end scope: body must return its result, current result is a promise");
+      }
+      forEachTensor(result, (t) => {
+        if (t instanceof DeviceTensor) t.keptBy = scope;
+      });
+      succeeded = true;
+      return result;
+    } finally {
+      this.#made = outer;
+      for (const t of made) {
+        if (!succeeded || t.keptBy !== scope) this.#release(t);
+        else if (!t.freed) this.#enter(t);
+      }
+    }
+  }
+
+  free(tree: unknown): void {
+    forEachTensor(tree, (t) => this.#release(this.#own(t)));
+  }
+
+  use(): MemoryUse {
+    return { bytes: this.#bytes, peakBytes: this.#peakBytes };
+  }
+
+  resetPeak(): void {
+    this.#peakBytes = this.#bytes;
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#device.dispose();
+  }
+
+  /** A new tensor with any contents. */
+  make(shape: readonly number[]): DeviceTensor<M> {
+    return this.#hold(shape, sizeOf(shape), null, -1);
+  }
+
+  /** A new `[batch, time, channels]` with any contents and room for `capacity` steps. */
+  makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
+    return this.#hold([batch, time, channels], batch * capacity * channels, [time], capacity);
+  }
+
+  /**
+   * The tensor that sees `time` steps more of the cache's block than `past` does, or null where that is not
+   * possible: where the room is used up, or another tensor has gone on from `past` and still holds those rows.
+   */
+  extend(past: DeviceTensor<M>, time: number): DeviceTensor<M> | null {
+    const { block, capacity } = past;
+    const [batch, before, channels] = past.shape;
+    const after = before + time;
+    if (block.steps === null || after > capacity || before < Math.max(...block.steps)) return null;
+    block.holders++;
+    block.steps.push(after);
+    const extended = new DeviceTensor(this.#backend, [batch, after, channels], block, capacity);
+    this.#enter(extended);
+    return extended;
+  }
+
+  /** The tensor as one of this backend's, alive. */
+  alive(x: Tensor): DeviceTensor<M> {
+    const t = this.#own(x);
+    if (t.freed || this.#disposed) {
+      throw new TypeError(
+        `Cannot use tensor: it must be alive, current tensor of shape ${showShape(t.shape)} on ` +
+          `${this.#backend.name} was ${t.freed ? "freed" : "disposed of with its backend"}`,
+      );
+    }
+    return t;
+  }
+
+  #own(x: Tensor): DeviceTensor<M> {
+    if (!(x instanceof DeviceTensor) || x.backend !== this.#backend) {
+      throw new TypeError(
+        `Cannot use tensor: it must live on this ${this.#backend.name} backend, current value is ${
+          show(x)
+        } of ` +
+          `another ${x.backend.name}`,
+      );
+    }
+    return x;
+  }
+
+  #hold(shape: readonly number[], size: number, steps: number[] | null, capacity: number): DeviceTensor<M> {
+    if (this.#disposed) {
+      throw new TypeError(
+        `Cannot make tensor: backend must be open, current ${this.#backend.name} is disposed`,
+      );
+    }
+    const memory = this.#device.allocate(size);
+    this.#bytes += this.#device.bytesFor(size);
+    if (this.#bytes > this.#peakBytes) this.#peakBytes = this.#bytes;
+    const made = new DeviceTensor(this.#backend, shape, { memory, size, holders: 1, steps }, capacity);
+    this.#enter(made);
+    return made;
+  }
+
+  /** Puts a tensor into the innermost scope, or leaves it to the collector where there is none. */
+  #enter(t: DeviceTensor<M>): void {
+    if (this.#made !== null) {
+      this.#made.push(t);
+      return;
+    }
+    this.#waiting.push(t);
+    if (this.#waiting.length < waitingRoom) return;
+    for (const survivor of this.#waiting) {
+      if (survivor.freed || survivor.watched) continue;
+      survivor.watched = true;
+      this.#registry.register(survivor, { block: survivor.block, steps: survivor.shape[1] }, survivor);
+    }
+    this.#waiting = [];
+  }
+
+  #release(t: DeviceTensor<M>): void {
+    if (t.freed) return;
+    t.freed = true;
+    if (t.watched) this.#registry.unregister(t);
+    this.#drop(t.block, t.shape[1]);
+  }
+
+  #drop(block: Block<M>, steps: number): void {
+    if (this.#disposed) return;
+    block.steps?.splice(block.steps.indexOf(steps), 1);
+    if (--block.holders > 0) return;
+    this.#device.release(block.memory, block.size);
+    this.#bytes -= this.#device.bytesFor(block.size);
+  }
+}

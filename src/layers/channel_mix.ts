@@ -1,0 +1,92 @@
+/**
+ * RWKV-4's channel-mix: its feed-forward layer, with a look at the step before.
+ *
+ * @module
+ */
+import { checkInteger, checkShape } from "../check.ts";
+import { mix, multiply, sigmoid, squaredRelu } from "../ops/elementwise/mod.ts";
+import { linear } from "../ops/linear/mod.ts";
+import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
+import type { Tensor } from "../tensor.ts";
+import { zeros } from "../transfer.ts";
+
+/** The parameters of {@linkcode channelMix}. */
+export interface ChannelMixParams {
+  /** `[C]`, how much of the current step the keys see. */
+  readonly mixK: Tensor;
+  /** `[C]`, how much of the current step the gate sees. */
+  readonly mixR: Tensor;
+  /** `[F, C]` */
+  readonly key: Tensor;
+  /** `[C, C]` */
+  readonly receptance: Tensor;
+  /** `[C, F]` */
+  readonly value: Tensor;
+}
+
+/** What {@linkcode channelMix} keeps between calls. */
+export interface ChannelMixState {
+  /** `[B, C]`, the last step's input. */
+  readonly shift: Tensor;
+}
+
+/**
+ * RWKV-4's channel-mix (Peng et al.: "RWKV: Reinventing RNNs for the Transformer Era", 2023, equations 16 to 18):
+ * with x' the mix of each step and the one before it,
+ *
+ *     y = σ(R x'_r) · V max(K x'_k, 0)²
+ *
+ * @param params see {@linkcode ChannelMixParams}
+ * @param x `[B, T, C]`, T at least 1
+ * @param state what an earlier call returned, or {@linkcode channelMixState}
+ * @returns y `[B, T, C]` and the state after the last step
+ * @throws {TypeError} on other shapes, or tensors of two backends
+ *
+ * @example
+ * ```ts
+ * import { channelMix, channelMixState, presets, rwkv, tensor } from "@seqmix/seqmix";
+ *
+ * const params = rwkv.init(presets.matched.rwkv, 1).blocks[0].channelMix;
+ * const x = tensor(new Float32Array(2 * 3 * 32).fill(1), [2, 3, 32]);
+ * const { y, state } = channelMix(params, x, channelMixState(params, 2));
+ * console.log(y.shape, state.shift.shape); // [ 2, 3, 32 ] [ 2, 32 ]
+ * ```
+ */
+export function channelMix(
+  params: ChannelMixParams,
+  x: Tensor,
+  state: ChannelMixState,
+): { y: Tensor; state: ChannelMixState } {
+  const action = "mix channels";
+  checkShape(action, "params.mixK", params.mixK, ["C"]);
+  const [channels] = params.mixK.shape;
+  checkShape(action, "x", x, ["B", "T", channels]);
+  checkShape(action, "state.shift", state.shift, [x.shape[0], channels]);
+  return x.backend.scope(() => {
+    const before = shiftTime(x, state.shift);
+    const key = squaredRelu(linear(mix(x, before, params.mixK), params.key));
+    const gate = sigmoid(linear(mix(x, before, params.mixR), params.receptance));
+    return { y: multiply(gate, linear(key, params.value)), state: { shift: lastStep(x) } };
+  });
+}
+
+/**
+ * The state of {@linkcode channelMix} before the first token: zeros.
+ *
+ * @param params whose state it is; the state lives on their backend
+ * @param batch B, default 1
+ * @returns a state
+ * @throws {RangeError} if batch is not an integer of at least 1
+ *
+ * @example
+ * ```ts
+ * import { channelMixState, presets, rwkv } from "@seqmix/seqmix";
+ *
+ * const params = rwkv.init(presets.matched.rwkv, 1).blocks[0].channelMix;
+ * console.log(channelMixState(params, 2).shift.shape); // [ 2, 32 ]
+ * ```
+ */
+export function channelMixState(params: ChannelMixParams, batch = 1): ChannelMixState {
+  checkInteger("make channel-mix state", "batch", batch, 1);
+  return { shift: zeros([batch, params.mixK.shape[0]], params.mixK.backend) };
+}

@@ -1,0 +1,86 @@
+/**
+ * A layer of long short-term memory.
+ *
+ * @module
+ */
+import { checkInteger, checkShape } from "../check.ts";
+import { linear } from "../ops/linear/mod.ts";
+import { lstmRecurrence } from "../ops/lstm/mod.ts";
+import type { Tensor } from "../tensor.ts";
+import { zeros } from "../transfer.ts";
+
+/** The parameters of {@linkcode lstm}, their rows the gates i, f, g, o. */
+export interface LstmParams {
+  /** `[4C, I]` */
+  readonly inputWeight: Tensor;
+  /** `[4C, C]` */
+  readonly hiddenWeight: Tensor;
+  /** `[4C]`, the sum of PyTorch's two. */
+  readonly bias: Tensor;
+}
+
+/** What {@linkcode lstm} keeps between calls. */
+export interface LstmState {
+  /** `[B, C]`, the last step's output. */
+  readonly hidden: Tensor;
+  /** `[B, C]` */
+  readonly cell: Tensor;
+}
+
+/**
+ * A layer of long short-term memory (Hochreiter, Schmidhuber, 1997; PyTorch's `LSTM` with its two biases added up):
+ *
+ *     i, f, g, o = W x_t + U h_{t-1} + b
+ *     c_t = σ(f)·c_{t-1} + σ(i)·tanh(g)
+ *     h_t = σ(o)·tanh(c_t)
+ *
+ * @param params see {@linkcode LstmParams}
+ * @param x `[B, T, I]`
+ * @param state what an earlier call returned, or {@linkcode lstmState}
+ * @returns y `[B, T, C]`, every h, and the state after the last step
+ * @throws {TypeError} on other shapes, or tensors of two backends
+ *
+ * @example
+ * ```ts
+ * import { lstm, lstmModel, lstmState, presets, tensor } from "@seqmix/seqmix";
+ *
+ * const params = lstmModel.init(presets.matched.lstm, 1).layers[0];
+ * const x = tensor(new Float32Array(2 * 3 * 38).fill(1), [2, 3, 38]);
+ * const { y, state } = lstm(params, x, lstmState(params, 2));
+ * console.log(y.shape, state.cell.shape); // [ 2, 3, 38 ] [ 2, 38 ]
+ * ```
+ */
+export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tensor; state: LstmState } {
+  const action = "run LSTM";
+  checkShape(action, "params.inputWeight", params.inputWeight, ["4C", "I"]);
+  checkShape(action, "params.hiddenWeight", params.hiddenWeight, [params.inputWeight.shape[0], "C"]);
+  const channels = params.hiddenWeight.shape[1];
+  checkShape(action, "x", x, ["B", "T", params.inputWeight.shape[1]]);
+  checkShape(action, "state.hidden", state.hidden, [x.shape[0], channels]);
+  checkShape(action, "state.cell", state.cell, [x.shape[0], channels]);
+  return x.backend.scope(() =>
+    lstmRecurrence(linear(x, params.inputWeight, params.bias), params.hiddenWeight, state)
+  );
+}
+
+/**
+ * The state of {@linkcode lstm} before the first token: zeros.
+ *
+ * @param params whose state it is; the state lives on their backend
+ * @param batch B, default 1
+ * @returns a state
+ * @throws {RangeError} if batch is not an integer of at least 1
+ *
+ * @example
+ * ```ts
+ * import { lstmModel, lstmState, presets } from "@seqmix/seqmix";
+ *
+ * const params = lstmModel.init(presets.matched.lstm, 1).layers[0];
+ * console.log(lstmState(params).hidden.shape); // [ 1, 38 ]
+ * ```
+ */
+export function lstmState(params: LstmParams, batch = 1): LstmState {
+  checkInteger("make LSTM state", "batch", batch, 1);
+  const { shape: [, channels], backend } = params.hiddenWeight;
+  return { hidden: zeros([batch, channels], backend), cell: zeros([batch, channels], backend) };
+}

@@ -1,0 +1,129 @@
+/**
+ * Causal multi-head attention with a key-value cache.
+ *
+ * @module
+ */
+import { checkInteger, checkShape } from "../check.ts";
+import { appendTime } from "../ops/append_time/mod.ts";
+import { attention, checkHeads } from "../ops/attention/mod.ts";
+import { linear } from "../ops/linear/mod.ts";
+import { rotary } from "../ops/rotary/mod.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** The parameters of {@linkcode multiHeadAttention}. */
+export interface MultiHeadAttentionParams {
+  /** H, which divides C. */
+  readonly heads: number;
+  /** `[C, C]` */
+  readonly query: Tensor;
+  /** `[C, C]` */
+  readonly key: Tensor;
+  /** `[C, C]` */
+  readonly value: Tensor;
+  /** `[C, C]` */
+  readonly output: Tensor;
+  /** `[C]`; none adds nothing. */
+  readonly queryBias?: Tensor;
+  /** `[C]`; none adds nothing. */
+  readonly keyBias?: Tensor;
+  /** `[C]`; none adds nothing. */
+  readonly valueBias?: Tensor;
+  /** `[C]`; none adds nothing. */
+  readonly outputBias?: Tensor;
+  /** The base of rotary positions, usually 10,000; none: no positions. */
+  readonly rotaryBase?: number;
+}
+
+/** What {@linkcode multiHeadAttention} keeps between calls: the key-value cache of T steps, T = 0 at first. */
+export interface MultiHeadAttentionState {
+  /** `[B, T, C]`, turned by their positions where those are used. */
+  readonly key: Tensor;
+  /** `[B, T, C]` */
+  readonly value: Tensor;
+}
+
+/**
+ * Causal multi-head attention (Vaswani et al.: "Attention Is All You Need", 2017) over the steps of the cache and those
+ * of x: with q = Q x, k = K x and v = V x, and q and k turned by their position where `rotaryBase` is given,
+ *
+ *     y_i = O concat_h(Σ_{j≤i} softmax_j(q_i·k_j / √(C/H)) v_j)
+ *
+ * The cache grows in place where the given state is its newest holder, and is copied otherwise, so that going on twice
+ * from one state is safe.
+ *
+ * @param params see {@linkcode MultiHeadAttentionParams}
+ * @param x `[B, T, C]`, T at least 1
+ * @param state what an earlier call returned, or {@linkcode multiHeadAttentionState}
+ * @returns y `[B, T, C]` and the state after the last step
+ * @throws {TypeError} on other shapes, or tensors of two backends
+ * @throws {RangeError} if the heads don't divide C, or not into even sizes where positions are used
+ *
+ * @example
+ * ```ts
+ * import { multiHeadAttention, multiHeadAttentionState, presets, tensor, transformer } from "@seqmix/seqmix";
+ *
+ * const params = transformer.init(presets.matched.transformer, 1).blocks[0].attention;
+ * const x = tensor(new Float32Array(2 * 3 * 32).fill(1), [2, 3, 32]);
+ * const { y, state } = multiHeadAttention(params, x, multiHeadAttentionState(params, 2));
+ * console.log(y.shape, state.key.shape); // [ 2, 3, 32 ] [ 2, 3, 32 ]
+ * ```
+ */
+export function multiHeadAttention(
+  params: MultiHeadAttentionParams,
+  x: Tensor,
+  state: MultiHeadAttentionState,
+): { y: Tensor; state: MultiHeadAttentionState } {
+  const action = "attend with heads";
+  const { heads, rotaryBase } = params;
+  checkShape(action, "params.query", params.query, ["C", "C"]);
+  const channels = params.query.shape[1];
+  checkHeads(action, heads, channels);
+  checkShape(action, "x", x, ["B", "T", channels]);
+  checkShape(action, "state.key", state.key, [x.shape[0], "T", channels]);
+  checkShape(action, "state.value", state.value, state.key.shape);
+  return x.backend.scope(() => {
+    const position = state.key.shape[1];
+    const turn = (t: Tensor) =>
+      rotaryBase === undefined ? t : rotary(t, { heads, position, base: rotaryBase });
+    const query = turn(linear(x, params.query, params.queryBias));
+    const key = appendTime(state.key, turn(linear(x, params.key, params.keyBias)));
+    const value = appendTime(state.value, linear(x, params.value, params.valueBias));
+    return {
+      y: linear(attention(query, key, value, heads), params.output, params.outputBias),
+      state: { key, value },
+    };
+  });
+}
+
+/**
+ * The state of {@linkcode multiHeadAttention} before the first token: an empty cache.
+ *
+ * @param params whose state it is; the state lives on their backend
+ * @param batch B, default 1
+ * @param capacity the number of steps to reserve room for; the cache grows past it when it must
+ * @returns a state of T = 0
+ * @throws {RangeError} if batch is not an integer of at least 1, or capacity not one of at least 0
+ *
+ * @example
+ * ```ts
+ * import { multiHeadAttentionState, presets, transformer } from "@seqmix/seqmix";
+ *
+ * const params = transformer.init(presets.matched.transformer, 1).blocks[0].attention;
+ * console.log(multiHeadAttentionState(params, 1, 256).key.shape); // [ 1, 0, 32 ]
+ * ```
+ */
+export function multiHeadAttentionState(
+  params: MultiHeadAttentionParams,
+  batch = 1,
+  capacity = 0,
+): MultiHeadAttentionState {
+  const action = "make attention state";
+  checkInteger(action, "batch", batch, 1);
+  checkInteger(action, "capacity", capacity, 0);
+  const [channels] = params.query.shape;
+  const { backend } = params.query;
+  return {
+    key: backend.reserveTime(batch, capacity, channels),
+    value: backend.reserveTime(batch, capacity, channels),
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * RWKV-4's time-mix: the layer that looks back in time.
+ *
+ * @module
+ */
+import { checkInteger, checkShape } from "../check.ts";
+import { mix, multiply, negativeExp, sigmoid } from "../ops/elementwise/mod.ts";
+import { linear } from "../ops/linear/mod.ts";
+import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
+import { wkv, wkvState } from "../ops/wkv/mod.ts";
+import type { Tensor } from "../tensor.ts";
+import { zeros } from "../transfer.ts";
+
+/** The parameters of {@linkcode timeMix}. */
+export interface TimeMixParams {
+  /** `[C]`, how much of the current step the keys see. */
+  readonly mixK: Tensor;
+  /** `[C]`, how much of the current step the values see. */
+  readonly mixV: Tensor;
+  /** `[C]`, how much of the current step the gate sees. */
+  readonly mixR: Tensor;
+  /** `[C]`, the raw `time_decay`: the decay is w = -e^decay. */
+  readonly decay: Tensor;
+  /** `[C]`, `time_first`: what the current step's key gets on top. */
+  readonly bonus: Tensor;
+  /** `[C, C]` */
+  readonly key: Tensor;
+  /** `[C, C]` */
+  readonly value: Tensor;
+  /** `[C, C]` */
+  readonly receptance: Tensor;
+  /** `[C, C]` */
+  readonly output: Tensor;
+}
+
+/** What {@linkcode timeMix} keeps between calls. */
+export interface TimeMixState {
+  /** `[B, C]`, the last step's input. */
+  readonly shift: Tensor;
+  /** `[B, 4, C]`, see {@linkcode wkv}. */
+  readonly wkv: Tensor;
+}
+
+/**
+ * RWKV-4's time-mix (Peng et al.: "RWKV: Reinventing RNNs for the Transformer Era", 2023, equations 11 to 15): with x'
+ * the mix of each step and the one before it,
+ *
+ *     y = O (σ(R x'_r) · wkv(K x'_k, V x'_v))
+ *
+ * @param params see {@linkcode TimeMixParams}
+ * @param x `[B, T, C]`, T at least 1
+ * @param state what an earlier call returned, or {@linkcode timeMixState}
+ * @returns y `[B, T, C]` and the state after the last step
+ * @throws {TypeError} on other shapes, or tensors of two backends
+ *
+ * @example
+ * ```ts
+ * import { presets, rwkv, tensor, timeMix, timeMixState } from "@seqmix/seqmix";
+ *
+ * const params = rwkv.init(presets.matched.rwkv, 1).blocks[0].timeMix;
+ * const x = tensor(new Float32Array(2 * 3 * 32).fill(1), [2, 3, 32]);
+ * const { y, state } = timeMix(params, x, timeMixState(params, 2));
+ * console.log(y.shape, state.wkv.shape); // [ 2, 3, 32 ] [ 2, 4, 32 ]
+ * ```
+ */
+export function timeMix(
+  params: TimeMixParams,
+  x: Tensor,
+  state: TimeMixState,
+): { y: Tensor; state: TimeMixState } {
+  const action = "mix time";
+  checkShape(action, "params.decay", params.decay, ["C"]);
+  const [channels] = params.decay.shape;
+  checkShape(action, "x", x, ["B", "T", channels]);
+  checkShape(action, "state.shift", state.shift, [x.shape[0], channels]);
+  checkShape(action, "state.wkv", state.wkv, [x.shape[0], 4, channels]);
+  return x.backend.scope(() => {
+    const before = shiftTime(x, state.shift);
+    const key = linear(mix(x, before, params.mixK), params.key);
+    const value = linear(mix(x, before, params.mixV), params.value);
+    const gate = sigmoid(linear(mix(x, before, params.mixR), params.receptance));
+    const decay = negativeExp(params.decay);
+    const scan = wkv({ decay, bonus: params.bonus }, { key, value }, state.wkv);
+    return {
+      y: linear(multiply(gate, scan.y), params.output),
+      state: { shift: lastStep(x), wkv: scan.state },
+    };
+  });
+}
+
+/**
+ * The state of {@linkcode timeMix} before the first token.
+ *
+ * @param params whose state it is; the state lives on their backend
+ * @param batch B, default 1
+ * @returns a state: zeros for the step before, and {@linkcode wkvState}
+ * @throws {RangeError} if batch is not an integer of at least 1
+ *
+ * @example
+ * ```ts
+ * import { presets, rwkv, timeMixState } from "@seqmix/seqmix";
+ *
+ * const params = rwkv.init(presets.matched.rwkv, 1).blocks[0].timeMix;
+ * console.log(timeMixState(params).wkv.shape); // [ 1, 4, 32 ]
+ * ```
+ */
+export function timeMixState(params: TimeMixParams, batch = 1): TimeMixState {
+  checkInteger("make time-mix state", "batch", batch, 1);
+  const [channels] = params.decay.shape;
+  const { backend } = params.decay;
+  return { shift: zeros([batch, channels], backend), wkv: wkvState(batch, channels, backend) };
+}

@@ -1,0 +1,72 @@
+/**
+ * Initial values shared by the models.
+ *
+ * @module
+ */
+import { reference } from "../backends/reference/mod.ts";
+import { checkInteger, show } from "../check.ts";
+import type { LayerNormParams } from "../ops/layer_norm/mod.ts";
+import type { RandomSource } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+import { sizeOf } from "../tree.ts";
+
+/** Checks that the sizes of a model's configuration are integers of at least 1. */
+export function checkConfig<C extends object>(
+  action: string,
+  config: C,
+  names: readonly (keyof C & string)[],
+): void {
+  if (typeof config !== "object" || config === null) {
+    throw new TypeError(`Cannot ${action}: config must be an object, current value is ${show(config)}`);
+  }
+  for (const name of names) checkInteger(action, `config.${name}`, config[name] as number, 1);
+}
+
+/** A tensor on the reference whose value at each index is `value(index)`. */
+export function filled(shape: readonly number[], value: (index: number) => number): Tensor {
+  return reference.upload(Float64Array.from({ length: sizeOf(shape) }, (_, index) => value(index)), shape);
+}
+
+/** Independent draws of a normal distribution around 0. */
+export function normal(random: RandomSource, shape: readonly number[], deviation: number): Tensor {
+  return filled(shape, () => deviation * random.normal());
+}
+
+/** Independent draws, uniform from -bound to bound. */
+export function uniform(random: RandomSource, shape: readonly number[], bound: number): Tensor {
+  return filled(shape, () => bound * (2 * random.uniform() - 1));
+}
+
+/** A layer normalization that does not change scale or mean. */
+export function unitLayerNorm(channels: number): LayerNormParams {
+  return { weight: filled([channels], () => 1), bias: filled([channels], () => 0) };
+}
+
+/**
+ * A random matrix with orthogonal rows or columns, whichever are fewer, times a gain (Saxe et al., 2013; PyTorch's
+ * `orthogonal_`): normal draws, orthonormalized by Gram and Schmidt. Each vector is cleared of the earlier ones twice,
+ * since once leaves what rounding put back.
+ */
+export function orthogonal(random: RandomSource, outputs: number, inputs: number, gain: number): Tensor {
+  const count = Math.min(outputs, inputs), length = Math.max(outputs, inputs);
+  const vectors: Float64Array[] = [];
+  while (vectors.length < count) {
+    const v = Float64Array.from({ length }, () => random.normal());
+    for (const other of [...vectors, ...vectors]) {
+      const along = dot(v, other);
+      for (let i = 0; i < length; i++) v[i] -= along * other[i];
+    }
+    const norm = Math.sqrt(dot(v, v));
+    vectors.push(v.map((x) => x / norm));
+  }
+  return filled([outputs, inputs], (index) => {
+    const output = Math.floor(index / inputs), input = index % inputs;
+    return gain * (outputs <= inputs ? vectors[output][input] : vectors[input][output]);
+  });
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}

@@ -1,0 +1,88 @@
+/**
+ * Stacked LSTM layers as a language model.
+ *
+ * @module
+ */
+import { lstm, type LstmParams, type LstmState, lstmState } from "../layers/lstm.ts";
+import { embedding } from "../ops/embedding/mod.ts";
+import { linear } from "../ops/linear/mod.ts";
+import { randomSource } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+import { checkConfig, filled, uniform } from "./initialize.ts";
+import { checkDepth, type LanguageModel } from "./language_model.ts";
+
+/** The sizes of an LSTM model. */
+export interface LstmConfig {
+  /** V */
+  readonly vocabulary: number;
+  /** L */
+  readonly layers: number;
+  /** C, of the embedding and of every layer. */
+  readonly channels: number;
+}
+
+/** The parameters of an LSTM model. */
+export interface LstmModelParams {
+  /** `[V, C]` */
+  readonly embedding: Tensor;
+  /** L layers. */
+  readonly layers: readonly LstmParams[];
+  /** `[V, C]` */
+  readonly head: Tensor;
+}
+
+/** The state of an LSTM model: of one size, however many tokens it has seen. */
+export interface LstmModelState {
+  /** A state a layer. */
+  readonly layers: readonly LstmState[];
+}
+
+/**
+ * The embedding, L stacked LSTM layers, and the head over the last one's output. Weights start uniform within
+ * ±1/√C, the biases at 0 but the forget gate's at 1 (Jozefowicz et al., 2015).
+ *
+ * @example
+ * ```ts
+ * import { lstmModel, presets } from "@seqmix/seqmix";
+ *
+ * const params = lstmModel.init(presets.matched.lstm, 1);
+ * const { logits } = lstmModel.forward(params, [[1, 2, 3]], lstmModel.initialState(params));
+ * console.log(logits.shape); // [ 1, 3, 64 ]
+ * ```
+ */
+export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelState> = {
+  name: "lstm",
+
+  init(config, seed) {
+    checkConfig("initialize LSTM", config, ["vocabulary", "layers", "channels"]);
+    const { vocabulary: V, layers: L, channels: C } = config;
+    const random = randomSource(seed);
+    const bound = 1 / Math.sqrt(C);
+    return {
+      embedding: uniform(random, [V, C], bound),
+      layers: Array.from({ length: L }, () => ({
+        inputWeight: uniform(random, [4 * C, C], bound),
+        hiddenWeight: uniform(random, [4 * C, C], bound),
+        bias: filled([4 * C], (gate) => gate >= C && gate < 2 * C ? 1 : 0),
+      })),
+      head: uniform(random, [V, C], bound),
+    };
+  },
+
+  initialState(params, batch = 1) {
+    return { layers: params.layers.map((layer) => lstmState(layer, batch)) };
+  },
+
+  forward(params, tokens, state) {
+    checkDepth("run LSTM model", "layers", state.layers, params.layers.length);
+    return params.embedding.backend.scope(() => {
+      let x = embedding(params.embedding, tokens);
+      const layers = params.layers.map((layer, i) => {
+        const next = lstm(layer, x, state.layers[i]);
+        x = next.y;
+        return next.state;
+      });
+      return { logits: linear(x, params.head), state: { layers } };
+    });
+  },
+};

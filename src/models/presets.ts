@@ -1,0 +1,44 @@
+/**
+ * The sizes that the benchmarks compare.
+ *
+ * @module
+ */
+import type { LstmConfig } from "./lstm.ts";
+import type { RwkvConfig } from "./rwkv.ts";
+import type { TransformerConfig } from "./transformer.ts";
+
+/** The sizes of the three models in one comparison. */
+export interface Preset {
+  /** Of `rwkv`. */
+  readonly rwkv: RwkvConfig;
+  /** Of `transformer`. */
+  readonly transformer: TransformerConfig;
+  /** Of `lstmModel`. */
+  readonly lstm: LstmConfig;
+}
+
+/**
+ * The two comparisons: `seed` is the architecture as "Deconstructing RWKV, Part 3" writes it, 0.55 to 0.87 million
+ * parameters; `matched` has four layers too, and the fifty thousand parameters a model that it states.
+ *
+ * @example
+ * ```ts
+ * import { lstmModel, parameterCount, presets, rwkv, transformer } from "@seqmix/seqmix";
+ *
+ * console.log(parameterCount(rwkv.init(presets.matched.rwkv, 1))); // 51712
+ * console.log(parameterCount(transformer.init(presets.matched.transformer, 1))); // 51776
+ * console.log(parameterCount(lstmModel.init(presets.matched.lstm, 1))); // 51680
+ * ```
+ */
+export const presets: { readonly seed: Preset; readonly matched: Preset } = {
+  seed: {
+    rwkv: { vocabulary: 64, layers: 4, channels: 128, feedForward: 512 },
+    transformer: { vocabulary: 64, layers: 4, channels: 128, feedForward: 512, heads: 4 },
+    lstm: { vocabulary: 64, layers: 4, channels: 128 },
+  },
+  matched: {
+    rwkv: { vocabulary: 64, layers: 4, channels: 32, feedForward: 100 },
+    transformer: { vocabulary: 64, layers: 4, channels: 32, feedForward: 120, heads: 4 },
+    lstm: { vocabulary: 64, layers: 4, channels: 38 },
+  },
+};

@@ -1,0 +1,148 @@
+/**
+ * RWKV-4 as a language model.
+ *
+ * @module
+ */
+import {
+  channelMix,
+  type ChannelMixParams,
+  type ChannelMixState,
+  channelMixState,
+} from "../layers/channel_mix.ts";
+import { timeMix, type TimeMixParams, type TimeMixState, timeMixState } from "../layers/time_mix.ts";
+import { add } from "../ops/elementwise/mod.ts";
+import { embedding } from "../ops/embedding/mod.ts";
+import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
+import { linear } from "../ops/linear/mod.ts";
+import { randomSource } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+import { checkConfig, filled, orthogonal, uniform, unitLayerNorm } from "./initialize.ts";
+import { checkDepth, type LanguageModel } from "./language_model.ts";
+
+/** The sizes of an RWKV model. */
+export interface RwkvConfig {
+  /** V */
+  readonly vocabulary: number;
+  /** L */
+  readonly layers: number;
+  /** C */
+  readonly channels: number;
+  /** F, officially 4C. */
+  readonly feedForward: number;
+}
+
+/** One block of an RWKV model. */
+export interface RwkvBlockParams {
+  /** Before the time-mix. */
+  readonly ln1: LayerNormParams;
+  /** See {@linkcode timeMix}. */
+  readonly timeMix: TimeMixParams;
+  /** Before the channel-mix. */
+  readonly ln2: LayerNormParams;
+  /** See {@linkcode channelMix}. */
+  readonly channelMix: ChannelMixParams;
+}
+
+/** The parameters of an RWKV model. */
+export interface RwkvParams {
+  /** `[V, C]` */
+  readonly embedding: Tensor;
+  /** Right after the embedding. */
+  readonly ln0: LayerNormParams;
+  /** L blocks. */
+  readonly blocks: readonly RwkvBlockParams[];
+  /** Before the head. */
+  readonly lnOut: LayerNormParams;
+  /** `[V, C]` */
+  readonly head: Tensor;
+}
+
+/** The state of an RWKV model: of one size, however many tokens it has seen. */
+export interface RwkvState {
+  /** A state a block. */
+  readonly blocks: readonly { readonly timeMix: TimeMixState; readonly channelMix: ChannelMixState }[];
+}
+
+/**
+ * RWKV-4 (Peng et al.: "RWKV: Reinventing RNNs for the Transformer Era", 2023; BlinkDL/RWKV-LM, `RWKV-v4neo/src/model.py`,
+ * its initial values included): the embedding, normalized; L blocks of
+ *
+ *     x += timeMix(ln1(x));  x += channelMix(ln2(x))
+ *
+ * and the head over the normalized result.
+ *
+ * @example
+ * ```ts
+ * import { presets, rwkv } from "@seqmix/seqmix";
+ *
+ * const params = rwkv.init(presets.matched.rwkv, 1);
+ * const { logits, state } = rwkv.forward(params, [[1, 2, 3]], rwkv.initialState(params));
+ * console.log(logits.shape); // [ 1, 3, 64 ]
+ * console.log(rwkv.forward(params, [[4]], state).logits.shape); // [ 1, 1, 64 ]
+ * ```
+ */
+export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
+  name: "rwkv",
+
+  init(config, seed) {
+    checkConfig("initialize RWKV", config, ["vocabulary", "layers", "channels", "feedForward"]);
+    const { vocabulary: V, layers: L, channels: C, feedForward: F } = config;
+    const random = randomSource(seed);
+    const zero = (...shape: number[]) => filled(shape, () => 0);
+    return {
+      embedding: uniform(random, [V, C], 1e-4),
+      ln0: unitLayerNorm(C),
+      blocks: Array.from({ length: L }, (_, layer) => {
+        const r = layer / Math.max(1, L - 1), d = 1 - layer / L;
+        return {
+          ln1: unitLayerNorm(C),
+          timeMix: {
+            mixK: filled([C], (i) => (i / C) ** d),
+            mixV: filled([C], (i) => (i / C) ** d + 0.3 * r),
+            mixR: filled([C], (i) => (i / C) ** (0.5 * d)),
+            decay: filled([C], (i) => -5 + 8 * (i / Math.max(1, C - 1)) ** (0.7 + 1.3 * r)),
+            bonus: filled([C], (i) => Math.log(0.3) + 0.5 * ((i + 1) % 3 - 1)),
+            key: zero(C, C),
+            value: orthogonal(random, C, C, 1),
+            receptance: zero(C, C),
+            output: zero(C, C),
+          },
+          ln2: unitLayerNorm(C),
+          channelMix: {
+            mixK: filled([C], (i) => (i / C) ** d),
+            mixR: filled([C], (i) => (i / C) ** d),
+            key: orthogonal(random, F, C, F > C ? Math.sqrt(F / C) : 1),
+            receptance: zero(C, C),
+            value: zero(C, F),
+          },
+        };
+      }),
+      lnOut: unitLayerNorm(C),
+      head: orthogonal(random, V, C, 0.5 * (V > C ? Math.sqrt(V / C) : 1)),
+    };
+  },
+
+  initialState(params, batch = 1) {
+    return {
+      blocks: params.blocks.map((block) => ({
+        timeMix: timeMixState(block.timeMix, batch),
+        channelMix: channelMixState(block.channelMix, batch),
+      })),
+    };
+  },
+
+  forward(params, tokens, state) {
+    checkDepth("run RWKV", "blocks", state.blocks, params.blocks.length);
+    return params.embedding.backend.scope(() => {
+      let x = layerNorm(params.ln0, embedding(params.embedding, tokens));
+      const blocks = params.blocks.map((block, i) => {
+        const time = timeMix(block.timeMix, layerNorm(block.ln1, x), state.blocks[i].timeMix);
+        x = add(x, time.y);
+        const channel = channelMix(block.channelMix, layerNorm(block.ln2, x), state.blocks[i].channelMix);
+        x = add(x, channel.y);
+        return { timeMix: time.state, channelMix: channel.state };
+      });
+      return { logits: linear(layerNorm(params.lnOut, x), params.head), state: { blocks } };
+    });
+  },
+};

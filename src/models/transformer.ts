@@ -1,0 +1,136 @@
+/**
+ * A Transformer as a language model.
+ *
+ * @module
+ */
+import {
+  multiHeadAttention,
+  type MultiHeadAttentionParams,
+  type MultiHeadAttentionState,
+  multiHeadAttentionState,
+} from "../layers/multi_head_attention.ts";
+import { checkHeads } from "../ops/attention/mod.ts";
+import { add, gelu } from "../ops/elementwise/mod.ts";
+import { embedding } from "../ops/embedding/mod.ts";
+import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
+import { linear } from "../ops/linear/mod.ts";
+import { randomSource } from "../random.ts";
+import type { Tensor } from "../tensor.ts";
+import { checkConfig, normal, unitLayerNorm } from "./initialize.ts";
+import { checkDepth, type LanguageModel } from "./language_model.ts";
+
+/** The sizes of a Transformer. */
+export interface TransformerConfig {
+  /** V */
+  readonly vocabulary: number;
+  /** L */
+  readonly layers: number;
+  /** C */
+  readonly channels: number;
+  /** F, usually 4C. */
+  readonly feedForward: number;
+  /** H, which divides C into even head sizes. */
+  readonly heads: number;
+}
+
+/** One block of a Transformer. */
+export interface TransformerBlockParams {
+  /** Before the attention. */
+  readonly ln1: LayerNormParams;
+  /** See {@linkcode multiHeadAttention}. */
+  readonly attention: MultiHeadAttentionParams;
+  /** Before the feed-forward layer. */
+  readonly ln2: LayerNormParams;
+  /** Up `[F, C]` and down `[C, F]`. */
+  readonly feedForward: { readonly up: Tensor; readonly down: Tensor };
+}
+
+/** The parameters of a Transformer. */
+export interface TransformerParams {
+  /** `[V, C]` */
+  readonly embedding: Tensor;
+  /** L blocks. */
+  readonly blocks: readonly TransformerBlockParams[];
+  /** Before the head. */
+  readonly lnOut: LayerNormParams;
+  /** `[V, C]` */
+  readonly head: Tensor;
+}
+
+/** The state of a Transformer: the key-value caches, which grow with every token. */
+export interface TransformerState {
+  /** A cache a block. */
+  readonly blocks: readonly MultiHeadAttentionState[];
+}
+
+/**
+ * A Transformer decoder (Vaswani et al., 2017; GPT-2's block with the normalization first) with rotary positions, which
+ * cost no parameters and set no longest length: the embedding; L blocks of
+ *
+ *     x += attention(ln1(x));  x += W_down gelu(W_up ln2(x))
+ *
+ * and the head over the normalized result. Weights start normal with 0.02, the two output projections of a block
+ * divided by √(2L).
+ *
+ * @example
+ * ```ts
+ * import { presets, transformer } from "@seqmix/seqmix";
+ *
+ * const params = transformer.init(presets.matched.transformer, 1);
+ * const { logits, state } = transformer.forward(params, [[1, 2, 3]], transformer.initialState(params));
+ * console.log(logits.shape, state.blocks[0].key.shape); // [ 1, 3, 64 ] [ 1, 3, 32 ]
+ * ```
+ */
+export const transformer: LanguageModel<TransformerConfig, TransformerParams, TransformerState> = {
+  name: "transformer",
+
+  init(config, seed) {
+    const action = "initialize Transformer";
+    checkConfig(action, config, ["vocabulary", "layers", "channels", "feedForward", "heads"]);
+    const { vocabulary: V, layers: L, channels: C, feedForward: F, heads } = config;
+    checkHeads(action, heads, C);
+    if (C / heads % 2 !== 0) {
+      throw new RangeError(
+        `Cannot ${action}: head size must be even, current channels/heads is ${C / heads}`,
+      );
+    }
+    const random = randomSource(seed);
+    const deviation = 0.02, projection = deviation / Math.sqrt(2 * L);
+    return {
+      embedding: normal(random, [V, C], deviation),
+      blocks: Array.from({ length: L }, () => ({
+        ln1: unitLayerNorm(C),
+        attention: {
+          heads,
+          query: normal(random, [C, C], deviation),
+          key: normal(random, [C, C], deviation),
+          value: normal(random, [C, C], deviation),
+          output: normal(random, [C, C], projection),
+          rotaryBase: 10_000,
+        },
+        ln2: unitLayerNorm(C),
+        feedForward: { up: normal(random, [F, C], deviation), down: normal(random, [C, F], projection) },
+      })),
+      lnOut: unitLayerNorm(C),
+      head: normal(random, [V, C], deviation),
+    };
+  },
+
+  initialState(params, batch = 1) {
+    return { blocks: params.blocks.map((block) => multiHeadAttentionState(block.attention, batch)) };
+  },
+
+  forward(params, tokens, state) {
+    checkDepth("run Transformer", "blocks", state.blocks, params.blocks.length);
+    return params.embedding.backend.scope(() => {
+      let x = embedding(params.embedding, tokens);
+      const blocks = params.blocks.map(({ ln1, attention, ln2, feedForward }, i) => {
+        const attended = multiHeadAttention(attention, layerNorm(ln1, x), state.blocks[i]);
+        x = add(x, attended.y);
+        x = add(x, linear(gelu(linear(layerNorm(ln2, x), feedForward.up)), feedForward.down));
+        return attended.state;
+      });
+      return { logits: linear(layerNorm(params.lnOut, x), params.head), state: { blocks } };
+    });
+  },
+};

@@ -1,0 +1,53 @@
+/**
+ * Causal attention over a key-value cache.
+ *
+ * @module
+ */
+import { checkInteger, checkShape, sharedBackend } from "../../check.ts";
+import type { Tensor } from "../../tensor.ts";
+
+/**
+ * Causal scaled dot-product attention, head by head: `y_i = Σ_j softmax_j(q_i·k_j / √N) v_j` over the keys j that
+ * are no later than query i (Vaswani et al.: "Attention Is All You Need", 2017). The queries are the last T of the S
+ * steps, so query i sees the keys 0 to S - T + i; with T = S that is the usual triangle, with T = 1 a step of decoding.
+ *
+ * @param query `[B, T, C]`
+ * @param key `[B, S, C]`, S at least T
+ * @param value `[B, S, C]`
+ * @param heads H, which divides C; head h is the channels from h·C/H on
+ * @returns y `[B, T, C]`
+ * @throws {TypeError} on other shapes, or tensors of two backends
+ * @throws {RangeError} if the heads don't divide C, or there are more queries than keys
+ *
+ * @example
+ * ```ts
+ * import { attention, read, tensor } from "@seqmix/seqmix";
+ *
+ * const key = tensor([0, 0], [1, 2, 1]), value = tensor([1, 3], [1, 2, 1]);
+ * console.log(await read(attention(tensor([5], [1, 1, 1]), key, value, 1))); // Float32Array [ 2 ]
+ * ```
+ */
+export function attention(query: Tensor, key: Tensor, value: Tensor, heads: number): Tensor {
+  const action = "attend";
+  checkShape(action, "query", query, ["B", "T", "C"]);
+  const [batch, time, channels] = query.shape;
+  checkShape(action, "key", key, [batch, "S", channels]);
+  checkShape(action, "value", value, key.shape);
+  checkHeads(action, heads, channels);
+  if (time > key.shape[1]) {
+    throw new RangeError(
+      `Cannot ${action}: queries must be no more than keys, current T is ${time} and S is ${key.shape[1]}`,
+    );
+  }
+  return sharedBackend(action, "query, key, value", query, key, value).attention(query, key, value, heads);
+}
+
+/** Checks that the heads divide the channels. */
+export function checkHeads(action: string, heads: number, channels: number): void {
+  checkInteger(action, "heads", heads, 1);
+  if (channels % heads !== 0) {
+    throw new RangeError(
+      `Cannot ${action}: heads must divide C, current heads is ${heads} and C is ${channels}`,
+    );
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The loss of a language model.
+ *
+ * @module
+ */
+import { checkShape, isTensor, sharedBackend, show } from "../../check.ts";
+import type { Backend, Tensor } from "../../tensor.ts";
+import { type Tokens, tokenTensor } from "../embedding/tokens.ts";
+
+/**
+ * The mean negative log-likelihood of the targets, in nats: `Σ w·(log Σ_i e^logits_i - logits_target) / Σ w`.
+ *
+ * @param logits `[B, T, V]`
+ * @param targets ids from 0 to V - 1: one list a sequence, or a tensor `[B, T]`
+ * @param weights how much each step counts, one list a sequence or a tensor `[B, T]`; 0 masks padding, whatever
+ *   stands there. None: all count 1
+ * @returns a single number, shape `[]`; NaN if a tensor of targets holds an id out of range where the weight is not
+ *   0, or if all weights are 0
+ * @throws {TypeError} on other shapes, or tensors of two backends
+ * @throws {RangeError} on a list with an id out of range, or with a weight that is negative or not finite
+ *
+ * @example
+ * ```ts
+ * import { crossEntropy, read, tensor } from "@seqmix/seqmix";
+ *
+ * const logits = tensor([0, 0, 5, 5], [1, 2, 2]);
+ * console.log(await read(crossEntropy(logits, [[0, 1]]))); // ln 2
+ * ```
+ */
+export function crossEntropy(
+  logits: Tensor,
+  targets: Tokens,
+  weights?: readonly ArrayLike<number>[] | Tensor,
+): Tensor {
+  const action = "compute cross-entropy";
+  checkShape(action, "logits", logits, ["B", "T", "V"]);
+  const [batch, time, vocabulary] = logits.shape;
+  const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend);
+  checkShape(action, "targets", ids, [batch, time]);
+  if (weights === undefined) {
+    return sharedBackend(action, "logits, targets", logits, ids).crossEntropy(logits, ids, null);
+  }
+  const w = isTensor(weights) ? weights : weightTensor(action, weights, logits.backend);
+  checkShape(action, "weights", w, [batch, time]);
+  return sharedBackend(action, "logits, targets, weights", logits, ids, w).crossEntropy(logits, ids, w);
+}
+
+function weightTensor(action: string, weights: readonly ArrayLike<number>[], backend: Backend): Tensor {
+  const time = weights[0]?.length;
+  for (const row of weights) {
+    if (row.length !== time) {
+      throw new TypeError(
+        `Cannot ${action}: weights must have one length, current lengths are ${time} and ${row.length}`,
+      );
+    }
+    for (let t = 0; t < time; t++) {
+      if (!(row[t] >= 0 && row[t] < Infinity)) {
+        throw new RangeError(
+          `Cannot ${action}: weights must be finite and at least 0, current weight is ${show(row[t])}`,
+        );
+      }
+    }
+  }
+  return backend.upload(weights.flatMap((row) => Array.from(row)), [weights.length, time]);
+}

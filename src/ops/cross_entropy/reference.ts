@@ -1,0 +1,28 @@
+import type { Floats } from "../../tensor.ts";
+
+/** loss = Σ weight·(log Σ e^logits - logits[target]) / Σ weight */
+export function crossEntropy(
+  loss: Floats,
+  logits: Floats,
+  targets: Floats,
+  weights: Floats | null,
+  rows: number,
+  vocabulary: number,
+): void {
+  let total = 0, weightSum = 0;
+  for (let row = 0; row < rows; row++) {
+    const weight = weights === null ? 1 : weights[row];
+    weightSum += weight;
+    // What is masked may be anything, NaN included: that is what a mask is for.
+    if (weight === 0) continue;
+    const at = row * vocabulary;
+    const target = targets[row];
+    const known = target >= 0 && target < vocabulary && Number.isInteger(target);
+    let largest = -Infinity;
+    for (let i = 0; i < vocabulary; i++) largest = Math.max(largest, logits[at + i]);
+    let sum = 0;
+    for (let i = 0; i < vocabulary; i++) sum += Math.exp(logits[at + i] - largest);
+    total += weight * (known ? Math.log(sum) + largest - logits[at + target] : NaN);
+  }
+  loss[0] = total / weightSum;
+}

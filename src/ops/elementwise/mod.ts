@@ -1,0 +1,170 @@
+/**
+ * Operations on one element at a time.
+ *
+ * @module
+ */
+import { checkShape, sharedBackend } from "../../check.ts";
+import type { Tensor } from "../../tensor.ts";
+
+/**
+ * `y = a + b`, element by element.
+ *
+ * @param a any shape
+ * @param b a's shape
+ * @returns y, of the same shape
+ * @throws {TypeError} if the shapes differ, or the backends
+ *
+ * @example
+ * ```ts
+ * import { add, read, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(add(tensor([1, 2], [2]), tensor([10, 20], [2])))); // Float32Array [ 11, 22 ]
+ * ```
+ */
+export function add(a: Tensor, b: Tensor): Tensor {
+  checkShape("add", "a", a, ["..."]);
+  checkShape("add", "b", b, a.shape);
+  return sharedBackend("add", "a, b", a, b).add(a, b);
+}
+
+/**
+ * `y = a·b`, element by element.
+ *
+ * @param a any shape
+ * @param b a's shape
+ * @returns y, of the same shape
+ * @throws {TypeError} if the shapes differ, or the backends
+ *
+ * @example
+ * ```ts
+ * import { multiply, read, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(multiply(tensor([1, 2], [2]), tensor([10, 20], [2])))); // Float32Array [ 10, 40 ]
+ * ```
+ */
+export function multiply(a: Tensor, b: Tensor): Tensor {
+  checkShape("multiply", "a", a, ["..."]);
+  checkShape("multiply", "b", b, a.shape);
+  return sharedBackend("multiply", "a, b", a, b).multiply(a, b);
+}
+
+/**
+ * Interpolates between a step and the one before it, channel by channel: `y = x·ratio + before·(1 - ratio)`
+ * (RWKV's token shift; Peng et al.: "RWKV: Reinventing RNNs for the Transformer Era", 2023, equations 11 to 13).
+ *
+ * @param x `[..., C]`
+ * @param before x's shape; usually {@linkcode shiftTime} of x
+ * @param ratio `[C]`
+ * @returns y, of x's shape
+ * @throws {TypeError} on other shapes, or tensors of two backends
+ *
+ * @example
+ * ```ts
+ * import { mix, read, tensor } from "@seqmix/seqmix";
+ *
+ * const y = mix(tensor([1, 1], [1, 2]), tensor([5, 5], [1, 2]), tensor([0.25, 1], [2]));
+ * console.log(await read(y)); // Float32Array [ 4, 1 ]
+ * ```
+ */
+export function mix(x: Tensor, before: Tensor, ratio: Tensor): Tensor {
+  checkShape("mix", "ratio", ratio, ["C"]);
+  checkShape("mix", "x", x, ["...", ratio.shape[0]]);
+  checkShape("mix", "before", before, x.shape);
+  return sharedBackend("mix", "x, before, ratio", x, before, ratio).mix(x, before, ratio);
+}
+
+/**
+ * The logistic function, `y = 1 / (1 + e^-x)`, element by element.
+ *
+ * @param x any shape
+ * @returns y, of x's shape, from 0 to 1
+ * @throws {TypeError} if x is not a tensor
+ *
+ * @example
+ * ```ts
+ * import { read, sigmoid, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(sigmoid(tensor([0], [1])))); // Float32Array [ 0.5 ]
+ * ```
+ */
+export function sigmoid(x: Tensor): Tensor {
+  checkShape("compute sigmoid", "x", x, ["..."]);
+  return x.backend.sigmoid(x);
+}
+
+/**
+ * The hyperbolic tangent, `y = tanh x`, element by element.
+ *
+ * @param x any shape
+ * @returns y, of x's shape, from -1 to 1
+ * @throws {TypeError} if x is not a tensor
+ *
+ * @example
+ * ```ts
+ * import { read, tanh, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(tanh(tensor([0, Infinity], [2])))); // Float32Array [ 0, 1 ]
+ * ```
+ */
+export function tanh(x: Tensor): Tensor {
+  checkShape("compute tanh", "x", x, ["..."]);
+  return x.backend.tanh(x);
+}
+
+/**
+ * `y = max(x, 0)²`, element by element (So et al.: "Primer", 2021).
+ *
+ * @param x any shape
+ * @returns y, of x's shape, at least 0
+ * @throws {TypeError} if x is not a tensor
+ *
+ * @example
+ * ```ts
+ * import { read, squaredRelu, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(squaredRelu(tensor([-2, 3], [2])))); // Float32Array [ 0, 9 ]
+ * ```
+ */
+export function squaredRelu(x: Tensor): Tensor {
+  checkShape("compute squared ReLU", "x", x, ["..."]);
+  return x.backend.squaredRelu(x);
+}
+
+/**
+ * The Gaussian error linear unit in its tanh form, `y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))`, element by
+ * element (Hendrycks, Gimpel: "Gaussian Error Linear Units", 2016; PyTorch's `gelu(approximate="tanh")`).
+ *
+ * @param x any shape
+ * @returns y, of x's shape
+ * @throws {TypeError} if x is not a tensor
+ *
+ * @example
+ * ```ts
+ * import { gelu, read, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(gelu(tensor([0, 10], [2])))); // Float32Array [ 0, 10 ]
+ * ```
+ */
+export function gelu(x: Tensor): Tensor {
+  checkShape("compute GELU", "x", x, ["..."]);
+  return x.backend.gelu(x);
+}
+
+/**
+ * `y = -e^x`, element by element: the decay w of {@linkcode wkv} from RWKV-4's raw `time_decay`.
+ *
+ * @param x any shape
+ * @returns y, of x's shape, below 0
+ * @throws {TypeError} if x is not a tensor
+ *
+ * @example
+ * ```ts
+ * import { negativeExp, read, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(negativeExp(tensor([0], [1])))); // Float32Array [ -1 ]
+ * ```
+ */
+export function negativeExp(x: Tensor): Tensor {
+  checkShape("compute negative exponential", "x", x, ["..."]);
+  return x.backend.negativeExp(x);
+}

@@ -1,0 +1,17 @@
+import type { Floats } from "../../tensor.ts";
+
+/** y[i] = weight[ids[i]]; an id that names no row gives NaN */
+export function embedding(
+  y: Floats,
+  ids: Floats,
+  weight: Floats,
+  count: number,
+  vocabulary: number,
+  channels: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    const id = ids[i];
+    const known = id >= 0 && id < vocabulary && Number.isInteger(id);
+    for (let c = 0; c < channels; c++) y[i * channels + c] = known ? weight[id * channels + c] : NaN;
+  }
+}

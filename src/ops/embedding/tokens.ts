@@ -1,0 +1,51 @@
+import { checkShape, isTensor, show } from "../../check.ts";
+import type { Backend, Tensor } from "../../tensor.ts";
+
+/** Token ids: one list a sequence, all of one length, or a tensor `[B, T]`. */
+export type Tokens = readonly ArrayLike<number>[] | Tensor;
+
+/**
+ * Token ids as a tensor `[B, T]`. Lists are checked here; a tensor's values are not known on the host, and an id
+ * out of range in one becomes NaN where it is looked up.
+ */
+export function tokenTensor(
+  action: string,
+  name: string,
+  tokens: Tokens,
+  vocabulary: number,
+  backend: Backend,
+): Tensor {
+  if (isTensor(tokens)) {
+    checkShape(action, name, tokens, ["B", "T"]);
+    return tokens;
+  }
+  if (!Array.isArray(tokens) || tokens.length === 0 || !(tokens[0]?.length > 0)) {
+    const current = Array.isArray(tokens) && tokens.length > 0 ? `[${show(tokens[0])}, ...]` : show(tokens);
+    const requirement = "must be a tensor [B, T] or a list of B lists of T ids, B and T at least 1";
+    throw new TypeError(`Cannot ${action}: ${name} ${requirement}, current value is ${current}`);
+  }
+  const time = tokens[0].length;
+  const ids = new Float32Array(tokens.length * time);
+  for (let b = 0; b < tokens.length; b++) {
+    if (tokens[b]?.length !== time) {
+      throw new TypeError(
+        `Cannot ${action}: ${name} must have one length, current lengths are ${time} and ${
+          tokens[b]?.length
+        }`,
+      );
+    }
+    for (let t = 0; t < time; t++) {
+      const id = tokens[b][t];
+      if (!(id >= 0 && id < vocabulary && Number.isInteger(id))) {
+        throw new RangeError(
+          `Cannot ${action}: ${name} must be integers from 0 to ${vocabulary - 1}, current id is ${
+            show(id)
+          } ` +
+            `at [${b}, ${t}]`,
+        );
+      }
+      ids[b * time + t] = id;
+    }
+  }
+  return backend.upload(ids, [tokens.length, time]);
+}

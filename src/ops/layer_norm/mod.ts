@@ -1,0 +1,41 @@
+/**
+ * Layer normalization of the last axis.
+ *
+ * @module
+ */
+import { checkShape, sharedBackend } from "../../check.ts";
+import type { Tensor } from "../../tensor.ts";
+
+/** The gain and the shift of a layer normalization. */
+export interface LayerNormParams {
+  /** `[C]` */
+  readonly weight: Tensor;
+  /** `[C]` */
+  readonly bias: Tensor;
+}
+
+/**
+ * Normalizes the last axis: `y = (x - mean) / √(variance + ε) · weight + bias` with ε = 1e-5 and the variance
+ * over C, not C - 1 (Ba, Kiros, Hinton: "Layer Normalization", 2016; PyTorch's `layer_norm`).
+ *
+ * @param params weight and bias `[C]`
+ * @param x `[..., C]`
+ * @returns y, of x's shape
+ * @throws {TypeError} on other shapes, or tensors of two backends
+ *
+ * @example
+ * ```ts
+ * import { layerNorm, read, tensor } from "@seqmix/seqmix";
+ *
+ * const params = { weight: tensor([1, 1], [2]), bias: tensor([0, 0], [2]) };
+ * console.log(await read(layerNorm(params, tensor([3, 5], [1, 2])))); // about -1 and 1
+ * ```
+ */
+export function layerNorm(params: LayerNormParams, x: Tensor): Tensor {
+  const action = "normalize layer";
+  const { weight, bias } = params;
+  checkShape(action, "weight", weight, ["C"]);
+  checkShape(action, "bias", bias, weight.shape);
+  checkShape(action, "x", x, ["...", weight.shape[0]]);
+  return sharedBackend(action, "x, weight, bias", x, weight, bias).layerNorm(x, weight, bias, 1e-5);
+}

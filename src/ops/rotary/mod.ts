@@ -1,0 +1,54 @@
+/**
+ * Rotary position embedding.
+ *
+ * @module
+ */
+import { checkInteger, checkShape } from "../../check.ts";
+import type { Tensor } from "../../tensor.ts";
+import { checkHeads } from "../attention/mod.ts";
+
+/** Where rotary turning starts, and how fast the channels of a head turn. */
+export interface RotaryOptions {
+  /** H, which divides C so that the head size N = C/H is even. */
+  readonly heads: number;
+  /** The position of the first step; default 0. */
+  readonly position?: number;
+  /** The base of the angles; default 10,000. */
+  readonly base?: number;
+}
+
+/**
+ * Turns queries or keys by their position, so that their product depends on the distance alone. In each head of
+ * size N the pair (i, i + N/2) turns by the angle `θ = p·base^(-2i/N)` at position p: `y_i = x_i cos θ - x_{i+N/2} sin θ`,
+ * `y_{i+N/2} = x_{i+N/2} cos θ + x_i sin θ` (Su et al.: "RoFormer", 2021, in the half-split form of GPT-NeoX and Llama).
+ *
+ * @param x `[B, T, C]`
+ * @param options heads, the first step's position, the base
+ * @returns y `[B, T, C]`
+ * @throws {TypeError} on another shape
+ * @throws {RangeError} if the heads don't divide C into even sizes, or position or base are out of range
+ *
+ * @example
+ * ```ts
+ * import { read, rotary, tensor } from "@seqmix/seqmix";
+ *
+ * const y = rotary(tensor([1, 0], [1, 1, 2]), { heads: 1, position: 2 });
+ * console.log(await read(y)); // cos 2 and sin 2
+ * ```
+ */
+export function rotary(x: Tensor, options: RotaryOptions): Tensor {
+  const action = "turn rotary";
+  const { heads, position = 0, base = 10_000 } = options;
+  checkShape(action, "x", x, ["B", "T", "C"]);
+  checkHeads(action, heads, x.shape[2]);
+  if (x.shape[2] / heads % 2 !== 0) {
+    throw new RangeError(
+      `Cannot ${action}: head size must be even, current C/heads is ${x.shape[2] / heads}`,
+    );
+  }
+  checkInteger(action, "position", position, 0);
+  if (!(base > 0 && base < Infinity)) {
+    throw new RangeError(`Cannot ${action}: base must be finite and above 0, current base is ${base}`);
+  }
+  return x.backend.rotary(x, heads, position, base);
+}

@@ -1,0 +1,28 @@
+import type { Floats } from "../../tensor.ts";
+
+/** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
+export function rotary(
+  y: Floats,
+  x: Floats,
+  batch: number,
+  time: number,
+  channels: number,
+  heads: number,
+  position: number,
+  base: number,
+): void {
+  const half = channels / heads / 2;
+  for (let t = 0; t < time; t++) {
+    for (let i = 0; i < half; i++) {
+      const angle = (position + t) * base ** (-i / half);
+      const cos = Math.cos(angle), sin = Math.sin(angle);
+      for (let b = 0; b < batch; b++) {
+        for (let head = 0; head < heads; head++) {
+          const at = (b * time + t) * channels + head * 2 * half + i;
+          y[at] = x[at] * cos - x[at + half] * sin;
+          y[at + half] = x[at + half] * cos + x[at] * sin;
+        }
+      }
+    }
+  }
+}

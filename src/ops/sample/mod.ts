@@ -1,0 +1,69 @@
+/**
+ * Drawing the next token.
+ *
+ * @module
+ */
+import { checkInteger, checkShape, show } from "../../check.ts";
+import type { Tensor } from "../../tensor.ts";
+
+/** How the next token is drawn. */
+export interface SampleOptions {
+  /** The logits are divided by it: 0 takes the most probable token, 1 (the default) draws from the model's own. */
+  readonly temperature?: number;
+  /** Keeps the k most probable tokens and what ties with the last of them; 0 (the default) keeps all. */
+  readonly topK?: number;
+  /** Keeps the fewest most probable tokens that reach this share of the probability; 1 (the default) keeps all. */
+  readonly topP?: number;
+  /** A 32-bit integer; default 0. */
+  readonly seed?: number;
+}
+
+/**
+ * Draws a token id from each row of logits: the largest of `logits / temperature + g` among the ids that top-k and
+ * then top-p keep, with Gumbel noise `g = -ln(-ln u)`, which makes it a draw from their softmax. The noise of an id
+ * depends on seed, step, row and id alone (the hash pcg4d), so the same logits give the same ids on every backend.
+ *
+ * @param logits `[..., V]`
+ * @param options temperature, topK, topP, seed
+ * @param step the number of the draw, so that one seed serves a whole sequence
+ * @returns ids `[...]`; NaN for a row with a NaN in it
+ * @throws {TypeError} if logits is not a tensor with at least one axis, or an option is not a number
+ * @throws {RangeError} on a temperature that is negative or not finite, a topK that is not an integer of at least 0, a topP
+ *   that is not above 0 and at most 1, a seed or step that is not an integer from 0 to 2³² - 1
+ *
+ * @example
+ * ```ts
+ * import { read, sample, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(sample(tensor([1, 3, 2], [1, 3]), { temperature: 0 }, 0))); // Float32Array [ 1 ]
+ * ```
+ */
+export function sample(logits: Tensor, options: SampleOptions = {}, step = 0): Tensor {
+  checkShape("sample", "logits", logits, ["...", "V"]);
+  const { temperature, topK, topP, seed } = checkSampleOptions("sample", options);
+  checkInteger("sample", "step", step, 0, 2 ** 32 - 1);
+  return logits.backend.sample(logits, temperature, topK, topP, seed, step);
+}
+
+/** The options with their defaults filled in, checked. */
+export function checkSampleOptions(action: string, options: SampleOptions): Required<SampleOptions> {
+  const { temperature = 1, topK = 0, topP = 1, seed = 0 } = options;
+  if (typeof temperature !== "number" || typeof topP !== "number") {
+    throw new TypeError(
+      `Cannot ${action}: temperature and topP must be numbers, current values are ${show(temperature)} and ${
+        show(topP)
+      }`,
+    );
+  }
+  if (!(temperature >= 0 && temperature < Infinity)) {
+    throw new RangeError(
+      `Cannot ${action}: temperature must be finite and at least 0, current temperature is ${temperature}`,
+    );
+  }
+  checkInteger(action, "topK", topK, 0);
+  if (!(topP > 0 && topP <= 1)) {
+    throw new RangeError(`Cannot ${action}: topP must be above 0 and at most 1, current topP is ${topP}`);
+  }
+  checkInteger(action, "seed", seed, 0, 2 ** 32 - 1);
+  return { temperature, topK, topP, seed };
+}

@@ -1,0 +1,75 @@
+import type { Floats } from "../../tensor.ts";
+
+/** ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row */
+export function sample(
+  ids: Floats,
+  logits: Floats,
+  rows: number,
+  vocabulary: number,
+  temperature: number,
+  topK: number,
+  topP: number,
+  seed: number,
+  step: number,
+): void {
+  for (let row = 0; row < rows; row++) {
+    const at = row * vocabulary;
+    const least = temperature === 0
+      ? -Infinity
+      : threshold(logits.subarray(at, at + vocabulary), temperature, topK, topP);
+    let best = -1, highest = -Infinity;
+    for (let i = 0; i < vocabulary; i++) {
+      const logit = logits[at + i];
+      if (Number.isNaN(logit)) {
+        best = NaN;
+        break;
+      }
+      if (logit < least) continue;
+      const score = temperature === 0 ? logit : logit / temperature + gumbel(seed, step, row, i);
+      if (best < 0 || score > highest) {
+        best = i;
+        highest = score;
+      }
+    }
+    ids[row] = best;
+  }
+}
+
+/** The least logit that top-k and top-p keep; whatever ties with it is kept too. */
+function threshold(logits: Floats, temperature: number, topK: number, topP: number): number {
+  if (topK === 0 && topP === 1) return -Infinity;
+  const falling = Float64Array.from(logits).sort().reverse();
+  let least = topK > 0 && topK < falling.length ? falling[topK - 1] : -Infinity;
+  if (topP < 1) {
+    const kept = falling.filter((logit) => logit >= least);
+    const shares = kept.map((logit) => Math.exp((logit - falling[0]) / temperature));
+    const enough = topP * shares.reduce((sum, share) => sum + share, 0);
+    for (let i = 0, sum = 0; i < kept.length && !(sum >= enough); i++) {
+      sum += shares[i];
+      least = kept[i];
+    }
+  }
+  return least;
+}
+
+/** Gumbel noise, -ln(-ln u), of a u between 0 and 1 that depends on the four counters alone. */
+function gumbel(seed: number, step: number, row: number, id: number): number {
+  const u = ((pcg4d(seed, step, row, id) >>> 9) + 0.5) * 2 ** -23;
+  return -Math.log(-Math.log(u));
+}
+
+/** The first word of the hash pcg4d (Jarzynski, Olano: "Hash Functions for GPU Rendering", 2020). */
+function pcg4d(x: number, y: number, z: number, w: number): number {
+  x = Math.imul(x, 1664525) + 1013904223 | 0;
+  y = Math.imul(y, 1664525) + 1013904223 | 0;
+  z = Math.imul(z, 1664525) + 1013904223 | 0;
+  w = Math.imul(w, 1664525) + 1013904223 | 0;
+  x = x + Math.imul(y, w) | 0;
+  y = y + Math.imul(z, x) | 0;
+  z = z + Math.imul(x, y) | 0;
+  w = w + Math.imul(y, z) | 0;
+  x ^= x >>> 16;
+  y ^= y >>> 16;
+  w ^= w >>> 16;
+  return x + Math.imul(y, w) >>> 0;
+}

@@ -1,0 +1,27 @@
+/**
+ * Softmax of the last axis.
+ *
+ * @module
+ */
+import { checkShape } from "../../check.ts";
+import type { Tensor } from "../../tensor.ts";
+
+/**
+ * Probabilities from logits: `y_i = e^x_i / Σ_j e^x_j` over the last axis, with the largest logit taken out first so
+ * that nothing overflows.
+ *
+ * @param x `[..., V]`
+ * @returns y, of x's shape; each row sums to 1
+ * @throws {TypeError} if x is not a tensor with at least one axis
+ *
+ * @example
+ * ```ts
+ * import { read, softmax, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(softmax(tensor([500, 500], [1, 2])))); // Float32Array [ 0.5, 0.5 ]
+ * ```
+ */
+export function softmax(x: Tensor): Tensor {
+  checkShape("compute softmax", "x", x, ["...", "V"]);
+  return x.backend.softmax(x);
+}

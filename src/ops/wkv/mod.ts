@@ -1,0 +1,76 @@
+/**
+ * The WKV scan of RWKV-4: an attention whose weights decay with distance, as a recurrence of constant size.
+ *
+ * @module
+ */
+import { checkInteger, checkShape, sharedBackend } from "../../check.ts";
+import { reference } from "../../backends/reference/mod.ts";
+import type { Backend, Tensor } from "../../tensor.ts";
+
+/**
+ * For each channel the mean of all values so far, weighted by e^key, by a decay w with distance, and with a bonus u
+ * for the current step:
+ *
+ *     y_t = (Σ_{i<t} e^{(t-1-i)·w + k_i} v_i + e^{u + k_t} v_t) / (Σ_{i<t} e^{(t-1-i)·w + k_i} + e^{u + k_t})
+ *
+ * (Peng et al.: "RWKV: Reinventing RNNs for the Transformer Era", 2023, equation 14.) The sums are the state, held at
+ * a scale e^{q + n·w} of their own so that no key overflows: with rows a, b, q, n, the numerator is a·e^{q + n·w} and the
+ * denominator b·e^{q + n·w}, n steps after the key q that last set the largest exponent.
+ *
+ * @param params decay w `[C]`, below 0 ({@linkcode negativeExp} of the raw `time_decay`), and bonus u `[C]`
+ * @param x key and value `[B, T, C]`
+ * @param state `[B, 4, C]`, from {@linkcode wkvState} or an earlier call
+ * @returns y `[B, T, C]` and the state after the last step
+ * @throws {TypeError} on other shapes, or tensors of two backends
+ *
+ * @example
+ * ```ts
+ * import { read, tensor, wkv, wkvState } from "@seqmix/seqmix";
+ *
+ * const params = { decay: tensor([-1], [1]), bonus: tensor([0], [1]) };
+ * const x = { key: tensor([0, 0], [1, 2, 1]), value: tensor([1, 3], [1, 2, 1]) };
+ * const { y } = wkv(params, x, wkvState(1, 1));
+ * console.log(await read(y)); // Float32Array [ 1, 2 ]
+ * ```
+ */
+export function wkv(
+  params: { readonly decay: Tensor; readonly bonus: Tensor },
+  x: { readonly key: Tensor; readonly value: Tensor },
+  state: Tensor,
+): { y: Tensor; state: Tensor } {
+  const action = "scan WKV";
+  const { decay, bonus } = params;
+  const { key, value } = x;
+  checkShape(action, "decay", decay, ["C"]);
+  checkShape(action, "bonus", bonus, decay.shape);
+  checkShape(action, "key", key, ["B", "T", decay.shape[0]]);
+  checkShape(action, "value", value, key.shape);
+  checkShape(action, "state", state, [key.shape[0], 4, decay.shape[0]]);
+  const backend = sharedBackend(action, "key, value, decay, bonus, state", key, value, decay, bonus, state);
+  const [y, nextState] = backend.wkv(decay, bonus, key, value, state);
+  return { y, state: nextState };
+}
+
+/**
+ * The state before the first step: nothing summed, at a scale below every key, (0, 0, -1e38, 0).
+ *
+ * @param batch B
+ * @param channels C
+ * @param backend where it lives; default: the reference
+ * @returns a state `[B, 4, C]`
+ * @throws {RangeError} if a size is not an integer of at least 1
+ *
+ * @example
+ * ```ts
+ * import { read, wkvState } from "@seqmix/seqmix";
+ *
+ * console.log(await read(wkvState(1, 1))); // 0, 0, about -1e38, 0
+ * ```
+ */
+export function wkvState(batch: number, channels: number, backend: Backend = reference): Tensor {
+  checkInteger("make WKV state", "batch", batch, 1);
+  checkInteger("make WKV state", "channels", channels, 1);
+  const data = new Float32Array(batch * 4 * channels);
+  for (let b = 0; b < batch; b++) data.fill(-1e38, (4 * b + 2) * channels, (4 * b + 3) * channels);
+  return backend.upload(data, [batch, 4, channels]);
+}

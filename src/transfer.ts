@@ -1,0 +1,137 @@
+/**
+ * Numbers in and out of tensors, and tensors from one backend to another.
+ *
+ * @module
+ */
+import { reference } from "./backends/reference/mod.ts";
+import { checkInteger, isBranch, isTensor, show, showShape } from "./check.ts";
+import type { Backend, Tensor } from "./tensor.ts";
+import { sizeOf } from "./tree.ts";
+
+/**
+ * A tensor of these numbers, copied.
+ *
+ * @param data the numbers, row-major
+ * @param shape the sizes, outermost first; `[]` is a single number
+ * @param backend where it lives; default: the reference
+ * @returns a tensor of that shape
+ * @throws {TypeError} if data does not hold as many numbers as the shape has
+ * @throws {RangeError} if a size is not an integer of at least 0
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@seqmix/seqmix";
+ *
+ * console.log(tensor([1, 2, 3, 4, 5, 6], [2, 3]).shape); // [ 2, 3 ]
+ * ```
+ */
+export function tensor(
+  data: ArrayLike<number>,
+  shape: readonly number[],
+  backend: Backend = reference,
+): Tensor {
+  const action = "create tensor";
+  if (!Array.isArray(shape)) {
+    throw new TypeError(`Cannot ${action}: shape must be a list of sizes, current value is ${show(shape)}`);
+  }
+  shape.forEach((size, axis) => checkInteger(action, `shape[${axis}]`, size, 0));
+  const size = sizeOf(shape);
+  if (typeof data === "string" || data?.length !== size) {
+    throw new TypeError(
+      `Cannot ${action}: data must hold ${size} numbers for shape ${showShape(shape)}, current ${
+        typeof data?.length === "number" ? `length is ${data.length}` : `value is ${show(data)}`
+      }`,
+    );
+  }
+  for (let i = 0; i < size; i++) {
+    if (typeof data[i] !== "number") {
+      throw new TypeError(`Cannot ${action}: data must be numbers, current data[${i}] is ${show(data[i])}`);
+    }
+  }
+  return backend.upload(data, shape);
+}
+
+/** A tensor of zeros. */
+export function zeros(shape: readonly number[], backend: Backend): Tensor {
+  return backend.upload(new Float32Array(sizeOf(shape)), shape);
+}
+
+/**
+ * A tensor's numbers in single precision, copied.
+ *
+ * @param t any tensor
+ * @returns its numbers, row-major
+ * @throws {TypeError} if t is not a tensor, or was freed
+ *
+ * @example
+ * ```ts
+ * import { read, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(tensor([1, 2], [2]))); // Float32Array [ 1, 2 ]
+ * ```
+ */
+export async function read(t: Tensor): Promise<Float32Array> {
+  return new Float32Array(await download("read", t));
+}
+
+/**
+ * A tensor's numbers in double precision, copied: exact on a float64 reference.
+ *
+ * @param t any tensor
+ * @returns its numbers, row-major
+ * @throws {TypeError} if t is not a tensor, or was freed
+ *
+ * @example
+ * ```ts
+ * import { createReference, readFloat64, tensor } from "@seqmix/seqmix";
+ *
+ * using backend = createReference({ precision: "float64" });
+ * console.log(await readFloat64(tensor([0.1], [1], backend))); // Float64Array [ 0.1 ]
+ * ```
+ */
+export async function readFloat64(t: Tensor): Promise<Float64Array> {
+  return new Float64Array(await download("read", t));
+}
+
+/**
+ * Moves a tree of tensors to a backend. The tree that is given stays as it is; tensors that live on the backend
+ * already are not copied.
+ *
+ * @param tree nested plain objects and arrays, or a tensor
+ * @param backend where to
+ * @returns a tree of the same form, its tensors on `backend`
+ * @throws {TypeError} if a tensor was freed
+ *
+ * @example
+ * ```ts
+ * import { createReference, presets, put, rwkv } from "@seqmix/seqmix";
+ *
+ * using backend = createReference();
+ * const params = await put(rwkv.init(presets.matched.rwkv, 1), backend);
+ * console.log(backend.memory().bytes); // 206848
+ * ```
+ */
+export async function put<P>(tree: P, backend: Backend): Promise<P> {
+  return await move(tree, backend) as P;
+}
+
+async function move(tree: unknown, backend: Backend): Promise<unknown> {
+  if (isTensor(tree)) {
+    return tree.backend === backend ? tree : backend.upload(await download("put", tree), tree.shape);
+  }
+  if (Array.isArray(tree)) return await Promise.all(tree.map((branch) => move(branch, backend)));
+  if (isBranch(tree)) {
+    const moved = await Promise.all(
+      Object.entries(tree).map(async ([key, branch]) => [key, await move(branch, backend)]),
+    );
+    return Object.fromEntries(moved);
+  }
+  return tree;
+}
+
+function download(action: string, t: Tensor) {
+  if (!isTensor(t)) {
+    throw new TypeError(`Cannot ${action}: value must be a tensor, current value is ${show(t)}`);
+  }
+  return t.backend.download(t);
+}

@@ -1,0 +1,76 @@
+/**
+ * Trees: nested plain objects and arrays with tensors in them. Parameters, states, gradients and checkpoints are
+ * all trees, so one walk serves them all. What is neither a tensor nor a branch goes through unchanged.
+ *
+ * @module
+ */
+import { isBranch, isTensor } from "./check.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Calls `visit` with every tensor of a tree, depth first, in the order of the keys. */
+export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): void {
+  if (isTensor(tree)) visit(tree);
+  else if (Array.isArray(tree)) { for (let i = 0; i < tree.length; i++) forEachTensor(tree[i], visit); }
+  else if (isBranch(tree)) { for (const key in tree) forEachTensor(tree[key], visit); }
+}
+
+/**
+ * A tree of the same form with every tensor replaced by `f` of it.
+ *
+ * @param tree nested plain objects and arrays
+ * @param f called once a tensor, depth first, in the order of the keys
+ * @returns a new tree; what is not a tensor (a number of heads, a config) is the same as before
+ *
+ * @example Three times every parameter
+ * ```ts
+ * import { add, read, tensor, treeMap } from "@seqmix/seqmix";
+ *
+ * const tree = { heads: 2, layers: [tensor([1, 2], [2])] };
+ * const tripled = treeMap(tree, (t) => add(t, add(t, t)));
+ * console.log(tripled.heads, await read(tripled.layers[0])); // 2 Float32Array [ 3, 6 ]
+ * ```
+ */
+export function treeMap<P>(tree: P, f: (tensor: Tensor) => Tensor): P {
+  return mapTree(tree, f) as P;
+}
+
+function mapTree(tree: unknown, f: (tensor: Tensor) => Tensor): unknown {
+  if (isTensor(tree)) return f(tree);
+  if (Array.isArray(tree)) return tree.map((branch) => mapTree(branch, f));
+  // fromEntries defines each key as the object's own, so that no name (`__proto__`) means anything but itself.
+  if (isBranch(tree)) return Object.fromEntries(Object.entries(tree).map(([key, v]) => [key, mapTree(v, f)]));
+  return tree;
+}
+
+/** All tensors of a tree, depth first, in the order of the keys. */
+export function tensorsOf(tree: unknown): Tensor[] {
+  const tensors: Tensor[] = [];
+  forEachTensor(tree, (tensor) => tensors.push(tensor));
+  return tensors;
+}
+
+/**
+ * The number of numbers in a tree's tensors.
+ *
+ * @param params nested plain objects and arrays
+ * @returns the sum of the tensors' sizes
+ *
+ * @example
+ * ```ts
+ * import { parameterCount, presets, rwkv } from "@seqmix/seqmix";
+ *
+ * console.log(parameterCount(rwkv.init(presets.seed.rwkv, 1))); // 874496
+ * ```
+ */
+export function parameterCount(params: unknown): number {
+  let count = 0;
+  forEachTensor(params, (tensor) => count += sizeOf(tensor.shape));
+  return count;
+}
+
+/** The number of elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1;
+  for (let i = 0; i < shape.length; i++) size *= shape[i];
+  return size;
+}

@@ -1,0 +1,6 @@
+/** The backends that every shared test runs on, each with a fresh instance of its own. */
+import { type Backend, createReference } from "@seqmix/seqmix";
+
+export const backends: readonly { readonly name: string; create(): Promise<Backend> | Backend }[] = [
+  { name: "reference", create: () => createReference() },
+];
