@@ -10,15 +10,14 @@ import type { HostTensor } from "./weights.ts";
 const schema = protobuf.parse(`
   syntax = "proto3";
   message Attribute {
-    string name = 1; float f = 2; int64 i = 3; bytes s = 4; repeated float floats = 7; repeated int64 ints = 8;
-    repeated bytes strings = 9; int32 type = 20;
+    string name = 1; float f = 2; int64 i = 3; bytes s = 4; int32 type = 20;
   }
   message Node {
     repeated string input = 1; repeated string output = 2; string name = 3; string op_type = 4;
     repeated Attribute attribute = 5; string domain = 7;
   }
   message Tensor { repeated int64 dims = 1; int32 data_type = 2; string name = 8; bytes raw_data = 9; }
-  message Dimension { int64 dim_value = 1; string dim_param = 2; }
+  message Dimension { int64 dim_value = 1; }
   message Shape { repeated Dimension dim = 1; }
   message TensorType { int32 elem_type = 1; Shape shape = 2; }
   message Type { TensorType tensor_type = 1; }
@@ -33,41 +32,42 @@ const schema = protobuf.parse(`
 
 const elementTypes = { float32: 1, int32: 6, int64: 7 };
 type ElementType = keyof typeof elementTypes;
-type Attribute = number | string | readonly number[] | readonly string[];
 
-/** Attributes are whole numbers, strings or lists of them; a float is written as `float(x)`. */
-export function float(value: number): { readonly float: number } {
-  return { float: value };
+/** What modifies an operator: numbers are integers, except in `{ float: x }`. */
+export type Attributes = Readonly<Record<string, number | string | { readonly float: number }>>;
+
+interface Node {
+  readonly op_type: string;
+  readonly domain: string;
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly attribute: readonly object[];
 }
 
-const bytes = (text: string) => new TextEncoder().encode(text);
-
-function encodeAttribute(name: string, value: Attribute | { readonly float: number }) {
+function encodeAttribute(name: string, value: Attributes[string]) {
   if (typeof value === "number") return { name, type: 2, i: value };
-  if (typeof value === "string") return { name, type: 3, s: bytes(value) };
-  if ("float" in value) return { name, type: 1, f: value.float };
-  return typeof value[0] === "string"
-    ? { name, type: 8, strings: (value as readonly string[]).map(bytes) }
-    : { name, type: 7, ints: value };
+  if (typeof value === "string") return { name, type: 3, s: new TextEncoder().encode(value) };
+  return { name, type: 1, f: value.float };
 }
 
 /** A graph under construction: every method adds to it and gives back the name of what it added. */
 export class OnnxGraph {
-  readonly #nodes: object[] = [];
+  readonly #nodes: Node[] = [];
   readonly #constants: object[] = [];
   readonly #inputs: object[] = [];
   readonly #outputs: object[] = [];
+  readonly #renamed = new Map<string, string>();
   #names = 0;
 
-  /** An input. A size that varies is a name. */
-  input(name: string, type: ElementType, shape: readonly (number | string)[]): string {
+  /** An input. */
+  input(name: string, type: ElementType, shape: readonly number[]): string {
     this.#inputs.push(describe(name, type, shape));
     return name;
   }
 
-  /** Makes a value an output, under a name of its own. */
-  output(name: string, value: string, shape: readonly (number | string)[]): void {
-    this.#nodes.push({ op_type: "Identity", input: [value], output: [name] });
+  /** Makes a value an output. It gets the output's name, so that the operator writes into the caller's memory. */
+  output(name: string, value: string, shape: readonly number[]): void {
+    this.#renamed.set(value, name);
     this.#outputs.push(describe(name, "float32", shape));
   }
 
@@ -105,12 +105,17 @@ export class OnnxGraph {
   /** The graph as a file. */
   encode(): Uint8Array {
     const model = schema.lookupType("Model");
+    const rename = (name: string) => this.#renamed.get(name) ?? name;
     return model.encode({
       ir_version: 10,
       opset_import: [{ domain: "", version: 21 }, { domain: "com.microsoft", version: 1 }],
       graph: {
         name: "token",
-        node: this.#nodes,
+        node: this.#nodes.map((node) => ({
+          ...node,
+          input: node.input.map(rename),
+          output: node.output.map(rename),
+        })),
         initializer: this.#constants,
         input: this.#inputs,
         output: this.#outputs,
@@ -129,9 +134,7 @@ export class OnnxGraph {
   }
 }
 
-type Attributes = Readonly<Record<string, Attribute | { readonly float: number }>>;
-
-function describe(name: string, type: ElementType, shape: readonly (number | string)[]) {
-  const dim = shape.map((size) => typeof size === "number" ? { dim_value: size } : { dim_param: size });
+function describe(name: string, type: ElementType, shape: readonly number[]) {
+  const dim = shape.map((size) => ({ dim_value: size }));
   return { name, type: { tensor_type: { elem_type: elementTypes[type], shape: { dim } } } };
 }

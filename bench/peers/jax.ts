@@ -1,0 +1,194 @@
+/**
+ * The models in jax-js, each a jitted function of a token.
+ *
+ * @module
+ */
+import { init, jit, nn, numpy as np } from "npm:@jax-js/jax@^0.1.25";
+import { type Peer, tokenDecoder } from "./peer.ts";
+import type { Case, Host, HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./weights.ts";
+
+type Array_ = np.Array;
+/** A step of a model: takes over token, position and state, and gives back the logits and the next state. */
+interface JaxModel {
+  readonly start: () => Array_[];
+  readonly step: (token: Array_, position: Array_, state: Array_[]) => Array_[];
+}
+
+/** jax-js on its wasm device. What is read synchronously is computed on this thread, not by its workers. */
+export const jaxPeer: Peer = {
+  name: "jax-js",
+  async open(subject) {
+    await init("wasm");
+    const { start, step } = modelOf(subject);
+    const compiled = jit(step);
+    let state: Array_[] = [];
+    return tokenDecoder({
+      mode: subject.mode,
+      reset() {
+        state.forEach((part) => part.dispose());
+        state = start();
+      },
+      step(token, { position }) {
+        const [logits, ...next] = compiled(
+          np.array([token], { dtype: np.int32 }),
+          np.array([position], { dtype: np.int32 }),
+          state,
+        );
+        state = next;
+        return logits.dataSync() as Float32Array;
+      },
+      close() {
+        state.forEach((part) => part.dispose());
+      },
+    });
+  },
+};
+
+function modelOf(subject: Case): JaxModel {
+  switch (subject.model) {
+    case "rwkv":
+      return rwkvModel(subject.weights);
+    case "transformer":
+      return transformerModel(subject.weights, subject.length);
+    case "lstm":
+      return lstmModel(subject.weights);
+  }
+}
+
+const array = ({ data, shape }: HostTensor) => np.array(data, { shape: [...shape] });
+const zeros = (...shape: number[]) => np.zeros(shape);
+
+/** x·Wᵀ of a vector. */
+function linear(weight: HostTensor, x: Array_): Array_ {
+  return np.matmul(array(weight), x);
+}
+
+function layerNorm({ weight, bias }: { weight: HostTensor; bias: HostTensor }, x: Array_): Array_ {
+  return nn.standardize(x).mul(array(weight)).add(array(bias));
+}
+
+function embedding(weight: HostTensor, token: Array_): Array_ {
+  return np.take(array(weight), token, 0).reshape([weight.shape[1]]);
+}
+
+function mix(x: Array_, before: Array_, ratio: HostTensor): Array_ {
+  return before.ref.add(x.sub(before).mul(array(ratio)));
+}
+
+function rwkvModel({ embedding: table, ln0, blocks, lnOut, head }: RwkvWeights): JaxModel {
+  const [channels] = lnOut.weight.shape;
+  return {
+    start: () =>
+      blocks.flatMap(() => [
+        zeros(channels),
+        zeros(channels),
+        zeros(channels),
+        np.full([channels], -1e38),
+        zeros(channels),
+      ]),
+    step(token, position, state) {
+      position.dispose();
+      let x = layerNorm(ln0, embedding(table, token));
+      const next: Array_[] = [];
+      blocks.forEach(({ ln1, timeMix, ln2, channelMix }, layer) => {
+        const [timeShift, a, b, exponent, channelShift] = state.slice(5 * layer, 5 * layer + 5);
+        let h = layerNorm(ln1, x.ref);
+        const key = linear(timeMix.key, mix(h.ref, timeShift.ref, timeMix.mixK));
+        const value = linear(timeMix.value, mix(h.ref, timeShift.ref, timeMix.mixV));
+        const gate = nn.sigmoid(linear(timeMix.receptance, mix(h.ref, timeShift, timeMix.mixR)));
+        next.push(h);
+
+        const weighted = (past: Array_, now: Array_, a: Array_, b: Array_, value: Array_) => {
+          const top = np.maximum(past.ref, now.ref);
+          const e1 = np.exp(past.sub(top.ref)), e2 = np.exp(now.sub(top.ref));
+          return [e1.ref.mul(a).add(e2.ref.mul(value)), e1.mul(b).add(e2), top];
+        };
+        const bonus = key.ref.add(array(timeMix.bonus));
+        const [above, below, unused] = weighted(exponent.ref, bonus, a.ref, b.ref, value.ref);
+        unused.dispose();
+        const decay = np.negative(np.exp(array(timeMix.decay)));
+        next.push(...weighted(exponent.add(decay), key, a, b, value));
+        x = x.add(linear(timeMix.output, gate.mul(above.div(below))));
+
+        h = layerNorm(ln2, x.ref);
+        const hidden = np.square(nn.relu(linear(channelMix.key, mix(h.ref, channelShift.ref, channelMix.mixK))));
+        const open = nn.sigmoid(linear(channelMix.receptance, mix(h.ref, channelShift, channelMix.mixR)));
+        next.push(h);
+        x = x.add(open.mul(linear(channelMix.value, hidden)));
+      });
+      return [linear(head, layerNorm(lnOut, x)), ...next];
+    },
+  };
+}
+
+function transformerModel(
+  { embedding: table, blocks, lnOut, head }: TransformerWeights,
+  capacity: number,
+): JaxModel {
+  const [channels] = lnOut.weight.shape;
+  return {
+    // The cache is [capacity, C]: of one size, since every other size would be compiled anew.
+    start: () => blocks.flatMap(() => [zeros(capacity, channels), zeros(capacity, channels)]),
+    step(token, position, state) {
+      const rows = np.arange(capacity);
+      const here = np.equal(rows.ref, position.ref).reshape([capacity, 1]);
+      const seen = np.lessEqual(rows, position.ref).reshape([capacity, 1]);
+      let x = embedding(table, token);
+      const next: Array_[] = [];
+      blocks.forEach(({ ln1, attention, ln2, feedForward }, layer) => {
+        const { heads, rotaryBase } = attention;
+        const turn = (t: Array_) => rotaryBase ? rotate(t, position.ref, heads, rotaryBase) : t;
+        const h = layerNorm(ln1, x.ref);
+        const query = turn(linear(attention.query, h.ref));
+        const keys = np.where(here.ref, turn(linear(attention.key, h.ref)), state[2 * layer]);
+        const values = np.where(here.ref, linear(attention.value, h), state[2 * layer + 1]);
+        next.push(keys.ref, values.ref);
+        const byHead = (t: Array_) => t.reshape([-1, heads, channels / heads]);
+        const scores = np.sum(byHead(query).mul(byHead(keys)), -1).mul(Math.sqrt(heads / channels));
+        const shares = nn.softmax(np.where(seen.ref, scores, -1e30), 0);
+        const mixed = np.sum(shares.reshape([capacity, heads, 1]).mul(byHead(values)), 0);
+        x = x.add(linear(attention.output, mixed.reshape([channels])));
+        const hidden = nn.gelu(linear(feedForward.up, layerNorm(ln2, x.ref)), { approximate: true });
+        x = x.add(linear(feedForward.down, hidden));
+      });
+      [here, seen, position].forEach((t) => t.dispose());
+      return [linear(head, layerNorm(lnOut, x)), ...next];
+    },
+  };
+}
+
+/** Turns the pairs (i, i + N/2) of each head by position·base^(-2i/N). */
+function rotate(t: Array_, position: Array_, heads: number, base: number): Array_ {
+  const [channels] = t.shape;
+  const size = channels / heads, half = size / 2;
+  const speed = np.array(Float32Array.from({ length: half }, (_, i) => base ** (-2 * i / size)));
+  const angle = speed.mul(position.astype(np.float32));
+  const cos = np.cos(angle.ref), sin = np.sin(angle);
+  const [left, right] = np.split(t.reshape([heads, size]), 2, 1);
+  const turned = [
+    left.ref.mul(cos.ref).sub(right.ref.mul(sin.ref)),
+    right.mul(cos).add(left.mul(sin)),
+  ];
+  return np.concatenate(turned, 1).reshape([channels]);
+}
+
+function lstmModel({ embedding: table, layers, head }: LstmWeights): JaxModel {
+  const [, channels] = table.shape;
+  return {
+    start: () => layers.flatMap(() => [zeros(channels), zeros(channels)]),
+    step(token, position, state) {
+      position.dispose();
+      let x = embedding(table, token);
+      const next: Array_[] = [];
+      layers.forEach(({ inputWeight, hiddenWeight, bias }, layer) => {
+        const [hidden, cell] = state.slice(2 * layer, 2 * layer + 2);
+        const gates = linear(inputWeight, x).add(linear(hiddenWeight, hidden)).add(array(bias));
+        const [i, f, g, o] = np.split(gates, 4);
+        const nextCell = nn.sigmoid(f).mul(cell).add(nn.sigmoid(i).mul(np.tanh(g)));
+        x = nn.sigmoid(o).mul(np.tanh(nextCell.ref));
+        next.push(x.ref, nextCell);
+      });
+      return [linear(head, x), ...next];
+    },
+  };
+}

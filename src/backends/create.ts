@@ -1,0 +1,73 @@
+/**
+ * The best backend that works here.
+ *
+ * @module
+ */
+import { show } from "../check.ts";
+import type { Backend } from "../tensor.ts";
+import { createReference } from "./reference/mod.ts";
+import { selfCheck } from "./self_check.ts";
+import { createWasm } from "./wasm/mod.ts";
+
+/** A backend by name. */
+export type BackendName = "webgpu" | "wasm" | "reference";
+
+/** Which backends are tried, and who hears of it. */
+export interface CreateBackendOptions {
+  /** In which order; default: webgpu, wasm, reference. */
+  readonly prefer?: readonly BackendName[];
+  /** Hears a line for each backend that was tried: that it is taken, or why it is not. */
+  readonly onDecision?: (line: string) => void;
+}
+
+const makers: Readonly<Record<BackendName, () => Promise<Backend> | Backend>> = {
+  webgpu: () => {
+    throw new Error("this version has no WebGPU backend");
+  },
+  wasm: () => createWasm(),
+  reference: () => createReference(),
+};
+
+/**
+ * The first of the preferred backends that exists here and that agrees with the reference in a check on the spot.
+ *
+ * @param options the order, and a function that hears why each was taken or not
+ * @returns a backend of its own
+ * @throws {TypeError} (as a rejection) on an unknown name or an empty list
+ * @throws {Error} (as a rejection) with all reasons, if none can be taken
+ *
+ * @example
+ * ```ts
+ * import { createBackend } from "@seqmix/seqmix";
+ *
+ * using backend = await createBackend({ onDecision: (line) => console.error(line) });
+ * console.log(backend.name);
+ * ```
+ */
+export async function createBackend(options: CreateBackendOptions = {}): Promise<Backend> {
+  const { prefer = ["webgpu", "wasm", "reference"], onDecision = () => {} } = options;
+  if (!Array.isArray(prefer) || prefer.length === 0 || !prefer.every((name) => Object.hasOwn(makers, name))) {
+    const known = Object.keys(makers).join(", ");
+    const current = Array.isArray(prefer) ? `[${prefer.map(show).join(", ")}]` : show(prefer);
+    throw new TypeError(
+      `Cannot create backend: prefer must be a list of at least one of ${known}, current prefer is ${current}`,
+    );
+  }
+  const reasons: string[] = [];
+  for (const name of prefer) {
+    let backend: Backend | undefined;
+    try {
+      backend = await makers[name]();
+      await selfCheck(backend);
+    } catch (error) {
+      backend?.[Symbol.dispose]();
+      const reason = `${name} left out: ${error instanceof Error ? error.message : error}`;
+      reasons.push(reason);
+      onDecision(reason);
+      continue;
+    }
+    onDecision(`${name} taken: it agrees with the reference`);
+    return backend;
+  }
+  throw new Error(`Cannot create backend: one must work, current reasons are: ${reasons.join("; ")}`);
+}

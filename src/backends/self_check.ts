@@ -1,0 +1,80 @@
+/**
+ * Whether a backend computes what the reference does, on the spot: drivers that compute wrongly are known.
+ *
+ * @module
+ */
+import { randomSource } from "../random.ts";
+import type { Backend, Tensor } from "../tensor.ts";
+import { sizeOf } from "../tree.ts";
+import { createReference } from "./reference/mod.ts";
+
+/** One small case of each operation that a model's forward pass is made of, at sizes that are no multiple of a vector. */
+function outputs(backend: Backend): Tensor[] {
+  const random = randomSource(1);
+  const draw = (...shape: number[]) =>
+    backend.upload(Float32Array.from({ length: sizeOf(shape) }, () => random.normal()), shape);
+  const batch = 2, time = 5, channels = 14;
+  const vector = () => draw(channels);
+  const sequence = () => draw(batch, time, channels);
+  const x = sequence();
+  const shifted = backend.shiftTime(x, draw(batch, channels));
+  const mixed = backend.mix(backend.layerNorm(x, vector(), vector(), 1e-5), shifted, vector());
+  const key = backend.linear(mixed, draw(channels, channels), null);
+  const wkvState = backend.upload(
+    Float32Array.from(
+      { length: batch * 4 * channels },
+      (_, i) => [1, 2, 0.5, 3][Math.floor(i / channels) % 4],
+    ),
+    [batch, 4, channels],
+  );
+  const [scanned] = backend.wkv(backend.negativeExp(vector()), vector(), key, sequence(), wkvState);
+  const past = backend.appendTime(backend.reserveTime(batch, 0, channels), sequence());
+  const keys = backend.appendTime(past, key);
+  const turned = backend.rotary(x, 1, 3, 10_000);
+  const [hidden] = backend.lstmRecurrence(
+    draw(batch, time, 4 * channels),
+    draw(4 * channels, channels),
+    draw(batch, channels),
+    draw(batch, channels),
+  );
+  return [
+    backend.multiply(backend.sigmoid(x), backend.squaredRelu(x)),
+    backend.add(backend.gelu(x), backend.tanh(x)),
+    backend.softmax(key),
+    scanned,
+    backend.attention(turned, keys, keys, 7),
+    hidden,
+    backend.embedding(backend.upload([0, 4, 2], [1, 3]), draw(5, channels)),
+  ];
+}
+
+/**
+ * Runs the operations on a backend and compares with the float64 reference.
+ *
+ * @throws {Error} that names the largest error where it is above 1e-4 of an output's scale
+ */
+export async function selfCheck(backend: Backend): Promise<void> {
+  using exact = createReference({ precision: "float64" });
+  const expected = outputs(exact);
+  const actual = backend.scope(() => outputs(backend));
+  try {
+    for (const [i, tensor] of actual.entries()) {
+      const is = await backend.download(tensor);
+      const should = await exact.download(expected[i]);
+      let scale = 0, error = 0;
+      for (let j = 0; j < should.length; j++) {
+        scale = Math.max(scale, Math.abs(should[j]));
+        error = Math.max(error, Math.abs(is[j] - should[j]));
+      }
+      if (!(error <= 1e-4 * scale)) {
+        throw new Error(
+          `Cannot trust ${backend.name}: its results must be within 1e-4 of the reference, current error is ${
+            error / scale
+          }`,
+        );
+      }
+    }
+  } finally {
+    backend.free(actual);
+  }
+}

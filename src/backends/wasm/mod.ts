@@ -1,0 +1,103 @@
+/**
+ * The WebAssembly backend: tensors in one linear memory, kernels with 128-bit vectors.
+ *
+ * @module
+ */
+import { checkInteger, show } from "../../check.ts";
+import type { Backend } from "../../tensor.ts";
+import { DeviceBackend } from "../device_backend.ts";
+import type { Kernels } from "../kernels.ts";
+import { blockSize, Heap } from "./heap.ts";
+import { baseline, relaxed } from "./module.ts";
+
+/** How a WebAssembly backend is made. */
+export interface WasmOptions {
+  /**
+   * Which instructions the kernels use: `"relaxed"` multiplies and adds in one step, `"baseline"` runs wherever there
+   * is WebAssembly SIMD. Default: the best that this runtime has.
+   */
+  readonly simd?: "relaxed" | "baseline";
+  /** The most bytes that the memory may grow to; default 4 GiB, which is also the most that is possible. */
+  readonly maximumBytes?: number;
+}
+
+type Instructions = NonNullable<WasmOptions["simd"]>;
+
+interface Exports extends Kernels<number> {
+  readonly memory: WebAssembly.Memory;
+  readonly __heap_base: WebAssembly.Global;
+}
+
+/** The compiled modules, shared by all backends; each backend has an instance and a memory of its own. */
+const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
+
+/**
+ * A backend of WebAssembly kernels with 128-bit SIMD, on one core. Needs no permission and no shared memory.
+ *
+ * @param options which instructions, how much memory
+ * @returns a backend of its own, with a memory of its own
+ * @throws {TypeError} (as a rejection) where the runtime lacks the instructions
+ * @throws {RangeError} (as a rejection) if maximumBytes is not an integer from 65,536 to 2³²
+ *
+ * @example
+ * ```ts
+ * import { createWasm, presets, put, rwkv } from "@seqmix/seqmix";
+ *
+ * using backend = await createWasm();
+ * const params = await put(rwkv.init(presets.matched.rwkv, 1), backend);
+ * console.log(rwkv.forward(params, [[1, 2, 3]], rwkv.initialState(params)).logits.shape); // [ 1, 3, 64 ]
+ * ```
+ */
+export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
+  const { maximumBytes = 2 ** 32 } = options;
+  checkInteger("create wasm", "maximumBytes", maximumBytes, 65_536, 2 ** 32);
+  const module = await compile(options.simd);
+  const exports = (await WebAssembly.instantiate(module)).exports as unknown as Exports;
+  const { memory } = exports;
+  const heap = new Heap(memory, exports.__heap_base.value, maximumBytes);
+  // A view goes stale when the memory grows: its length is 0 from then on.
+  let view = new Float32Array(memory.buffer);
+  const floats = () => view.length === 0 ? view = new Float32Array(memory.buffer) : view;
+  return new DeviceBackend<number>({
+    name: "wasm",
+    kernels: exports,
+    bytesFor: (size) => blockSize(4 * size),
+    allocate: (size) => heap.allocate(4 * size),
+    release: (address, size) => heap.release(address, 4 * size),
+    upload: (address, data) => floats().set(data, address / 4),
+    download: (address, size) => floats().slice(address / 4, address / 4 + size),
+    dispose: () => view = new Float32Array(),
+  });
+}
+
+function compile(simd?: Instructions): Promise<WebAssembly.Module> {
+  if (simd !== undefined && simd !== "relaxed" && simd !== "baseline") {
+    throw new TypeError(
+      `Cannot create wasm: simd must be "relaxed" or "baseline", current simd is ${show(simd)}`,
+    );
+  }
+  const candidates: readonly Instructions[] = simd === undefined ? ["relaxed", "baseline"] : [simd];
+  for (const instructions of candidates) {
+    let module = compiled.get(instructions);
+    if (module === undefined) {
+      const bytes = decode(instructions === "relaxed" ? relaxed : baseline);
+      if (!WebAssembly.validate(bytes)) continue;
+      module = WebAssembly.compile(bytes);
+      compiled.set(instructions, module);
+    }
+    return module;
+  }
+  throw new TypeError(
+    `Cannot create wasm: the runtime must have WebAssembly ${
+      simd === "relaxed" ? "relaxed SIMD" : "SIMD"
+    }, current ` +
+      "runtime has none",
+  );
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}

@@ -1,0 +1,102 @@
+/**
+ * The best that anything can do at the synthetic task.
+ *
+ * @module
+ */
+import { beginning, type Belief, expectToken, observeToken, predictToken } from "./belief.ts";
+import type { MotifTask } from "./motif_task.ts";
+import { checkSequences, checkTokens, type PredictionScore, scorePredictions } from "./score.ts";
+
+/**
+ * The exact distribution of the next token, given the task and the tokens before it:
+ *
+ *     P(x_t = v | x_0 .. x_{t-1}) = Σ_cycle P(cycle | x_0 .. x_{t-1}) · P(x_t = v | cycle, x_0 .. x_{t-1})
+ *
+ * It knows the bank and the probabilities of `motifTask`, and that a sequence starts at the start of a motif. Of the
+ * sequence it knows the tokens before this one and nothing else: neither the cycle, nor its length, nor the slots. The
+ * sum is over every cycle that is possible, so nothing is approximated but by rounding.
+ *
+ * @param task of `motifTask`
+ * @param prefix the ids of the tokens before, `[t]`, none for the first token's distribution
+ * @returns probabilities `[V]`
+ * @throws {TypeError} if the prefix is no list
+ * @throws {RangeError} if an id is out of range, or the task cannot make such a prefix
+ *
+ * @example After its first token, a motif goes on without a doubt unless two of the bank begin alike
+ * ```ts
+ * import { idealProbabilities, motifTask } from "@seqmix/seqmix";
+ *
+ * const task = motifTask({}, 1);
+ * console.log(Math.max(...idealProbabilities(task, task.bank[0].tokens.slice(0, 1))));
+ * ```
+ */
+export function idealProbabilities(task: MotifTask, prefix: ArrayLike<number>): Float64Array {
+  const action = "compute ideal probabilities";
+  checkTokens(action, "prefix", prefix, task.config.vocabulary, 0);
+  const belief = infer(task, prefix, action);
+  return predictToken(task, expectToken(task, belief, prefix.length), prefix, prefix.length);
+}
+
+/**
+ * The best possible loss and accuracy on sequences of the task: those of the predictor that answers with
+ * `idealProbabilities`, which no predictor that sees the same tokens beats but by luck. As with a model, tokens 1 to
+ * T - 1 are predicted, each from all before it, and the means are over all of them.
+ *
+ * @param task of `motifTask`
+ * @param sequences of that task, each `[T]` ids with T at least 2; lengths may differ
+ * @returns the score on these very sequences, in all and by position
+ * @throws {TypeError} if there is no sequence, or one is shorter than 2
+ * @throws {RangeError} if an id is out of range, or the task cannot make such a sequence
+ *
+ * @example
+ * ```ts
+ * import { ceiling, motifTask, sampleSequences } from "@seqmix/seqmix";
+ *
+ * const task = motifTask({}, 1);
+ * const { loss, accuracy } = ceiling(task, sampleSequences(task, { count: 20, length: 128, seed: 2 }));
+ * console.log(loss.toFixed(3), accuracy.toFixed(3)); // near 0.12 and 0.95
+ * ```
+ */
+export function ceiling(task: MotifTask, sequences: readonly ArrayLike<number>[]): PredictionScore {
+  const action = "compute the ceiling";
+  checkSequences(action, sequences, task.config.vocabulary);
+  return scorePredictions(sequences, (tokens) => idealPredictions(task, tokens, action));
+}
+
+/** What the tokens tell of the cycle. */
+export function infer(task: MotifTask, tokens: ArrayLike<number>, action: string): Belief {
+  let belief = beginning;
+  for (let t = 0; t < tokens.length; t++) {
+    belief = learn(task, expectToken(task, belief, t), tokens, t, action);
+  }
+  return belief;
+}
+
+function* idealPredictions(
+  task: MotifTask,
+  tokens: ArrayLike<number>,
+  action: string,
+): Generator<Float64Array> {
+  let belief = beginning;
+  for (let t = 0; t < tokens.length; t++) {
+    belief = expectToken(task, belief, t);
+    if (t > 0) yield predictToken(task, belief, tokens, t);
+    belief = learn(task, belief, tokens, t, action);
+  }
+}
+
+function learn(
+  task: MotifTask,
+  belief: Belief,
+  tokens: ArrayLike<number>,
+  t: number,
+  action: string,
+): Belief {
+  const after = observeToken(task, belief, tokens, t);
+  if (after.length === 0) {
+    throw new RangeError(
+      `Cannot ${action}: tokens must be a sequence of the task, current token ${t} cannot be ${tokens[t]}`,
+    );
+  }
+  return after;
+}

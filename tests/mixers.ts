@@ -1,0 +1,273 @@
+/** Every layer and every model as the same thing, a mixer of sequences, so that the same tests serve them all. */
+import { assertEquals, AssertionError } from "@std/assert";
+import {
+  add,
+  type Backend,
+  channelMix,
+  channelMixState,
+  lstm,
+  lstmModel,
+  lstmState,
+  multiHeadAttention,
+  multiHeadAttentionState,
+  multiply,
+  put,
+  reference,
+  rwkv,
+  type RwkvParams,
+  type Tensor,
+  tensor,
+  timeMix,
+  timeMixState,
+  transformer,
+  type TransformerParams,
+  treeMap,
+} from "@seqmix/seqmix";
+import { randomSource } from "../src/random.ts";
+
+/** A batch of sequences: `[B][T]`, a step being a token id to a model and a list of channels to a layer. */
+export type Sequences = readonly (readonly (number | readonly number[])[])[];
+
+/** A layer or a model. */
+export interface Mixer {
+  readonly name: string;
+  /** Whether keys reach ±60, where float32 is allowed ten times the error. */
+  readonly steep: boolean;
+  /** Whether the state is a cache, so that sessions of different lengths can't be stacked. */
+  readonly cached: boolean;
+  /** Random parameters, on a backend. */
+  make(seed: number, backend: Backend): Promise<unknown>;
+  /** The state before the first step. */
+  state(params: unknown, batch: number): unknown;
+  sequences(seed: number, batch: number, time: number): Sequences;
+  run(params: unknown, x: Sequences, state: unknown, backend: Backend): { y: Tensor; state: unknown };
+}
+
+/** Normal draws as float32 holds them, so that they are the same numbers on every backend; on the reference. */
+export function randomTensor(seed: number, shape: readonly number[], deviation = 1, centre = 0): Tensor {
+  const random = randomSource(seed);
+  return tensor(Array.from({ length: sizeOf(shape) }, () => centre + deviation * random.normal()), shape);
+}
+
+/** A random matrix that keeps the scale of what it maps. */
+function randomMatrix(seed: number, outputs: number, inputs: number): Tensor {
+  return randomTensor(seed, [outputs, inputs], 1 / Math.sqrt(inputs));
+}
+
+/** Parameters moved away from a model's initial values, with which an RWKV layer would add nothing. */
+export function moved<P>(params: P, seed: number): P {
+  return reference.scope(() =>
+    treeMap(params, (t) => {
+      const deviation = t.shape.length === 1 ? 0.2 : 1 / Math.sqrt(t.shape[1]);
+      return add(t, randomTensor(seed++, t.shape, deviation));
+    })
+  );
+}
+
+/** Keys of inputs of deviation 1, made to reach ±60. */
+function steepened(key: Tensor): Tensor {
+  return multiply(key, tensor(new Float32Array(sizeOf(key.shape)).fill(20), key.shape));
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+const timeMixParams = (seed: number) => ({
+  mixK: randomTensor(seed + 1, [7], 0.3, 0.5),
+  mixV: randomTensor(seed + 2, [7], 0.3, 0.5),
+  mixR: randomTensor(seed + 3, [7], 0.3, 0.5),
+  decay: randomTensor(seed + 4, [7], 1, -1),
+  bonus: randomTensor(seed + 5, [7]),
+  key: randomMatrix(seed + 6, 7, 7),
+  value: randomMatrix(seed + 7, 7, 7),
+  receptance: randomMatrix(seed + 8, 7, 7),
+  output: randomMatrix(seed + 9, 7, 7),
+});
+
+const channelMixParams = (seed: number) => ({
+  mixK: randomTensor(seed + 1, [7], 0.3, 0.5),
+  mixR: randomTensor(seed + 2, [7], 0.3, 0.5),
+  key: randomMatrix(seed + 3, 13, 7),
+  receptance: randomMatrix(seed + 4, 7, 7),
+  value: randomMatrix(seed + 5, 7, 13),
+});
+
+const attentionParams = (seed: number) => ({
+  heads: 3,
+  query: randomMatrix(seed + 1, 12, 12),
+  key: randomMatrix(seed + 2, 12, 12),
+  value: randomMatrix(seed + 3, 12, 12),
+  output: randomMatrix(seed + 4, 12, 12),
+});
+
+const attentionBiases = (seed: number) => ({
+  queryBias: randomTensor(seed + 5, [12]),
+  keyBias: randomTensor(seed + 6, [12]),
+  valueBias: randomTensor(seed + 7, [12]),
+  outputBias: randomTensor(seed + 8, [12]),
+});
+
+const lstmParams = (seed: number) => ({
+  inputWeight: randomMatrix(seed + 1, 28, 5),
+  hiddenWeight: randomMatrix(seed + 2, 28, 7),
+  bias: randomTensor(seed + 3, [28]),
+});
+
+/** Small models with random parameters: V 11, and sizes that no vector width divides. */
+export const models = [
+  {
+    model: rwkv,
+    make: (seed: number) =>
+      moved(rwkv.init({ vocabulary: 11, layers: 2, channels: 9, feedForward: 13 }, seed), seed),
+  },
+  {
+    model: transformer,
+    make: (seed: number) =>
+      moved(
+        transformer.init({ vocabulary: 11, layers: 2, channels: 12, feedForward: 13, heads: 3 }, seed),
+        seed,
+      ),
+  },
+  {
+    model: lstmModel,
+    make: (seed: number) => moved(lstmModel.init({ vocabulary: 11, layers: 2, channels: 9 }, seed), seed),
+  },
+] as const;
+
+const [rwkvEntry, transformerEntry, lstmModelEntry] = models;
+
+/** The parameters of a model with the keys of every block made to reach ±60. */
+function steepRwkv(params: RwkvParams): RwkvParams {
+  const blocks = params.blocks.map((block) => {
+    return { ...block, timeMix: { ...block.timeMix, key: steepened(block.timeMix.key) } };
+  });
+  return { ...params, blocks };
+}
+
+function steepTransformer(params: TransformerParams): TransformerParams {
+  const blocks = params.blocks.map((block) => {
+    return { ...block, attention: { ...block.attention, key: steepened(block.attention.key) } };
+  });
+  return { ...params, blocks };
+}
+
+/** All mixers, each as random and as general as it can be. */
+export const mixers: readonly Mixer[] = [
+  layer("timeMix", 7, timeMixParams, timeMixState, timeMix),
+  layer(
+    "timeMix",
+    7,
+    (seed) => ({ ...timeMixParams(seed), key: steepened(timeMixParams(seed).key) }),
+    timeMixState,
+    timeMix,
+    { variant: "keys of ±60", steep: true },
+  ),
+  layer("channelMix", 7, channelMixParams, channelMixState, channelMix),
+  layer("multiHeadAttention", 12, attentionParams, multiHeadAttentionState, multiHeadAttention, {
+    cached: true,
+  }),
+  layer(
+    "multiHeadAttention",
+    12,
+    (seed) => ({ ...attentionParams(seed), ...attentionBiases(seed), rotaryBase: 100 }),
+    multiHeadAttentionState,
+    multiHeadAttention,
+    { variant: "positions and biases", cached: true },
+  ),
+  layer(
+    "multiHeadAttention",
+    12,
+    (seed) => ({ ...attentionParams(seed), key: steepened(attentionParams(seed).key), rotaryBase: 10_000 }),
+    multiHeadAttentionState,
+    multiHeadAttention,
+    { variant: "keys of ±60", steep: true, cached: true },
+  ),
+  layer("lstm", 5, lstmParams, lstmState, lstm),
+  languageModel("rwkv", rwkvEntry.make, rwkv),
+  languageModel("rwkv", (seed) => steepRwkv(rwkvEntry.make(seed)), rwkv, {
+    variant: "keys of ±60",
+    steep: true,
+  }),
+  languageModel("transformer", transformerEntry.make, transformer, { cached: true }),
+  languageModel("transformer", (seed) => steepTransformer(transformerEntry.make(seed)), transformer, {
+    variant: "keys of ±60",
+    steep: true,
+    cached: true,
+  }),
+  languageModel("lstmModel", lstmModelEntry.make, lstmModel),
+];
+
+interface Variant {
+  readonly variant?: string;
+  readonly steep?: boolean;
+  readonly cached?: boolean;
+}
+
+function describe(name: string, { variant, steep = false, cached = false }: Variant) {
+  return { name: variant === undefined ? `${name}()` : `${name}() with ${variant}`, steep, cached };
+}
+
+function layer<P, S>(
+  name: string,
+  width: number,
+  make: (seed: number) => P,
+  state: (params: P, batch: number) => S,
+  run: (params: P, x: Tensor, state: S) => { y: Tensor; state: S },
+  variant: Variant = {},
+): Mixer {
+  return {
+    ...describe(name, variant),
+    make: (seed, backend) => put(make(seed), backend),
+    state: (params, batch) => state(params as P, batch),
+    sequences(seed, batch, time) {
+      const random = randomSource(seed);
+      const step = () => Array.from({ length: width }, () => Math.fround(random.normal()));
+      return Array.from({ length: batch }, () => Array.from({ length: time }, step));
+    },
+    run: (params, x, from, backend) =>
+      backend.scope(() => {
+        const shape = [x.length, x[0].length, width];
+        return run(params as P, tensor(x.flat(2) as number[], shape, backend), from as S);
+      }),
+  };
+}
+
+function languageModel<P, S>(
+  name: string,
+  make: (seed: number) => P,
+  model: {
+    initialState(params: P, batch?: number): S;
+    forward(params: P, tokens: readonly number[][], state: S): { logits: Tensor; state: S };
+  },
+  variant: Variant = {},
+): Mixer {
+  return {
+    ...describe(name, variant),
+    make: (seed, backend) => put(make(seed), backend),
+    state: (params, batch) => model.initialState(params as P, batch),
+    sequences(seed, batch, time) {
+      const random = randomSource(seed);
+      return Array.from({ length: batch }, () => Array.from({ length: time }, () => random.integer(11)));
+    },
+    run(params, x, from) {
+      const { logits, state } = model.forward(params as P, x as number[][], from as S);
+      return { y: logits, state };
+    },
+  };
+}
+
+/** Fails unless `|actual - expected| <= tolerance · max |expected|` everywhere, so NaN fails. */
+export function assertClose(
+  actual: readonly (readonly number[])[],
+  expected: readonly (readonly number[])[],
+  tolerance: number,
+): void {
+  assertEquals(actual.map((row) => row.length), expected.map((row) => row.length));
+  const a = actual.flat(), e = expected.flat();
+  const scale = Math.max(...e.map(Math.abs));
+  const worst = Math.max(...e.map((value, i) => Math.abs(a[i] - value))) / scale;
+  if (!(worst <= tolerance)) {
+    throw new AssertionError(`Values differ by ${worst} of their scale ${scale}, more than ${tolerance}`);
+  }
+}

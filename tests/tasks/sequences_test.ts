@@ -1,0 +1,136 @@
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { motifTask, sampleSequences, trainAndTest } from "../../src/tasks/mod.ts";
+import { listSequences, tinyTasks } from "./tiny_task.ts";
+
+const task = motifTask({}, 1);
+
+Deno.test("sampleSequences() draws sequences as often as the equation says", () => {
+  const length = 7;
+  const count = 20_000;
+  for (const tiny of tinyTasks) {
+    const expected = listSequences(tiny, length);
+    const drawn = new Map<string, number>();
+    for (const tokens of sampleSequences(tiny, { count, length, seed: 1 })) {
+      const key = tokens.join();
+      assert(expected.has(key), `drew ${key}, which the task cannot make`);
+      drawn.set(key, (drawn.get(key) ?? 0) + 1);
+    }
+    for (const [key, p] of expected) {
+      const error = Math.abs((drawn.get(key) ?? 0) - count * p);
+      assert(
+        error < 6 * Math.sqrt(count * p * (1 - p)) + 1,
+        `${key}: ${drawn.get(key)}, expected ${count * p}`,
+      );
+    }
+  }
+});
+
+Deno.test("sampleSequences() draws sequence i from the seed and i alone", () => {
+  const ten = sampleSequences(task, { count: 10, length: 64, seed: 5 });
+  assertEquals(sampleSequences(task, { count: 4, length: 64, seed: 5 }), ten.slice(0, 4));
+  assertEquals(
+    sampleSequences(task, { count: 10, length: 32, seed: 5 }),
+    ten.map((tokens) => tokens.slice(0, 32)),
+  );
+  assertNotEquals(sampleSequences(task, { count: 10, length: 64, seed: 6 }), ten);
+  assertEquals(new Set(ten.map(String)).size, 10);
+  assertEquals(sampleSequences(task, { count: 0, length: 64, seed: 5 }), []);
+});
+
+Deno.test("sampleSequences() takes lengths in turn", () => {
+  const sequences = sampleSequences(task, { count: 5, length: [32, 100, 256], seed: 5 });
+  assertEquals(sequences.map(({ length }) => length), [32, 100, 256, 32, 100]);
+  const [, second] = sampleSequences(task, { count: 2, length: 100, seed: 5 });
+  assertEquals(sequences[1], second);
+});
+
+Deno.test("sampleSequences() makes sequences of ids below the vocabulary", () => {
+  for (const tokens of sampleSequences(task, { count: 50, length: 128, seed: 5 })) {
+    assert(tokens.every((id) => id < 64));
+  }
+});
+
+Deno.test("trainAndTest() gives sets without a sequence in common", () => {
+  // At 32 tokens and cycles of 2 the same sequence is often drawn twice: what would be common is taken out.
+  const crowded = motifTask({ motifs: 4, longestCycle: 2 }, 1);
+  const { train, test } = trainAndTest(crowded, { train: 300, test: 30, length: 32, seed: 1 });
+  assertEquals([train.length, test.length], [300, 30]);
+  const held = new Set(test.map(String));
+  assertEquals(train.filter((tokens) => held.has(String(tokens))), []);
+  const twice = sampleSequences(crowded, { count: 330, length: 32, seed: 1 }).map(String);
+  assert(
+    twice.slice(30).some((tokens) => twice.slice(0, 30).includes(tokens)),
+    "the test needs a crowded task",
+  );
+});
+
+Deno.test("trainAndTest() gives the same sets from the same seed, one independent of the other's size", () => {
+  const options = { train: 20, test: 10, length: [32, 64], seed: 1 };
+  const sets = trainAndTest(task, options);
+  assertEquals(trainAndTest(task, options), sets);
+  assertEquals(trainAndTest(task, { ...options, train: 5 }), {
+    train: sets.train.slice(0, 5),
+    test: sets.test,
+  });
+  assertEquals(trainAndTest(task, { ...options, test: 3 }), {
+    train: sets.train,
+    test: sets.test.slice(0, 3),
+  });
+  assertNotEquals(trainAndTest(task, { ...options, seed: 2 }), sets);
+  assertEquals(sets.test.map(({ length }) => length), [32, 64, 32, 64, 32, 64, 32, 64, 32, 64]);
+});
+
+Deno.test("trainAndTest() leaves the test set a fair sample", () => {
+  const [tiny] = tinyTasks;
+  const expected = listSequences(tiny, 4);
+  const count = 5000;
+  const { test } = trainAndTest(tiny, { train: 0, test: count, length: 4, seed: 1 });
+  for (const [key, p] of expected) {
+    const drawn = test.filter((tokens) => tokens.join() === key).length;
+    assert(Math.abs(drawn - count * p) < 6 * Math.sqrt(count * p * (1 - p)) + 1);
+  }
+});
+
+Deno.test("trainAndTest() refuses a task with too few sequences", () => {
+  const one = motifTask({ motifs: 1, shortestCycle: 1, longestCycle: 1, alternatives: 1 }, 1);
+  assertThrows(
+    () => trainAndTest(one, { train: 1, test: 2, length: 16, seed: 1 }),
+    RangeError,
+    "Cannot draw train and test sets: the task must have more different sequences of 16 tokens than the test set " +
+      "takes, current test set is of 2 sequences",
+  );
+});
+
+Deno.test("sampleSequences() and trainAndTest() refuse options that are out of range", () => {
+  const sample = { count: 1, length: 8, seed: 1 };
+  const both = { train: 1, test: 1, length: 8, seed: 1 };
+  const cases: [keyof typeof sample | keyof typeof both, number, string][] = [
+    ["count", -1, "count must be an integer at least 0, current value is -1"],
+    ["count", NaN, "count must be an integer at least 0, current value is NaN"],
+    ["train", 1.5, "train must be an integer at least 0, current value is 1.5"],
+    ["test", -1, "test must be an integer at least 0, current value is -1"],
+    ["length", 1, "length must be an integer at least 2, current value is 1"],
+    ["length", NaN, "length must be an integer at least 2, current value is NaN"],
+    ["seed", 0.5, "seed must be an integer at least 0, current value is 0.5"],
+  ];
+  for (const [key, value, words] of cases) {
+    if (key in sample) {
+      const call = () => sampleSequences(task, { ...sample, [key]: value });
+      assertThrows(call, RangeError, `Cannot sample sequences: ${words}`);
+    }
+    if (key in both) {
+      const call = () => trainAndTest(task, { ...both, [key]: value });
+      assertThrows(call, RangeError, `Cannot draw train and test sets: ${words}`);
+    }
+  }
+  assertThrows(
+    () => sampleSequences(task, { ...sample, length: [] }),
+    TypeError,
+    "Cannot sample sequences: length must be a number or a list of at least one, current value is an array of length 0",
+  );
+  assertThrows(
+    () => trainAndTest(task, { ...both, length: [32, 0] }),
+    RangeError,
+    "Cannot draw train and test sets: length must be an integer at least 2, current value is 0",
+  );
+});
