@@ -19,6 +19,8 @@
 export type { Backend, Floats, MemoryUse, Operations, Tensor } from "./src/tensor.ts";
 export { put, read, readFloat64, tensor } from "./src/transfer.ts";
 export { parameterCount, treeMap } from "./src/tree.ts";
+export { type BackendName, createBackend, type CreateBackendOptions } from "./src/backends/create.ts";
+export { createWasm, type WasmOptions } from "./src/backends/wasm/mod.ts";
 export { createReference, reference, type ReferenceOptions } from "./src/backends/reference/mod.ts";
 
 export { appendTime } from "./src/ops/append_time/mod.ts";
@@ -79,3 +81,29 @@ export {
   type TransformerParams,
   type TransformerState,
 } from "./src/models/transformer.ts";
+
+export {
+  accuracyByKind,
+  ceiling,
+  evaluateNgram,
+  fitNgram,
+  idealProbabilities,
+  type Motif,
+  type MotifTask,
+  motifTask,
+  type MotifTaskConfig,
+  type NgramContext,
+  type NgramModel,
+  ngramProbabilities,
+  type PositionKind,
+  positionKinds,
+  type PredictionScore,
+  sampleSequences,
+  type SequenceOptions,
+  trainAndTest,
+  type TrainAndTestOptions,
+} from "./src/tasks/mod.ts";
+export { type RandomSource, randomSource } from "./src/random.ts";
+
+export { type LoadedTree, loadTree, saveTree } from "./src/checkpoint/mod.ts";
+export { fromOfficialRwkv, toOfficialRwkv } from "./src/checkpoint/rwkv_names.ts";

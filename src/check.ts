@@ -25,8 +25,10 @@ export function show(value: unknown): string {
 
 /** Whether a value is a tensor of any backend. */
 export function isTensor(value: unknown): value is Tensor {
-  return typeof value === "object" && value !== null && "backend" in value && "shape" in value &&
-    Array.isArray(value.shape);
+  // Plain property reads: this runs several times in every operation, and `in` would be the slowest part of them.
+  if (typeof value !== "object" || value === null) return false;
+  const { shape, backend } = value as Partial<Tensor>;
+  return Array.isArray(shape) && typeof backend === "object";
 }
 
 /** Whether a value is a branch of a tree: an array or an object without a class of its own. */
@@ -47,18 +49,19 @@ export function checkShape(
   x: Tensor,
   expected: readonly (number | string)[],
 ): void {
-  if (!isTensor(x)) {
+  // Not by isTensor: read here, where only tensors come by, the two properties cost next to nothing.
+  if (!Array.isArray(x?.shape) || typeof x.backend !== "object") {
     throw new TypeError(
       `Cannot ${action}: ${name} must be a tensor ${showShape(expected)}, current value is ${show(x)}`,
     );
   }
   const { shape } = x;
-  const open = expected[0] === "...";
-  const skip = open ? shape.length - expected.length + 1 : 0;
-  let fits = open ? skip >= 0 : shape.length === expected.length;
-  for (let i = open ? 1 : 0; fits && i < expected.length; i++) {
+  const start = expected[0] === "..." ? 1 : 0;
+  const skip = shape.length - expected.length;
+  let fits = start === 1 ? skip >= -1 : skip === 0;
+  for (let i = start; fits && i < expected.length; i++) {
     const size = expected[i];
-    fits = typeof size === "string" || size === shape[open ? skip + i - 1 : i];
+    fits = size === shape[skip + i] || typeof size === "string";
   }
   if (!fits) {
     throw new TypeError(
@@ -92,6 +95,17 @@ export function sharedBackend(
     }
   }
   return backend;
+}
+
+/** Checks that a value is a backend; the promise of one, where an `await` was forgotten, is not. */
+export function checkBackend(action: string, backend: Backend): void {
+  if (typeof backend?.upload !== "function") {
+    throw new TypeError(
+      `Cannot ${action}: backend must be a backend (await the promise of one), current value is ${
+        show(backend)
+      }`,
+    );
+  }
 }
 
 /** Checks that a value is an integer from `least` to `most`. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { reference } from "./backends/reference/mod.ts";
-import { checkInteger, isBranch, isTensor, show, showShape } from "./check.ts";
+import { checkBackend, checkInteger, isBranch, isTensor, show, showShape } from "./check.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 import { sizeOf } from "./tree.ts";
 
@@ -15,7 +15,7 @@ import { sizeOf } from "./tree.ts";
  * @param shape the sizes, outermost first; `[]` is a single number
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
- * @throws {TypeError} if data does not hold as many numbers as the shape has
+ * @throws {TypeError} if data does not hold as many numbers as the shape has, or backend is none
  * @throws {RangeError} if a size is not an integer of at least 0
  *
  * @example
@@ -48,6 +48,7 @@ export function tensor(
       throw new TypeError(`Cannot ${action}: data must be numbers, current data[${i}] is ${show(data[i])}`);
     }
   }
+  checkBackend(action, backend);
   return backend.upload(data, shape);
 }
 
@@ -100,7 +101,7 @@ export async function readFloat64(t: Tensor): Promise<Float64Array> {
  * @param tree nested plain objects and arrays, or a tensor
  * @param backend where to
  * @returns a tree of the same form, its tensors on `backend`
- * @throws {TypeError} if a tensor was freed
+ * @throws {TypeError} if a tensor was freed, or backend is none
  *
  * @example
  * ```ts
@@ -112,6 +113,7 @@ export async function readFloat64(t: Tensor): Promise<Float64Array> {
  * ```
  */
 export async function put<P>(tree: P, backend: Backend): Promise<P> {
+  checkBackend("put", backend);
   return await move(tree, backend) as P;
 }
 

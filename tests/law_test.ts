@@ -2,12 +2,13 @@
  * The law that every mixer obeys: f(x1 ++ x2, s) = f(x1, s) then f(x2, s'). The same code checks it for every layer and
  * every model, on every backend.
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type Backend, createReference, readFloat64, type Tensor } from "@seqmix/seqmix";
 import fc from "fast-check";
 import { tensorsOf } from "../src/tree.ts";
 import { backends } from "./backends.ts";
-import { assertClose, type Mixer, mixers, type Sequences } from "./mixers.ts";
+import { assertNear, relativeError } from "./helpers.ts";
+import { type Mixer, mixers, type Sequences } from "./mixers.ts";
 
 const places = [
   {
@@ -19,16 +20,16 @@ const places = [
   ...backends.map((backend) => ({ ...backend, tolerance: 1e-5, steepTolerance: 1e-4 })),
 ];
 
-const runs = 25;
+const options = { numRuns: 40 };
 
-/** Registers a property of every mixer on every backend. */
+/** Registers a test of every mixer on every backend. */
 function law(
   criterion: string,
   check: (mixer: Mixer, backend: Backend, tolerance: number) => Promise<void>,
 ): void {
   for (const { name, create, tolerance, steepTolerance } of places) {
     for (const mixer of mixers) {
-      Deno.test(`${mixer.name} ${criterion}, on ${name}`, async () => {
+      Deno.test(`${mixer.name} ${criterion} on ${name}`, async () => {
         using backend = await create();
         await check(mixer, backend, mixer.steep ? steepTolerance : tolerance);
       });
@@ -37,69 +38,56 @@ function law(
 }
 
 const seeds = fc.nat(2 ** 31);
-const batches = fc.integer({ min: 1, max: 3 });
-/** A length, and where to cut it: at a few places, or everywhere. */
-const cutLengths = fc.integer({ min: 1, max: 40 }).chain((length) =>
+const batchSizes = fc.integer({ min: 1, max: 3 });
+
+/** A sequence in pieces: their lengths, cut at a few places or at every step. */
+const pieceLengths = fc.integer({ min: 1, max: 40 }).chain((time) =>
   fc.oneof(
-    fc.constant(Array.from({ length }, () => 1)),
-    fc.uniqueArray(fc.integer({ min: 1, max: length }), { maxLength: 6 }).map((cuts) => {
-      const ends = [...new Set([...cuts, length])].sort((a, b) => a - b);
+    fc.constant(Array.from({ length: time }, () => 1)),
+    fc.uniqueArray(fc.integer({ min: 1, max: time }), { maxLength: 6 }).map((cuts) => {
+      const ends = [...new Set([...cuts, time])].sort((a, b) => a - b);
       return ends.map((end, i) => end - (ends[i - 1] ?? 0));
     }),
   )
 );
 
 law("splitting a sequence anywhere changes nothing", async (mixer, backend, tolerance) => {
-  await fc.assert(
-    fc.asyncProperty(
-      seeds,
-      batches,
-      fc.integer({ min: 1, max: 5 }),
-      cutLengths,
-      async (seed, batch, before, lengths) => {
-        const params = await mixer.make(seed, backend);
-        const sequences = (salt: number, time: number) => mixer.sequences(seed + salt, batch, time);
-        const run = (x: Sequences, state: unknown) => mixer.run(params, x, state, backend);
+  const prefixes = fc.integer({ min: 1, max: 5 });
+  const check = async (seed: number, batch: number, prefix: number, lengths: readonly number[]) => {
+    const params = await mixer.make(seed, backend);
+    const run = (x: Sequences, state: unknown) => mixer.run(params, x, state, backend);
+    const start = run(mixer.sequences(seed + 1, batch, prefix), mixer.state(params, batch)).state;
+    const x = mixer.sequences(seed + 2, batch, lengths.reduce((sum, length) => sum + length));
+    const whole = run(x, start);
 
-        const start = run(sequences(1, before), mixer.state(params, batch)).state;
-        const time = lengths.reduce((sum, length) => sum + length);
-        const x = sequences(2, time), next = sequences(3, 3);
-        const whole = run(x, start);
+    const pieces: Tensor[] = [];
+    let state = start, from = 0;
+    for (const length of lengths) {
+      const piece = run(x.map((sequence) => sequence.slice(from, from + length)), state);
+      pieces.push(piece.y);
+      state = piece.state;
+      from += length;
+    }
+    assertNear(await joinTime(pieces), await joinTime([whole.y]), tolerance, "pieces and whole");
 
-        const pieces: Tensor[] = [];
-        let state = start, from = 0;
-        for (const length of lengths) {
-          const piece = run(x.map((row) => row.slice(from, from += length)), state);
-          pieces.push(piece.y);
-          state = piece.state;
-        }
-
-        assertClose(await joinTime(pieces), await joinTime([whole.y]), tolerance);
-        // States are compared by what follows from them: those of wkv may differ in form.
-        const afterPieces = run(next, state), afterWhole = run(next, whole.state);
-        assertClose(await joinTime([afterPieces.y]), await joinTime([afterWhole.y]), tolerance);
-        assertEquals(shapes(state), shapes(whole.state));
-        backend.free([params, start, whole, pieces, state, afterPieces, afterWhole]);
-      },
-    ),
-    { numRuns: runs },
-  );
+    // States are compared by what follows from them, since those of wkv may say the same in two ways.
+    const next = mixer.sequences(seed + 3, batch, 3);
+    const afterPieces = run(next, state), afterWhole = run(next, whole.state);
+    assertNear(await joinTime([afterPieces.y]), await joinTime([afterWhole.y]), tolerance, "states");
+    assertEquals(shapesOf(state), shapesOf(whole.state));
+    backend.free([params, start, whole, pieces, state, afterPieces, afterWhole]);
+  };
+  await fc.assert(fc.asyncProperty(seeds, batchSizes, prefixes, pieceLengths, check), options);
 });
 
-law("state matters", async (mixer, backend) => {
-  const params = await mixer.make(1, backend);
-  const fresh = mixer.state(params, 2);
-  const { state } = mixer.run(params, mixer.sequences(2, 2, 4), fresh, backend);
-  const x = mixer.sequences(3, 2, 3);
-  const one = await joinTime([mixer.run(params, x, fresh, backend).y]);
-  const other = await joinTime([mixer.run(params, x, state, backend).y]);
-  const scale = Math.max(...one.flat().map(Math.abs));
-  const change = Math.max(...one.flat().map((value, i) => Math.abs(value - other.flat()[i])));
-  assertEquals(change > 0.01 * scale, true, `changed by ${change} of ${scale}`);
-});
+/** Goes on from one of the states held, and may free one then. */
+interface Move {
+  readonly from: number;
+  readonly steps: number;
+  readonly free?: number;
+}
 
-/** Goes on from some state that is held, by some steps, and then perhaps frees one. */
-const moves = fc.array(
+const moveLists: fc.Arbitrary<Move[]> = fc.array(
   fc.record({
     from: fc.nat(),
     steps: fc.integer({ min: 1, max: 6 }),
@@ -108,73 +96,76 @@ const moves = fc.array(
   { minLength: 2, maxLength: 10 },
 );
 
-law("any kept state can be gone on from, in any order", async (mixer, backend, tolerance) => {
-  await fc.assert(
-    fc.asyncProperty(seeds, batches, moves, async (seed, batch, moves) => {
-      const params = await mixer.make(seed, backend);
-      const { bytes } = backend.memory();
-      const begin = mixer.state(params, batch);
-      const empty: Sequences = Array.from({ length: batch }, () => []);
-      const held = [{ state: begin, history: empty, values: await values(begin) }];
+law("any kept state can be gone on from, in any order,", async (mixer, backend, tolerance) => {
+  const check = async (seed: number, batch: number, moves: readonly Move[]) => {
+    const params = await mixer.make(seed, backend);
+    const { bytes } = backend.memory();
+    const begin = mixer.state(params, batch);
+    const unread: Sequences = Array.from({ length: batch }, () => []);
+    const held = [{ state: begin, history: unread, values: await valuesOf(begin) }];
 
-      for (const [i, { from, steps, free }] of moves.entries()) {
-        const { state, history } = held[from % held.length];
-        const x = mixer.sequences(seed + i, batch, steps);
-        const next = mixer.run(params, x, state, backend);
+    for (const [i, { from, steps, free }] of moves.entries()) {
+      const { state, history } = held[from % held.length];
+      const x = mixer.sequences(seed + i, batch, steps);
+      const next = mixer.run(params, x, state, backend);
 
-        const all = history.map((row, b) => [...row, ...x[b]]);
-        const anew = mixer.state(params, batch);
-        const fresh = mixer.run(params, all, anew, backend);
-        const expected = (await joinTime([fresh.y])).map((row) =>
-          row.slice(row.length / all[0].length * -steps)
-        );
-        assertClose(await joinTime([next.y]), expected, tolerance);
+      const all = history.map((sequence, b) => [...sequence, ...x[b]]);
+      const anew = mixer.state(params, batch);
+      const fresh = mixer.run(params, all, anew, backend);
+      assertNear(await joinTime([next.y]), await joinTime([fresh.y], steps), tolerance, "going on and anew");
 
-        held.push({ state: next.state, history: all, values: await values(next.state) });
-        backend.free([anew, fresh, next.y]);
-        if (free !== undefined) {
-          const [freed] = held.splice(free % held.length, 1);
-          if (held.length > 0) backend.free(freed.state);
-          else held.push(freed);
-        }
-      }
+      held.push({ state: next.state, history: all, values: await valuesOf(next.state) });
+      backend.free([anew, fresh, next.y]);
+      if (free !== undefined) backend.free(held.splice(free % held.length, 1)[0].state);
+    }
 
-      for (const { state, values: before } of held) assertEquals(await values(state), before);
-      backend.free(held.map(({ state }) => state));
-      assertEquals(backend.memory().bytes, bytes);
-      backend.free(params);
-    }),
-    { numRuns: runs },
-  );
+    for (const { state, values } of held) assertEquals(await valuesOf(state), values);
+    backend.free(held.map(({ state }) => state));
+    assertEquals(backend.memory().bytes, bytes);
+    backend.free(params);
+  };
+  await fc.assert(fc.asyncProperty(seeds, batchSizes, moveLists, check), options);
 });
 
-law("in float32 comes to what it comes to in float64", async (mixer, backend, tolerance) => {
+law("state changes what comes out", async (mixer, backend) => {
+  const params = await mixer.make(1, backend);
+  const fresh = mixer.state(params, 2);
+  const { state } = mixer.run(params, mixer.sequences(2, 2, 4), fresh, backend);
+  const x = mixer.sequences(3, 2, 3);
+  const [one, other] = await Promise.all(
+    [fresh, state].map((from) => joinTime([mixer.run(params, x, from, backend).y])),
+  );
+  const change = relativeError(other, one);
+  assert(change > 0.01, `changed by ${change} of the scale`);
+});
+
+law("comes to what it comes to in float64", async (mixer, backend, tolerance) => {
   using exact = createReference({ precision: "float64" });
   for (let seed = 1; seed <= 5; seed++) {
     const x = mixer.sequences(seed, 2, 37);
-    const y = await Promise.all([backend, exact].map(async (place) => {
+    const [actual, expected] = await Promise.all([backend, exact].map(async (place) => {
       const params = await mixer.make(seed, place);
       return await joinTime([mixer.run(params, x, mixer.state(params, 2), place).y]);
     }));
-    assertClose(y[0], y[1], tolerance);
+    assertNear(actual, expected, tolerance);
   }
 });
 
-/** The sequences of `[B, T, C]` tensors joined along time, a list of numbers a sequence. */
-async function joinTime(parts: readonly Tensor[]): Promise<number[][]> {
+/** Parts `[B, T, C]` joined along time, or the last steps of them: row-major numbers. */
+async function joinTime(parts: readonly Tensor[], steps = Infinity): Promise<number[]> {
   const read = await Promise.all(parts.map(readFloat64));
-  const [batch] = parts[0].shape;
+  const [batch] = parts[0].shape, channels = parts[0].shape[2];
   return Array.from({ length: batch }, (_, b) =>
     read.flatMap((values) => {
       const size = values.length / batch;
-      return [...values.subarray(b * size, (b + 1) * size)];
-    }));
+      return [...values.subarray(Math.max(b * size, (b + 1) * size - steps * channels), (b + 1) * size)];
+    })).flat();
 }
 
-function values(tree: unknown): Promise<Float64Array[]> {
+function valuesOf(tree: unknown): Promise<Float64Array[]> {
   return Promise.all(tensorsOf(tree).map(readFloat64));
 }
 
-function shapes(tree: unknown) {
+function shapesOf(tree: unknown) {
   return tensorsOf(tree).map(({ shape }) => shape);
 }

@@ -1,7 +1,7 @@
 /** Every layer and every model as the same thing, a mixer of sequences, so that the same tests serve them all. */
-import { assertEquals, AssertionError } from "@std/assert";
 import {
   add,
+  type AnyLanguageModel,
   type Backend,
   channelMix,
   channelMixState,
@@ -24,6 +24,8 @@ import {
   treeMap,
 } from "@seqmix/seqmix";
 import { randomSource } from "../src/random.ts";
+import { sizeOf } from "../src/tree.ts";
+import { normal } from "./helpers.ts";
 
 /** A batch of sequences: `[B][T]`, a step being a token id to a model and a list of channels to a layer. */
 export type Sequences = readonly (readonly (number | readonly number[])[])[];
@@ -43,15 +45,15 @@ export interface Mixer {
   run(params: unknown, x: Sequences, state: unknown, backend: Backend): { y: Tensor; state: unknown };
 }
 
-/** Normal draws as float32 holds them, so that they are the same numbers on every backend; on the reference. */
-export function randomTensor(seed: number, shape: readonly number[], deviation = 1, centre = 0): Tensor {
-  const random = randomSource(seed);
-  return tensor(Array.from({ length: sizeOf(shape) }, () => centre + deviation * random.normal()), shape);
+/** Normal draws around a centre, the same numbers on every backend; on the reference. */
+export function draws(seed: number, shape: readonly number[], deviation = 1, centre = 0): Tensor {
+  const { data } = normal(randomSource(seed), shape, deviation);
+  return tensor(data.map((value) => centre + value), shape);
 }
 
 /** A random matrix that keeps the scale of what it maps. */
 function randomMatrix(seed: number, outputs: number, inputs: number): Tensor {
-  return randomTensor(seed, [outputs, inputs], 1 / Math.sqrt(inputs));
+  return draws(seed, [outputs, inputs], 1 / Math.sqrt(inputs));
 }
 
 /** Parameters moved away from a model's initial values, with which an RWKV layer would add nothing. */
@@ -59,7 +61,7 @@ export function moved<P>(params: P, seed: number): P {
   return reference.scope(() =>
     treeMap(params, (t) => {
       const deviation = t.shape.length === 1 ? 0.2 : 1 / Math.sqrt(t.shape[1]);
-      return add(t, randomTensor(seed++, t.shape, deviation));
+      return add(t, draws(seed++, t.shape, deviation));
     })
   );
 }
@@ -69,31 +71,27 @@ function steepened(key: Tensor): Tensor {
   return multiply(key, tensor(new Float32Array(sizeOf(key.shape)).fill(20), key.shape));
 }
 
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
-const timeMixParams = (seed: number) => ({
-  mixK: randomTensor(seed + 1, [7], 0.3, 0.5),
-  mixV: randomTensor(seed + 2, [7], 0.3, 0.5),
-  mixR: randomTensor(seed + 3, [7], 0.3, 0.5),
-  decay: randomTensor(seed + 4, [7], 1, -1),
-  bonus: randomTensor(seed + 5, [7]),
+export const timeMixParams = (seed: number) => ({
+  mixK: draws(seed + 1, [7], 0.3, 0.5),
+  mixV: draws(seed + 2, [7], 0.3, 0.5),
+  mixR: draws(seed + 3, [7], 0.3, 0.5),
+  decay: draws(seed + 4, [7], 1, -1),
+  bonus: draws(seed + 5, [7]),
   key: randomMatrix(seed + 6, 7, 7),
   value: randomMatrix(seed + 7, 7, 7),
   receptance: randomMatrix(seed + 8, 7, 7),
   output: randomMatrix(seed + 9, 7, 7),
 });
 
-const channelMixParams = (seed: number) => ({
-  mixK: randomTensor(seed + 1, [7], 0.3, 0.5),
-  mixR: randomTensor(seed + 2, [7], 0.3, 0.5),
+export const channelMixParams = (seed: number) => ({
+  mixK: draws(seed + 1, [7], 0.3, 0.5),
+  mixR: draws(seed + 2, [7], 0.3, 0.5),
   key: randomMatrix(seed + 3, 13, 7),
   receptance: randomMatrix(seed + 4, 7, 7),
   value: randomMatrix(seed + 5, 7, 13),
 });
 
-const attentionParams = (seed: number) => ({
+export const attentionParams = (seed: number) => ({
   heads: 3,
   query: randomMatrix(seed + 1, 12, 12),
   key: randomMatrix(seed + 2, 12, 12),
@@ -102,40 +100,44 @@ const attentionParams = (seed: number) => ({
 });
 
 const attentionBiases = (seed: number) => ({
-  queryBias: randomTensor(seed + 5, [12]),
-  keyBias: randomTensor(seed + 6, [12]),
-  valueBias: randomTensor(seed + 7, [12]),
-  outputBias: randomTensor(seed + 8, [12]),
+  queryBias: draws(seed + 5, [12]),
+  keyBias: draws(seed + 6, [12]),
+  valueBias: draws(seed + 7, [12]),
+  outputBias: draws(seed + 8, [12]),
 });
 
-const lstmParams = (seed: number) => ({
+export const lstmParams = (seed: number) => ({
   inputWeight: randomMatrix(seed + 1, 28, 5),
   hiddenWeight: randomMatrix(seed + 2, 28, 7),
-  bias: randomTensor(seed + 3, [28]),
+  bias: draws(seed + 3, [28]),
 });
 
-/** Small models with random parameters: V 11, and sizes that no vector width divides. */
-export const models = [
-  {
-    model: rwkv,
-    make: (seed: number) =>
-      moved(rwkv.init({ vocabulary: 11, layers: 2, channels: 9, feedForward: 13 }, seed), seed),
-  },
-  {
-    model: transformer,
-    make: (seed: number) =>
-      moved(
-        transformer.init({ vocabulary: 11, layers: 2, channels: 12, feedForward: 13, heads: 3 }, seed),
-        seed,
-      ),
-  },
-  {
-    model: lstmModel,
-    make: (seed: number) => moved(lstmModel.init({ vocabulary: 11, layers: 2, channels: 9 }, seed), seed),
-  },
-] as const;
+/** A model with its parameters, whatever they are. */
+export interface SmallModel {
+  readonly model: AnyLanguageModel;
+  readonly name: string;
+  /** Random parameters, on the reference. */
+  make(seed: number): unknown;
+}
 
-const [rwkvEntry, transformerEntry, lstmModelEntry] = models;
+const rwkvParams = (seed: number) =>
+  moved(rwkv.init({ vocabulary: 11, layers: 2, channels: 9, feedForward: 13 }, seed), seed);
+
+const transformerParams = (seed: number) =>
+  moved(
+    transformer.init({ vocabulary: 11, layers: 2, channels: 12, feedForward: 13, heads: 3 }, seed),
+    seed,
+  );
+
+const lstmModelParams = (seed: number) =>
+  moved(lstmModel.init({ vocabulary: 11, layers: 2, channels: 9 }, seed), seed);
+
+/** Small models of 11 tokens and 2 layers, of sizes that no vector width divides. */
+export const models: readonly SmallModel[] = [
+  { name: "rwkv", model: rwkv as AnyLanguageModel, make: rwkvParams },
+  { name: "transformer", model: transformer as AnyLanguageModel, make: transformerParams },
+  { name: "lstmModel", model: lstmModel as AnyLanguageModel, make: lstmModelParams },
+];
 
 /** The parameters of a model with the keys of every block made to reach ±60. */
 function steepRwkv(params: RwkvParams): RwkvParams {
@@ -184,18 +186,18 @@ export const mixers: readonly Mixer[] = [
     { variant: "keys of ±60", steep: true, cached: true },
   ),
   layer("lstm", 5, lstmParams, lstmState, lstm),
-  languageModel("rwkv", rwkvEntry.make, rwkv),
-  languageModel("rwkv", (seed) => steepRwkv(rwkvEntry.make(seed)), rwkv, {
+  languageModel("rwkv", rwkvParams, rwkv),
+  languageModel("rwkv", (seed) => steepRwkv(rwkvParams(seed)), rwkv, {
     variant: "keys of ±60",
     steep: true,
   }),
-  languageModel("transformer", transformerEntry.make, transformer, { cached: true }),
-  languageModel("transformer", (seed) => steepTransformer(transformerEntry.make(seed)), transformer, {
+  languageModel("transformer", transformerParams, transformer, { cached: true }),
+  languageModel("transformer", (seed) => steepTransformer(transformerParams(seed)), transformer, {
     variant: "keys of ±60",
     steep: true,
     cached: true,
   }),
-  languageModel("lstmModel", lstmModelEntry.make, lstmModel),
+  languageModel("lstmModel", lstmModelParams, lstmModel),
 ];
 
 interface Variant {
@@ -255,19 +257,4 @@ function languageModel<P, S>(
       return { y: logits, state };
     },
   };
-}
-
-/** Fails unless `|actual - expected| <= tolerance · max |expected|` everywhere, so NaN fails. */
-export function assertClose(
-  actual: readonly (readonly number[])[],
-  expected: readonly (readonly number[])[],
-  tolerance: number,
-): void {
-  assertEquals(actual.map((row) => row.length), expected.map((row) => row.length));
-  const a = actual.flat(), e = expected.flat();
-  const scale = Math.max(...e.map(Math.abs));
-  const worst = Math.max(...e.map((value, i) => Math.abs(a[i] - value))) / scale;
-  if (!(worst <= tolerance)) {
-    throw new AssertionError(`Values differ by ${worst} of their scale ${scale}, more than ${tolerance}`);
-  }
 }

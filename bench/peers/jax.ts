@@ -111,7 +111,9 @@ function rwkvModel({ embedding: table, ln0, blocks, lnOut, head }: RwkvWeights):
         x = x.add(linear(timeMix.output, gate.mul(above.div(below))));
 
         h = layerNorm(ln2, x.ref);
-        const hidden = np.square(nn.relu(linear(channelMix.key, mix(h.ref, channelShift.ref, channelMix.mixK))));
+        const hidden = np.square(
+          nn.relu(linear(channelMix.key, mix(h.ref, channelShift.ref, channelMix.mixK))),
+        );
         const open = nn.sigmoid(linear(channelMix.receptance, mix(h.ref, channelShift, channelMix.mixR)));
         next.push(h);
         x = x.add(open.mul(linear(channelMix.value, hidden)));

@@ -7,7 +7,8 @@ import protobuf from "npm:protobufjs@^8.8.1";
 import type { HostTensor } from "./weights.ts";
 
 // The part of onnx.proto3 that is used here; the field numbers are the format's.
-const schema = protobuf.parse(`
+const schema = protobuf.parse(
+  `
   syntax = "proto3";
   message Attribute {
     string name = 1; float f = 2; int64 i = 3; bytes s = 4; int32 type = 20;
@@ -28,7 +29,9 @@ const schema = protobuf.parse(`
   }
   message OperatorSet { string domain = 1; int64 version = 2; }
   message Model { int64 ir_version = 1; Graph graph = 7; repeated OperatorSet opset_import = 8; }
-`, { keepCase: true }).root;
+`,
+  { keepCase: true },
+).root;
 
 const elementTypes = { float32: 1, int32: 6, int64: 7 };
 type ElementType = keyof typeof elementTypes;

@@ -14,11 +14,6 @@ export interface OnnxModel {
   readonly state: Readonly<Record<string, HostTensor>>;
 }
 
-/** Rotary angles are looked up in tables of this many rows, which is also the room in a cache. */
-interface CacheSize {
-  readonly capacity: number;
-}
-
 /** Inputs `token`, `state` [1, 5L, C]: for each layer shift, numerator, denominator, exponent, shift. */
 export function rwkvGraph(weights: RwkvWeights): OnnxModel {
   const graph = new OnnxGraph();
@@ -35,11 +30,9 @@ export function rwkvGraph(weights: RwkvWeights): OnnxModel {
   );
   const next: string[] = [];
   let x = ops.layerNorm(ops.embedding(weights.embedding), weights.ln0);
-  let y: string | undefined;
   weights.blocks.forEach(({ ln1, ln2, timeMix, channelMix }, layer) => {
     const [timeShift, sums, exponent, channelShift] = state.slice(4 * layer, 4 * layer + 4);
-    let h: string;
-    [x, h] = y === undefined ? [x, ops.layerNorm(x, ln1)] : ops.addLayerNorm(x, y, ln1);
+    let h = ops.layerNorm(x, ln1);
     const { mixK, mixV, mixR } = timeMix;
     const [timeK, timeV, timeR] = ops.mixes(h, timeShift, [mixK, mixV, mixR]);
     const wkv = wkvNodes(
@@ -55,17 +48,18 @@ export function rwkvGraph(weights: RwkvWeights): OnnxModel {
       wkv.y,
     ]);
     next.push(h, wkv.sums, wkv.exponent);
-    [x, h] = ops.addLayerNorm(x, ops.linear(gated, timeMix.output), ln2);
+    x = graph.node("Add", [x, ops.linear(gated, timeMix.output)]);
+    h = ops.layerNorm(x, ln2);
     const [channelK, channelR] = ops.mixes(h, channelShift, [channelMix.mixK, channelMix.mixR]);
     const relu = graph.node("Relu", [ops.linear(channelK, channelMix.key)]);
-    y = graph.node("Mul", [
+    const opened = graph.node("Mul", [
       graph.node("Sigmoid", [ops.linear(channelR, channelMix.receptance)]),
       ops.linear(graph.node("Mul", [relu, relu]), channelMix.value),
     ]);
+    x = graph.node("Add", [x, opened]);
     next.push(h);
   });
-  const [, h] = ops.addLayerNorm(x, y!, weights.lnOut);
-  graph.output("logits", ops.linear(h, weights.head), [1, 1, weights.head.shape[0]]);
+  ops.logits(ops.layerNorm(x, weights.lnOut), weights.head);
   graph.output("next_state", graph.node("Concat", next, { axis: 1 }), shape);
   const start = new Float32Array(5 * layers * channels);
   for (let layer = 0; layer < layers; layer++) {
@@ -106,7 +100,10 @@ function wkvNodes(
  * Inputs `token`, `past` (how many tokens the cache holds) and `total` (one more), and for each layer `key` and
  * `value` [1, H, capacity, N], which are appended to in place where the output is given the same memory.
  */
-export function transformerGraph(weights: TransformerWeights, { capacity }: CacheSize): OnnxModel {
+export function transformerGraph(
+  weights: TransformerWeights,
+  { capacity }: { readonly capacity: number },
+): OnnxModel {
   const graph = new OnnxGraph();
   const ops = operators(graph);
   const channels = weights.lnOut.weight.shape[0];
@@ -114,7 +111,6 @@ export function transformerGraph(weights: TransformerWeights, { capacity }: Cach
   const total = graph.input("total", "int32", []);
   const state: Record<string, HostTensor> = {};
   let x = ops.embedding(weights.embedding);
-  let y: string | undefined;
   weights.blocks.forEach(({ ln1, attention, ln2, feedForward }, layer) => {
     const { heads, rotaryBase } = attention;
     const size = channels / heads;
@@ -124,25 +120,46 @@ export function transformerGraph(weights: TransformerWeights, { capacity }: Cach
       state[name] = { shape, data: new Float32Array(capacity * channels) };
       graph.input(name, "float32", shape);
     }
-    let h: string;
-    [x, h] = y === undefined ? [x, ops.layerNorm(x, ln1)] : ops.addLayerNorm(x, y, ln1);
+    const h = ops.layerNorm(x, ln1);
     const packed = ops.linear(h, rowsOf([attention.query, attention.key, attention.value]));
+    const positions = rotaryTables(graph, capacity, size, rotaryBase);
+    // The fused operator turns the heads itself, but not those of the smaller preset.
+    const fused = size % 16 === 0;
     const [mixed, ...cache] = graph.nodes(
       "com.microsoft.GroupQueryAttention",
-      [packed, "", "", ...names, past, total, ...rotaryTables(graph, capacity, size, rotaryBase)],
+      fused
+        ? [packed, "", "", ...names, past, total, ...positions]
+        : [...turned(graph, packed, heads, past, positions), ...names, past, total],
       3,
-      { num_heads: heads, kv_num_heads: heads, do_rotary: rotaryBase === undefined ? 0 : 1 },
+      { num_heads: heads, kv_num_heads: heads, do_rotary: fused && rotaryBase !== undefined ? 1 : 0 },
     );
     names.forEach((name, i) => graph.output(`next_${name}`, cache[i], shape));
-    [x, h] = ops.addLayerNorm(x, ops.linear(mixed, attention.output), ln2);
-    const hidden = graph.node("Gelu", [ops.linear(h, feedForward.up)], { approximate: "tanh" });
-    y = ops.linear(hidden, feedForward.down);
+    x = graph.node("Add", [x, ops.linear(mixed, attention.output)]);
+    const up = ops.linear(ops.layerNorm(x, ln2), feedForward.up);
+    const hidden = graph.node("Gelu", [up], { approximate: "tanh" });
+    x = graph.node("Add", [x, ops.linear(hidden, feedForward.down)]);
   });
-  const [, h] = ops.addLayerNorm(x, y!, weights.lnOut);
-  graph.output("logits", ops.linear(h, weights.head), [1, 1, weights.head.shape[0]]);
+  ops.logits(ops.layerNorm(x, weights.lnOut), weights.head);
   return { bytes: graph.encode(), state };
 }
 
+/** Query, key and value, the first two turned by their position. */
+function turned(
+  graph: OnnxGraph,
+  packed: string,
+  heads: number,
+  past: string,
+  tables: readonly string[],
+): string[] {
+  const [query, key, value] = graph.nodes("Split", [packed], 3, { axis: 2, num_outputs: 3 });
+  if (tables.length === 0) return [query, key, value];
+  const position = graph.node("Cast", [past], { to: 7 });
+  const turn = (x: string) =>
+    graph.node("com.microsoft.RotaryEmbedding", [x, position, ...tables], { num_heads: heads });
+  return [turn(query), turn(key), value];
+}
+
+/** The cosines and sines of the angles, [capacity, N/2] each; none without positions. */
 function rotaryTables(graph: OnnxGraph, capacity: number, size: number, base: number | undefined): string[] {
   if (base === undefined) return [];
   const half = size / 2;
@@ -175,22 +192,30 @@ export function lstmGraph(weights: LstmWeights): OnnxModel {
     };
     const both = new Float32Array(8 * channels);
     both.set(gatesInOnnxOrder(bias, channels).data);
-    const [, hidden, cell] = graph.nodes("LSTM", [
-      x,
-      gates(inputWeight),
-      gates(hiddenWeight),
-      graph.constant({ shape: [1, 8 * channels], data: both }),
-      "",
-      state[2 * layer],
-      state[2 * layer + 1],
-    ], 3, { hidden_size: channels });
+    const [, hidden, cell] = graph.nodes(
+      "LSTM",
+      [
+        x,
+        gates(inputWeight),
+        gates(hiddenWeight),
+        graph.constant({ shape: [1, 8 * channels], data: both }),
+        "",
+        state[2 * layer],
+        state[2 * layer + 1],
+      ],
+      3,
+      { hidden_size: channels },
+    );
     next.push(hidden, cell);
     // One step long, the sequence that the operator gives first is its last hidden state.
     x = hidden;
   });
-  graph.output("logits", ops.linear(x, weights.head), [1, 1, weights.head.shape[0]]);
+  ops.logits(x, weights.head);
   graph.output("next_state", graph.node("Concat", next, { axis: 0 }), shape);
-  return { bytes: graph.encode(), state: { state: { shape, data: new Float32Array(2 * layers * channels) } } };
+  return {
+    bytes: graph.encode(),
+    state: { state: { shape, data: new Float32Array(2 * layers * channels) } },
+  };
 }
 
 /** ONNX has the gates as i o f g, we have them as i f g o. */
@@ -214,11 +239,8 @@ function operators(graph: OnnxGraph) {
     layerNorm(x: string, { weight, bias }: Norm): string {
       return graph.node("LayerNormalization", [x, graph.constant(weight), graph.constant(bias)], { epsilon });
     },
-    /** x + y and its norm. */
-    addLayerNorm(x: string, y: string, { weight, bias }: Norm): [sum: string, norm: string] {
-      const inputs = [x, y, graph.constant(weight), graph.constant(bias)];
-      const [norm, , , sum] = graph.nodes("com.microsoft.SkipLayerNormalization", inputs, 4, { epsilon });
-      return [sum, norm];
+    logits(x: string, weight: HostTensor): void {
+      graph.output("logits", this.linear(x, weight), [1, 1, weight.shape[0]]);
     },
     /** before + (x - before)·ratio for several ratios at once. */
     mixes(x: string, before: string, ratios: readonly HostTensor[]): string[] {
@@ -246,7 +268,9 @@ function rowsOf(matrices: readonly HostTensor[]): HostTensor {
 function transposed({ data, shape: [rows, columns] }: HostTensor): HostTensor {
   const turned = new Float32Array(data.length);
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) turned[column * rows + row] = data[row * columns + column];
+    for (let column = 0; column < columns; column++) {
+      turned[column * rows + row] = data[row * columns + column];
+    }
   }
   return { shape: [columns, rows], data: turned };
 }

@@ -41,7 +41,8 @@ async function open(
   const { bytes, state } = modelOf(subject);
   const session = await ort.InferenceSession.create(bytes, options);
   const names = Object.keys(state);
-  const start = () => names.map((name) => new ort.Tensor("float32", state[name].data.slice(), state[name].shape));
+  const start = () =>
+    names.map((name) => new ort.Tensor("float32", state[name].data.slice(), state[name].shape));
   const asInputs = (tensors: readonly native.Tensor[]) =>
     Object.fromEntries(names.map((name, i) => [name, tensors[i]]));
   const asOutputs = (tensors: readonly native.Tensor[]) =>
@@ -50,7 +51,9 @@ async function open(
   const token = new ort.Tensor("int64", new BigInt64Array(1), [1, 1]);
   const past = new ort.Tensor("int32", new Int32Array(1), [1]);
   const total = new ort.Tensor("int32", new Int32Array(1), []);
-  const others: Record<string, native.Tensor> = subject.mode === "cached" ? { token, past, total } : { token };
+  const others: Record<string, native.Tensor> = subject.mode === "cached"
+    ? { token, past, total }
+    : { token };
   const vocabulary = subject.weights.head.shape[0];
   const logits = new ort.Tensor("float32", new Float32Array(vocabulary), [1, 1, vocabulary]);
   let current: readonly native.Tensor[] = [], spare = current;

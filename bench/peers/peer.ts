@@ -24,7 +24,7 @@ export interface Decoder {
    */
   time(count: number): Promise<number>;
   /** Ends what would outlive the comparison. */
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 /** How a token is decoded. */
@@ -42,7 +42,7 @@ export function tokenDecoder(
     /** Back to the state before the first token. */
     reset(): void;
     step(token: number, step: Step): Float32Array | Promise<Float32Array>;
-    close(): void;
+    close(): void | Promise<void>;
   },
 ): Decoder {
   const recurrent = mode === "recurrent";

@@ -16,7 +16,10 @@ import {
 import { type Peer, tokenDecoder } from "./peer.ts";
 import { paramsOf } from "./weights.ts";
 
-const models = { rwkv, transformer, lstm: lstmModel } as Record<string, unknown> as Record<string, AnyLanguageModel>;
+const models = { rwkv, transformer, lstm: lstmModel } as Record<string, unknown> as Record<
+  string,
+  AnyLanguageModel
+>;
 
 function seqmixPeer(name: string, create: () => Backend | Promise<Backend>): Peer {
   return {

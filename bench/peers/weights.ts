@@ -96,7 +96,11 @@ function isHostTensor(value: unknown): value is HostTensor {
 }
 
 // One leaf after another, in the order of the keys, so that the noise is the same in every run.
-async function mapLeaves<T>(tree: unknown, is: (x: unknown) => x is T, f: (leaf: T) => unknown): Promise<unknown> {
+async function mapLeaves<T>(
+  tree: unknown,
+  is: (x: unknown) => x is T,
+  f: (leaf: T) => unknown,
+): Promise<unknown> {
   if (is(tree)) return await f(tree);
   if (Array.isArray(tree)) {
     const mapped = [];

@@ -45,29 +45,40 @@ const makers: Readonly<Record<BackendName, () => Promise<Backend> | Backend>> = 
  * ```
  */
 export async function createBackend(options: CreateBackendOptions = {}): Promise<Backend> {
-  const { prefer = ["webgpu", "wasm", "reference"], onDecision = () => {} } = options;
-  if (!Array.isArray(prefer) || prefer.length === 0 || !prefer.every((name) => Object.hasOwn(makers, name))) {
-    const known = Object.keys(makers).join(", ");
-    const current = Array.isArray(prefer) ? `[${prefer.map(show).join(", ")}]` : show(prefer);
-    throw new TypeError(
-      `Cannot create backend: prefer must be a list of at least one of ${known}, current prefer is ${current}`,
-    );
-  }
+  const { onDecision = () => {} } = options;
+  const prefer = checkPreferences(options.prefer ?? ["webgpu", "wasm", "reference"]);
   const reasons: string[] = [];
   for (const name of prefer) {
-    let backend: Backend | undefined;
     try {
-      backend = await makers[name]();
-      await selfCheck(backend);
+      const backend = await checked(await makers[name]());
+      onDecision(`${name} taken: it agrees with the reference`);
+      return backend;
     } catch (error) {
-      backend?.[Symbol.dispose]();
       const reason = `${name} left out: ${error instanceof Error ? error.message : error}`;
       reasons.push(reason);
       onDecision(reason);
-      continue;
     }
-    onDecision(`${name} taken: it agrees with the reference`);
-    return backend;
   }
   throw new Error(`Cannot create backend: one must work, current reasons are: ${reasons.join("; ")}`);
+}
+
+/** The backend if it passes the check; disposed of if not. */
+async function checked(backend: Backend): Promise<Backend> {
+  try {
+    await selfCheck(backend);
+    return backend;
+  } catch (error) {
+    backend[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function checkPreferences(prefer: readonly BackendName[]): readonly BackendName[] {
+  const isList = Array.isArray(prefer);
+  if (isList && prefer.length > 0 && prefer.every((name) => Object.hasOwn(makers, name))) return prefer;
+  const known = Object.keys(makers).join(", ");
+  const current = isList ? `[${prefer.map(show).join(", ")}]` : show(prefer);
+  throw new TypeError(
+    `Cannot create backend: prefer must be a list of at least one of ${known}, current prefer is ${current}`,
+  );
 }

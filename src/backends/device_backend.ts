@@ -50,7 +50,11 @@ export class DeviceBackend<M> implements Backend {
   }
 
   download(x: Tensor): Floats | Promise<Floats> {
-    return this.#device.download(this.#memory(x), sizeOf(x.shape));
+    const t = this.#store.alive(x), packed = this.#pack(t);
+    const numbers = this.#device.download(packed.block.memory, sizeOf(x.shape));
+    // Outside all scopes nobody else would free the packed copy.
+    if (packed !== t) this.#store.free(packed);
+    return numbers;
   }
 
   embedding(ids: Tensor, weight: Tensor): Tensor {
@@ -180,7 +184,7 @@ export class DeviceBackend<M> implements Backend {
    * not the whole past; any other holder of the block keeps seeing what it saw.
    */
   appendTime(past: Tensor, x: Tensor): Tensor {
-    const source = this.#store.alive(past);
+    const source = this.#store.alive(past), added = this.#store.alive(x);
     const [batch, before, channels] = past.shape;
     const time = x.shape[1];
     const after = before + time;
@@ -188,7 +192,7 @@ export class DeviceBackend<M> implements Backend {
     const y = this.#store.extend(source, time) ??
       this.#store.makeCache(batch, after, channels, after + Math.max(16, after >> 2));
     if (y.block !== source.block) this.#copySteps(y, 0, source);
-    this.#copySteps(y, before, this.#store.alive(x));
+    this.#copySteps(y, before, added);
     return y;
   }
 
@@ -305,20 +309,35 @@ export class DeviceBackend<M> implements Backend {
     const y = this.#store.make([parts.reduce((sum, part) => sum + part.shape[0], 0), ...rest]);
     let offset = 0;
     for (const part of parts) {
-      const size = sizeOf(part.shape);
-      this.#kernels.copyRows(y.block.memory, offset, size, this.#memory(part), 0, size, 1, size);
-      offset += size;
+      this.#copySequences(y, offset, this.#store.alive(part), 0, part.shape[0]);
+      offset += sizeOf(part.shape);
     }
     return y;
   }
 
   sliceBatch(x: Tensor, start: number, end: number): Tensor {
+    const source = this.#store.alive(x);
     const [, ...rest] = x.shape;
-    const row = sizeOf(rest);
-    const size = (end - start) * row;
     const y = this.#store.make([end - start, ...rest]);
-    this.#kernels.copyRows(y.block.memory, 0, size, this.#memory(x), start * row, size, 1, size);
+    this.#copySequences(y, 0, source, start, end);
     return y;
+  }
+
+  /** Writes the sequences `start .. end` of `x`, which may be a cache with gaps, to an offset of `y`, without gaps. */
+  #copySequences(y: DeviceTensor<M>, offset: number, x: DeviceTensor<M>, start: number, end: number): void {
+    const [, ...rest] = x.shape;
+    const width = sizeOf(rest);
+    const apart = x.packed ? width : x.capacity * x.shape[2];
+    this.#kernels.copyRows(
+      y.block.memory,
+      offset,
+      width,
+      x.block.memory,
+      start * apart,
+      apart,
+      end - start,
+      width,
+    );
   }
 
   /** Writes the steps of `x` over those of the cache `y` from `start` on. */
@@ -338,11 +357,15 @@ export class DeviceBackend<M> implements Backend {
 
   /** Where a tensor's values stand, row-major without gaps. */
   #memory(x: Tensor): M {
-    const t = this.#store.alive(x);
-    if (t.packed) return t.block.memory;
+    return this.#pack(this.#store.alive(x)).block.memory;
+  }
+
+  /** The tensor itself, or a copy where it is a cache with gaps. */
+  #pack(t: DeviceTensor<M>): DeviceTensor<M> {
+    if (t.packed) return t;
     const packed = this.#store.make(t.shape);
     this.#copySteps(packed, 0, t);
-    return packed.block.memory;
+    return packed;
   }
 }
 

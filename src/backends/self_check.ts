@@ -4,7 +4,7 @@
  * @module
  */
 import { randomSource } from "../random.ts";
-import type { Backend, Tensor } from "../tensor.ts";
+import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import { createReference } from "./reference/mod.ts";
 
@@ -54,27 +54,30 @@ function outputs(backend: Backend): Tensor[] {
  * @throws {Error} that names the largest error where it is above 1e-4 of an output's scale
  */
 export async function selfCheck(backend: Backend): Promise<void> {
-  using exact = createReference({ precision: "float64" });
-  const expected = outputs(exact);
+  const exact = createReference({ precision: "float64" });
   const actual = backend.scope(() => outputs(backend));
   try {
+    const expected = outputs(exact);
     for (const [i, tensor] of actual.entries()) {
-      const is = await backend.download(tensor);
-      const should = await exact.download(expected[i]);
-      let scale = 0, error = 0;
-      for (let j = 0; j < should.length; j++) {
-        scale = Math.max(scale, Math.abs(should[j]));
-        error = Math.max(error, Math.abs(is[j] - should[j]));
-      }
-      if (!(error <= 1e-4 * scale)) {
+      const error = relativeError(await backend.download(tensor), await exact.download(expected[i]));
+      if (!(error <= 1e-4)) {
         throw new Error(
-          `Cannot trust ${backend.name}: its results must be within 1e-4 of the reference, current error is ${
-            error / scale
-          }`,
+          `Cannot trust ${backend.name}: its results must be within 1e-4 of the reference, current error is ${error}`,
         );
       }
     }
   } finally {
     backend.free(actual);
+    exact[Symbol.dispose]();
   }
+}
+
+/** The largest error, over the largest value; NaN where one is NaN. */
+function relativeError(actual: Floats, expected: Floats): number {
+  let scale = 0, error = 0;
+  for (let i = 0; i < expected.length; i++) {
+    scale = Math.max(scale, Math.abs(expected[i]));
+    error = Math.max(error, Math.abs(actual[i] - expected[i]));
+  }
+  return error / scale;
 }

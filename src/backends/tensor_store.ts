@@ -12,6 +12,7 @@ import type { Device } from "./kernels.ts";
 interface Block<M> {
   readonly memory: M;
   readonly size: number;
+  readonly bytes: number;
   holders: number;
   /** Of a cache: the number of steps that each holder sees. The largest is how far the block is filled. */
   readonly steps: number[] | null;
@@ -176,9 +177,10 @@ export class TensorStore<M> {
       );
     }
     const memory = this.#device.allocate(size);
-    this.#bytes += this.#device.bytesFor(size);
+    const bytes = this.#device.bytesFor(size);
+    this.#bytes += bytes;
     if (this.#bytes > this.#peakBytes) this.#peakBytes = this.#bytes;
-    const made = new DeviceTensor(this.#backend, shape, { memory, size, holders: 1, steps }, capacity);
+    const made = new DeviceTensor(this.#backend, shape, { memory, size, bytes, holders: 1, steps }, capacity);
     this.#enter(made);
     return made;
   }
@@ -211,6 +213,6 @@ export class TensorStore<M> {
     block.steps?.splice(block.steps.indexOf(steps), 1);
     if (--block.holders > 0) return;
     this.#device.release(block.memory, block.size);
-    this.#bytes -= this.#device.bytesFor(block.size);
+    this.#bytes -= block.bytes;
   }
 }

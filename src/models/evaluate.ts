@@ -83,10 +83,13 @@ export async function evaluate<Params, State>(
 
 /** The sequences in batches of one length. */
 function* batches(sequences: readonly ArrayLike<number>[]): Generator<number[][]> {
-  const byLength = Map.groupBy(sequences, (sequence) => sequence.length);
+  const byLength = new Map<number, number[][]>();
+  for (const sequence of sequences) {
+    const group = byLength.get(sequence.length);
+    if (group === undefined) byLength.set(sequence.length, [Array.from(sequence)]);
+    else group.push(Array.from(sequence));
+  }
   for (const group of byLength.values()) {
-    for (let start = 0; start < group.length; start += batchSize) {
-      yield group.slice(start, start + batchSize).map((sequence) => Array.from(sequence));
-    }
+    for (let start = 0; start < group.length; start += batchSize) yield group.slice(start, start + batchSize);
   }
 }

@@ -54,7 +54,7 @@ export function idealProbabilities(task: MotifTask, prefix: ArrayLike<number>): 
  *
  * const task = motifTask({}, 1);
  * const { loss, accuracy } = ceiling(task, sampleSequences(task, { count: 20, length: 128, seed: 2 }));
- * console.log(loss.toFixed(3), accuracy.toFixed(3)); // near 0.12 and 0.95
+ * console.log(loss.toFixed(3), accuracy.toFixed(3)); // near 0.11 and 0.96
  * ```
  */
 export function ceiling(task: MotifTask, sequences: readonly ArrayLike<number>[]): PredictionScore {

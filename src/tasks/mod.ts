@@ -4,7 +4,12 @@
  * @module
  */
 export { type Motif, type MotifTask, motifTask, type MotifTaskConfig } from "./motif_task.ts";
-export { type SampleOptions, sampleSequences, trainAndTest, type TrainAndTestOptions } from "./sequences.ts";
+export {
+  sampleSequences,
+  type SequenceOptions,
+  trainAndTest,
+  type TrainAndTestOptions,
+} from "./sequences.ts";
 export { ceiling, idealProbabilities } from "./ceiling.ts";
 export { accuracyByKind, type PositionKind, positionKinds } from "./position_kinds.ts";
 export { evaluateNgram, fitNgram, type NgramContext, type NgramModel, ngramProbabilities } from "./ngram.ts";

@@ -36,7 +36,9 @@ export interface Motif {
 
 /** A task: its sizes and its bank. A plain object, the same for the same config and seed. */
 export interface MotifTask {
+  /** The sizes and probabilities, the defaults filled in. */
   readonly config: MotifTaskConfig;
+  /** The motifs that sequences are made of. */
   readonly bank: readonly Motif[];
 }
 

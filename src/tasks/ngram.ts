@@ -8,7 +8,9 @@ import { checkSequences, checkTokens, type PredictionScore, scorePredictions } f
 
 /** An n-gram model: how often each token followed each context of up to `order` - 1 tokens. */
 export interface NgramModel {
+  /** n: a token is predicted from the n - 1 before it. */
   readonly order: number;
+  /** V, the number of different tokens. */
   readonly vocabulary: number;
   /** The context of no tokens; the others hang from it, the newest token first. */
   readonly root: NgramContext;

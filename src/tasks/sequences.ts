@@ -8,7 +8,7 @@ import { type RandomSource, randomSource } from "../random.ts";
 import { drawDifferent, type MotifTask } from "./motif_task.ts";
 
 /** What sequences to draw. */
-export interface SampleOptions {
+export interface SequenceOptions {
   /** How many. */
   readonly count: number;
   /** Tokens in a sequence, at least 2, or a list that they take in turn: sequence i has the (i mod n)-th length. */
@@ -23,7 +23,7 @@ export interface TrainAndTestOptions {
   readonly train: number;
   /** How many sequences to test on. */
   readonly test: number;
-  /** Tokens in a sequence, as in {@link SampleOptions}. */
+  /** Tokens in a sequence, as in {@link SequenceOptions}. */
   readonly length: number | readonly number[];
   /** A whole number of at least 0. */
   readonly seed: number;
@@ -49,7 +49,7 @@ export interface TrainAndTestOptions {
  * console.log(sequences.map((tokens) => tokens.length)); // [ 32, 256, 32, 256 ]
  * ```
  */
-export function sampleSequences(task: MotifTask, options: SampleOptions): Uint16Array[] {
+export function sampleSequences(task: MotifTask, options: SequenceOptions): Uint16Array[] {
   const action = "sample sequences";
   checkInteger(action, "count", options.count, 0);
   checkInteger(action, "seed", options.seed, 0);

@@ -29,6 +29,27 @@ Deno.test("positionKinds() names the memory that the cycle drawn asks for", () =
   }
 });
 
+Deno.test("positionKinds() takes the more probable of two cycles that fit", () => {
+  // Two motifs alike: a slot that alternates is two motifs that keep theirs, or one that flips every time.
+  const { config } = motifTask({
+    vocabulary: 3,
+    motifs: 2,
+    motifLength: 2,
+    shortestCycle: 1,
+    longestCycle: 2,
+  }, 1);
+  const motif = { tokens: [0, 1], slot: 1, alternatives: [1, 2] };
+  const twins = { config, bank: [motif, motif] };
+  assertEquals(
+    positionKinds(twins, [0, 1, 0, 2, 0, 1, 0, 2]),
+    ["new", "new", "new", "new", "order", "slot", "order", "slot"],
+  );
+  assertEquals(
+    positionKinds(twins, [0, 1, 0, 1, 0, 1, 0, 1]),
+    ["new", "new", "order", "slot", "order", "slot", "order", "slot"],
+  );
+});
+
 Deno.test("accuracyByKind() tells the ideal predictor's memory from an n-gram's", () => {
   const { train, test } = trainAndTest(task, { train: 300, test: 60, length: 128, seed: 5 });
   const score = ceiling(task, test);

@@ -5,7 +5,7 @@ import { listSequences, tinyTasks } from "./tiny_task.ts";
 const task = motifTask({}, 1);
 
 Deno.test("sampleSequences() draws sequences as often as the equation says", () => {
-  const length = 7;
+  const length = 8;
   const count = 20_000;
   for (const tiny of tinyTasks) {
     const expected = listSequences(tiny, length);
@@ -15,13 +15,32 @@ Deno.test("sampleSequences() draws sequences as often as the equation says", () 
       assert(expected.has(key), `drew ${key}, which the task cannot make`);
       drawn.set(key, (drawn.get(key) ?? 0) + 1);
     }
+    let chiSquare = 0;
+    let kinds = -1;
     for (const [key, p] of expected) {
-      const error = Math.abs((drawn.get(key) ?? 0) - count * p);
-      assert(
-        error < 6 * Math.sqrt(count * p * (1 - p)) + 1,
-        `${key}: ${drawn.get(key)}, expected ${count * p}`,
-      );
+      if (count * p < 5) continue; // too rare for a normal approximation
+      chiSquare += ((drawn.get(key) ?? 0) - count * p) ** 2 / (count * p);
+      kinds++;
     }
+    assert(
+      chiSquare < kinds + 5 * Math.sqrt(2 * kinds),
+      `chi-square ${chiSquare}, ${kinds} degrees of freedom`,
+    );
+  }
+});
+
+Deno.test("sampleSequences() keeps a slot's token with probability 1 - flip + flip / alternatives", () => {
+  // A cycle of one motif shows its slot in every visit.
+  for (const [alternatives, flip, kept] of [[2, 1 / 4, 7 / 8], [4, 1 / 2, 5 / 8], [3, 0, 1], [3, 1, 1 / 3]]) {
+    const one = motifTask({ motifs: 1, shortestCycle: 1, longestCycle: 1, alternatives, flip }, 1);
+    const sequences = sampleSequences(one, { count: 50, length: 8 * 101, seed: 1 });
+    const { slot } = one.bank[0];
+    const again = sequences.flatMap((tokens) =>
+      Array.from({ length: 100 }, (_, i) => tokens[8 * i + slot] === tokens[8 * i + 8 + slot] ? 1 : 0)
+    );
+    const share = again.reduce<number>((sum, x) => sum + x, 0) / again.length;
+    const deviation = Math.sqrt(kept * (1 - kept) / again.length);
+    assert(Math.abs(share - kept) <= 5 * deviation, `${share} were kept, expected ${kept}`);
   }
 });
 

@@ -70,17 +70,17 @@ const alignment = 64;
 
 /** The size of the block that a number of bytes takes up. */
 export function blockSize(bytes: number): number {
-  const step = stepOf(bytes);
-  return Math.max(step, Math.ceil(bytes / step) * step);
+  const shift = shiftOf(bytes);
+  return ((Math.max(bytes, 1) - 1 >>> shift) + 1) * (1 << shift);
 }
 
 /** A number for each block size. */
 function classOf(size: number): number {
-  const step = stepOf(size);
-  return 4 * (31 - Math.clz32(step)) + size / step;
+  const shift = shiftOf(size);
+  return 4 * shift + (size - 1 >>> shift);
 }
 
-/** The distance of one class to the next: a quarter of the power of two below, and a cache line at least. */
-function stepOf(bytes: number): number {
-  return 1 << (29 - Math.clz32(Math.max(bytes - 1, 4 * alignment)));
+/** The distance from one class to the next is 2 to this power: an eighth of the next power of two, and a cache line at least. */
+function shiftOf(bytes: number): number {
+  return bytes <= 512 ? 6 : 29 - Math.clz32(bytes - 1);
 }

@@ -37,7 +37,7 @@ function stack(action: string, path: string, states: readonly unknown[]): unknow
   const [first, ...others] = states;
   if (isTensor(first)) {
     const [, ...rest] = first.shape;
-    for (const other of others) {
+    for (const other of states) {
       const fits = isTensor(other) && other.shape.length === first.shape.length &&
         rest.every((size, axis) => other.shape[axis + 1] === size);
       if (!fits || first.shape.length === 0) {
@@ -51,10 +51,21 @@ function stack(action: string, path: string, states: readonly unknown[]): unknow
       states as readonly Tensor[],
     );
   }
-  if (!isBranch(first)) return first;
+  if (!isBranch(first)) {
+    for (const other of others) {
+      if (!Object.is(other, first)) {
+        throw new TypeError(
+          `Cannot ${action}: ${path} must be the same in every state, current values are ${show(first)} and ${
+            show(other)
+          }`,
+        );
+      }
+    }
+    return first;
+  }
   const keys = Object.keys(first);
   for (const other of others) {
-    if (!isBranch(other) || Object.keys(other).join() !== keys.join()) {
+    if (!isBranch(other) || !hasKeys(other, keys)) {
       throw new TypeError(
         `Cannot ${action}: ${path} must have the same parts in every state (${
           keys.join(", ")
@@ -67,6 +78,11 @@ function stack(action: string, path: string, states: readonly unknown[]): unknow
     [key, stack(action, `${path}.${key}`, branches.map((branch) => branch[key]))] as const
   );
   return Array.isArray(first) ? entries.map(([, value]) => value) : Object.fromEntries(entries);
+}
+
+/** Whether an object has these keys and no others, in any order: a checkpoint may have sorted them. */
+function hasKeys(branch: object, keys: readonly string[]): boolean {
+  return Object.keys(branch).length === keys.length && keys.every((key) => Object.hasOwn(branch, key));
 }
 
 /**

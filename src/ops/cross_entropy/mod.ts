@@ -46,11 +46,18 @@ export function crossEntropy(
 }
 
 function weightTensor(action: string, weights: readonly ArrayLike<number>[], backend: Backend): Tensor {
-  const time = weights[0]?.length;
+  if (!Array.isArray(weights)) {
+    throw new TypeError(
+      `Cannot ${action}: weights must be a tensor [B, T] or a list of B lists of T numbers, current value is ${
+        show(weights)
+      }`,
+    );
+  }
+  const time = weights[0]?.length ?? 0;
   for (const row of weights) {
-    if (row.length !== time) {
+    if (row?.length !== time) {
       throw new TypeError(
-        `Cannot ${action}: weights must have one length, current lengths are ${time} and ${row.length}`,
+        `Cannot ${action}: weights must have one length, current lengths are ${time} and ${row?.length}`,
       );
     }
     for (let t = 0; t < time; t++) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkShape, sharedBackend } from "../../check.ts";
+import { checkBackend, checkInteger, checkShape, sharedBackend } from "../../check.ts";
 import { reference } from "../../backends/reference/mod.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 
@@ -58,6 +58,7 @@ export function wkv(
  * @param channels C
  * @param backend where it lives; default: the reference
  * @returns a state `[B, 4, C]`
+ * @throws {TypeError} if a size is not a number, or backend is none
  * @throws {RangeError} if a size is not an integer of at least 1
  *
  * @example
@@ -70,6 +71,7 @@ export function wkv(
 export function wkvState(batch: number, channels: number, backend: Backend = reference): Tensor {
   checkInteger("make WKV state", "batch", batch, 1);
   checkInteger("make WKV state", "channels", channels, 1);
+  checkBackend("make WKV state", backend);
   const data = new Float32Array(batch * 4 * channels);
   for (let b = 0; b < batch; b++) data.fill(-1e38, (4 * b + 2) * channels, (4 * b + 3) * channels);
   return backend.upload(data, [batch, 4, channels]);

@@ -1,0 +1,35 @@
+/**
+ * The backends that benches and the report can measure.
+ *
+ * @module
+ */
+import { type Backend, createReference } from "../mod.ts";
+
+/** How each backend is opened, the fastest first. */
+const open: Readonly<Record<string, () => Backend | Promise<Backend>>> = {
+  reference: () => createReference(),
+};
+
+/** The names of the backends that there are, the fastest first. */
+export const backendNames: readonly string[] = Object.keys(open);
+
+/**
+ * Opens a backend of one's own, whose bytes are counted by themselves.
+ *
+ * @throws {RangeError} if there is none of this name
+ */
+export async function openBackend(name: string): Promise<Backend> {
+  checkBackendName("open backend", name);
+  return await open[name]();
+}
+
+/** Checks that a backend of this name can be measured. */
+export function checkBackendName(action: string, name: string): void {
+  if (!Object.hasOwn(open, name)) {
+    throw new RangeError(
+      `Cannot ${action}: backend must be one of ${backendNames.join(", ")}, current backend is ${
+        JSON.stringify(name)
+      }`,
+    );
+  }
+}

@@ -1,0 +1,169 @@
+"""The models in PyTorch, written as people write them, for pytorch.ts to talk to.
+
+Standard input: a line of JSON {"model", "length", "heads", "rotaryBase", "weights": [[name, shape], ...]}, the
+weights themselves as little-endian float32 one after another, then a line of JSON for each request:
+{"decode": [token, ...]} is answered by the logits after each token, {"time": count} by milliseconds a token.
+"""
+
+import json
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(1)
+torch.set_num_interop_threads(1)
+
+
+def layer_norm(x, w, name):
+    return F.layer_norm(x, x.shape[-1:], w[name + ".weight"], w[name + ".bias"])
+
+
+def mix(x, before, ratio):
+    return x * ratio + before * (1 - ratio)
+
+
+class Rwkv:
+    def __init__(self, w, options):
+        self.w = w
+        self.layers = count(w, "blocks")
+        self.decay = [-torch.exp(w[f"blocks.{i}.timeMix.decay"]) for i in range(self.layers)]
+
+    def reset(self):
+        self.state = torch.zeros(self.layers, 5, self.w["embedding"].shape[1])
+        self.state[:, 3] = -1e38
+
+    def step(self, token, position):
+        w = self.w
+        x = layer_norm(w["embedding"][token], w, "ln0")
+        for i in range(self.layers):
+            block = f"blocks.{i}"
+            x = x + self.time_mix(layer_norm(x, w, block + ".ln1"), block + ".timeMix.", self.state[i], self.decay[i])
+            x = x + self.channel_mix(layer_norm(x, w, block + ".ln2"), block + ".channelMix.", self.state[i])
+        return w["head"] @ layer_norm(x, w, "lnOut")
+
+    def time_mix(self, x, name, state, decay):
+        w = self.w
+        before, a, b, p, _ = state
+        k = w[name + "key"] @ mix(x, before, w[name + "mixK"])
+        v = w[name + "value"] @ mix(x, before, w[name + "mixV"])
+        r = torch.sigmoid(w[name + "receptance"] @ mix(x, before, w[name + "mixR"]))
+        now = w[name + "bonus"] + k
+        top = torch.maximum(p, now)
+        e1, e2 = torch.exp(p - top), torch.exp(now - top)
+        wkv = (e1 * a + e2 * v) / (e1 * b + e2)
+        past = p + decay
+        top = torch.maximum(past, k)
+        e1, e2 = torch.exp(past - top), torch.exp(k - top)
+        state[0], state[1], state[2], state[3] = x, e1 * a + e2 * v, e1 * b + e2, top
+        return w[name + "output"] @ (r * wkv)
+
+    def channel_mix(self, x, name, state):
+        w = self.w
+        before = state[4]
+        k = torch.square(torch.relu(w[name + "key"] @ mix(x, before, w[name + "mixK"])))
+        r = torch.sigmoid(w[name + "receptance"] @ mix(x, before, w[name + "mixR"]))
+        state[4] = x
+        return r * (w[name + "value"] @ k)
+
+
+class Transformer:
+    """With a cache of fixed room that is written in place, which is faster here than to concatenate."""
+
+    def __init__(self, w, options):
+        self.w = w
+        self.layers = count(w, "blocks")
+        self.heads, self.room = options["heads"], options["length"]
+        self.size = w["embedding"].shape[1] // self.heads
+        half = torch.arange(self.size // 2, dtype=torch.float64)
+        angles = torch.outer(
+            torch.arange(self.room, dtype=torch.float64), options["rotaryBase"] ** (-2 * half / self.size)
+        )
+        self.cos, self.sin = torch.cos(angles).float(), torch.sin(angles).float()
+
+    def reset(self):
+        self.cache = torch.zeros(self.layers, 2, self.heads, self.room, self.size)
+
+    def step(self, token, position):
+        w = self.w
+        x = w["embedding"][token]
+        for i in range(self.layers):
+            block = f"blocks.{i}"
+            x = x + self.attention(layer_norm(x, w, block + ".ln1"), block + ".attention.", self.cache[i], position)
+            h = F.gelu(w[block + ".feedForward.up"] @ layer_norm(x, w, block + ".ln2"), approximate="tanh")
+            x = x + w[block + ".feedForward.down"] @ h
+        return w["head"] @ layer_norm(x, w, "lnOut")
+
+    def attention(self, x, name, cache, position):
+        w = self.w
+        q, k, v = ((w[name + part] @ x).view(self.heads, self.size) for part in ("query", "key", "value"))
+        cache[0, :, position] = self.rotate(k, position)
+        cache[1, :, position] = v
+        keys, values = cache[:, :, : position + 1]
+        scores = keys @ self.rotate(q, position).unsqueeze(-1) * self.size**-0.5
+        mixed = torch.softmax(scores, 1).transpose(1, 2) @ values
+        return w[name + "output"] @ mixed.flatten()
+
+    def rotate(self, x, position):
+        left, right = x.chunk(2, -1)
+        cos, sin = self.cos[position], self.sin[position]
+        return torch.cat((left * cos - right * sin, right * cos + left * sin), -1)
+
+
+class Lstm:
+    def __init__(self, w, options):
+        self.w = w
+        self.layers = count(w, "layers")
+        self.channels = w["embedding"].shape[1]
+        self.lstm = torch.nn.LSTM(self.channels, self.channels, self.layers)
+        for i in range(self.layers):
+            getattr(self.lstm, f"weight_ih_l{i}").copy_(w[f"layers.{i}.inputWeight"])
+            getattr(self.lstm, f"weight_hh_l{i}").copy_(w[f"layers.{i}.hiddenWeight"])
+            getattr(self.lstm, f"bias_ih_l{i}").copy_(w[f"layers.{i}.bias"])
+            getattr(self.lstm, f"bias_hh_l{i}").zero_()
+
+    def reset(self):
+        self.state = tuple(torch.zeros(self.layers, 1, self.channels) for _ in range(2))
+
+    def step(self, token, position):
+        y, self.state = self.lstm(self.w["embedding"][token].view(1, 1, -1), self.state)
+        return self.w["head"] @ y.flatten()
+
+
+def count(w, name):
+    return len({key.split(".")[1] for key in w if key.startswith(name + ".")})
+
+
+def read_weights(described):
+    weights = {}
+    for name, shape in described:
+        size = 1
+        for n in shape:
+            size *= n
+        data = bytearray(sys.stdin.buffer.read(4 * size))
+        weights[name] = torch.frombuffer(data, dtype=torch.float32).view(shape)
+    return weights
+
+
+def main():
+    options = json.loads(sys.stdin.buffer.readline())
+    weights = read_weights(options["weights"])
+    model = {"rwkv": Rwkv, "transformer": Transformer, "lstm": Lstm}[options["model"]](weights, options)
+    last = 0
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        if "decode" in request:
+            model.reset()
+            answer = [model.step(token, i).tolist() for i, token in enumerate(request["decode"])]
+            last = len(answer) - 1
+        else:
+            start = time.perf_counter()
+            for i in range(request["time"]):
+                model.step(i % 64, last)
+            answer = (time.perf_counter() - start) * 1000 / request["time"]
+        print(json.dumps(answer), flush=True)
+
+
+with torch.inference_mode():
+    main()

@@ -1,0 +1,71 @@
+/**
+ * `deno task report`: the time and the memory of a token for RWKV, LSTM and Transformer, at growing contexts.
+ *
+ * Prints the tables on stdout (and how far it is on stderr), and writes `report.json`, `report.md` and the figures.
+ * `deno task report --help` lists the options. What a context is and what a step of each kind does: `subjects.ts`; how
+ * the time is taken: `report/interleave.ts`; what memory counts: `count_memory.ts`.
+ *
+ * @module
+ */
+import { openBackend } from "./backends.ts";
+import { toMarkdown, toText } from "./report/document.ts";
+import { drawFigures } from "./report/figures.ts";
+import { fullEffort } from "./report/interleave.ts";
+import { measureLatency } from "./report/latency.ts";
+import { describeMachine, describeRuntime } from "./report/machine.ts";
+import { measureMemory } from "./report/memory.ts";
+import { type Options, parseOptions, usage } from "./report/options.ts";
+import { partsOf } from "./report/parts.ts";
+import { startProgress } from "./report/progress.ts";
+import type { Result } from "./report/result.ts";
+
+async function measure({ only, presets, lengths, backends }: Options): Promise<Result> {
+  const date = new Date().toISOString();
+  const machine = describeMachine(), runtime = await describeRuntime();
+  let times: Pick<Result, "latency" | "limits"> = { latency: [], limits: [] };
+  let memory: Result["memory"] = [];
+  if (only.includes("latency")) {
+    const progress = startProgress("Measuring time");
+    const opened = await Promise.all(backends.map(openBackend));
+    times = await measureLatency(opened, presets, lengths, fullEffort, progress.update);
+    opened.forEach((backend) => backend[Symbol.dispose]());
+    progress.stop();
+  }
+  if (only.includes("memory")) {
+    const progress = startProgress("Measuring memory");
+    memory = await measureMemory(backends, presets, lengths, progress.update);
+    progress.stop();
+  }
+  return { machine, runtime, date, ...times, memory, training: [], wkv: [] };
+}
+
+/** Reads the command line; on a mistake in it, says which and ends the process. */
+function optionsOf(args: readonly string[]): Options {
+  try {
+    return parseOptions(args);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    console.error(`${error.message}\n\n${usage}`);
+    Deno.exit(2);
+  }
+}
+
+if (import.meta.main) {
+  const options = optionsOf(Deno.args);
+  if (options.help) {
+    console.log(usage);
+  } else {
+    // Before anything is measured, so that a folder that can't be written is known at once.
+    await Deno.mkdir(options.out, { recursive: true });
+    const result = await measure(options);
+    const parts = partsOf(result, options.presets, ["deno task report", ...Deno.args].join(" "));
+    const files = new Map([
+      ["report.json", JSON.stringify(result, null, 2) + "\n"],
+      ["report.md", toMarkdown("Seqmix: time and memory of a token", parts)],
+      ...await drawFigures(result),
+    ]);
+    for (const [name, text] of files) await Deno.writeTextFile(`${options.out}/${name}`, text);
+    console.log(toText(parts));
+    console.error(`Wrote ${[...files.keys()].join(", ")} to ${options.out}`);
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * What "Deconstructing RWKV, Part 3" states, for the report to put its own numbers beside.
+ *
+ * @module
+ */
+import type { ModelName } from "../subjects.ts";
+
+export interface ArticleRow {
+  readonly length: number;
+  /** ms a token */
+  readonly latency: Readonly<Record<ModelName, number>>;
+  /** MB */
+  readonly memory: Readonly<Record<ModelName, number>>;
+}
+
+export const article: readonly ArticleRow[] = [
+  {
+    length: 32,
+    latency: { rwkv: 0.42, transformer: 0.38, lstm: 0.51 },
+    memory: { rwkv: 12.4, transformer: 14.2, lstm: 13.1 },
+  },
+  {
+    length: 64,
+    latency: { rwkv: 0.43, transformer: 0.52, lstm: 0.53 },
+    memory: { rwkv: 12.5, transformer: 21.8, lstm: 13.2 },
+  },
+  {
+    length: 128,
+    latency: { rwkv: 0.44, transformer: 0.81, lstm: 0.55 },
+    memory: { rwkv: 12.6, transformer: 37.1, lstm: 13.4 },
+  },
+  {
+    length: 256,
+    latency: { rwkv: 0.45, transformer: 1.43, lstm: 0.58 },
+    memory: { rwkv: 12.8, transformer: 67.5, lstm: 13.7 },
+  },
+];
+
+/** What the article states at a length; undefined at a length that it does not have. */
+export function articleAt(length: number): ArticleRow | undefined {
+  return article.find((row) => row.length === length);
+}

@@ -1,0 +1,88 @@
+/**
+ * The report's table "RWKV against Transformer".
+ *
+ * @module
+ */
+import { type Cell, modelNames, parametersOf, presetNames } from "../subjects.ts";
+import { articleAt } from "./article.ts";
+import type { Part } from "./document.ts";
+import { times } from "./format.ts";
+import { distinct, find } from "./lookup.ts";
+import type { MemoryRow, Result } from "./result.ts";
+
+/** How many times RWKV's time and memory the Transformer needs, beside what the article says. */
+export function comparisonPart({ latency, memory, machine }: Result): Part {
+  const cells: readonly Cell[] = latency.length > 0 ? latency : memory;
+  const sizes = modelNames.map((name) => parametersOf("seed", name)).toSorted((a, b) => a - b);
+  const millions = (count: number) => (count / 1e6).toFixed(2);
+  return {
+    title: "RWKV against Transformer",
+    intro: [
+      "How many times RWKV's time and memory the Transformer takes, with a cache and with full recomputation. " +
+      "Without weights: state and activations alone, which is what grows.",
+    ],
+    table: {
+      columns: [
+        "preset",
+        "backend",
+        "context",
+        "time: cached",
+        "full",
+        "article",
+        "memory: cached",
+        "full",
+        "article",
+        "without weights: cached",
+        "full",
+      ],
+      rows: distinct(cells, "preset").flatMap((preset) =>
+        distinct(cells, "backend").flatMap((backend) =>
+          distinct(cells, "length").map((length) => {
+            const at = { preset, backend, length };
+            const stated = articleAt(length);
+            return [
+              preset,
+              backend,
+              String(length),
+              ...ratios(latency, at, (row) => row.medianMs),
+              stated ? times(stated.latency.transformer / stated.latency.rwkv) : "-",
+              ...ratios(memory, at, (row) => row.totalBytes),
+              stated ? times(stated.memory.transformer / stated.memory.rwkv) : "-",
+              ...ratios(memory, at, (row: MemoryRow) => row.stateBytes + row.activationBytes),
+            ];
+          })
+        )
+      ),
+    },
+    notes: [
+      'The article is "Deconstructing RWKV, Part 3": 3.2 times faster and 5.3 times less memory at 256 tokens. How its ' +
+      "set-up differs from this one:",
+      `- Parameters: it states about 50 thousand a model, but the sizes that it gives are ${
+        millions(sizes[0])
+      } to ${millions(sizes.at(-1)!)} million; ${
+        presetNames.join(" and ")
+      } are the sizes as given, and the number of parameters as stated.`,
+      "- Cache: it does not say whether its Transformer kept one, and its times look like recomputing the context for " +
+      "each token; here both are measured.",
+      "- Time: its machine and software are not stated, and at this size a framework's overhead can be most of a " +
+      `token; here it is this library on ${machine.cpu}, on one core.`,
+      "- Memory: it does not say what it counts, and its RWKV takes several times its weights; here it is weights, " +
+      "state and the activations of one token, with the peak of a whole process in a table of its own.",
+      "- Task: it does not say what its patterns are; here the sequences are this library's synthetic task, though " +
+      "time and memory do not depend on them.",
+    ],
+  };
+}
+
+/** Cached and full, in times of RWKV. */
+function ratios<R extends Cell>(
+  rows: readonly R[],
+  at: Pick<Cell, "preset" | "backend" | "length">,
+  valueOf: (row: R) => number,
+): string[] {
+  const rwkv = find(rows, { ...at, model: "rwkv", mode: "recurrent" });
+  return (["cached", "full"] as const).map((mode) => {
+    const row = find(rows, { ...at, model: "transformer", mode });
+    return row && rwkv ? times(valueOf(row) / valueOf(rwkv)) : "-";
+  });
+}

@@ -1,0 +1,115 @@
+/**
+ * The report's tables of time.
+ *
+ * @module
+ */
+import { labelOf, type PresetName, ways } from "../subjects.ts";
+import { articleAt } from "./article.ts";
+import type { Part } from "./document.ts";
+import { digits, times } from "./format.ts";
+import { distinct, find } from "./lookup.ts";
+import type { LatencyRow, Result } from "./result.ts";
+import { median } from "./statistics.ts";
+
+/** The tables of a result's latencies; none where it has none. */
+export function latencyParts(result: Result): Part[] {
+  if (result.latency.length === 0) return [];
+  return [
+    ...distinct(result.latency, "preset").map((preset) => presetPart(result, preset)),
+    growthPart(result),
+    limitPart(result),
+  ];
+}
+
+function presetPart({ latency }: Result, preset: PresetName): Part {
+  const rows = latency.filter((row) => row.preset === preset);
+  const few = rows.filter((row) => row.p99Ms === null);
+  const fewest = few.reduce((least, { samples }) => Math.min(least, samples), Infinity);
+  return {
+    title: `Time per token, ms: ${preset}`,
+    intro: [
+      "Median / 99th percentile of a token at the end of a context of so many tokens, all timed in one run, in an " +
+      "order drawn anew each round. Full: the Transformer runs the whole context again for each token; cached: it " +
+      "keeps keys and values.",
+    ],
+    table: {
+      columns: ["backend", "context", ...ways.map(labelOf), "article: RWKV", "LSTM", "Transformer"],
+      rows: distinct(rows, "backend").flatMap((backend) =>
+        distinct(rows, "length").map((length) => [
+          backend,
+          String(length),
+          ...ways.map((way) => showTimes(find(rows, { ...way, preset, backend, length }))),
+          ...articleColumns(length),
+        ])
+      ),
+    },
+    notes: few.length === 0 ? [] : [
+      `A dash for the 99th percentile: under 100 samples there (${fewest} at the fewest), since each is slow.`,
+    ],
+    figure: preset === latency.at(-1)!.preset ? "latency.svg" : undefined,
+  };
+}
+
+function showTimes(row: LatencyRow | undefined): string {
+  if (row === undefined) return "-";
+  return `${digits(row.medianMs)} / ${row.p99Ms === null ? "-" : digits(row.p99Ms)}`;
+}
+
+function articleColumns(length: number): string[] {
+  const stated = articleAt(length)?.latency;
+  return stated ? [stated.rwkv, stated.lstm, stated.transformer].map((ms) => ms.toFixed(2)) : ["-", "-", "-"];
+}
+
+function growthPart({ latency }: Result): Part {
+  const lengths = distinct(latency, "length");
+  return {
+    title: "How the time grows with the context",
+    intro: [
+      `The medians over the contexts ${
+        lengths.join(", ")
+      }. A model that keeps a state of constant size stays at ` +
+      "1.00x but for the noise; 1.05x and less counts as flat.",
+    ],
+    table: {
+      columns: ["preset", "backend", "model", "fastest, ms", "slowest, ms", "slowest / fastest"],
+      rows: distinct(latency, "preset").flatMap((preset) =>
+        distinct(latency, "backend").flatMap((backend) =>
+          ways.map((way) => {
+            const medians = lengths.map((length) =>
+              find(latency, { ...way, preset, backend, length })!.medianMs
+            );
+            const fastest = Math.min(...medians), slowest = Math.max(...medians);
+            return [
+              preset,
+              backend,
+              labelOf(way),
+              digits(fastest),
+              digits(slowest),
+              times(slowest / fastest),
+            ];
+          })
+        )
+      ),
+    },
+  };
+}
+
+function limitPart({ latency, limits }: Result): Part {
+  return {
+    title: "How near RWKV is to the limit",
+    intro: [
+      "A token of RWKV, at any context, beside the matrix-vector products of its weights alone, timed in the same run: " +
+      "no token can take less than its products.",
+    ],
+    table: {
+      columns: ["preset", "backend", "token, ms", "products alone, ms", "token / products"],
+      rows: limits.map(({ preset, backend, medianMs }) => {
+        const token = median(
+          latency.filter((row) => row.preset === preset && row.backend === backend && row.model === "rwkv")
+            .map((row) => row.medianMs),
+        );
+        return [preset, backend, digits(token), digits(medianMs), times(token / medianMs)];
+      }),
+    },
+  };
+}

@@ -1,0 +1,36 @@
+/**
+ * Where the numbers come from.
+ *
+ * @module
+ */
+import { cpus } from "node:os";
+import { idleProcessBytes } from "./memory.ts";
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly system: string;
+}
+
+export interface Runtime {
+  readonly deno: string;
+  readonly v8: string;
+  readonly typescript: string;
+  /** The peak of a process that loads the library and does nothing; null where the system doesn't tell. */
+  readonly processBytes: number | null;
+}
+
+export function describeMachine(): Machine {
+  return {
+    cpu: cpus()[0]?.model.trim() || "unknown",
+    cores: navigator.hardwareConcurrency,
+    memoryBytes: Deno.systemMemoryInfo().total,
+    system: `${Deno.build.os} ${Deno.osRelease()} ${Deno.build.arch}`,
+  };
+}
+
+export async function describeRuntime(): Promise<Runtime> {
+  const { deno, v8, typescript } = Deno.version;
+  return { deno, v8, typescript, processBytes: await idleProcessBytes() };
+}

@@ -1,0 +1,55 @@
+/**
+ * The report as a whole.
+ *
+ * @module
+ */
+import { labelOf, modelNames, parametersOf, type PresetName } from "../subjects.ts";
+import { comparisonPart } from "./comparison_part.ts";
+import type { Part } from "./document.ts";
+import { digits } from "./format.ts";
+import { latencyParts } from "./latency_parts.ts";
+import { memoryParts } from "./memory_parts.ts";
+import type { Result } from "./result.ts";
+
+/** All parts of the report of a result, measured by a command. */
+export function partsOf(result: Result, presets: readonly PresetName[], command: string): Part[] {
+  return [
+    originPart(result, command),
+    parametersPart(presets),
+    ...latencyParts(result),
+    ...memoryParts(result),
+    comparisonPart(result),
+  ];
+}
+
+function originPart({ machine, runtime, date }: Result, command: string): Part {
+  return {
+    title: "Where the numbers come from",
+    table: {
+      columns: ["what", "which"],
+      rows: [
+        ["processor", `${machine.cpu}, ${machine.cores} cores`],
+        ["memory", `${digits(machine.memoryBytes / 2 ** 30)} GiB`],
+        ["system", machine.system],
+        ["runtime", `Deno ${runtime.deno}, V8 ${runtime.v8}, TypeScript ${runtime.typescript}`],
+        ["date", date],
+        ["command", command],
+      ],
+    },
+  };
+}
+
+function parametersPart(presets: readonly PresetName[]): Part {
+  const rows = presets.map((preset) => {
+    const counts = modelNames.map((name) => parametersOf(preset, name));
+    const apart = Math.max(...counts) / Math.min(...counts) - 1;
+    return [preset, ...counts.map((count) => count.toLocaleString("en")), `${digits(100 * apart)}%`];
+  });
+  return {
+    title: "Parameters",
+    table: {
+      columns: ["preset", ...modelNames.map((model) => labelOf({ model })), "largest over smallest"],
+      rows: [...rows, ["article", ...modelNames.map(() => "~50,000"), "-"]],
+    },
+  };
+}

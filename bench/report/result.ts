@@ -1,0 +1,54 @@
+/**
+ * What the report measures: the shape of `report.json`.
+ *
+ * @module
+ */
+import type { Cell, PresetName } from "../subjects.ts";
+import type { Machine, Runtime } from "./machine.ts";
+
+/** The time of a token. */
+export interface LatencyRow extends Cell {
+  readonly medianMs: number;
+  /** null under 100 samples. */
+  readonly p99Ms: number | null;
+  readonly samples: number;
+}
+
+/** The time of RWKV's matrix-vector products alone. */
+export interface LimitRow {
+  readonly preset: PresetName;
+  readonly model: "rwkv";
+  readonly backend: string;
+  readonly medianMs: number;
+  readonly samples: number;
+}
+
+/** What the backend's count says of a token. */
+export interface MemoryCount {
+  readonly weightBytes: number;
+  /** What is kept between tokens. */
+  readonly stateBytes: number;
+  /** The most that a token held on top of the two, the state that it leaves included. */
+  readonly activationBytes: number;
+  readonly totalBytes: number;
+}
+
+/** The memory of a token. */
+export interface MemoryRow extends Cell, MemoryCount {
+  /** The peak of a fresh process that decodes the context and the token; null where the system doesn't tell. */
+  readonly processBytes: number | null;
+}
+
+/** All that a report measured; a section that was not asked for is empty. */
+export interface Result {
+  readonly machine: Machine;
+  readonly runtime: Runtime;
+  /** ISO 8601 */
+  readonly date: string;
+  readonly latency: readonly LatencyRow[];
+  /** The matrix-vector products alone, from the same run as `latency`. */
+  readonly limits: readonly LimitRow[];
+  readonly memory: readonly MemoryRow[];
+  readonly training: readonly never[];
+  readonly wkv: readonly never[];
+}

@@ -1,0 +1,12 @@
+/** The middle of some numbers; of an even count the mean of the two in the middle. */
+export function median(samples: readonly number[]): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+/** The number that 99% of the samples don't exceed; null under 100 samples, which can't tell. */
+export function p99(samples: readonly number[]): number | null {
+  if (samples.length < 100) return null;
+  return samples.toSorted((a, b) => a - b)[Math.ceil(0.99 * samples.length) - 1];
+}

@@ -1,0 +1,227 @@
+/**
+ * What is measured: a way for a model to get from the tokens so far to the logits of the next one.
+ *
+ * A context of length L is L tokens, the last of which is the step that is timed:
+ *
+ * - recurrent: the state after L - 1 tokens is kept, the step is one token (RWKV and LSTM);
+ * - cached: the same with the key-value cache as the state, with room for L tokens reserved (Transformer);
+ * - full: nothing is kept, the step runs all L tokens again (Transformer without a cache).
+ *
+ * A step leaves the kept state as it is, so that the same step can be measured again and again.
+ *
+ * @module
+ */
+import {
+  type AnyLanguageModel,
+  type Backend,
+  lstmModel,
+  multiHeadAttentionState,
+  parameterCount,
+  presets,
+  read,
+  rwkv,
+  type Tensor,
+  tensor,
+  transformer,
+  type TransformerParams,
+  treeMap,
+} from "../mod.ts";
+import { randomSource } from "../src/random.ts";
+import { motifTask, sampleSequences } from "../src/tasks/mod.ts";
+
+export type PresetName = keyof typeof presets;
+export type ModelName = "rwkv" | "transformer" | "lstm";
+export type Mode = "recurrent" | "cached" | "full";
+
+/** A way of decoding. */
+export interface Way {
+  readonly model: ModelName;
+  readonly mode: Mode;
+}
+
+/** A way of decoding, at one size, on one backend, with so many tokens of context. */
+export interface Cell extends Way {
+  readonly preset: PresetName;
+  readonly backend: string;
+  readonly length: number;
+}
+
+/** The four ways that are compared, in the order of the tables. */
+export const ways: readonly Way[] = [
+  { model: "rwkv", mode: "recurrent" },
+  { model: "lstm", mode: "recurrent" },
+  { model: "transformer", mode: "cached" },
+  { model: "transformer", mode: "full" },
+];
+
+/** The models, in the order of the tables. */
+export const modelNames: readonly ModelName[] = ["rwkv", "lstm", "transformer"];
+
+export const presetNames = Object.keys(presets) as readonly PresetName[];
+
+const labels: Readonly<Record<ModelName, string>> = {
+  rwkv: "RWKV",
+  lstm: "LSTM",
+  transformer: "Transformer",
+};
+
+/** `RWKV`, `Transformer, full` */
+export function labelOf({ model, mode }: { readonly model: ModelName; readonly mode?: Mode }): string {
+  return mode === undefined || mode === "recurrent" ? labels[model] : `${labels[model]}, ${mode}`;
+}
+
+/** A model with parameters on a backend. */
+export interface Subject {
+  readonly model: AnyLanguageModel;
+  readonly params: unknown;
+  readonly backend: Backend;
+}
+
+/**
+ * A model of a preset with its initial parameters and noise on them. Fresh parameters would do for the time that a
+ * step takes, but not for checking it: RWKV starts with matrices of zeros, and a Transformer almost as the identity.
+ */
+export async function makeSubject(
+  preset: PresetName,
+  name: ModelName,
+  backend: Backend,
+): Promise<Subject> {
+  const { model, config } = modelOf(preset, name);
+  const initial = model.init(config, 1);
+  const leaves: Promise<Float32Array>[] = [];
+  treeMap(initial, (t) => (leaves.push(read(t)), t));
+  const values = (await Promise.all(leaves)).values();
+  const random = randomSource(2);
+  const params = treeMap(initial, (t) => {
+    const scale = t.shape.length === 2 ? 0.5 / Math.sqrt(t.shape[1]) : 0.1;
+    return tensor(values.next().value!.map((x) => x + scale * random.normal()), t.shape, backend);
+  });
+  return { model, params, backend };
+}
+
+/** How many parameters a model of a preset has. */
+export function parametersOf(preset: PresetName, name: ModelName): number {
+  const { model, config } = modelOf(preset, name);
+  return parameterCount(model.init(config, 1));
+}
+
+function modelOf(preset: PresetName, name: ModelName): { model: AnyLanguageModel; config: unknown } {
+  const model = { rwkv, lstm: lstmModel, transformer }[name] as AnyLanguageModel;
+  return { model, config: presets[preset][name] };
+}
+
+/** A sequence of the synthetic task; a shorter one is the beginning of a longer one. */
+export function taskSequence(length: number): readonly number[] {
+  // Sequences have at least two tokens.
+  const [tokens] = sampleSequences(motifTask({}, 1), { count: 1, length: Math.max(2, length), seed: 2 });
+  return Array.from(tokens.subarray(0, length));
+}
+
+/** How many tokens a context is read at a time. Few, so that reading it takes no more memory than need be. */
+const chunk = 32;
+
+/** One step of decoding, with the state that it starts from. */
+export class Step {
+  readonly #subject: Subject;
+  readonly #tokens: readonly (readonly number[])[];
+  /** What is kept between steps; undefined where nothing is. */
+  readonly #kept: unknown;
+  readonly #length: number;
+
+  constructor(subject: Subject, mode: Mode, context: readonly number[]) {
+    this.#subject = subject;
+    this.#length = context.length;
+    this.#tokens = [mode === "full" ? context : context.slice(-1)];
+    this.#kept = mode === "full" ? undefined : this.#read(context.slice(0, -1));
+  }
+
+  /** The logits `[1, T, V]`, which are the caller's to free; everything else that the step makes is freed. */
+  logits(): Tensor {
+    const { model, params, backend } = this.#subject;
+    return backend.scope(() => {
+      const state = this.#kept ?? startOf(this.#subject, this.#length);
+      return model.forward(params, this.#tokens, state).logits;
+    });
+  }
+
+  /** Runs the step some times, and ends when the last one's logits are in host memory; a promise where that waits. */
+  run(times = 1): void | Promise<void> {
+    const { backend } = this.#subject;
+    for (let i = 1; i < times; i++) backend.free(this.logits());
+    const logits = this.logits();
+    const downloaded = backend.download(logits);
+    backend.free(logits);
+    if (downloaded instanceof Promise) return downloaded.then(() => {});
+  }
+
+  /** The logits of the next token, `[V]`. */
+  async nextLogits(): Promise<Float32Array> {
+    const logits = this.logits();
+    const values = await read(logits);
+    this.#subject.backend.free(logits);
+    return values.slice(-logits.shape[2]);
+  }
+
+  /** Frees the kept state. */
+  [Symbol.dispose](): void {
+    this.#subject.backend.free(this.#kept);
+  }
+
+  #read(tokens: readonly number[]): unknown {
+    const { model, params, backend } = this.#subject;
+    let state = startOf(this.#subject, this.#length);
+    for (let from = 0; from < tokens.length; from += chunk) {
+      const before = state;
+      const part = tokens.slice(from, from + chunk);
+      state = backend.scope(() => model.forward(params, [part], before).state);
+      backend.free(before);
+    }
+    return state;
+  }
+}
+
+/** The state before the first token; a cache is given room for the whole context, so that no step pays for growing it. */
+function startOf({ model, params }: Subject, length: number): unknown {
+  if (model.name !== "transformer") return model.initialState(params);
+  const { blocks } = params as TransformerParams;
+  return { blocks: blocks.map((block) => multiHeadAttentionState(block.attention, 1, length)) };
+}
+
+/** How far two ways of computing the same logits may be apart, in parts of the largest logit: float32's rounding. */
+const tolerance = 1e-4;
+
+/**
+ * Checks that two ways of computing the same logits agree, before either is timed.
+ *
+ * @throws {Error} if they don't, or a logit is not finite
+ */
+export function checkLogits(name: string, logits: Float32Array, expected: Float32Array): void {
+  const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  const errors = logits.map((x, i) => Math.abs(x - expected[i]));
+  if (!(logits.length === expected.length && scale > 0 && errors.every((e) => e <= tolerance * scale))) {
+    throw new Error(
+      `Cannot measure ${name}: logits must be finite and those of the whole context within ${tolerance} of their ` +
+        `scale ${scale}, current largest difference is ${Math.max(...errors)}`,
+    );
+  }
+}
+
+/**
+ * Steps of a model that are checked: their logits are those of its whole context in one pass.
+ *
+ * @returns one step a mode
+ */
+export async function checkedSteps(
+  name: string,
+  subject: Subject,
+  modes: readonly Mode[],
+  context: readonly number[],
+): Promise<Step[]> {
+  const whole = new Step(subject, "full", context);
+  const expected = await whole.nextLogits();
+  const steps = modes.map((mode) => mode === "full" ? whole : new Step(subject, mode, context));
+  for (const [i, step] of steps.entries()) {
+    checkLogits(`${name}, ${modes[i]}`, step === whole ? expected : await step.nextLogits(), expected);
+  }
+  return steps;
+}

@@ -1,0 +1,28 @@
+// Everything that the WebAssembly module exports, besides its memory: one function a kernel.
+// See `Kernels` in ../kernels.ts; addresses are in bytes, 0 stands for null.
+export { attention } from "../../ops/attention/kernel.as";
+export { copyRows } from "../../ops/batch/kernel.as";
+export { crossEntropy } from "../../ops/cross_entropy/kernel.as";
+export {
+  add,
+  gelu,
+  mix,
+  multiply,
+  negativeExp,
+  sigmoid,
+  squaredRelu,
+  tanh,
+} from "../../ops/elementwise/kernel.as";
+export { embedding } from "../../ops/embedding/kernel.as";
+export { layerNorm } from "../../ops/layer_norm/kernel.as";
+export { linear } from "../../ops/linear/kernel.as";
+export { lstmRecurrence } from "../../ops/lstm/kernel.as";
+export { rotary } from "../../ops/rotary/kernel.as";
+export { sample } from "../../ops/sample/kernel.as";
+export { lastStep, shiftTime } from "../../ops/shift_time/kernel.as";
+export { softmax } from "../../ops/softmax/kernel.as";
+export { wkv } from "../../ops/wkv/kernel.as";
+
+/** Where the module's own data ends; all memory from here on belongs to JavaScript. */
+const heapBase = __heap_base;
+export { heapBase as __heap_base };

@@ -1,0 +1,85 @@
+// What every kernel needs of 128-bit vectors: multiply-add, rows whose end is no multiple of four, sums, copies.
+
+/** a·b + c; rounded once where the build has relaxed SIMD. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** c - a·b; rounded once where the build has relaxed SIMD. */
+// @ts-ignore: decorator
+@inline
+export function nmadd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, b, c);
+  return f32x4.sub(c, f32x4.mul(a, b));
+}
+
+/** The first `count` (1 to 3) of four floats, zeros after them: nothing past the end of an array is read. */
+export function loadPart(from: usize, count: i32): v128 {
+  if (count == 1) return v128.load32_zero(from);
+  const pair = v128.load64_zero(from);
+  return count == 2 ? pair : v128.load_lane<f32>(from, pair, 2, 8);
+}
+
+/** Stores the first `count` (1 to 3) of four floats. */
+export function storePart(to: usize, x: v128, count: i32): void {
+  if (count == 1) {
+    v128.store_lane<f32>(to, x, 0);
+    return;
+  }
+  v128.store_lane<f64>(to, x, 0);
+  if (count == 3) v128.store_lane<f32>(to, x, 2, 8);
+}
+
+/** The first `count` (1 to 4) of four floats. */
+// @ts-ignore: decorator
+@inline
+export function read(from: usize, count: i32): v128 {
+  return count == 4 ? v128.load(from) : loadPart(from, count);
+}
+
+/** Stores the first `count` (1 to 4) of four floats. */
+// @ts-ignore: decorator
+@inline
+export function write(to: usize, x: v128, count: i32): void {
+  if (count == 4) v128.store(to, x);
+  else storePart(to, x, count);
+}
+
+/** [Σa, Σb, Σc, Σd] */
+// @ts-ignore: decorator
+@inline
+export function sums(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
+  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
+  return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 1, 4, 5), v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
+}
+
+/** The sum of the four lanes. */
+// @ts-ignore: decorator
+@inline
+export function sum(x: v128): f32 {
+  const pairs = f32x4.add(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
+}
+
+/** The largest of four lanes; a NaN may be passed over, since what is taken from it is NaN again. */
+// @ts-ignore: decorator
+@inline
+export function largest(x: v128): f32 {
+  const pairs = f32x4.pmax(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  return f32x4.extract_lane(f32x4.pmax(pairs, v128.shuffle<f32>(pairs, pairs, 1, 0, 3, 2)), 0);
+}
+
+/** Copies `count` floats. For a row of a few hundred a loop is quicker than the engine's memory.copy. */
+export function copy(to: usize, from: usize, count: i32): void {
+  if (count > 1024) {
+    memory.copy(to, from, (<usize> count) << 2);
+    return;
+  }
+  const end = from + ((<usize> (count & ~3)) << 2);
+  for (; from < end; from += 16, to += 16) v128.store(to, v128.load(from));
+  if (count & 3) storePart(to, loadPart(from, count & 3), count & 3);
+}

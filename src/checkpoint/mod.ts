@@ -1,0 +1,125 @@
+/**
+ * Trees as files: parameters, states and the moments of an optimiser alike, in the safetensors format.
+ *
+ * @module
+ */
+import { reference } from "../backends/reference/mod.ts";
+import { checkBackend, isBranch, show } from "../check.ts";
+import type { Backend } from "../tensor.ts";
+import { forEachTensor } from "../tree.ts";
+import { hostValues } from "./host.ts";
+import { malformed } from "./malformed.ts";
+import { nest } from "./names.ts";
+import { decode, encode } from "./safetensors.ts";
+import { decodeTree, encodeTree, structureName } from "./structure.ts";
+
+/** What {@linkcode loadTree} finds in a file. */
+export interface LoadedTree {
+  /** The tree; only the caller knows of which type it is. */
+  readonly tree: unknown;
+  /** What was saved with it. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes a tree as a safetensors file, the same bytes each time.
+ *
+ * Tensors are named by their paths, `blocks.0.timeMix.key`, so that any other reader finds them (where two paths read
+ * alike, or one is `__metadata__`, a `#2` is added). They are stored as F32, those of a float64 reference as F64. Everything
+ * else in the tree (numbers, texts, booleans, null, undefined, empty branches) stands with the tree's form in the
+ * metadata, under the name `seqmix.tree` and with a version, and {@linkcode loadTree} gives it back as it was.
+ *
+ * @param tree nested plain objects and arrays, or a tensor; its tensors in host memory (`put` moves them there)
+ * @param metadata texts to go with it; default: none
+ * @returns the bytes of the file
+ * @throws {TypeError} if the tree holds what would not come back as it was (a function, a bigint, an object of a class,
+ *   a branch within itself), a tensor was freed or lives on a device that can't answer at once (WebGPU), or
+ *   the metadata is not an object of texts
+ * @throws {RangeError} if the tree is more than 100 branches deep, or the file's header would take more than 100 MB
+ *
+ * @example A model, to a file and back
+ * ```ts
+ * import { loadTree, presets, rwkv, type RwkvParams, saveTree } from "@seqmix/seqmix";
+ *
+ * const bytes = saveTree(rwkv.init(presets.matched.rwkv, 1), { task: "motifs" });
+ * const { tree, metadata } = loadTree(bytes); // bytes: Deno.writeFile, Deno.readFile
+ * const params = tree as RwkvParams;
+ * console.log(params.blocks.length, params.head.shape, metadata); // 4 [ 64, 32 ] { task: "motifs" }
+ * ```
+ */
+export function saveTree(tree: unknown, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const action = "save tree";
+  checkMetadata(action, metadata);
+  const { text, tensors } = encodeTree(tree);
+  const named = Array.from(tensors, ([name, t]) => ({ name, shape: t.shape, values: hostValues(action, t) }));
+  return encode(named, Object.fromEntries([...Object.entries(metadata), [structureName, text]]));
+}
+
+/**
+ * Reads a safetensors file of F64, F32, F16 or BF16 tensors, {@linkcode saveTree}'s or another's.
+ *
+ * A file made elsewhere has no form to go by, so its names are taken for paths: `blocks.0.att.key.weight` becomes
+ * `tree.blocks[0].att.key.weight`. A branch whose keys are 0 to n - 1 is an array.
+ *
+ * A file is checked as a whole before any tensor is made: each length, offset and name in it may lie, and nothing
+ * is allocated for it on its word. The tensors are copies; the bytes can be used again.
+ *
+ * @param bytes the file
+ * @param backend where the tensors live; default: the reference. Of F64, all but a float64 reference keep single precision
+ * @returns the tree, and the metadata without the tree's form
+ * @throws {TypeError} if bytes is no Uint8Array, or what is in it breaks a rule: of the format, of the form of the tree
+ *   (a version that this one doesn't know), or of names (one that is a tensor and begins another, one of more than 100 parts)
+ *
+ * @example A checkpoint made elsewhere
+ * ```ts
+ * import { loadTree, read, saveTree, type Tensor, tensor } from "@seqmix/seqmix";
+ *
+ * const bytes = saveTree({ "emb.weight": tensor([1, 2], [2, 1]) }); // names with dots come back as they were
+ * const { tree } = loadTree(bytes);
+ * console.log(await read((tree as Record<string, Tensor>)["emb.weight"])); // Float32Array [ 1, 2 ]
+ * ```
+ */
+export function loadTree(bytes: Uint8Array, backend: Backend = reference): LoadedTree {
+  if (!(bytes instanceof Uint8Array)) {
+    throw malformed("bytes must be a Uint8Array", `value is ${show(bytes)}`);
+  }
+  const { tensors, metadata } = decode(bytes);
+  const form = metadata.get(structureName);
+  const build = form === undefined ? nest(tensors) : decodeTree(form, tensors);
+  // Once for its errors, while no tensor exists yet; so what is found here only looks like one.
+  forEachTensor(build((stored) => stored), () => {
+    throw malformed(
+      "an object of the tree must not look like a tensor",
+      "one has a backend and a list as its shape",
+    );
+  });
+  const tree = backend.scope(() => build((stored) => backend.upload(stored.values(), stored.shape)));
+  return {
+    tree,
+    metadata: Object.fromEntries(Array.from(metadata).filter(([name]) => name !== structureName)),
+  };
+}
+
+function checkMetadata(action: string, metadata: unknown): void {
+  if (!isBranch(metadata) || Array.isArray(metadata)) {
+    throw new TypeError(
+      `Cannot ${action}: metadata must be an object of texts, current value is ${show(metadata)}`,
+    );
+  }
+  for (const [name, text] of Object.entries(metadata)) {
+    if (typeof text !== "string" || !text.isWellFormed() || !name.isWellFormed()) {
+      throw new TypeError(
+        `Cannot ${action}: metadata must be an object of texts in Unicode, current ${show(name)} is ${
+          show(text)
+        }`,
+      );
+    }
+    if (name === structureName) {
+      throw new TypeError(
+        `Cannot ${action}: metadata must leave ${show(structureName)} to the tree's form, current value is ${
+          show(text)
+        }`,
+      );
+    }
+  }
+}

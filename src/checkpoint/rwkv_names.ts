@@ -1,0 +1,162 @@
+/**
+ * RWKV-4 checkpoints by their official names.
+ *
+ * @module
+ */
+import { checkShape, show } from "../check.ts";
+import type { RwkvParams } from "../models/rwkv.ts";
+import type { Tensor } from "../tensor.ts";
+import { hostValues } from "./host.ts";
+import { flatten, nest } from "./names.ts";
+
+/** A tensor's official name, ours, and its official shape: ours is the same without sizes of 1. */
+type Row = readonly [official: string, own: string, ...shape: (number | "V" | "C" | "F")[]];
+
+const before: readonly Row[] = [
+  ["emb.weight", "embedding", "V", "C"],
+  ["blocks.0.ln0.weight", "ln0.weight", "C"],
+  ["blocks.0.ln0.bias", "ln0.bias", "C"],
+];
+
+const inBlock: readonly Row[] = [
+  ["ln1.weight", "ln1.weight", "C"],
+  ["ln1.bias", "ln1.bias", "C"],
+  ["att.time_mix_k", "timeMix.mixK", 1, 1, "C"],
+  ["att.time_mix_v", "timeMix.mixV", 1, 1, "C"],
+  ["att.time_mix_r", "timeMix.mixR", 1, 1, "C"],
+  ["att.time_decay", "timeMix.decay", "C"],
+  ["att.time_first", "timeMix.bonus", "C"],
+  ["att.key.weight", "timeMix.key", "C", "C"],
+  ["att.value.weight", "timeMix.value", "C", "C"],
+  ["att.receptance.weight", "timeMix.receptance", "C", "C"],
+  ["att.output.weight", "timeMix.output", "C", "C"],
+  ["ln2.weight", "ln2.weight", "C"],
+  ["ln2.bias", "ln2.bias", "C"],
+  ["ffn.time_mix_k", "channelMix.mixK", 1, 1, "C"],
+  ["ffn.time_mix_r", "channelMix.mixR", 1, 1, "C"],
+  ["ffn.key.weight", "channelMix.key", "F", "C"],
+  ["ffn.receptance.weight", "channelMix.receptance", "C", "C"],
+  ["ffn.value.weight", "channelMix.value", "C", "F"],
+];
+
+const after: readonly Row[] = [
+  ["ln_out.weight", "lnOut.weight", "C"],
+  ["ln_out.bias", "lnOut.bias", "C"],
+  ["head.weight", "head", "V", "C"],
+];
+
+/**
+ * The parameters in a tree with the official names of an RWKV-4 checkpoint (BlinkDL/RWKV-LM,
+ * `RWKV-v4neo/src/model.py`).
+ *
+ * @param tree nested, as {@linkcode loadTree} gives it for a file made elsewhere, or flat (`"emb.weight"`)
+ * @returns the parameters of {@linkcode rwkv}: the tree's own tensors, but for the `time_mix_*`, which lose their two
+ *   leading axes and are copies on the same backend
+ * @throws {TypeError} if the tree lacks a name or has one that is none of RWKV-4's, on other shapes, or where the tensors
+ *   live on a device that can't answer at once (WebGPU): load on the reference, then `put`
+ *
+ * @example
+ * ```ts
+ * import { fromOfficialRwkv, loadTree, presets, rwkv, saveTree, toOfficialRwkv } from "@seqmix/seqmix";
+ *
+ * const bytes = saveTree(toOfficialRwkv(rwkv.init(presets.matched.rwkv, 1)));
+ * const params = fromOfficialRwkv(loadTree(bytes).tree);
+ * console.log(rwkv.forward(params, [[1, 2]], rwkv.initialState(params)).logits.shape); // [ 1, 2, 64 ]
+ * ```
+ */
+export function fromOfficialRwkv(tree: unknown): RwkvParams {
+  const renamed = rename("read official RWKV", tree, ([official, own, ...shape]) => {
+    return { from: official, to: own, shape, newShape: withoutOnes(shape) };
+  });
+  return nest(renamed)((t) => t) as RwkvParams;
+}
+
+/**
+ * The parameters of {@linkcode rwkv} by the official names of an RWKV-4 checkpoint (BlinkDL/RWKV-LM,
+ * `RWKV-v4neo/src/model.py`), as PyTorch's `state_dict` has them: what {@linkcode fromOfficialRwkv} undoes.
+ *
+ * @param params the parameters
+ * @returns their own tensors by name, but for the `time_mix_*`, which are copies of the shape `[1, 1, C]`; {@linkcode saveTree}
+ *   makes of it a file that official code can read
+ * @throws {TypeError} if a tensor is missing or there is one too many, on other shapes, or where the tensors live on a
+ *   device that can't answer at once (WebGPU)
+ *
+ * @example
+ * ```ts
+ * import { presets, rwkv, toOfficialRwkv } from "@seqmix/seqmix";
+ *
+ * const official = toOfficialRwkv(rwkv.init(presets.matched.rwkv, 1));
+ * console.log(official["blocks.3.att.time_mix_k"].shape); // [ 1, 1, 32 ]
+ * ```
+ */
+export function toOfficialRwkv(params: RwkvParams): Readonly<Record<string, Tensor>> {
+  const renamed = rename("write official RWKV", params, ([official, own, ...shape]) => {
+    return { from: own, to: official, shape: withoutOnes(shape), newShape: shape };
+  });
+  return Object.fromEntries(renamed);
+}
+
+/** One tensor's way from one set of names to the other. */
+interface Move {
+  readonly from: string;
+  readonly to: string;
+  readonly shape: readonly (number | string)[];
+  readonly newShape: readonly (number | string)[];
+}
+
+function rename(action: string, tree: unknown, direction: (row: Row) => Move): ReadonlyMap<string, Tensor> {
+  const named = flatten(tree);
+  const moves = rows(layersOf(named)).map(direction);
+  const expected = new Set(moves.map(({ from }) => from));
+  for (const name of named.keys()) {
+    if (!expected.has(name)) {
+      throw new TypeError(
+        `Cannot ${action}: tree must hold RWKV-4's tensors alone, current tree has ${show(name)} too`,
+      );
+    }
+  }
+  const sizes = new Map<string | number, number>();
+  const known = (shape: Move["shape"]) => shape.map((size) => sizes.get(size) ?? size);
+  for (const { from, shape } of moves) {
+    const t = named.get(from) as Tensor;
+    checkShape(action, from, t, known(shape));
+    shape.forEach((size, axis) => sizes.set(size, t.shape[axis]));
+  }
+  return new Map(moves.map(({ from, to, shape, newShape }) => {
+    const t = named.get(from) as Tensor;
+    return [to, shape.length === newShape.length ? t : reshape(action, t, known(newShape) as number[])];
+  }));
+}
+
+function rows(layers: number): readonly Row[] {
+  const blocks = Array.from(
+    { length: layers },
+    (_, i) =>
+      inBlock.map((
+        [official, own, ...shape],
+      ): Row => [`blocks.${i}.${official}`, `blocks.${i}.${own}`, ...shape]),
+  );
+  return [...before, ...blocks.flat(), ...after];
+}
+
+/** As many as there are different numbers; one that is missing is then found by its names. */
+function layersOf(named: ReadonlyMap<string, unknown>): number {
+  const numbers = new Set<string>();
+  for (const name of named.keys()) {
+    const block = /^blocks\.(\d+)\./.exec(name);
+    if (block !== null) numbers.add(block[1]);
+  }
+  return numbers.size;
+}
+
+function withoutOnes(shape: readonly (number | string)[]): readonly (number | string)[] {
+  return shape.filter((size) => size !== 1);
+}
+
+/**
+ * By way of the host, where the file's bytes were a moment ago: no operation changes a shape alone, and one backend
+ * method more for these few vectors would have to be written for every device.
+ */
+function reshape(action: string, t: Tensor, shape: readonly number[]): Tensor {
+  return t.backend.upload(hostValues(action, t), shape);
+}

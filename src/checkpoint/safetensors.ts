@@ -1,0 +1,225 @@
+/**
+ * The safetensors container (https://github.com/huggingface/safetensors, "Format"): the header's length as a
+ * little-endian 64-bit integer, the header as JSON, then the tensors' bytes one after another without gaps.
+ *
+ *     { "__metadata__": { name: text }, name: { "dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24] } }
+ *
+ * The bytes of a typed array are taken as they are: every platform that runs this is little-endian, as WebAssembly is.
+ *
+ * @module
+ */
+import type { Floats } from "../tensor.ts";
+import { sizeOf } from "../tree.ts";
+import { widenBfloat16, widenFloat16 } from "./half.ts";
+import { isObject, parseJson } from "./json.ts";
+import { brief, malformed } from "./malformed.ts";
+
+/** The name in a header that is no tensor's. */
+export const metadataName = "__metadata__";
+
+/** The official reader's limit, in bytes. */
+const longestHeader = 100_000_000;
+
+/** What is saved of a tensor. */
+export interface NamedValues {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: Floats;
+}
+
+/** How the numbers of a dtype are stored. */
+interface Format {
+  readonly bytes: number;
+  readonly read: (buffer: ArrayBuffer) => Floats;
+}
+
+/** A Map, because a file may call its dtype `constructor`. */
+const formats: ReadonlyMap<unknown, Format> = new Map<unknown, Format>([
+  ["F64", { bytes: 8, read: (buffer) => new Float64Array(buffer) }],
+  ["F32", { bytes: 4, read: (buffer) => new Float32Array(buffer) }],
+  ["F16", { bytes: 2, read: (buffer) => widenFloat16(new Uint16Array(buffer)) }],
+  ["BF16", { bytes: 2, read: (buffer) => widenBfloat16(new Uint16Array(buffer)) }],
+]);
+
+/** A tensor of a file that was found to keep all rules: where its bytes are, and what they mean. */
+export class StoredTensor {
+  readonly shape: readonly number[];
+  readonly #format: Format;
+  readonly #bytes: Uint8Array;
+
+  constructor(shape: readonly number[], format: Format, bytes: Uint8Array) {
+    this.shape = shape;
+    this.#format = format;
+    this.#bytes = bytes;
+  }
+
+  /** The numbers, copied. */
+  values(): Floats {
+    // Not bytes.slice(): on a Buffer of Node that is a view, and the file's bytes need not be aligned.
+    const copy = new Uint8Array(this.#bytes.length);
+    copy.set(this.#bytes);
+    return this.#format.read(copy.buffer);
+  }
+}
+
+/** The bytes of a file that holds these tensors, of different names. */
+export function encode(
+  tensors: readonly NamedValues[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  // As the official writer has it: wide numbers first, so that all are aligned, and then by name.
+  const sorted = tensors.toSorted((a, b) =>
+    b.values.BYTES_PER_ELEMENT - a.values.BYTES_PER_ELEMENT || (a.name < b.name ? -1 : 1)
+  );
+  let end = 0;
+  const entries = sorted.map(({ name, shape, values }): [string, unknown] => {
+    const dtype = values.BYTES_PER_ELEMENT === 8 ? "F64" : "F32";
+    return [name, { dtype, shape, data_offsets: [end, end += values.byteLength] }];
+  });
+  const text = JSON.stringify(Object.fromEntries([[metadataName, metadata], ...entries]));
+  const header = new TextEncoder().encode(text);
+  const padded = Math.ceil(header.length / 8) * 8;
+  if (padded > longestHeader) {
+    throw new RangeError(
+      `Cannot save tree: names, structure and metadata must take at most ${longestHeader} bytes, ` +
+        `current length is ${padded}`,
+    );
+  }
+  const bytes = new Uint8Array(8 + padded + end);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(header, 8);
+  bytes.fill(0x20, 8 + header.length, 8 + padded);
+  let offset = 8 + padded;
+  for (const { values } of sorted) {
+    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
+    offset += values.byteLength;
+  }
+  return bytes;
+}
+
+/** The tensors of a file by name, and its metadata: all rules are checked, and none of the tensors' bytes copied. */
+export function decode(
+  bytes: Uint8Array,
+): { tensors: ReadonlyMap<string, StoredTensor>; metadata: ReadonlyMap<string, string> } {
+  const { header, data } = split(bytes);
+  const metadata = new Map<string, string>();
+  const ranges: Range[] = [];
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === metadataName) {
+      for (const [key, value] of metadataEntries(entry)) metadata.set(key, value);
+    } else {
+      const { format, shape, begin, end } = tensorEntry(name, entry, data.length);
+      ranges.push({ name, begin, end });
+      tensors.set(name, new StoredTensor(shape, format, data.subarray(begin, end)));
+    }
+  }
+  checkRanges(ranges, data.length);
+  return { tensors, metadata };
+}
+
+function split(bytes: Uint8Array): { header: Readonly<Record<string, unknown>>; data: Uint8Array } {
+  if (bytes.length < 8) throw malformed("a file must be at least 8 bytes", `length is ${bytes.length}`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (length > longestHeader) {
+    throw malformed(`header must be at most ${longestHeader} bytes`, `header's length is ${length}`);
+  }
+  const start = 8 + Number(length);
+  if (start > bytes.length) {
+    throw malformed(`a file with a header of ${length} bytes must be longer`, `length is ${bytes.length}`);
+  }
+  const header = bytes.subarray(8, start);
+  if (header[0] !== 0x7b) {
+    const first = header.length === 0 ? "none" : `0x${header[0].toString(16).padStart(2, "0")}`;
+    throw malformed("header must begin with {", `first byte is ${first}`);
+  }
+  // A text that begins with { is an object, or no JSON.
+  return {
+    header: parseJson(readText(header), "header") as Record<string, unknown>,
+    data: bytes.subarray(start),
+  };
+}
+
+function readText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw malformed("header must be UTF-8", "bytes are not", error);
+  }
+}
+
+function metadataEntries(metadata: unknown): [string, string][] {
+  if (!isObject(metadata)) {
+    throw malformed(`${metadataName} must be an object of strings`, `value is ${brief(metadata)}`);
+  }
+  return Object.entries(metadata).map(([key, value]) => {
+    if (typeof value !== "string") {
+      throw malformed(`${metadataName} must be an object of strings`, `${brief(key)} is ${brief(value)}`);
+    }
+    return [key, value];
+  });
+}
+
+/** Where the bytes of a tensor are. */
+interface Range {
+  readonly name: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
+function tensorEntry(
+  name: string,
+  entry: unknown,
+  dataLength: number,
+): { format: Format; shape: readonly number[]; begin: number; end: number } {
+  const tensor = `tensor ${brief(name)}`;
+  if (!isObject(entry)) throw malformed(`${tensor} must be an object`, `value is ${brief(entry)}`);
+  const { dtype, shape, data_offsets: offsets } = entry;
+  const format = formats.get(dtype);
+  if (format === undefined) {
+    throw malformed(
+      `dtype of ${tensor} must be one of ${[...formats.keys()].join(", ")}`,
+      `dtype is ${brief(dtype)}`,
+    );
+  }
+  if (!isSizes(shape)) {
+    throw malformed(`shape of ${tensor} must be a list of sizes`, `shape is ${brief(shape)}`);
+  }
+  if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1] || offsets[1] > dataLength) {
+    throw malformed(
+      `data_offsets of ${tensor} must be [begin, end] within the ${dataLength} bytes of data`,
+      `data_offsets are ${brief(offsets)}`,
+    );
+  }
+  const [begin, end] = offsets;
+  // A product too large to be exact is larger than any file, and one that became NaN equals nothing.
+  const length = sizeOf(shape) * format.bytes;
+  if (length !== end - begin) {
+    throw malformed(
+      `${tensor} of shape ${brief(shape)} and dtype ${dtype} must be ${length} bytes`,
+      `length is ${end - begin}`,
+    );
+  }
+  return { format, shape, begin, end };
+}
+
+function isSizes(value: unknown): value is readonly number[] {
+  return Array.isArray(value) &&
+    value.every((size) => Number.isSafeInteger(size) && size >= 0 && !Object.is(size, -0));
+}
+
+/** Each byte of the data belongs to one tensor, so that a file never holds less than it is loaded into. */
+function checkRanges(ranges: Range[], dataLength: number): void {
+  ranges.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let end = 0;
+  for (const range of ranges) {
+    if (range.begin !== end) {
+      throw malformed(
+        `tensor ${brief(range.name)} must begin where the one before it ends, at ${end}`,
+        `data_offsets are [${range.begin}, ${range.end}]`,
+      );
+    }
+    end = range.end;
+  }
+  if (end !== dataLength) throw malformed(`data must be ${end} bytes`, `length is ${dataLength}`);
+}

@@ -1,0 +1,14 @@
+import { copy } from "../../backends/wasm/vectors.as";
+
+/** y[i] = weight[ids[i]]; an id that names no row gives NaN */
+export function embedding(y: usize, ids: usize, weight: usize, count: i32, vocabulary: i32, channels: i32): void {
+  const row = (<usize> channels) << 2;
+  for (let i = 0; i < count; i++, ids += 4, y += row) {
+    const id = load<f32>(ids);
+    if (id >= 0 && id < <f32> vocabulary && floor(id) == id) {
+      copy(y, weight + <usize> <i32> id * row, channels);
+    } else {
+      for (let c: usize = 0; c < row; c += 4) store<f32>(y + c, NaN);
+    }
+  }
+}

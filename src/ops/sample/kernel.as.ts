@@ -1,0 +1,137 @@
+import { exp, log } from "../../backends/wasm/doubles.as";
+
+/** No Gumbel noise of 23 bits is larger. */
+const MOST_NOISE: f64 = 16.7;
+
+/** ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row */
+export function sample(
+  ids: usize,
+  logits: usize,
+  rows: i32,
+  vocabulary: i32,
+  temperature: f64,
+  topK: i32,
+  topP: f64,
+  seed: i32,
+  step: i32,
+): void {
+  const end = (<usize> vocabulary) << 2;
+  for (let row = 0; row < rows; row++, ids += 4, logits += end) {
+    store<f32>(ids, choose(logits, end, temperature, topK, topP, seed, step, row));
+  }
+}
+
+function choose(
+  logits: usize,
+  size: usize,
+  temperature: f64,
+  topK: i32,
+  topP: f64,
+  seed: i32,
+  step: i32,
+  row: i32,
+): f32 {
+  for (let at: usize = 0; at < size; at += 4) {
+    const logit = load<f32>(logits + at);
+    if (logit != logit) return NaN;
+  }
+  const least = temperature == 0 ? <f32> -Infinity : threshold(logits, size, temperature, topK, topP);
+  let best: i32 = -1;
+  let highest: f64 = -Infinity;
+  for (let at: usize = 0; at < size; at += 4) {
+    const logit = load<f32>(logits + at);
+    if (logit < least) continue;
+    let score: f64 = logit;
+    const id = <i32> (at >> 2);
+    if (temperature != 0) {
+      score /= temperature;
+      if (score + MOST_NOISE > highest) score += gumbel(seed, step, row, id);
+    }
+    if (best < 0 || score > highest) {
+      best = id;
+      highest = score;
+    }
+  }
+  return <f32> best;
+}
+
+/**
+ * The least logit that top-k and top-p keep. Floats order as the integers of their bits do (with the negative ones
+ * turned round), so it is found bit by bit, without sorting and without memory to sort in.
+ */
+function threshold(logits: usize, size: usize, temperature: f64, topK: i32, topP: f64): f32 {
+  let least = rank(-Infinity);
+  if (topK > 0 && <usize> topK < size >> 2) {
+    let above = rank(Infinity) + 1;
+    while (above - least > 1) {
+      const middle = least + (above - least) / 2;
+      let count = 0;
+      for (let at: usize = 0; at < size; at += 4) count += <i32> (rank(load<f32>(logits + at)) >= middle);
+      if (count >= topK) least = middle;
+      else above = middle;
+    }
+  }
+  if (topP < 1) {
+    let top = <f32> -Infinity;
+    for (let at: usize = 0; at < size; at += 4) top = max(top, load<f32>(logits + at));
+    let above = rank(top) + 1;
+    const enough = topP * shares(logits, size, top, temperature, least, above);
+    let sum: f64 = 0;
+    while (above - least > 1) {
+      const middle = least + (above - least) / 2;
+      const more = shares(logits, size, top, temperature, middle, above);
+      if (sum + more >= enough) {
+        least = middle;
+      } else {
+        above = middle;
+        sum += more;
+      }
+    }
+  }
+  return unrank(least);
+}
+
+/** Σ e^((logit - top) / temperature) over the logits that rank from `least` to below `above`. */
+function shares(logits: usize, size: usize, top: f32, temperature: f64, least: u32, above: u32): f64 {
+  let sum: f64 = 0;
+  for (let at: usize = 0; at < size; at += 4) {
+    const logit = load<f32>(logits + at);
+    const place = rank(logit);
+    if (place >= least && place < above) sum += exp((<f64> logit - <f64> top) / temperature);
+  }
+  return sum;
+}
+
+// @ts-ignore: decorator
+@inline
+function rank(x: f32): u32 {
+  // Adding 0 makes -0 the 0 that it is equal to.
+  const bits = reinterpret<u32>(x + 0);
+  return bits >> 31 ? ~bits : bits | 0x80000000;
+}
+
+function unrank(place: u32): f32 {
+  return reinterpret<f32>(place >> 31 ? place & 0x7FFFFFFF : ~place);
+}
+
+/** Gumbel noise, -ln(-ln u), of a u between 0 and 1 that depends on the four counters alone. */
+function gumbel(seed: i32, step: i32, row: i32, id: i32): f64 {
+  const u = (<f64> (pcg4d(seed, step, row, id) >>> 9) + 0.5) * (1.0 / 8388608);
+  return -log(-log(u));
+}
+
+/** The first word of the hash pcg4d (Jarzynski, Olano: "Hash Functions for GPU Rendering", 2020). */
+function pcg4d(x: i32, y: i32, z: i32, w: i32): i32 {
+  x = x * 1664525 + 1013904223;
+  y = y * 1664525 + 1013904223;
+  z = z * 1664525 + 1013904223;
+  w = w * 1664525 + 1013904223;
+  x += y * w;
+  y += z * x;
+  z += x * y;
+  w += y * z;
+  x ^= x >>> 16;
+  y ^= y >>> 16;
+  w ^= w >>> 16;
+  return x + y * w;
+}

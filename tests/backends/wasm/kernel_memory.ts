@@ -1,0 +1,108 @@
+/** Runs one kernel of the WebAssembly module beside the reference, on the same numbers, with everything watched. */
+import { assert, assertEquals } from "@std/assert";
+import type { Kernels } from "../../../src/backends/kernels.ts";
+import { baseline, relaxed } from "../../../src/backends/wasm/module.ts";
+import type { Floats } from "../../../src/tensor.ts";
+
+/** An output of that many elements. */
+export interface Output {
+  readonly size: number;
+}
+
+/** What a kernel takes: outputs, inputs (or null), sizes and constants. */
+export type Argument = Output | Float32Array | number | null;
+
+type Exports = Kernels<number> & { memory: WebAssembly.Memory; __heap_base: WebAssembly.Global };
+
+/** The bits of a NaN that no arithmetic gives. */
+const poison = 0x7fc5a5a5;
+const guardWords = 5;
+
+/** One instance of the module. */
+export class KernelMemory {
+  readonly exports: Exports;
+
+  constructor(base64: string) {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    this.exports = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Exports;
+  }
+
+  /**
+   * Runs a kernel over poisoned outputs and returns them, after a look at the guard words past every array and at
+   * the inputs. Arrays start at multiples of four bytes, no more.
+   */
+  run(name: keyof Kernels<number>, args: readonly Argument[]): Float32Array[] {
+    const { memory, __heap_base: base } = this.exports;
+    const starts: number[] = [];
+    let end = Math.ceil(base.value / 4) + guardWords;
+    for (const arg of args) {
+      starts.push(end);
+      if (arg !== null && typeof arg === "object") end += length(arg) + guardWords;
+    }
+    const missing = 4 * end - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / 65536));
+    const words = new Uint32Array(memory.buffer), floats = new Float32Array(memory.buffer);
+    words.fill(poison, Math.ceil(base.value / 4), end);
+    args.forEach((arg, i) => arg instanceof Float32Array && floats.set(arg, starts[i]));
+
+    const kernel = this.exports[name] as (...args: number[]) => void;
+    kernel(...args.map((arg, i) => arg === null ? 0 : typeof arg === "number" ? arg : 4 * starts[i]));
+
+    const outputs: Float32Array[] = [];
+    args.forEach((arg, i) => {
+      if (arg === null || typeof arg === "number") return;
+      const after = starts[i] + length(arg);
+      for (let at = after; at < after + guardWords; at++) {
+        assertEquals(words[at], poison, `${name} wrote past argument ${i}`);
+      }
+      if (arg instanceof Float32Array) {
+        assertEquals(floats.slice(starts[i], after), arg, `${name} changed argument ${i}`);
+      } else {
+        for (let at = starts[i]; at < after; at++) {
+          assert(words[at] !== poison, `${name} left output ${i} unwritten`);
+        }
+        outputs.push(floats.slice(starts[i], after));
+      }
+    });
+    return outputs;
+  }
+}
+
+/** Both builds, under their names. */
+export const builds: readonly { readonly name: string; readonly kernels: KernelMemory }[] = [
+  { name: "relaxed", kernels: new KernelMemory(relaxed) },
+  { name: "baseline", kernels: new KernelMemory(baseline) },
+];
+
+/** What the reference kernel gives for the same arguments in double precision. */
+export function expected(
+  kernel: (...args: never[]) => void,
+  args: readonly Argument[],
+): Float64Array[] {
+  const outputs: Float64Array[] = [];
+  const doubles = args.map((arg) => {
+    if (arg === null || typeof arg === "number") return arg;
+    if (arg instanceof Float32Array) return Float64Array.from(arg);
+    const output = new Float64Array(arg.size).fill(NaN);
+    outputs.push(output);
+    return output;
+  });
+  (kernel as (...args: (Floats | number | null)[]) => void)(...doubles);
+  return outputs;
+}
+
+/** Fails unless every number is within `tolerance` of the output's largest magnitude, or NaN where it is NaN. */
+export function assertWithin(actual: Float32Array, wanted: Float64Array, tolerance: number, message: string) {
+  assertEquals(actual.length, wanted.length, message);
+  let scale = 0;
+  for (const value of wanted) if (Math.abs(value) > scale) scale = Math.abs(value);
+  for (let i = 0; i < wanted.length; i++) {
+    if (Object.is(actual[i], wanted[i]) || actual[i] === wanted[i]) continue;
+    const error = Math.abs(actual[i] - wanted[i]) / scale;
+    assert(error <= tolerance, `${message}: element ${i} is ${actual[i]}, the reference has ${wanted[i]}`);
+  }
+}
+
+function length(arg: Output | Float32Array): number {
+  return arg instanceof Float32Array ? arg.length : arg.size;
+}

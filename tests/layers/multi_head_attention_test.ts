@@ -1,0 +1,155 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  add,
+  multiHeadAttention,
+  type MultiHeadAttentionParams,
+  multiHeadAttentionState,
+  put,
+  read,
+  sliceState,
+} from "@seqmix/seqmix";
+import { assertNear, type Failure, relativeError, testFailures, testOnAll, wrong } from "../helpers.ts";
+import { attentionParams, draws } from "../mixers.ts";
+
+testOnAll("multiHeadAttentionState() is an empty cache on the parameters' backend", async (backend) => {
+  const params = await put(attentionParams(1), backend);
+  for (const capacity of [undefined, 0, 5]) {
+    const { key, value } = multiHeadAttentionState(params, 2, capacity);
+    assertEquals([key.backend === backend, value.backend === backend], [true, true]);
+    assertEquals([key.shape, value.shape], [[2, 0, 12], [2, 0, 12]]);
+    assertEquals(await read(key), new Float32Array(0));
+  }
+});
+
+testOnAll("multiHeadAttention() comes to the same whatever the capacity", async (backend) => {
+  const params = await put(attentionParams(1), backend);
+  const x = await put(draws(2, [2, 9, 12]), backend);
+  const [expected, ...others] = await Promise.all([0, 1, 8, 9, 10, 200].map(async (capacity) => {
+    const { y, state } = multiHeadAttention(params, x, multiHeadAttentionState(params, 2, capacity));
+    return [await read(y), await read(state.key), await read(state.value)];
+  }));
+  for (const other of others) assertEquals(other, expected);
+});
+
+testOnAll("multiHeadAttention() keeps a cache that any operation can take", async (backend) => {
+  const params = await put(attentionParams(1), backend);
+  const x = await put(draws(2, [2, 3, 12]), backend);
+  const { state } = multiHeadAttention(params, x, multiHeadAttentionState(params, 2, 7));
+  const key = await read(state.key);
+  assertEquals(await read(add(state.key, state.key)), key.map((value) => 2 * value));
+  assertEquals(await read(sliceState(state, 1).key), key.slice(key.length / 2));
+});
+
+testOnAll("multiHeadAttention() sees order only with positions", async (backend) => {
+  const base: MultiHeadAttentionParams = await put(attentionParams(1), backend);
+  const steps = await put([draws(2, [1, 1, 12]), draws(3, [1, 1, 12]), draws(4, [1, 1, 12])], backend);
+  const lastOf = async (params: MultiHeadAttentionParams, order: readonly number[]) => {
+    let y = steps[0], state = multiHeadAttentionState(params);
+    for (const i of order) ({ y, state } = multiHeadAttention(params, steps[i], state));
+    return await read(y);
+  };
+  assertNear(await lastOf(base, [0, 1, 2]), await lastOf(base, [1, 0, 2]), 1e-6);
+  const turned = { ...base, rotaryBase: 10 };
+  assert(relativeError(await lastOf(turned, [0, 1, 2]), await lastOf(turned, [1, 0, 2])) > 0.01);
+});
+
+testOnAll("multiHeadAttention() adds the biases that it is given", async (backend) => {
+  const params = await put({ ...attentionParams(1), rotaryBase: 100 }, backend);
+  const x = await put(draws(2, [1, 3, 12]), backend);
+  const run = async (params: MultiHeadAttentionParams) =>
+    await read(multiHeadAttention(params, x, multiHeadAttentionState(params)).y);
+  const plain = await run(params);
+  const bias = await put(draws(3, [12]), backend), zero = await put(draws(3, [12], 0), backend);
+  for (const name of ["queryBias", "keyBias", "valueBias", "outputBias"]) {
+    assertEquals(await run({ ...params, [name]: zero }), plain);
+    assert(relativeError(await run({ ...params, [name]: bias }), plain) > 0.01, name);
+  }
+});
+
+const params = attentionParams(1);
+const x = draws(2, [2, 3, 12]);
+const state = multiHeadAttentionState(params, 2);
+
+testFailures("multiHeadAttention()", [
+  [
+    "heads that don't divide the channels",
+    () => multiHeadAttention({ ...params, heads: 5 }, x, state),
+    RangeError,
+    "Cannot attend with heads: heads must divide C, current heads is 5 and C is 12",
+  ],
+  ...[0, -1, NaN, 1.5].map((heads): Failure => [
+    `heads ${heads}`,
+    () => multiHeadAttention({ ...params, heads }, x, state),
+    RangeError,
+    `Cannot attend with heads: heads must be an integer at least 1, current value is ${heads}`,
+  ]),
+  [
+    "no heads",
+    () => multiHeadAttention(wrong({ ...params, heads: undefined }), x, state),
+    TypeError,
+    "Cannot attend with heads: heads must be a number, current value is undefined",
+  ],
+  [
+    "an odd head size with positions",
+    () => multiHeadAttention({ ...params, heads: 4, rotaryBase: 10_000 }, x, state),
+    RangeError,
+    "Cannot turn rotary: head size must be even, current C/heads is 3",
+  ],
+  ...[0, -1, NaN, Infinity].map((rotaryBase): Failure => [
+    `rotaryBase ${rotaryBase}`,
+    () => multiHeadAttention({ ...params, rotaryBase }, x, state),
+    RangeError,
+    `Cannot turn rotary: base must be finite and above 0, current base is ${rotaryBase}`,
+  ]),
+  [
+    "x of another width",
+    () => multiHeadAttention(params, draws(2, [2, 3, 11]), state),
+    TypeError,
+    "Cannot attend with heads: x must be [B, T, 12], current shape is [2, 3, 11]",
+  ],
+  [
+    "a query that is no matrix",
+    () => multiHeadAttention({ ...params, query: draws(3, [12]) }, x, state),
+    TypeError,
+    "Cannot attend with heads: params.query must be [C, C], current shape is [12]",
+  ],
+  [
+    "a state of another batch size",
+    () => multiHeadAttention(params, x, multiHeadAttentionState(params)),
+    TypeError,
+    "Cannot attend with heads: state.key must be [2, T, 12], current shape is [1, 0, 12]",
+  ],
+  [
+    "keys and values of different lengths",
+    () => multiHeadAttention(params, x, { ...state, value: draws(3, [2, 1, 12]) }),
+    TypeError,
+    "Cannot attend with heads: state.value must be [2, 0, 12], current shape is [2, 1, 12]",
+  ],
+  [
+    "a state without keys",
+    () => multiHeadAttention(params, x, wrong({})),
+    TypeError,
+    "Cannot attend with heads: state.key must be a tensor [2, T, 12], current value is undefined",
+  ],
+  [
+    "a bias of another width",
+    () => multiHeadAttention({ ...params, keyBias: draws(3, [11]) }, x, state),
+    TypeError,
+    "Cannot compute linear: bias must be [12], current shape is [11]",
+  ],
+]);
+
+testFailures("multiHeadAttentionState()", [
+  ...[0, 1.5, NaN].map((batch): Failure => [
+    `batch ${batch}`,
+    () => multiHeadAttentionState(params, batch),
+    RangeError,
+    `Cannot make attention state: batch must be an integer at least 1, current value is ${batch}`,
+  ]),
+  ...[-1, 1.5, NaN].map((capacity): Failure => [
+    `capacity ${capacity}`,
+    () => multiHeadAttentionState(params, 1, capacity),
+    RangeError,
+    `Cannot make attention state: capacity must be an integer at least 0, current value is ${capacity}`,
+  ]),
+]);

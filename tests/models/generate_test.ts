@@ -1,0 +1,326 @@
+import { assert, assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
+import { generate, type GenerateOptions, put, read, reference, sample, tensor } from "@seqmix/seqmix";
+import { tensorsOf } from "../../src/tree.ts";
+import { assertNear, type Failure, testFailures, testOnAll, wrong } from "../helpers.ts";
+import { models } from "../mixers.ts";
+
+/** All ids of a stream, and what it returns. */
+async function collect<S>(stream: AsyncGenerator<number, S>): Promise<{ ids: number[]; state: S }> {
+  const ids: number[] = [];
+  for (;;) {
+    const { value, done } = await stream.next();
+    if (done) return { ids, state: value as S };
+    ids.push(value as number);
+  }
+}
+
+/** The error of a stream that must fail, and the ids before it. */
+async function failureOf(
+  stream: AsyncGenerator<number, unknown>,
+): Promise<{ error: unknown; ids: number[] }> {
+  const ids: number[] = [];
+  try {
+    for await (const id of stream) ids.push(id);
+  } catch (error) {
+    return { error, ids };
+  }
+  throw new Error("the stream did not fail");
+}
+
+/** The id of the largest of the last step's numbers. */
+function argmax(logits: Float32Array, vocabulary = 11): number {
+  const last = logits.subarray(-vocabulary);
+  return last.indexOf(Math.max(...last));
+}
+
+for (const { name, model, make } of models) {
+  /** The logits after the last of these tokens, from the start. */
+  const logitsAfter = async (params: unknown, tokens: readonly number[]) => {
+    const [{ backend }] = tensorsOf(params);
+    const state = model.initialState(params);
+    const result = model.forward(params, [tokens], state);
+    const logits = (await read(result.logits)).slice(-11);
+    backend.free([state, result]);
+    return logits;
+  };
+
+  testOnAll(
+    `generate() gives the same tokens of ${name} from the same seed, others from another`,
+    async (backend) => {
+      const params = await put(make(1), backend);
+      const [once, again, other] = await Promise.all(
+        [7, 7, 8].map((seed) => collect(generate(model, params, [1, 2], { maxTokens: 30, seed }))),
+      );
+      assertEquals(once.ids.length, 30);
+      assertEquals(once.ids, again.ids);
+      assertNotEquals(once.ids, other.ids);
+    },
+  );
+
+  testOnAll(`generate() at temperature 0 takes the most probable token of ${name}`, async (backend) => {
+    const params = await put(make(2), backend);
+    const prompt = Uint8Array.of(3, 1, 4, 1, 5);
+    const { ids } = await collect(generate(model, params, prompt, { maxTokens: 25, temperature: 0 }));
+    const tokens = [...prompt];
+    for (const id of ids) {
+      assertEquals(id, argmax(await logitsAfter(params, tokens)));
+      tokens.push(id);
+    }
+    assertEquals(ids.length, 25);
+  });
+
+  testOnAll(`generate() draws each token of ${name} with the number of its step`, async (backend) => {
+    const params = await put(make(2), backend);
+    const options = { temperature: 1.5, topK: 7, topP: 0.95, seed: 9 };
+    const { ids } = await collect(generate(model, params, [3], { ...options, maxTokens: 12 }));
+    const tokens = [3];
+    for (const [step, id] of ids.entries()) {
+      const logits = tensor(await logitsAfter(params, tokens), [11], backend);
+      assertEquals(await read(sample(logits, options, step)), Float32Array.of(id));
+      tokens.push(id);
+    }
+    assert(new Set(ids).size > 3);
+  });
+
+  testOnAll(`generate() goes on from the state of ${name} as if it had never stopped`, async (backend) => {
+    const params = await put(make(3), backend);
+    const options = { maxTokens: 6, temperature: 0 };
+    const first = await collect(generate(model, params, [1, 2, 3], options));
+    const second = await collect(generate(model, params, [4, 5], { ...options, state: first.state }));
+    const all = [1, 2, 3, ...first.ids, 4, 5];
+    for (const id of second.ids) {
+      assertEquals(id, argmax(await logitsAfter(params, all)));
+      all.push(id);
+    }
+    // The state knows every token that was given or drawn, the last one too.
+    const { logits } = model.forward(params, [[9]], second.state);
+    assertNear(await read(logits), await logitsAfter(params, [...all, 9]), 1e-5);
+  });
+
+  testOnAll(`generate() leaves the state of ${name} that is given as it is`, async (backend) => {
+    const params = await put(make(3), backend);
+    const { state } = model.forward(params, [[1, 2, 3]], model.initialState(params));
+    const values = () => Promise.all(tensorsOf(state).map(read));
+    const before = await values();
+    const options = { maxTokens: 5, seed: 4, state };
+    const one = await collect(generate(model, params, [4], options));
+    const two = await collect(generate(model, params, [4], options));
+    assertEquals(one.ids, two.ids);
+    for await (const _ of generate(model, params, [4, 5], options)) break;
+    assertEquals(await values(), before);
+  });
+
+  testOnAll(
+    `generate() with maxTokens 0 only reads the prompt into the state of ${name}`,
+    async (backend) => {
+      const params = await put(make(3), backend);
+      const { ids, state } = await collect(generate(model, params, [1, 2, 3], { maxTokens: 0 }));
+      assertEquals(ids, []);
+      const { logits } = model.forward(params, [[4]], state);
+      assertNear(await read(logits), await logitsAfter(params, [1, 2, 3, 4]), 1e-5);
+    },
+  );
+
+  testOnAll(`generate() ends ${name} before an id of stop, which its state has not seen`, async (backend) => {
+    const params = await put(make(1), backend);
+    const options = { maxTokens: 40, seed: 3 };
+    const free = await collect(generate(model, params, [1, 2], options));
+    const stop = free.ids[10];
+    const length = free.ids.indexOf(stop);
+    const { ids, state } = await collect(generate(model, params, [1, 2], { ...options, stop: [12, stop] }));
+    assertEquals(ids, free.ids.slice(0, length));
+    const { logits } = model.forward(params, [[stop]], state);
+    assertNear(await read(logits), await logitsAfter(params, [1, 2, ...ids, stop]), 1e-5);
+  });
+
+  testOnAll(`generate() holds nothing of ${name} but the state that it returns`, async (backend) => {
+    const params = await put(make(1), backend);
+    const { bytes } = backend.memory();
+    for (const prompt of [[1], [1, 2, 3]]) {
+      for (const maxTokens of [0, 1, 7]) {
+        backend.free((await collect(generate(model, params, prompt, { maxTokens }))).state);
+        assertEquals(backend.memory().bytes, bytes, `prompt ${prompt}, ${maxTokens} tokens`);
+      }
+    }
+  });
+
+  testOnAll(`generate() frees everything of ${name} when the reader leaves early`, async (backend) => {
+    const params = await put(make(1), backend);
+    const { bytes } = backend.memory();
+    let seen = 0;
+    for await (const _ of generate(model, params, [1, 2, 3])) if (++seen === 5) break;
+    assertEquals([seen, backend.memory().bytes], [5, bytes]);
+
+    const stream = generate(model, params, [1]);
+    await stream.next();
+    await stream.return(undefined);
+    assertEquals(backend.memory().bytes, bytes);
+    assertEquals(await stream.next(), { value: undefined, done: true });
+  });
+
+  testOnAll(`generate() ends ${name} with the reason of its signal and frees everything`, async (backend) => {
+    const params = await put(make(1), backend);
+    const { bytes } = backend.memory();
+    const controller = new AbortController(), reason = new Error("enough");
+    const seen: number[] = [];
+    let caught: unknown;
+    try {
+      for await (const id of generate(model, params, [1, 2], { signal: controller.signal })) {
+        seen.push(id);
+        if (seen.length === 3) controller.abort(reason);
+      }
+    } catch (error) {
+      caught = error;
+    }
+    assertStrictEquals(caught, reason);
+    assertEquals([seen.length, backend.memory().bytes], [3, bytes]);
+
+    const { error, ids } = await failureOf(
+      generate(model, params, [1, 2], { signal: AbortSignal.abort(reason) }),
+    );
+    assertStrictEquals(error, reason);
+    assertEquals([ids, backend.memory().bytes], [[], bytes]);
+  });
+
+  testOnAll(`generate() refuses logits of ${name} that are NaN and frees everything`, async (backend) => {
+    const params = make(1) as { head: { shape: readonly number[] } };
+    const head = reference.upload(new Float32Array(11 * params.head.shape[1]).fill(NaN), params.head.shape);
+    const spoilt = await put({ ...params, head }, backend);
+    const { bytes } = backend.memory();
+    const { error } = await failureOf(generate(model, spoilt, [1, 2]));
+    assertEquals(
+      `${error}`,
+      "RangeError: Cannot generate: logits must be numbers, current logits of step 0 hold NaN",
+    );
+    assertEquals(backend.memory().bytes, bytes);
+  });
+
+  testOnAll(`generate() frees everything when ${name} does not know an id`, async (backend) => {
+    const params = await put(make(1), backend);
+    const { bytes } = backend.memory();
+    for (const prompt of [[99], [99, 1], [1, 99]]) {
+      const { error } = await failureOf(generate(model, params, prompt));
+      assertEquals(
+        `${error}`,
+        "RangeError: Cannot look up embedding: tokens must be integers from 0 to 10, current id is 99 at [0, 0]",
+      );
+      assertEquals(backend.memory().bytes, bytes);
+    }
+  });
+
+  if (name === "transformer") continue;
+  testOnAll(`generate() takes constant memory of ${name}`, async (backend) => {
+    const params = await put(make(1), backend);
+    // Reading an id back from a GPU takes milliseconds.
+    const maxTokens = backend.name === "webgpu" ? 100 : 2000;
+    const stream = generate(model, params, [1, 2, 3], { maxTokens });
+    await stream.next();
+    await stream.next();
+    const { bytes, peakBytes } = backend.memory();
+    let count = 2;
+    for await (const _ of stream) {
+      count++;
+      assertEquals(backend.memory(), { bytes, peakBytes });
+    }
+    assertEquals(count, maxTokens);
+  });
+}
+
+const [{ model, make }] = models;
+const params = make(1);
+const step = (prompt: unknown, options: unknown = {}) => () =>
+  generate(model, params, wrong(prompt), options as GenerateOptions<unknown>).next();
+const option = (name: string, value: unknown) => step([1], { [name]: value });
+
+testFailures("generate()", [
+  [
+    "an empty prompt",
+    step([]),
+    TypeError,
+    "Cannot generate: prompt must hold at least one id, current value is an array of length 0",
+  ],
+  [
+    "no prompt",
+    step(undefined),
+    TypeError,
+    "Cannot generate: prompt must hold at least one id, current value is undefined",
+  ],
+  [
+    "text as a prompt",
+    step("once"),
+    TypeError,
+    'Cannot generate: prompt must hold at least one id, current value is "once"',
+  ],
+  [
+    "a number as a prompt",
+    step(5),
+    TypeError,
+    "Cannot generate: prompt must hold at least one id, current value is 5",
+  ],
+  [
+    "an unknown id",
+    step([1, 11]),
+    RangeError,
+    "Cannot look up embedding: tokens must be integers from 0 to 10, current id is 11 at [0, 0]",
+  ],
+  [
+    "text as an id",
+    step(["a"]),
+    RangeError,
+    'Cannot look up embedding: tokens must be integers from 0 to 10, current id is "a" at [0, 0]',
+  ],
+  ...[-1, 1.5, NaN].map((value): Failure => [
+    `maxTokens ${value}`,
+    option("maxTokens", value),
+    RangeError,
+    `Cannot generate: maxTokens must be an integer at least 0, current value is ${value}`,
+  ]),
+  [
+    "maxTokens of text",
+    option("maxTokens", "3"),
+    TypeError,
+    'Cannot generate: maxTokens must be a number, current value is "3"',
+  ],
+  [
+    "a stop that is no list",
+    option("stop", 3),
+    TypeError,
+    "Cannot generate: stop must be a list of ids, current value is 3",
+  ],
+  ...[-1, NaN, Infinity].map((value): Failure => [
+    `temperature ${value}`,
+    option("temperature", value),
+    RangeError,
+    `Cannot generate: temperature must be finite and at least 0, current temperature is ${value}`,
+  ]),
+  [
+    "temperature of text",
+    option("temperature", "hot"),
+    TypeError,
+    'Cannot generate: temperature and topP must be numbers, current values are "hot" and 1',
+  ],
+  [
+    "topK -1",
+    option("topK", -1),
+    RangeError,
+    "Cannot generate: topK must be an integer at least 0, current value is -1",
+  ],
+  [
+    "topK 1.5",
+    option("topK", 1.5),
+    RangeError,
+    "Cannot generate: topK must be an integer at least 0, current value is 1.5",
+  ],
+  ...[0, 1.1, NaN, -1].map((value): Failure => [
+    `topP ${value}`,
+    option("topP", value),
+    RangeError,
+    `Cannot generate: topP must be above 0 and at most 1, current topP is ${value}`,
+  ]),
+  ...[-1, 0.5, NaN, 2 ** 32].map((value): Failure => [
+    `seed ${value}`,
+    option("seed", value),
+    RangeError,
+    `Cannot generate: seed must be an integer from 0 to 4294967295, current value is ${value}`,
+  ]),
+]);

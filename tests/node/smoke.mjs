@@ -1,0 +1,46 @@
+// Runs the packed library in Node.js, as somebody who installed it would: `node smoke.mjs` beside a node_modules with it.
+import assert from "node:assert/strict";
+import {
+  createBackend,
+  createReference,
+  createWasm,
+  generate,
+  loadTree,
+  lstmModel,
+  presets,
+  put,
+  read,
+  rwkv,
+  saveTree,
+  transformer,
+} from "@seqmix/seqmix";
+
+const models = [[rwkv, presets.seed.rwkv], [transformer, presets.seed.transformer], [lstmModel, presets.seed.lstm]];
+const tokens = Array.from({ length: 70 }, (_, i) => (7 * i) % 64);
+
+for (const [model, config] of models) {
+  const reference = createReference();
+  const wasm = await createWasm();
+  const params = loadTree(saveTree(model.init(config, 1))).tree;
+  const logits = [];
+  for (const backend of [reference, wasm]) {
+    const there = await put(params, backend);
+    logits.push(await read(model.forward(there, [tokens], model.initialState(there)).logits));
+  }
+  const scale = Math.max(...logits[0].map(Math.abs));
+  const error = Math.max(...logits[0].map((logit, i) => Math.abs(logit - logits[1][i]))) / scale;
+  assert.ok(error <= 1e-5, `${model.name}: wasm must agree with the reference, current error is ${error}`);
+  console.log(`${model.name}: wasm agrees with the reference within ${error.toExponential(1)} of the scale`);
+  wasm[Symbol.dispose]();
+}
+
+const decisions = [];
+const backend = await createBackend({ onDecision: (line) => decisions.push(line) });
+assert.equal(backend.name, "wasm");
+console.log(decisions.join("\n"));
+
+const ids = [];
+const params = await put(rwkv.init(presets.seed.rwkv, 1), backend);
+for await (const id of generate(rwkv, params, [1, 2, 3], { maxTokens: 8 })) ids.push(id);
+assert.equal(ids.length, 8);
+console.log(`generated ${ids.join(" ")}`);

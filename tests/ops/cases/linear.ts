@@ -1,0 +1,53 @@
+/** Cases of the linear map. */
+import { linear, type Tensor } from "@seqmix/seqmix";
+import type { RandomSource } from "../../../src/random.ts";
+import { list, normal, show } from "../../helpers.ts";
+import type { Case } from "../run_on_all.ts";
+
+const linearSizes = [
+  [1, 1, 1],
+  [1, 2, 3],
+  [1, 67, 129],
+  [1, 128, 65],
+  [2, 5, 9],
+  [3, 7, 13],
+  [4, 16, 17],
+  [5, 33, 8],
+  [9, 17, 33],
+  [33, 129, 67],
+  [130, 65, 5],
+];
+
+const biasedSizes: readonly [shape: readonly number[], outputs: number][] = [
+  [[7], 1],
+  [[2, 37, 13], 7],
+  [[1, 1, 129], 67],
+  [[3, 5], 17],
+];
+
+export const linearCases: Case[] = [
+  ...linearSizes.map(([rows, inputs, outputs]) => ({
+    name: `${rows}×${inputs}→${outputs}`,
+    inputs: (random: RandomSource) => [normal(random, [rows, inputs]), normal(random, [outputs, inputs])],
+    run: ([x, weight]: readonly Tensor[]) => [linear(x, weight)],
+  })),
+  ...biasedSizes.map(([shape, outputs]) => ({
+    name: `${show(shape)}→${outputs} with a bias`,
+    inputs: (random: RandomSource) => [
+      normal(random, shape, 100),
+      normal(random, [outputs, shape[shape.length - 1]]),
+      normal(random, [outputs], 100),
+    ],
+    run: ([x, weight, bias]: readonly Tensor[]) => [linear(x, weight, bias)],
+  })),
+  {
+    name: "NaN, times 0 too",
+    inputs: () => [
+      list([NaN, 1, 0, 0, 0, 0], [3, 2]),
+      list([0, 0, 1, 1, NaN, 1, 0, 0], [4, 2]),
+      list([0, 0, 0, NaN]),
+    ],
+    run: ([x, weight, bias]) => [linear(x, weight, bias)],
+    nan: [[0, 1, 2, 3, 6, 7, 10, 11]],
+  },
+];

@@ -1,0 +1,110 @@
+import { createReference, readFloat64, rotary, tensor } from "@seqmix/seqmix";
+import { rotary as kernel } from "../../src/ops/rotary/reference.ts";
+import { randomSource } from "../../src/random.ts";
+import { assertNear, normal, randomTensor, runKernel, testFailures, wrong } from "../helpers.ts";
+import { rotaryCases } from "./cases/rotary.ts";
+import { runOnAll } from "./run_on_all.ts";
+
+runOnAll("rotary()", rotaryCases);
+
+const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+
+Deno.test("rotary() turns the pair (i, i + N/2) of each head by p·base^(-2i/N)", async () => {
+  using backend = createReference({ precision: "float64" });
+  // Two heads of four channels: pairs (0, 2) and (1, 3), at angles 3 and 3 / √100.
+  const x = tensor([1, 0, 0, 2, 0, 1, 1, 0], [1, 1, 8], backend);
+  const y = await readFloat64(rotary(x, { heads: 2, position: 3, base: 100 }));
+  const [c, s, slowC, slowS] = [Math.cos(3), Math.sin(3), Math.cos(0.3), Math.sin(0.3)];
+  assertNear(y, [c, -2 * slowS, s, 2 * slowC, -s, slowC, c, slowS], 1e-12);
+});
+
+Deno.test("rotary() makes products depend on the distance alone, and keeps the length", async () => {
+  using backend = createReference({ precision: "float64" });
+  const query = randomTensor(1, [1, 1, 14], backend), key = randomTensor(2, [1, 1, 14], backend);
+  const at = (x: typeof query, position: number) => readFloat64(rotary(x, { heads: 1, position }));
+  const product = dot(await at(query, 5), await at(key, 0));
+  for (const position of [1, 37, 4000]) {
+    assertNear([dot(await at(query, position + 5), await at(key, position))], [product], 1e-10);
+    const y = await at(query, position), x = await readFloat64(query);
+    assertNear([dot(y, y)], [dot(x, x)], 1e-12);
+  }
+});
+
+Deno.test("rotary() turns the steps of a sequence by their positions", async () => {
+  using backend = createReference({ precision: "float64" });
+  const x = randomTensor(3, [1, 3, 4], backend), values = await readFloat64(x);
+  const y = await readFloat64(rotary(x, { heads: 2, position: 7 }));
+  for (const step of [0, 1, 2]) {
+    const alone = tensor(values.slice(4 * step, 4 * step + 4), [1, 1, 4], backend);
+    const turned = await readFloat64(rotary(alone, { heads: 2, position: 7 + step }));
+    assertNear(y.slice(4 * step, 4 * step + 4), turned, 1e-12);
+  }
+});
+
+Deno.test("the rotary kernel writes its output and nothing else", () => {
+  const x = normal(randomSource(1), [2, 3, 12]).data;
+  const [y] = runKernel(kernel, [72], [x], [2, 3, 12, 2, 5, 10_000]);
+  const [second] = runKernel(kernel, [36], [x.slice(36)], [1, 3, 12, 2, 5, 10_000]);
+  assertNear(y.slice(36), second, 0);
+});
+
+const x = tensor(new Float32Array(12), [1, 2, 6]);
+
+testFailures("rotary()", [
+  [
+    "x not a tensor",
+    () => rotary(wrong(1), { heads: 1 }),
+    TypeError,
+    "Cannot turn rotary: x must be a tensor [B, T, C], current value is 1",
+  ],
+  [
+    "x",
+    () => rotary(tensor([1, 2], [2]), { heads: 1 }),
+    TypeError,
+    "Cannot turn rotary: x must be [B, T, C], current shape is [2]",
+  ],
+  [
+    "no heads",
+    () => rotary(x, wrong({})),
+    TypeError,
+    "Cannot turn rotary: heads must be a number, current value is undefined",
+  ],
+  [
+    "0 heads",
+    () => rotary(x, { heads: 0 }),
+    RangeError,
+    "Cannot turn rotary: heads must be an integer at least 1, current heads is 0",
+  ],
+  [
+    "heads that don't divide C",
+    () => rotary(x, { heads: 4 }),
+    RangeError,
+    "Cannot turn rotary: heads must divide C, current heads is 4 and C is 6",
+  ],
+  [
+    "odd heads",
+    () => rotary(x, { heads: 2 }),
+    RangeError,
+    "Cannot turn rotary: head size must be even, current C/heads is 3",
+  ],
+  [
+    "a negative position",
+    () => rotary(x, { heads: 1, position: -1 }),
+    RangeError,
+    "Cannot turn rotary: position must be an integer at least 0, current position is -1",
+  ],
+  [
+    "a NaN position",
+    () => rotary(x, { heads: 1, position: NaN }),
+    RangeError,
+    "Cannot turn rotary: position must be an integer at least 0, current position is NaN",
+  ],
+  ...[0, -1, NaN, Infinity].map((base) =>
+    [
+      `base ${base}`,
+      () => rotary(x, { heads: 1, base }),
+      RangeError,
+      `Cannot turn rotary: base must be finite and above 0, current base is ${base}`,
+    ] as const
+  ),
+]);
