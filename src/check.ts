@@ -36,7 +36,7 @@ export function isBranch(value: unknown): value is Readonly<Record<string, unkno
   if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return true;
   const prototype = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && !isTensor(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /**
@@ -56,6 +56,7 @@ export function checkShape(
     );
   }
   const { shape } = x;
+  if (shape === expected) return;
   const start = expected[0] === "..." ? 1 : 0;
   const skip = shape.length - expected.length;
   let fits = start === 1 ? skip >= -1 : skip === 0;

@@ -20,7 +20,7 @@ const places = [
   ...backends.map((backend) => ({ ...backend, tolerance: 1e-5, steepTolerance: 1e-4 })),
 ];
 
-const options = { numRuns: 40 };
+const options = { numRuns: 25 };
 
 /** Registers a test of every mixer on every backend. */
 function law(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { show, showShape } from "../check.ts";
+import { isBranch, show, showShape } from "../check.ts";
 import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
 import { forEachTensor, sizeOf } from "../tree.ts";
 import type { Device } from "./kernels.ts";
@@ -14,7 +14,7 @@ interface Block<M> {
   readonly size: number;
   readonly bytes: number;
   holders: number;
-  /** Of a cache: the number of steps that each holder sees. The largest is how far the block is filled. */
+  /** Of a cache: the number of steps that each holder sees, rising. The last is how far the block is filled. */
   readonly steps: number[] | null;
 }
 
@@ -87,9 +87,7 @@ export class TensorStore<M> {
       if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
         throw new TypeError("Cannot end scope: body must return its result, current result is a promise");
       }
-      forEachTensor(result, (t) => {
-        if (t instanceof DeviceTensor) t.keptBy = scope;
-      });
+      this.#keep(result, scope);
       succeeded = true;
       return result;
     } finally {
@@ -98,6 +96,18 @@ export class TensorStore<M> {
         if (!succeeded || t.keptBy !== scope) this.#release(t);
         else if (!t.freed) this.#enter(t);
       }
+    }
+  }
+
+  /** Marks the tensors of a scope's result: a walk of its own, because it runs several times in every token. */
+  #keep(tree: unknown, scope: number): void {
+    if (tree instanceof DeviceTensor) {
+      // Another backend counts its scopes for itself, and may be in the one of the same number.
+      if (tree.backend === this.#backend) tree.keptBy = scope;
+    } else if (Array.isArray(tree)) {
+      for (let i = 0; i < tree.length; i++) this.#keep(tree[i], scope);
+    } else if (isBranch(tree)) {
+      for (const key in tree) this.#keep(tree[key], scope);
     }
   }
 
@@ -138,7 +148,7 @@ export class TensorStore<M> {
     const { block, capacity } = past;
     const [batch, before, channels] = past.shape;
     const after = before + time;
-    if (block.steps === null || after > capacity || before < Math.max(...block.steps)) return null;
+    if (block.steps === null || after > capacity || before < block.steps[block.steps.length - 1]) return null;
     block.holders++;
     block.steps.push(after);
     const extended = new DeviceTensor(this.#backend, [batch, after, channels], block, capacity);

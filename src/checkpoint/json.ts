@@ -6,8 +6,11 @@
  */
 import { brief, malformed } from "./malformed.ts";
 
-/** How many branches may lie within one another in a tree that is saved or loaded. */
-export const deepestTree = 100;
+/**
+ * How many branches may lie within one another in a tree that is saved or loaded: more than any model has, and few enough
+ * that a name of nothing but dots does not become a tree many times its size.
+ */
+export const deepestTree = 32;
 
 /** A tree within the object that holds its version, and within it the object that stands for a tensor. */
 const deepestText = deepestTree + 2;

@@ -11,7 +11,7 @@ import { hostValues } from "./host.ts";
 import { malformed } from "./malformed.ts";
 import { nest } from "./names.ts";
 import { decode, encode } from "./safetensors.ts";
-import { decodeTree, encodeTree, structureName } from "./structure.ts";
+import { decodeTree, encodeTree, type Leaf, structureName } from "./structure.ts";
 
 /** What {@linkcode loadTree} finds in a file. */
 export interface LoadedTree {
@@ -35,7 +35,7 @@ export interface LoadedTree {
  * @throws {TypeError} if the tree holds what would not come back as it was (a function, a bigint, an object of a class,
  *   a branch within itself), a tensor was freed or lives on a device that can't answer at once (WebGPU), or
  *   the metadata is not an object of texts
- * @throws {RangeError} if the tree is more than 100 branches deep, or the file's header would take more than 100 MB
+ * @throws {RangeError} if the tree is more than 32 branches deep, or the file's header would take more than 100 MB
  *
  * @example A model, to a file and back
  * ```ts
@@ -68,24 +68,27 @@ export function saveTree(tree: unknown, metadata: Readonly<Record<string, string
  * @param backend where the tensors live; default: the reference. Of F64, all but a float64 reference keep single precision
  * @returns the tree, and the metadata without the tree's form
  * @throws {TypeError} if bytes is no Uint8Array, or what is in it breaks a rule: of the format, of the form of the tree
- *   (a version that this one doesn't know), or of names (one that is a tensor and begins another, one of more than 100 parts)
+ *   (a version that this one doesn't know), or of names (one that is a tensor and begins another, one of more than 32 parts)
  *
- * @example A checkpoint made elsewhere
+ * @example A file made elsewhere: the header's length, the header, one number
  * ```ts
- * import { loadTree, read, saveTree, type Tensor, tensor } from "@seqmix/seqmix";
+ * import { loadTree, read, type Tensor } from "@seqmix/seqmix";
  *
- * const bytes = saveTree({ "emb.weight": tensor([1, 2], [2, 1]) }); // names with dots come back as they were
- * const { tree } = loadTree(bytes);
- * console.log(await read((tree as Record<string, Tensor>)["emb.weight"])); // Float32Array [ 1, 2 ]
+ * const text = '{"blocks.0.weight":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}';
+ * const header = new TextEncoder().encode(text);
+ * const bytes = Uint8Array.of(header.length, 0, 0, 0, 0, 0, 0, 0, ...header, 0x80, 0x3f);
+ * const tree = loadTree(bytes).tree as { blocks: { weight: Tensor }[] };
+ * console.log(await read(tree.blocks[0].weight)); // Float32Array [ 1 ]
  * ```
  */
 export function loadTree(bytes: Uint8Array, backend: Backend = reference): LoadedTree {
   if (!(bytes instanceof Uint8Array)) {
     throw malformed("bytes must be a Uint8Array", `value is ${show(bytes)}`);
   }
+  checkBackend("load tree", backend);
   const { tensors, metadata } = decode(bytes);
   const form = metadata.get(structureName);
-  const build = form === undefined ? nest(tensors) : decodeTree(form, tensors);
+  const build = form === undefined ? (leaf: Leaf) => nest(tensors, leaf) : decodeTree(form, tensors);
   // Once for its errors, while no tensor exists yet; so what is found here only looks like one.
   forEachTensor(build((stored) => stored), () => {
     throw malformed(

@@ -68,7 +68,7 @@ export function fromOfficialRwkv(tree: unknown): RwkvParams {
   const renamed = rename("read official RWKV", tree, ([official, own, ...shape]) => {
     return { from: official, to: own, shape, newShape: withoutOnes(shape) };
   });
-  return nest(renamed)((t) => t) as RwkvParams;
+  return nest(renamed, (t) => t) as RwkvParams;
 }
 
 /**

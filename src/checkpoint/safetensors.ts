@@ -193,10 +193,9 @@ function tensorEntry(
   }
   const [begin, end] = offsets;
   // A product too large to be exact is larger than any file, and one that became NaN equals nothing.
-  const length = sizeOf(shape) * format.bytes;
-  if (length !== end - begin) {
+  if (sizeOf(shape) * format.bytes !== end - begin) {
     throw malformed(
-      `${tensor} of shape ${brief(shape)} and dtype ${dtype} must be ${length} bytes`,
+      `${tensor} must take the bytes of its shape ${brief(shape)} and dtype ${dtype}`,
       `length is ${end - begin}`,
     );
   }

@@ -27,8 +27,8 @@ const words: ReadonlyMap<unknown, unknown> = new Map<unknown, unknown>([
   ["-0", -0],
 ]);
 
-/** Makes a tree of checked parts, `leaf` a tensor. */
-export type Build = (leaf: (stored: StoredTensor) => unknown) => unknown;
+/** What stands in a tree for a tensor of the file. */
+export type Leaf = (stored: StoredTensor) => unknown;
 
 /**
  * The form of a tree, and its tensors by the names that they have in it.
@@ -120,7 +120,10 @@ function pathName(path: readonly string[]): string {
 }
 
 /** Reads the form of a tree; the parts are checked as the tree is built. */
-export function decodeTree(text: string, tensors: ReadonlyMap<string, StoredTensor>): Build {
+export function decodeTree(
+  text: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): (leaf: Leaf) => unknown {
   const content = parseJson(text, structureName);
   if (!isObject(content)) throw malformed(`${structureName} must be an object`, `value is ${brief(content)}`);
   if (content.version !== version) {
@@ -139,7 +142,7 @@ export function decodeTree(text: string, tensors: ReadonlyMap<string, StoredTens
 function decodeBranch(
   value: unknown,
   waiting: Map<string, StoredTensor>,
-  leaf: Parameters<Build>[0],
+  leaf: Leaf,
 ): unknown {
   if (value === undefined) throw malformed(`${structureName} must have a tree`, "tree is missing");
   if (Array.isArray(value)) return value.map((part) => decodeBranch(part, waiting, leaf));

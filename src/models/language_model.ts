@@ -22,7 +22,7 @@ export interface LanguageModel<Config, Params, State> {
   /**
    * Initial parameters, on the shared reference.
    *
-   * @throws {RangeError} if a size is not an integer of at least 1, or the seed not one from 0 to 2³² - 1
+   * @throws {RangeError} if a size is not an integer of at least 1, or the seed not one from 0 to 2⁵³ - 1
    */
   init(config: Config, seed: number): Params;
   /**

@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
   type Backend,
   createReference,
@@ -8,13 +8,12 @@ import {
   presets,
   read,
   rwkv,
-  saveTree,
-  type Tensor,
   tensor,
   toOfficialRwkv,
+  transformer,
 } from "@seqmix/seqmix";
 import { assertNear, testFailures, wrong } from "../helpers.ts";
-import { describe, fixture } from "./files.ts";
+import { describe, fixture, headerOf } from "./files.ts";
 
 const config = { vocabulary: 5, layers: 2, channels: 4, feedForward: 8 };
 
@@ -31,20 +30,19 @@ Deno.test("fromOfficialRwkv() gives parameters in the form and order of rwkv.ini
   assertEquals(shapes(fromOfficialRwkv(loadTree(fixture("rwkv4")).tree)), shapes(rwkv.init(config, 1)));
 });
 
-Deno.test("toOfficialRwkv() gives the names and shapes of an official checkpoint", () => {
+Deno.test("toOfficialRwkv() gives the names, shapes and numbers of an official checkpoint", () => {
   const { tree } = loadTree(fixture("rwkv4"));
-  const again = loadTree(saveTree(toOfficialRwkv(fromOfficialRwkv(tree)))).tree as Record<string, Tensor>;
-  const official = loadTree(withoutNesting(fixture("rwkv4"))).tree as Record<string, Tensor>;
-  const sorted = (flat: Record<string, Tensor>) => describe(Object.fromEntries(Object.entries(flat).sort()));
-  assertEquals(sorted(again), sorted(official));
+  const official = toOfficialRwkv(fromOfficialRwkv(tree));
+  const { __metadata__: _, ...header } = JSON.parse(headerOf(fixture("rwkv4")));
+  assertEquals(Object.keys(official).sort(), Object.keys(header).sort());
+  for (const [name, { shape }] of Object.entries<{ shape: number[] }>(header)) {
+    assertEquals(official[name].shape, shape, name);
+    assertEquals(describe(official[name]), describe(at(tree, name)), name);
+  }
 });
 
-/** The same file with each dot of a name replaced by a character as long, so that its names are taken as they are. */
-function withoutNesting(bytes: Uint8Array): Uint8Array {
-  const flat = Object.fromEntries(
-    Object.entries(toOfficialRwkv(fromOfficialRwkv(loadTree(bytes).tree))).map(([name, t]) => [name, t]),
-  );
-  return saveTree(flat);
+function at(tree: unknown, name: string): unknown {
+  return name.split(".").reduce((branch, key) => (branch as Record<string, unknown>)[key], tree);
 }
 
 Deno.test("fromOfficialRwkv() undoes toOfficialRwkv()", () => {
@@ -53,3 +51,79 @@ Deno.test("fromOfficialRwkv() undoes toOfficialRwkv()", () => {
   assertEquals(describe(fromOfficialRwkv(official)), describe(params));
   assertEquals(parameterCount(official), parameterCount(params));
 });
+
+Deno.test("fromOfficialRwkv() leaves no tensor behind in a scope", () => {
+  using backend = createReference();
+  const bytes = fixture("rwkv4");
+  const params = backend.scope(() => fromOfficialRwkv(loadTree(bytes, backend).tree));
+  assertEquals(backend.memory().bytes, 4 * parameterCount(params));
+});
+
+const official = toOfficialRwkv(rwkv.init(config, 1));
+const { "head.weight": _, ...headless } = official;
+const params = rwkv.init(config, 1);
+const elsewhere: Backend = Object.assign(Object.create(params.head.backend), {
+  name: "webgpu",
+  download: () => Promise.resolve(new Float32Array(4)),
+});
+
+testFailures("fromOfficialRwkv()", [
+  [
+    "a name that is missing",
+    () => fromOfficialRwkv(headless),
+    TypeError,
+    "Cannot read official RWKV: head.weight must be a tensor [5, 4], current value is undefined",
+  ],
+  [
+    "a block that is missing",
+    () => fromOfficialRwkv({ ...official, "blocks.3.ln1.weight": official["ln_out.weight"] }),
+    TypeError,
+    'Cannot read official RWKV: tree must hold RWKV-4\'s tensors alone, current tree has "blocks.3.ln1.weight" too',
+  ],
+  [
+    "a name of another RWKV",
+    () => fromOfficialRwkv({ ...official, "blocks.0.att.gate.weight": tensor([1], [1]) }),
+    TypeError,
+    'Cannot read official RWKV: tree must hold RWKV-4\'s tensors alone, current tree has "blocks.0.att.gate.weight" too',
+  ],
+  [
+    "another shape",
+    () => fromOfficialRwkv({ ...official, "blocks.1.att.time_mix_k": tensor([1, 2, 3, 4], [4]) }),
+    TypeError,
+    "Cannot read official RWKV: blocks.1.att.time_mix_k must be [1, 1, 4], current shape is [4]",
+  ],
+  [
+    "two widths",
+    () => fromOfficialRwkv({ ...official, "blocks.1.ffn.key.weight": tensor([1, 2, 3, 4], [1, 4]) }),
+    TypeError,
+    "Cannot read official RWKV: blocks.1.ffn.key.weight must be [8, 4], current shape is [1, 4]",
+  ],
+  [
+    "no tree",
+    () => fromOfficialRwkv(undefined),
+    TypeError,
+    'Cannot read official RWKV: tree must hold RWKV-4\'s tensors alone, current tree has "" too',
+  ],
+  [
+    "a device that answers later",
+    () =>
+      fromOfficialRwkv({ ...official, "blocks.0.att.time_mix_k": { shape: [1, 1, 4], backend: elsewhere } }),
+    TypeError,
+    "Cannot read official RWKV: tensors must live in host memory (move them with put), current backend is webgpu",
+  ],
+]);
+
+testFailures("toOfficialRwkv()", [
+  [
+    "no parameters of RWKV",
+    () => toOfficialRwkv(wrong(transformer.init(presets.matched.transformer, 1))),
+    TypeError,
+    'Cannot write official RWKV: tree must hold RWKV-4\'s tensors alone, current tree has "blocks.0.attention.heads" too',
+  ],
+  [
+    "a part that is missing",
+    () => toOfficialRwkv({ ...params, head: wrong(null) }),
+    TypeError,
+    "Cannot write official RWKV: head must be a tensor [5, 4], current value is null",
+  ],
+]);

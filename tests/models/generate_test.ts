@@ -103,10 +103,14 @@ for (const { name, model, make } of models) {
     const values = () => Promise.all(tensorsOf(state).map(read));
     const before = await values();
     const options = { maxTokens: 5, seed: 4, state };
+    const aborted = { ...options, signal: AbortSignal.abort(new Error("no")) };
     const one = await collect(generate(model, params, [4], options));
     const two = await collect(generate(model, params, [4], options));
     assertEquals(one.ids, two.ids);
     for await (const _ of generate(model, params, [4, 5], options)) break;
+    for (const failing of [generate(model, params, [99], options), generate(model, params, [4], aborted)]) {
+      await failureOf(failing);
+    }
     assertEquals(await values(), before);
   });
 
@@ -165,7 +169,7 @@ for (const { name, model, make } of models) {
     const seen: number[] = [];
     let caught: unknown;
     try {
-      for await (const id of generate(model, params, [1, 2], { signal: controller.signal })) {
+      for await (const id of generate(model, params, [1, 2], { signal: controller.signal, maxTokens: 50 })) {
         seen.push(id);
         if (seen.length === 3) controller.abort(reason);
       }
@@ -176,7 +180,7 @@ for (const { name, model, make } of models) {
     assertEquals([seen.length, backend.memory().bytes], [3, bytes]);
 
     const { error, ids } = await failureOf(
-      generate(model, params, [1, 2], { signal: AbortSignal.abort(reason) }),
+      generate(model, params, [1, 2], { signal: AbortSignal.abort(reason), maxTokens: 1 }),
     );
     assertStrictEquals(error, reason);
     assertEquals([ids, backend.memory().bytes], [[], bytes]);

@@ -6,12 +6,13 @@ import {
   sliceState,
   stackStates,
   type Tensor,
+  transformer,
 } from "@seqmix/seqmix";
 import fc from "fast-check";
 import { assertNear, testFailures, testOnAll } from "../helpers.ts";
 import { mixers } from "../mixers.ts";
 
-const options = { numRuns: 15 };
+const options = { numRuns: 10 };
 
 for (const mixer of mixers) {
   testOnAll(

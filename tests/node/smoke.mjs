@@ -15,7 +15,10 @@ import {
   transformer,
 } from "@seqmix/seqmix";
 
-const models = [[rwkv, presets.seed.rwkv], [transformer, presets.seed.transformer], [lstmModel, presets.seed.lstm]];
+const models = [[rwkv, presets.seed.rwkv], [transformer, presets.seed.transformer], [
+  lstmModel,
+  presets.seed.lstm,
+]];
 const tokens = Array.from({ length: 70 }, (_, i) => (7 * i) % 64);
 
 for (const [model, config] of models) {

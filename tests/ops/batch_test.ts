@@ -126,19 +126,19 @@ testFailures("sliceState()", [
     "past the batch",
     () => sliceState({ a: tensor([1, 2], [2, 1]) }, 2),
     RangeError,
-    "Cannot slice state: index must be an integer from 0 to 1, current index is 2",
+    "Cannot slice state: index must be an integer from 0 to 1, current value is 2",
   ],
   [
     "negative",
     () => sliceState(one, -1),
     RangeError,
-    "Cannot slice state: index must be an integer from 0 to 0, current index is -1",
+    "Cannot slice state: index must be an integer from 0 to 0, current value is -1",
   ],
   [
     "NaN",
     () => sliceState(one, NaN),
     RangeError,
-    "Cannot slice state: index must be an integer from 0 to 0, current index is NaN",
+    "Cannot slice state: index must be an integer from 0 to 0, current value is NaN",
   ],
   [
     "not a number",

@@ -22,6 +22,12 @@ Deno.test("the embedding kernel writes its output and nothing else", () => {
   assertSame(runKernel(kernel, [6], inputs, [3, 3, 2])[0], [5, 6, 1, 2, 3, 4]);
 });
 
+Deno.test("the embedding kernel reads the rows of the table alone", () => {
+  const memory = list([9, 9, 1, 2, 3, 4, 9, 9]).data, y = new Float32Array(8);
+  kernel(y, list([-1, 2, 0, 1]).data, memory.subarray(2), 4, 2, 2);
+  assertSame(y, [NaN, NaN, NaN, NaN, 1, 2, 3, 4]);
+});
+
 const weight = tensor([1, 2, 3, 4, 5, 6], [3, 2]);
 const ids =
   "tokens must be a tensor [B, T] or a list of B lists of T ids, B and T at least 1, current value is";

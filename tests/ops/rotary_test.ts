@@ -73,7 +73,7 @@ testFailures("rotary()", [
     "0 heads",
     () => rotary(x, { heads: 0 }),
     RangeError,
-    "Cannot turn rotary: heads must be an integer at least 1, current heads is 0",
+    "Cannot turn rotary: heads must be an integer at least 1, current value is 0",
   ],
   [
     "heads that don't divide C",
@@ -91,13 +91,13 @@ testFailures("rotary()", [
     "a negative position",
     () => rotary(x, { heads: 1, position: -1 }),
     RangeError,
-    "Cannot turn rotary: position must be an integer at least 0, current position is -1",
+    "Cannot turn rotary: position must be an integer at least 0, current value is -1",
   ],
   [
     "a NaN position",
     () => rotary(x, { heads: 1, position: NaN }),
     RangeError,
-    "Cannot turn rotary: position must be an integer at least 0, current position is NaN",
+    "Cannot turn rotary: position must be an integer at least 0, current value is NaN",
   ],
   ...[0, -1, NaN, Infinity].map((base) =>
     [

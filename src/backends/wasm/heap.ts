@@ -1,10 +1,10 @@
 /**
- * Which addresses of a linear memory are taken. Blocks come in size classes, four to a doubling, and a block that is
- * given back waits in the list of its class: taking and giving are a push and a pop, at most a fifth of a block is
- * spare, and a loop that makes the same tensors over and over reuses the same blocks.
+ * Which addresses of a linear memory are taken. A block that is given back waits in the list of its size class, so
+ * taking and giving are a pop and a push.
  *
  * @module
  */
+import { blockSize, sizeClass } from "../block_size.ts";
 
 /** A heap in `memory` from the address `base` on, of at most `limit` bytes in all. */
 export class Heap {
@@ -29,7 +29,7 @@ export class Heap {
    */
   allocate(bytes: number): number {
     const size = blockSize(bytes);
-    const address = this.#waiting[classOf(size)]?.pop() ?? this.#extend(size);
+    const address = this.#waiting[sizeClass(size)]?.pop() ?? this.#extend(size);
     this.#held += size;
     return address;
   }
@@ -37,7 +37,7 @@ export class Heap {
   /** Gives back a block that was allocated with this number of bytes. */
   release(address: number, bytes: number): void {
     const size = blockSize(bytes);
-    (this.#waiting[classOf(size)] ??= []).push(address);
+    (this.#waiting[sizeClass(size)] ??= []).push(address);
     this.#held -= size;
   }
 
@@ -67,20 +67,3 @@ export class Heap {
 const pageSize = 65_536;
 /** A cache line, so that no vector straddles two. */
 const alignment = 64;
-
-/** The size of the block that a number of bytes takes up. */
-export function blockSize(bytes: number): number {
-  const shift = shiftOf(bytes);
-  return ((Math.max(bytes, 1) - 1 >>> shift) + 1) * (1 << shift);
-}
-
-/** A number for each block size. */
-function classOf(size: number): number {
-  const shift = shiftOf(size);
-  return 4 * shift + (size - 1 >>> shift);
-}
-
-/** The distance from one class to the next is 2 to this power: an eighth of the next power of two, and a cache line at least. */
-function shiftOf(bytes: number): number {
-  return bytes <= 512 ? 6 : 29 - Math.clz32(bytes - 1);
-}

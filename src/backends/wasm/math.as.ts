@@ -4,52 +4,79 @@
 
 import { madd, nmadd } from "./vectors.as";
 
+// Constants stand in memory: V8 puts a vector constant together out of 64-bit halves wherever it is used, inside loops
+// too, and that made e^x take twice as long as loading it does.
+export const ONE = memory.data<f32>([1]);
+const TWO = memory.data<f32>([2]);
+const LOG2_E = memory.data<f32>([1.44269504]);
 /** ln 2 in two parts; up to 128 multiples of the first are exact. */
-const LN2_HIGH: f32 = 0.693359375;
-const LN2_LOW: f32 = -2.12194440e-4;
-const LOG2_E: f32 = 1.44269504;
-/** Added to a small integer n in floating point, this leaves n in the low bits. */
-const INTEGER: f32 = 12582912;
+const LN2_HIGH = memory.data<f32>([0.693359375]);
+const LN2_LOW = memory.data<f32>([-2.12194440e-4]);
+/** Added to a small integer n in floating point, this leaves the exponent bits of 2^n in the low bits. */
+const EXPONENT = memory.data<f32>([12582912 + 127]);
+
+/** Past these, e^x is infinite or 0, and its 2^n is just that. */
+const HIGHEST = memory.data<f32>([89]);
+const LOWEST = memory.data<f32>([-88]);
+const Q1 = memory.data<f32>([0.5000013137965977]);
+const Q2 = memory.data<f32>([0.16664401494173403]);
+const Q3 = memory.data<f32>([0.041807554369179184]);
+const Q4 = memory.data<f32>([0.007943651961551331]);
+const Q5 = memory.data<f32>([0.0018705648168210285]);
 
 /** e^x = 2^n·(1 + r·q(r)) with r from 0 to ln 2: 2^n then is a normal number whenever e^x is one. */
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
-  x = f32x4.pmax(f32x4.pmin(x, f32x4.splat(89)), f32x4.splat(-88));
-  const n = f32x4.floor(f32x4.mul(x, f32x4.splat(LOG2_E)));
-  const r = nmadd(n, f32x4.splat(LN2_LOW), nmadd(n, f32x4.splat(LN2_HIGH), x));
-  const scale = i32x4.shl(f32x4.add(n, f32x4.splat(INTEGER + 127)), 23);
-  let q = madd(r, f32x4.splat(0.0018705648168210285), f32x4.splat(0.007943651961551331));
-  q = madd(r, q, f32x4.splat(0.041807554369179184));
-  q = madd(r, q, f32x4.splat(0.16664401494173403));
-  q = madd(r, q, f32x4.splat(0.5000013137965977));
-  q = madd(r, q, f32x4.splat(1));
-  return f32x4.mul(madd(r, q, f32x4.splat(1)), scale);
+  x = f32x4.pmax(f32x4.pmin(x, constant(HIGHEST)), constant(LOWEST));
+  const n = f32x4.floor(f32x4.mul(x, constant(LOG2_E)));
+  const r = nmadd(n, constant(LN2_LOW), nmadd(n, constant(LN2_HIGH), x));
+  const scale = i32x4.shl(f32x4.add(n, constant(EXPONENT)), 23);
+  let q = madd(r, constant(Q5), constant(Q4));
+  q = madd(r, q, constant(Q3));
+  q = madd(r, q, constant(Q2));
+  q = madd(r, q, constant(Q1));
+  q = madd(r, q, constant(ONE));
+  return f32x4.mul(madd(r, q, constant(ONE)), scale);
 }
 
 /** 1 / (1 + e^-x) */
 // @ts-ignore: decorator
 @inline
 export function sigmoid(x: v128): v128 {
-  const one = f32x4.splat(1);
+  const one = constant(ONE);
   return f32x4.div(one, f32x4.add(one, exp(f32x4.neg(x))));
 }
 
-/** With m = e^2|x| - 1, taken without cancellation: tanh |x| = m / (m + 2) */
+/** Past half of this, tanh is 1 to single precision. */
+const STEEP = memory.data<f32>([20]);
+const T1 = memory.data<f32>([0.49999998009550267]);
+const T2 = memory.data<f32>([0.16666499716679561]);
+const T3 = memory.data<f32>([0.041667155269070416]);
+const T4 = memory.data<f32>([0.008369786579097553]);
+const T5 = memory.data<f32>([0.0013888872335797904]);
+
+/** With m = e^2|x| - 1 = 2^n·(r + r²·q(r)) + (2^n - 1), free of cancellation: tanh |x| = m / (m + 2) */
 // @ts-ignore: decorator
 @inline
 export function tanh(x: v128): v128 {
-  const twice = f32x4.pmin(f32x4.mul(f32x4.abs(x), f32x4.splat(2)), f32x4.splat(20));
-  const n = f32x4.nearest(f32x4.mul(twice, f32x4.splat(LOG2_E)));
-  const r = nmadd(n, f32x4.splat(LN2_LOW), nmadd(n, f32x4.splat(LN2_HIGH), twice));
-  const scale = i32x4.shl(f32x4.add(n, f32x4.splat(INTEGER + 127)), 23);
-  let q = madd(r, f32x4.splat(0.0013888872335797904), f32x4.splat(0.008369786579097553));
-  q = madd(r, q, f32x4.splat(0.041667155269070416));
-  q = madd(r, q, f32x4.splat(0.16666499716679561));
-  q = madd(r, q, f32x4.splat(0.49999998009550267));
-  q = madd(r, q, f32x4.splat(1));
-  const m = madd(scale, f32x4.mul(r, q), f32x4.sub(scale, f32x4.splat(1)));
-  const y = f32x4.div(m, f32x4.add(m, f32x4.splat(2)));
-  const sign = i32x4.splat(0x80000000);
-  return v128.or(y, v128.and(x, sign));
+  const size = f32x4.abs(x);
+  const twice = f32x4.pmin(f32x4.add(size, size), constant(STEEP));
+  const n = f32x4.nearest(f32x4.mul(twice, constant(LOG2_E)));
+  const r = nmadd(n, constant(LN2_LOW), nmadd(n, constant(LN2_HIGH), twice));
+  const scale = i32x4.shl(f32x4.add(n, constant(EXPONENT)), 23);
+  let q = madd(r, constant(T5), constant(T4));
+  q = madd(r, q, constant(T3));
+  q = madd(r, q, constant(T2));
+  q = madd(r, q, constant(T1));
+  const m = madd(scale, madd(f32x4.mul(r, r), q, r), f32x4.sub(scale, constant(ONE)));
+  const y = f32x4.div(m, f32x4.add(m, constant(TWO)));
+  return v128.or(y, v128.xor(x, size));
+}
+
+/** A constant of these, in all four lanes. */
+// @ts-ignore: decorator
+@inline
+export function constant(address: usize): v128 {
+  return v128.load_splat<f32>(address);
 }

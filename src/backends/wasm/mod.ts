@@ -5,9 +5,10 @@
  */
 import { checkInteger, show } from "../../check.ts";
 import type { Backend } from "../../tensor.ts";
+import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { Kernels } from "../kernels.ts";
-import { blockSize, Heap } from "./heap.ts";
+import { Heap } from "./heap.ts";
 import { baseline, relaxed } from "./module.ts";
 
 /** How a WebAssembly backend is made. */

@@ -1,8 +1,8 @@
 import { loadPart, madd, storePart, sum } from "../../backends/wasm/vectors.as";
 
 /**
- * y = (x - mean) / √(variance + ε) · weight + bias, row by row. The first mean is rounded to single precision; the second pass
- * takes the mean of what is left too, so that rows far from zero are normalised as exactly as others.
+ * y = (x - mean) / √(variance + ε) · weight + bias, row by row. The first mean is rounded to single precision; the
+ * second pass takes the mean of what is left too, so that rows far from zero come out as exact as others.
  */
 export function layerNorm(
   y: usize,
@@ -25,7 +25,7 @@ export function layerNorm(
     let left = f32x4.splat(0);
     let squares = f32x4.splat(0);
     if (rest) {
-      // Past the end x counts as the centre itself, so that nothing is added there.
+      // By way of memory, where the lanes past the end become zeros again.
       storePart(y + whole, f32x4.sub(loadPart(x + whole, rest), center), rest);
       left = loadPart(y + whole, rest);
       squares = f32x4.mul(left, left);
@@ -38,8 +38,8 @@ export function layerNorm(
     }
     const mean = sum(left) / size;
     const variance = sum(squares) / size - mean * mean;
-    const scale = f32x4.splat(<f32> (1 / sqrt(<f64> variance + epsilon)));
     const shift = f32x4.splat(mean);
+    const scale = f32x4.splat(<f32> (1 / sqrt(<f64> variance + epsilon)));
     for (let c: usize = 0; c < whole; c += 16) {
       const normal = f32x4.mul(f32x4.sub(v128.load(y + c), shift), scale);
       v128.store(y + c, madd(normal, v128.load(weight + c), v128.load(bias + c)));

@@ -14,9 +14,9 @@ export function rotary(
   const half = channels / heads / 2;
   const far = (<usize> half) << 2;
   const row = (<usize> channels) << 2;
-  const rate = -log(base) / <f64> half;
-  for (let i = 0; i < half; i++) {
-    const turn = exp(rate * <f64> i);
+  const slower = exp(-log(base) / <f64> half);
+  let turn: f64 = 1;
+  for (let i = 0; i < half; i++, turn *= slower) {
     for (let t = 0; t < time; t++) {
       const angle = (position + <f64> t) * turn;
       const rest = quarterTurnRest(angle);

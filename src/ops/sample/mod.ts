@@ -28,8 +28,8 @@ export interface SampleOptions {
  * @param step the number of the draw, so that one seed serves a whole sequence
  * @returns ids `[...]`; NaN for a row with a NaN in it
  * @throws {TypeError} if logits is not a tensor with at least one axis, or an option is not a number
- * @throws {RangeError} on a temperature that is negative or not finite, a topK that is not an integer of at least 0, a topP
- *   that is not above 0 and at most 1, a seed or step that is not an integer from 0 to 2³² - 1
+ * @throws {RangeError} if V is 0, on a temperature that is negative or not finite, a topK that is not an integer of at least
+ *   0, a topP that is not above 0 and at most 1, a seed or step that is not an integer from 0 to 2³² - 1
  *
  * @example
  * ```ts
@@ -40,6 +40,9 @@ export interface SampleOptions {
  */
 export function sample(logits: Tensor, options: SampleOptions = {}, step = 0): Tensor {
   checkShape("sample", "logits", logits, ["...", "V"]);
+  if (logits.shape[logits.shape.length - 1] === 0) {
+    throw new RangeError("Cannot sample: V must be at least 1, current V is 0");
+  }
   const { temperature, topK, topP, seed } = checkSampleOptions("sample", options);
   checkInteger("sample", "step", step, 0, 2 ** 32 - 1);
   return logits.backend.sample(logits, temperature, topK, topP, seed, step);

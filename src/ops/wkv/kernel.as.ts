@@ -1,4 +1,4 @@
-import { exp } from "../../backends/wasm/math.as";
+import { constant, exp, ONE } from "../../backends/wasm/math.as";
 import { copy, madd, read, write } from "../../backends/wasm/vectors.as";
 
 /**
@@ -50,7 +50,7 @@ function step(
   const w = read(decay, count), k = read(key, count), v = read(value, count);
   const numerator = read(state, count), denominator = read(state + row, count);
   const anchor = read(state + 2 * row, count), age = read(state + 3 * row, count);
-  const zero = f32x4.splat(0), one = f32x4.splat(1);
+  const zero = f32x4.splat(0), one = constant(ONE);
 
   // Of the two weights, scaled so that the larger is 1, only the smaller takes an exponential.
   const ahead = f32x4.sub(f32x4.add(read(bonus, count), k), madd(age, w, anchor));

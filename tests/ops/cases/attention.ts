@@ -39,11 +39,20 @@ export const attentionCases: Case[] = [
     tolerance: steep,
   },
   {
-    name: "a cache with room behind each sequence",
-    inputs: (random) => [...attentionInputs(random, [3, 4, 5, 6]), ...attentionInputs(random, [3, 4, 2, 6])],
-    run: ([query, key, value, , nextKey, nextValue]) => [
-      attention(query, appendTime(key, nextKey), appendTime(value, nextValue), 2),
+    name: "caches with room behind each sequence, both, and one of them",
+    inputs: (random) => [
+      ...attentionInputs(random, [3, 4, 5, 6]),
+      ...attentionInputs(random, [3, 4, 2, 6]),
+      normal(random, [3, 7, 6]),
     ],
+    run: ([query, key, value, , nextKey, nextValue, packed]) => {
+      const keys = appendTime(key, nextKey), values = appendTime(value, nextValue);
+      return [
+        attention(query, keys, values, 2),
+        attention(query, keys, packed, 2),
+        attention(query, packed, values, 2),
+      ];
+    },
   },
   {
     name: "NaN",

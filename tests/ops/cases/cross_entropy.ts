@@ -47,15 +47,17 @@ export const crossEntropyCases: Case[] = [
       list([1, 2, NaN, 4], [1, 2, 2]),
       list([1, 0], [1, 2]),
       list([1, 2, 3, 4], [1, 2, 2]),
-      list([1, 2], [1, 2]),
+      list([2, 1], [1, 2]),
+      list([1, -1], [1, 2]),
       list([0, 0], [1, 2]),
     ],
-    run: ([logits, targets, known, unknown, weights]) => [
+    run: ([logits, targets, known, unknown, negative, weights]) => [
       crossEntropy(logits, targets),
       crossEntropy(known, unknown),
+      crossEntropy(known, negative),
       crossEntropy(known, targets, weights),
       crossEntropy(known, targets),
     ],
-    nan: [[0], [0], [0], []],
+    nan: [[0], [0], [0], [0], []],
   },
 ];

@@ -1,0 +1,61 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { backendNames } from "../../bench/backends.ts";
+import { parseOptions, usage } from "../../bench/report/options.ts";
+
+Deno.test("parseOptions() has a default for everything", () => {
+  assertEquals(parseOptions([]), {
+    help: false,
+    only: ["latency", "memory"],
+    presets: ["seed", "matched"],
+    lengths: [32, 64, 128, 256],
+    backends: backendNames,
+    out: "results",
+  });
+});
+
+Deno.test("parseOptions() reads lists, each value once, and sorts the lengths", () => {
+  const options = parseOptions([
+    "--only=memory",
+    "--preset",
+    "matched, seed,matched",
+    "--lengths",
+    "4096,32,032",
+    "--backend=reference",
+    "--out",
+    "elsewhere",
+  ]);
+  assertEquals(options, {
+    help: false,
+    only: ["memory"],
+    presets: ["matched", "seed"],
+    lengths: [32, 4096],
+    backends: ["reference"],
+    out: "elsewhere",
+  });
+});
+
+Deno.test("parseOptions() knows --help, which names every flag", () => {
+  assertEquals(parseOptions(["--help"]).help, true);
+  for (const flag of ["--only", "--preset", "--lengths", "--backend", "--out", "--help"]) {
+    assertStringIncludes(usage, flag);
+  }
+});
+
+Deno.test.each([
+  [["--speed"], "flags must be those of --help, current flag is --speed"],
+  [["latency"], "flags must be those of --help, current flag is latency"],
+  [["--only=training"], "--only must be of latency, memory, current training is not part of this version"],
+  [["--only=memory,wkv"], "--only must be of latency, memory, current wkv is not part of this version"],
+  [["--only=speed"], '--only must be of latency, memory, current value is "speed"'],
+  [["--only="], '--only must be values with commas between them, current value is ""'],
+  [["--preset=large"], '--preset must be of seed, matched, current value is "large"'],
+  [["--backend=cuda"], 'current backend is "cuda"'],
+  [["--backend=__proto__"], 'current backend is "__proto__"'],
+  [["--lengths=32,x"], "--lengths must be integers from 1 to 65536, current value is 32,x"],
+  [["--lengths=0"], "--lengths must be integers from 1 to 65536, current value is 0"],
+  [["--lengths=1.5"], "--lengths must be integers from 1 to 65536, current value is 1.5"],
+  [["--out="], "--out must be a folder, current value is empty"],
+  [["--", "--only=memory"], "flags must be those of --help, current flag is -- --only=memory"],
+])("parseOptions() refuses %j", (args, words) => {
+  assertThrows(() => parseOptions(args), RangeError, words);
+});

@@ -1,0 +1,131 @@
+import { attention, createReference, readFloat64, tensor } from "@seqmix/seqmix";
+import { attention as kernel } from "../../src/ops/attention/reference.ts";
+import { randomSource } from "../../src/random.ts";
+import { assertNear, assertSame, normal, numbers, runKernel, testFailures, wrong } from "../helpers.ts";
+import { attentionCases } from "./cases/attention.ts";
+import { runOnAll } from "./run_on_all.ts";
+
+runOnAll("attention()", attentionCases);
+
+/** The whole T×S matrix of one head of one sequence, rows of it made into probabilities, times the values. */
+function naive(query: number[][], key: number[][], value: number[][]): number[][] {
+  const shift = key.length - query.length;
+  return query.map((q, i) => {
+    const scores = key.map((k, j) =>
+      j <= i + shift ? Math.exp(q.reduce((sum, x, c) => sum + x * k[c], 0) / Math.sqrt(q.length)) : 0
+    );
+    const total = scores.reduce((sum, score) => sum + score, 0);
+    return q.map((_, c) => scores.reduce((sum, score, j) => sum + score / total * value[j][c], 0));
+  });
+}
+
+Deno.test("attention() equals softmax of the whole masked matrix, head by head", async () => {
+  using backend = createReference({ precision: "float64" });
+  const random = randomSource(1);
+  for (const [time, seen] of [[7, 7], [3, 9], [1, 5]]) {
+    const [q, k, v] = [time, seen, seen].map((steps) => normal(random, [2, steps, 6]));
+    const [query, key, value] = [q, k, v].map(({ data, shape }) => tensor(data, shape, backend));
+    const y = await readFloat64(attention(query, key, value, 2));
+    const head = (data: Float32Array | Float64Array, steps: number, b: number, h: number) =>
+      Array.from({ length: steps }, (_, t) => [...data.subarray((b * steps + t) * 6 + 3 * h).subarray(0, 3)]);
+    for (const [b, h] of [[0, 0], [0, 1], [1, 0], [1, 1]]) {
+      const expected = naive(head(q.data, time, b, h), head(k.data, seen, b, h), head(v.data, seen, b, h));
+      assertNear(head(y, time, b, h).flat(), expected.flat(), 1e-12);
+    }
+  }
+});
+
+Deno.test("attention() of a key that stands out is its value", async () => {
+  const key = tensor([1, 0, 0, 1, 0, 0], [1, 3, 2]), value = tensor([1, 2, 3, 4, 5, 6], [1, 3, 2]);
+  const query = tensor([1000, 0, 0, 1000], [1, 2, 2]);
+  assertSame(await readFloat64(attention(query, key, value, 1)), [1, 2, 3, 4]);
+});
+
+Deno.test("the attention kernel writes its output, and reads what is filled of the caches alone", () => {
+  const random = randomSource(2);
+  const query = normal(random, [2, 2, 6]).data;
+  // Three steps are filled; keys have room for 4, values for 5.
+  const cache = (room: number) =>
+    numbers([2, room, 6], (i) => Math.floor(i / 6) % room < 3 ? random.normal() : NaN).data;
+  const key = cache(4), value = cache(5);
+  const [y] = runKernel(kernel, [24], [query, key, value], [2, 2, 3, 4, 5, 6, 3]);
+  const second = [query.slice(12), key.slice(24, 42), value.slice(30, 48)];
+  assertSame(y.slice(12), runKernel(kernel, [12], second, [1, 2, 3, 3, 3, 6, 3])[0]);
+});
+
+const x = tensor(new Float32Array(12), [1, 2, 6]), longer = tensor(new Float32Array(18), [1, 3, 6]);
+const elsewhere = createReference();
+const freed = tensor([1], [1, 1, 1]);
+freed.backend.free(freed);
+
+testFailures("attention()", [
+  [
+    "query not a tensor",
+    () => attention(wrong(null), x, x, 1),
+    TypeError,
+    "Cannot attend: query must be a tensor [B, T, C], current value is null",
+  ],
+  [
+    "query",
+    () => attention(tensor([1, 2], [1, 2]), x, x, 1),
+    TypeError,
+    "Cannot attend: query must be [B, T, C], current shape is [1, 2]",
+  ],
+  [
+    "another width",
+    () => attention(x, tensor([1, 2], [1, 2, 1]), x, 1),
+    TypeError,
+    "Cannot attend: key must be [1, S, 6], current shape is [1, 2, 1]",
+  ],
+  [
+    "another batch",
+    () => attention(x, tensor(new Float32Array(24), [2, 2, 6]), x, 1),
+    TypeError,
+    "Cannot attend: key must be [1, S, 6], current shape is [2, 2, 6]",
+  ],
+  [
+    "value",
+    () => attention(x, longer, x, 1),
+    TypeError,
+    "Cannot attend: value must be [1, 3, 6], current shape is [1, 2, 6]",
+  ],
+  [
+    "more queries than keys",
+    () => attention(longer, x, x, 1),
+    RangeError,
+    "Cannot attend: queries must be no more than keys, current T is 3 and S is 2",
+  ],
+  [
+    "heads that don't divide C",
+    () => attention(x, x, x, 4),
+    RangeError,
+    "Cannot attend: heads must divide C, current heads is 4 and C is 6",
+  ],
+  ...[0, -1, 1.5, NaN].map((heads) =>
+    [
+      `${heads} heads`,
+      () => attention(x, x, x, heads),
+      RangeError,
+      `Cannot attend: heads must be an integer at least 1, current value is ${heads}`,
+    ] as const
+  ),
+  [
+    "heads no number",
+    () => attention(x, x, x, wrong("2")),
+    TypeError,
+    'Cannot attend: heads must be a number, current value is "2"',
+  ],
+  [
+    "backends",
+    () => attention(x, x, tensor(new Float32Array(12), [1, 2, 6], elsewhere), 1),
+    TypeError,
+    "Cannot attend: all tensors must live on one backend (move them with put), current query lives on reference " +
+    "and value on another reference",
+  ],
+  [
+    "freed",
+    () => attention(freed, freed, freed, 1),
+    TypeError,
+    "Cannot use tensor: it must be alive, current tensor of shape [1, 1, 1] on reference was freed",
+  ],
+]);

@@ -1,0 +1,202 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { type Backend, read, sample, type SampleOptions, softmax, type Tensor, tensor } from "@seqmix/seqmix";
+import { sample as kernel } from "../../src/ops/sample/reference.ts";
+import { randomSource } from "../../src/random.ts";
+import { assertSame, normal, runKernel, testFailures, testOnAll, wrong } from "../helpers.ts";
+import { sampleCases } from "./cases/sample.ts";
+import { runOnAll } from "./run_on_all.ts";
+
+runOnAll("sample()", sampleCases);
+
+/** The same logits in many rows. */
+function repeated(logits: readonly number[], rows: number, backend?: Backend): Tensor {
+  return tensor(Array.from({ length: rows }, () => logits).flat(), [rows, logits.length], backend);
+}
+
+/** The ids that ever come out of many rows of these logits, rising. */
+async function support(
+  logits: readonly number[],
+  options: SampleOptions,
+  backend: Backend,
+): Promise<number[]> {
+  const ids = await read(sample(repeated(logits, 1000, backend), options));
+  return [...new Set(ids)].sort((a, b) => a - b);
+}
+
+const logs = (...probabilities: number[]) => probabilities.map(Math.log);
+
+// From this Python, which shares nothing with the library; of equal logits the largest hash wins:
+//
+//   def pcg4d(v):
+//       v = [(a * 1664525 + 1013904223) % 2**32 for a in v]
+//       def turn(v):
+//           x, y, z, w = v
+//           x = (x + y * w) % 2**32; y = (y + z * x) % 2**32
+//           z = (z + x * y) % 2**32; w = (w + y * z) % 2**32
+//           return [x, y, z, w]
+//       return turn([a ^ (a >> 16) for a in turn(v)])
+//   def draw(seed, step, row): # of 997 ids
+//       return max(range(997), key=lambda i: (pcg4d([seed, step, row, i])[0] >> 9, -i))
+const known: readonly (readonly [seed: number, step: number, ids: readonly number[]])[] = [
+  [0, 0, [650, 969, 535, 306, 289]],
+  [0, 1, [927, 752, 179, 363, 650]],
+  [1, 0, [823, 949, 988, 653, 922]],
+  [7, 12345, [35, 324, 646, 907, 226]],
+  [2 ** 32 - 1, 2 ** 32 - 1, [61, 672, 876, 508, 791]],
+  [2 ** 31, 5, [434, 14, 784, 112, 75]],
+];
+
+testOnAll("sample() draws by the hash pcg4d of seed, step, row and id", async (backend) => {
+  const logits = tensor(new Float32Array(5 * 997), [5, 997], backend);
+  for (const [seed, step, ids] of known) {
+    assertSame(await read(sample(logits, { seed }, step)), ids, `seed ${seed}, step ${step}`);
+  }
+});
+
+testOnAll("sample() at temperature 0 takes the largest, of equals the first", async (backend) => {
+  const logits = tensor([1, 3, 2, 3, 5, 5, 5, 5, -2, -1, -1, -9], [3, 4], backend);
+  for (const seed of [0, 1]) {
+    assertSame(await read(sample(logits, { temperature: 0, topK: 1, topP: 0.1, seed }, seed)), [1, 0, 1]);
+  }
+});
+
+testOnAll("sample() draws as often as softmax says", async (backend) => {
+  const rows = 20_000, logits = [1, 0, -1, 2, -Infinity];
+  for (const temperature of [0.7, 1, 2]) {
+    const ids = await read(sample(repeated(logits, rows, backend), { temperature, seed: 5 }));
+    const scaled = logits.map((logit) => logit / temperature);
+    const probabilities = await read(softmax(tensor(scaled, [logits.length])));
+    let chiSquare = 0;
+    probabilities.slice(0, 4).forEach((p, id) => {
+      const count = ids.filter((drawn) => drawn === id).length;
+      chiSquare += (count - rows * p) ** 2 / (rows * p);
+    });
+    // With 3 degrees of freedom, 21.1 is passed once in 10,000 seeds.
+    assert(chiSquare < 21.1, `temperature ${temperature}: chi-square is ${chiSquare}`);
+    assert(!ids.includes(4), "an id of probability 0");
+  }
+});
+
+testOnAll(
+  "sample() draws anew with each seed, step and row, and the same again for the same",
+  async (backend) => {
+    const logits = repeated(new Array(1000).fill(0), 3, backend);
+    const draw = async (seed: number, step: number) => [...await read(sample(logits, { seed }, step))];
+    const first = await draw(1, 2);
+    assertEquals(await draw(1, 2), first);
+    assertNotEquals(await draw(2, 2), first, "another seed");
+    assertNotEquals(await draw(1, 3), first, "another step");
+    assertEquals(new Set(first).size, 3, "other rows");
+    const alone = await read(sample(repeated(new Array(1000).fill(0), 1, backend), { seed: 1 }, 2));
+    assertEquals(alone[0], first[0], "row 0, alone or not");
+  },
+);
+
+testOnAll("sample() with topK draws the k most probable and what ties with the last", async (backend) => {
+  const logits = [0, 2, 1, 2, 1, -1];
+  assertEquals(await support(logits, { topK: 1 }, backend), [1, 3]);
+  assertEquals(await support(logits, { topK: 2 }, backend), [1, 3]);
+  assertEquals(await support(logits, { topK: 3 }, backend), [1, 2, 3, 4]);
+  assertEquals(await support(logits, { topK: 5 }, backend), [0, 1, 2, 3, 4]);
+  for (const topK of [0, 6, 100]) assertEquals(await support(logits, { topK }, backend), [0, 1, 2, 3, 4, 5]);
+});
+
+testOnAll(
+  "sample() with topP draws the fewest that reach the share and what ties with the last",
+  async (backend) => {
+    const logits = logs(0.1, 0.4, 0.2, 0.3);
+    assertEquals(await support(logits, { topP: 0.01 }, backend), [1]);
+    assertEquals(await support(logits, { topP: 0.39 }, backend), [1]);
+    assertEquals(await support(logits, { topP: 0.41 }, backend), [1, 3]);
+    assertEquals(await support(logits, { topP: 0.69 }, backend), [1, 3]);
+    assertEquals(await support(logits, { topP: 0.71 }, backend), [1, 2, 3]);
+    assertEquals(await support(logits, { topP: 0.91 }, backend), [0, 1, 2, 3]);
+    assertEquals(await support([0, 0, 0, 0], { topP: 0.3 }, backend), [0, 1, 2, 3], "ties");
+    assertEquals(
+      await support(logits, { topP: 0.5, temperature: 0.5 }, backend),
+      [1],
+      "shares at the temperature",
+    );
+    assertEquals(await support(logits, { topP: 0.55, topK: 2 }, backend), [1], "shares of what top-k kept");
+  },
+);
+
+testOnAll("sample() gives NaN for a row with a NaN, whatever the options", async (backend) => {
+  const logits = tensor([9, 1, NaN, 0, 1, 2], [2, 3], backend);
+  for (const options of [{ temperature: 0 }, {}, { topK: 1 }, { topP: 0.1 }]) {
+    const [broken, whole] = await read(sample(logits, options));
+    assert(Number.isNaN(broken) && whole >= 0 && whole <= 2, Deno.inspect(options));
+  }
+});
+
+Deno.test("the sample kernel writes its output and nothing else", () => {
+  const logits = normal(randomSource(1), [3, 5]).data;
+  for (const [temperature, topK, topP] of [[0, 0, 1], [1, 0, 1], [0.5, 3, 0.9]]) {
+    const [ids] = runKernel(kernel, [3], [logits], [3, 5, temperature, topK, topP, 1, 2]);
+    assertSame(ids, runKernel(kernel, [3], [logits], [3, 5, temperature, topK, topP, 1, 2])[0]);
+    assert(ids.every((id) => Number.isInteger(id) && id >= 0 && id < 5));
+  }
+});
+
+const logits = tensor([1, 2, 3], [1, 3]);
+const words = {
+  temperature: "Cannot sample: temperature must be finite and at least 0, current temperature is",
+  topK: "Cannot sample: topK must be an integer at least 0, current value is",
+  topP: "Cannot sample: topP must be above 0 and at most 1, current topP is",
+  seed: "Cannot sample: seed must be an integer from 0 to 4294967295, current value is",
+};
+const outOfRange: readonly (readonly [keyof typeof words, number])[] = [
+  ...[-0.1, NaN, Infinity].map((value) => ["temperature", value] as const),
+  ...[-1, 1.5, NaN, Infinity].map((value) => ["topK", value] as const),
+  ...[0, -0.5, 1.001, NaN].map((value) => ["topP", value] as const),
+  ...[-1, 0.5, 2 ** 32, NaN].map((value) => ["seed", value] as const),
+];
+
+testFailures("sample()", [
+  [
+    "logits not a tensor",
+    () => sample(wrong([1, 2])),
+    TypeError,
+    "Cannot sample: logits must be a tensor [..., V], current value is an array of length 2",
+  ],
+  [
+    "logits without an axis",
+    () => sample(tensor([1], [])),
+    TypeError,
+    "Cannot sample: logits must be [..., V], current shape is []",
+  ],
+  [
+    "no token",
+    () => sample(tensor([], [2, 0])),
+    RangeError,
+    "Cannot sample: V must be at least 1, current V is 0",
+  ],
+  ...outOfRange.map(([option, value]) =>
+    [
+      `${option} ${value}`,
+      () => sample(logits, { [option]: value }),
+      RangeError,
+      `${words[option]} ${value}`,
+    ] as const
+  ),
+  [
+    "temperature no number",
+    () => sample(logits, { temperature: wrong("hot") }),
+    TypeError,
+    'Cannot sample: temperature and topP must be numbers, current values are "hot" and 1',
+  ],
+  [
+    "topK no number",
+    () => sample(logits, { topK: wrong("3") }),
+    TypeError,
+    'Cannot sample: topK must be a number, current value is "3"',
+  ],
+  ...[-1, NaN, 2 ** 32].map((step) =>
+    [
+      `step ${step}`,
+      () => sample(logits, {}, step),
+      RangeError,
+      `Cannot sample: step must be an integer from 0 to 4294967295, current value is ${step}`,
+    ] as const
+  ),
+]);

@@ -1,0 +1,60 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { add, parameterCount, read, tensor, treeMap } from "@seqmix/seqmix";
+import { forEachTensor, sizeOf, tensorsOf } from "../src/tree.ts";
+import { assertSame, randomTensor } from "./helpers.ts";
+
+class Own {
+  readonly inside = tensor([1], [1]);
+}
+
+Deno.test("treeMap() replaces the tensors, and nothing else, in the same form", async () => {
+  const own = new Own(), config = { heads: 2, name: "x", rate: NaN, none: null, absent: undefined, own };
+  const tree = { config, blocks: [{ a: tensor([1, 2], [2]) }, [tensor([3], [])]] as const };
+  const mapped = treeMap(tree, (t) => add(t, t));
+  assertEquals(mapped.config, config);
+  assertStrictEquals(mapped.config.own, own, "an object with a class of its own is no branch");
+  assertEquals(Object.keys(mapped), ["config", "blocks"]);
+  assertEquals(Array.isArray(mapped.blocks), true);
+  assertSame(await read(mapped.blocks[0].a), [2, 4]);
+  assertSame(await read(mapped.blocks[1][0]), [6]);
+  assertSame(await read(tree.blocks[0].a), [1, 2], "the tree that was given");
+});
+
+Deno.test("treeMap() takes a single tensor, and what is no tree, for a tree", async () => {
+  assertSame(await read(treeMap(tensor([1], [1]), (t) => add(t, t))), [2]);
+  for (const leaf of [3, "x", null, undefined]) assertStrictEquals(treeMap(leaf, (t) => t), leaf);
+  assertEquals(treeMap([], (t) => t), []);
+});
+
+Deno.test("treeMap() knows no name that means more than itself", async () => {
+  const tree = JSON.parse('{"__proto__": {"constructor": 1}, "toString": 2}');
+  tree.__proto__.weight = tensor([1], [1]);
+  const mapped = treeMap(tree, (t) => add(t, t));
+  assertEquals(Object.keys(mapped), ["__proto__", "toString"]);
+  assertStrictEquals(Object.getPrototypeOf(mapped), Object.prototype);
+  assertSame(await read(Object.entries<{ weight: typeof tree }>(mapped)[0][1].weight), [2]);
+});
+
+Deno.test("forEachTensor() and tensorsOf() go depth first, in the order of the keys", () => {
+  const [a, b, c, d] = [1, 2, 3, 4].map((seed) => randomTensor(seed, [1]));
+  const tree = { z: a, list: [b, { deep: c, own: new Own() }], a: d };
+  assertEquals(tensorsOf(tree).map((t) => [a, b, c, d].indexOf(t)), [0, 1, 2, 3]);
+  const seen: unknown[] = [];
+  forEachTensor(tree, (t) => seen.push(t));
+  assertEquals(seen.length, 4);
+  assertEquals(tensorsOf(null), []);
+});
+
+Deno.test("parameterCount() adds up the sizes", () => {
+  const tree = {
+    a: randomTensor(1, [2, 3]),
+    b: [randomTensor(2, []), randomTensor(3, [0, 5]), 7],
+    heads: 100,
+  };
+  assertEquals(parameterCount(tree), 7);
+  assertEquals(parameterCount(undefined), 0);
+});
+
+Deno.test("sizeOf() is the product of the sizes", () => {
+  assertEquals([[], [0], [3], [2, 3, 4], [5, 0]].map(sizeOf), [1, 0, 3, 24, 0]);
+});
