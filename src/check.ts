@@ -39,36 +39,54 @@ export function isBranch(value: unknown): value is Readonly<Record<string, unkno
   return prototype === Object.prototype || prototype === null;
 }
 
-/**
- * Checks that `x` is a tensor of the expected shape. A name in `expected` stands for any size, and a leading
- * `"..."` for any number of leading axes.
- */
-export function checkShape(
-  action: string,
-  name: string,
-  x: Tensor,
-  expected: readonly (number | string)[],
-): void {
-  // Not by isTensor: read here, where only tensors come by, the two properties cost next to nothing.
-  if (!Array.isArray(x?.shape) || typeof x.backend !== "object") {
-    throw new TypeError(
-      `Cannot ${action}: ${name} must be a tensor ${showShape(expected)}, current value is ${show(x)}`,
-    );
-  }
-  const { shape } = x;
+/** What one axis must be: a number, or a name that stands for any size. */
+type Size = number | string;
+
+// The checks below take sizes as arguments of their own and not as lists: they run some three hundred times in the
+// decoding of one token, and lists would be most of what such a token leaves to the garbage collector.
+
+/** Checks that `x` is a tensor of these sizes, of up to three axes. */
+export function checkShape(action: string, name: string, x: Tensor, a: Size, b?: Size, c?: Size): void {
+  const axes = c !== undefined ? 3 : b !== undefined ? 2 : 1;
+  const shape = x?.shape;
+  const fits = Array.isArray(shape) && shape.length === axes && typeof x.backend === "object" &&
+    isSize(shape[0], a) && (axes < 2 || isSize(shape[1], b!)) && (axes < 3 || isSize(shape[2], c!));
+  if (!fits) throw shapeError(action, name, x, [a, b, c].slice(0, axes) as Size[]);
+}
+
+function isSize(size: number, expected: Size): boolean {
+  return size === expected || typeof expected === "string";
+}
+
+/** Checks that `x` is a tensor `[..., last]`. */
+export function checkLast(action: string, name: string, x: Tensor, last: Size): void {
+  const shape = x?.shape;
+  const fits = Array.isArray(shape) && shape.length >= 1 && typeof x.backend === "object" &&
+    isSize(shape[shape.length - 1], last);
+  if (!fits) throw shapeError(action, name, x, ["...", last]);
+}
+
+/** Checks that `x` is a tensor of the same shape as another. */
+export function checkSameShape(action: string, name: string, x: Tensor, expected: readonly number[]): void {
+  const shape = x?.shape;
+  // An elementwise result shares the shape of its argument, so often a look at the lists themselves is enough.
   if (shape === expected) return;
-  const start = expected[0] === "..." ? 1 : 0;
-  const skip = shape.length - expected.length;
-  let fits = start === 1 ? skip >= -1 : skip === 0;
-  for (let i = start; fits && i < expected.length; i++) {
-    const size = expected[i];
-    fits = size === shape[skip + i] || typeof size === "string";
-  }
-  if (!fits) {
-    throw new TypeError(
-      `Cannot ${action}: ${name} must be ${showShape(expected)}, current shape is ${showShape(shape)}`,
-    );
-  }
+  let fits = Array.isArray(shape) && shape.length === expected.length && typeof x.backend === "object";
+  for (let i = 0; fits && i < expected.length; i++) fits = shape[i] === expected[i];
+  if (!fits) throw shapeError(action, name, x, expected);
+}
+
+/** Checks that `x` is a tensor, of any shape. */
+export function checkTensor(action: string, name: string, x: Tensor): void {
+  if (!isTensor(x)) throw shapeError(action, name, x, ["..."]);
+}
+
+function shapeError(action: string, name: string, x: unknown, expected: readonly Size[]): TypeError {
+  return new TypeError(
+    isTensor(x)
+      ? `Cannot ${action}: ${name} must be ${showShape(expected)}, current shape is ${showShape(x.shape)}`
+      : `Cannot ${action}: ${name} must be a tensor ${showShape(expected)}, current value is ${show(x)}`,
+  );
 }
 
 /**
@@ -79,21 +97,24 @@ export function checkShape(
 export function sharedBackend(
   action: string,
   names: string,
-  ...tensors: readonly (Tensor | null)[]
+  a: Tensor,
+  b: Tensor,
+  c: Tensor = a,
+  d: Tensor = a,
+  e: Tensor = a,
 ): Backend {
-  const backend = tensors[0]!.backend;
-  for (let i = 1; i < tensors.length; i++) {
-    const other = tensors[i];
-    if (other !== null && other.backend !== backend) {
-      const list = names.split(", ");
-      const another = other.backend.name === backend.name ? `another ${backend.name}` : other.backend.name;
-      throw new TypeError(
-        `Cannot ${action}: all tensors must live on one backend (move them with put), current ${
-          list[0]
-        } lives on ` +
-          `${backend.name} and ${list[i]} on ${another}`,
-      );
-    }
+  const { backend } = a;
+  if (b.backend !== backend || c.backend !== backend || d.backend !== backend || e.backend !== backend) {
+    const tensors = [a, b, c, d, e];
+    const list = names.split(", ");
+    const other = tensors.findIndex((tensor) => tensor.backend !== backend);
+    const { name } = tensors[other].backend;
+    throw new TypeError(
+      `Cannot ${action}: all tensors must live on one backend (move them with put), current ${
+        list[0]
+      } lives on ` +
+        `${backend.name} and ${list[other]} on ${name === backend.name ? `another ${name}` : name}`,
+    );
   }
   return backend;
 }

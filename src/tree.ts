@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { isBranch, isTensor } from "./check.ts";
-import type { Tensor } from "./tensor.ts";
+import { isBranch, isTensor, show } from "./check.ts";
+import type { Backend, Tensor } from "./tensor.ts";
 
 /** Calls `visit` with every tensor of a tree, depth first, in the order of the keys. */
 export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): void {
@@ -47,6 +47,15 @@ export function tensorsOf(tree: unknown): Tensor[] {
   const tensors: Tensor[] = [];
   forEachTensor(tree, (tensor) => tensors.push(tensor));
   return tensors;
+}
+
+/** The backend of a tree's tensors, by its first. */
+export function backendOf(action: string, name: string, tree: unknown): Backend {
+  const [first] = tensorsOf(tree);
+  if (first === undefined) {
+    throw new TypeError(`Cannot ${action}: ${name} must hold tensors, current value is ${show(tree)}`);
+  }
+  return first.backend;
 }
 
 /**

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import asc from "npm:assemblyscript@^0.28.20/asc";
+import asc from "assemblyscript/asc";
 
 const root = new URL("..", import.meta.url);
 const entry = "src/backends/wasm/module.as.ts";
@@ -60,7 +60,7 @@ ${literal(baseline)};
 
 if (Deno.args.includes("--check")) {
   if (source !== await Deno.readTextFile(target)) {
-    console.error("src/backends/wasm/module.ts is not what its sources give: run deno task wasm");
+    console.error("src/backends/wasm/module.ts is not what its sources give: run deno task build");
     Deno.exit(1);
   }
 } else {

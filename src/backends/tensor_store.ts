@@ -51,8 +51,8 @@ interface Remains<M> {
   readonly steps: number;
 }
 
-/** How many tensors may wait, outside all scopes, before the collector's registry is told of those still alive. */
-const waitingRoom = 512;
+/** How many tensors, and bytes, may wait outside all scopes before the registry is told of those still alive. */
+const waitingRoom = { tensors: 512, bytes: 2 ** 24 };
 
 /** Owns a device's memory on behalf of one backend. */
 export class TensorStore<M> {
@@ -69,6 +69,7 @@ export class TensorStore<M> {
    * that a step leaves behind), so they wait here first and only the survivors are watched.
    */
   #waiting: DeviceTensor<M>[] = [];
+  #waitingBytes = 0;
   readonly #registry = new FinalizationRegistry<Remains<M>>(({ block, steps }) => this.#drop(block, steps));
 
   constructor(backend: Backend, device: Device<M>) {
@@ -202,13 +203,15 @@ export class TensorStore<M> {
       return;
     }
     this.#waiting.push(t);
-    if (this.#waiting.length < waitingRoom) return;
+    this.#waitingBytes += t.block.bytes;
+    if (this.#waiting.length < waitingRoom.tensors && this.#waitingBytes < waitingRoom.bytes) return;
     for (const survivor of this.#waiting) {
       if (survivor.freed || survivor.watched) continue;
       survivor.watched = true;
       this.#registry.register(survivor, { block: survivor.block, steps: survivor.shape[1] }, survivor);
     }
     this.#waiting = [];
+    this.#waitingBytes = 0;
   }
 
   #release(t: DeviceTensor<M>): void {

@@ -119,7 +119,8 @@ function rename(action: string, tree: unknown, direction: (row: Row) => Move): R
   const known = (shape: Move["shape"]) => shape.map((size) => sizes.get(size) ?? size);
   for (const { from, shape } of moves) {
     const t = named.get(from) as Tensor;
-    checkShape(action, from, t, known(shape));
+    const [a, b, c] = known(shape);
+    checkShape(action, from, t, a, b, c);
     shape.forEach((size, axis) => sizes.set(size, t.shape[axis]));
   }
   return new Map(moves.map(({ from, to, shape, newShape }) => {

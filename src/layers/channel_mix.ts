@@ -58,10 +58,10 @@ export function channelMix(
   state: ChannelMixState,
 ): { y: Tensor; state: ChannelMixState } {
   const action = "mix channels";
-  checkShape(action, "params.mixK", params.mixK, ["C"]);
+  checkShape(action, "params.mixK", params.mixK, "C");
   const [channels] = params.mixK.shape;
-  checkShape(action, "x", x, ["B", "T", channels]);
-  checkShape(action, "state.shift", state.shift, [x.shape[0], channels]);
+  checkShape(action, "x", x, "B", "T", channels);
+  checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
   return x.backend.scope(() => {
     const before = shiftTime(x, state.shift);
     const key = squaredRelu(linear(mix(x, before, params.mixK), params.key));

@@ -52,12 +52,12 @@ export interface LstmState {
  */
 export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tensor; state: LstmState } {
   const action = "run LSTM";
-  checkShape(action, "params.inputWeight", params.inputWeight, ["4C", "I"]);
-  checkShape(action, "params.hiddenWeight", params.hiddenWeight, [params.inputWeight.shape[0], "C"]);
+  checkShape(action, "params.inputWeight", params.inputWeight, "4C", "I");
+  checkShape(action, "params.hiddenWeight", params.hiddenWeight, params.inputWeight.shape[0], "C");
   const channels = params.hiddenWeight.shape[1];
-  checkShape(action, "x", x, ["B", "T", params.inputWeight.shape[1]]);
-  checkShape(action, "state.hidden", state.hidden, [x.shape[0], channels]);
-  checkShape(action, "state.cell", state.cell, [x.shape[0], channels]);
+  checkShape(action, "x", x, "B", "T", params.inputWeight.shape[1]);
+  checkShape(action, "state.hidden", state?.hidden, x.shape[0], channels);
+  checkShape(action, "state.cell", state.cell, x.shape[0], channels);
   return x.backend.scope(() =>
     lstmRecurrence(linear(x, params.inputWeight, params.bias), params.hiddenWeight, state)
   );

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkShape } from "../check.ts";
+import { checkInteger, checkSameShape, checkShape } from "../check.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
@@ -75,12 +75,12 @@ export function multiHeadAttention(
 ): { y: Tensor; state: MultiHeadAttentionState } {
   const action = "attend with heads";
   const { heads, rotaryBase } = params;
-  checkShape(action, "params.query", params.query, ["C", "C"]);
+  checkShape(action, "params.query", params.query, "C", "C");
   const channels = params.query.shape[1];
   checkHeads(action, heads, channels);
-  checkShape(action, "x", x, ["B", "T", channels]);
-  checkShape(action, "state.key", state.key, [x.shape[0], "T", channels]);
-  checkShape(action, "state.value", state.value, state.key.shape);
+  checkShape(action, "x", x, "B", "T", channels);
+  checkShape(action, "state.key", state?.key, x.shape[0], "T", channels);
+  checkSameShape(action, "state.value", state.value, state.key.shape);
   return x.backend.scope(() => {
     const position = state.key.shape[1];
     const turn = (t: Tensor) =>

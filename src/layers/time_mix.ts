@@ -69,11 +69,11 @@ export function timeMix(
   state: TimeMixState,
 ): { y: Tensor; state: TimeMixState } {
   const action = "mix time";
-  checkShape(action, "params.decay", params.decay, ["C"]);
+  checkShape(action, "params.decay", params.decay, "C");
   const [channels] = params.decay.shape;
-  checkShape(action, "x", x, ["B", "T", channels]);
-  checkShape(action, "state.shift", state.shift, [x.shape[0], channels]);
-  checkShape(action, "state.wkv", state.wkv, [x.shape[0], 4, channels]);
+  checkShape(action, "x", x, "B", "T", channels);
+  checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
+  checkShape(action, "state.wkv", state.wkv, x.shape[0], 4, channels);
   return x.backend.scope(() => {
     const before = shiftTime(x, state.shift);
     const key = linear(mix(x, before, params.mixK), params.key);

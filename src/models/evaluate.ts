@@ -7,7 +7,7 @@ import { show } from "../check.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
 import { sample } from "../ops/sample/mod.ts";
 import { read } from "../transfer.ts";
-import { tensorsOf } from "../tree.ts";
+import { backendOf } from "../tree.ts";
 import type { LanguageModel } from "./language_model.ts";
 
 /** How well a model predicts, over all tokens but the first of each sequence. */
@@ -60,7 +60,7 @@ export async function evaluate<Params, State>(
       );
     }
   }
-  const [{ backend }] = tensorsOf(params);
+  const backend = backendOf(action, "params", params);
   let total = 0, correct = 0, count = 0;
   for (const batch of batches(sequences)) {
     const inputs = batch.map((sequence) => sequence.slice(0, -1));

@@ -6,7 +6,7 @@
 import { checkInteger, show } from "../check.ts";
 import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
 import { read } from "../transfer.ts";
-import { tensorsOf } from "../tree.ts";
+import { backendOf } from "../tree.ts";
 import type { LanguageModel } from "./language_model.ts";
 
 /** How tokens are generated. */
@@ -61,7 +61,7 @@ export async function* generate<Params, State>(
   options: GenerateOptions<State> = {},
 ): AsyncGenerator<number, State> {
   const { maxTokens, stop } = checkOptions(prompt, options);
-  const [{ backend }] = tensorsOf(params);
+  const backend = backendOf("generate", "params", params);
   const given = options.state;
   /** The next state; the one that it replaces is freed, unless it is the caller's. */
   const advance = (tokens: readonly number[], from: State) => {

@@ -74,7 +74,7 @@ export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelStat
   },
 
   forward(params, tokens, state) {
-    checkDepth("run LSTM model", "layers", state.layers, params.layers.length);
+    checkDepth("run LSTM model", "layers", state?.layers, params.layers.length);
     return params.embedding.backend.scope(() => {
       let x = embedding(params.embedding, tokens);
       const layers = params.layers.map((layer, i) => {

@@ -132,7 +132,7 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
   },
 
   forward(params, tokens, state) {
-    checkDepth("run RWKV", "blocks", state.blocks, params.blocks.length);
+    checkDepth("run RWKV", "blocks", state?.blocks, params.blocks.length);
     return params.embedding.backend.scope(() => {
       let x = layerNorm(params.ln0, embedding(params.embedding, tokens));
       const blocks = params.blocks.map((block, i) => {

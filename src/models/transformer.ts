@@ -121,7 +121,7 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
   },
 
   forward(params, tokens, state) {
-    checkDepth("run Transformer", "blocks", state.blocks, params.blocks.length);
+    checkDepth("run Transformer", "blocks", state?.blocks, params.blocks.length);
     return params.embedding.backend.scope(() => {
       let x = embedding(params.embedding, tokens);
       const blocks = params.blocks.map(({ ln1, attention, ln2, feedForward }, i) => {

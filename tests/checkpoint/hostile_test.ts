@@ -59,7 +59,7 @@ const files: readonly [name: string, bytes: Uint8Array, words: string][] = [
   ],
   [
     "one name in two spellings",
-    fileOf('{"a": 1, "\\u0061" : 2}'),
+    fileOf('{"a": 1, "\\u0061" \t\r\n : 2}'),
     'header must not repeat a name, current name "a" is repeated',
   ],
   [

@@ -135,6 +135,8 @@ Deno.test("saveTree() names tensors by their paths, each once", () => {
     "blocks.1.key",
   ]);
   assertEquals(names({ "a.b": x, a: { b: x } }), ["a.b", "a.b#2"]);
+  const halves = Object.fromEntries(["\ud800", "\udc00"].map((key) => [key, x]));
+  assertEquals(names(halves), ["\ufffd", "\ufffd#2"]);
   assertEquals(names({ "": x, __metadata__: x }), ["__metadata__#2", "tensor"]);
 });
 

@@ -18,7 +18,7 @@ export interface WasmOptions {
    * is WebAssembly SIMD. Default: the best that this runtime has.
    */
   readonly simd?: "relaxed" | "baseline";
-  /** The most bytes that the memory may grow to; default 4 GiB, which is also the most that is possible. */
+  /** The most bytes that the memory may grow to; default and at most 4 GiB less a page. */
   readonly maximumBytes?: number;
 }
 
@@ -29,6 +29,9 @@ interface Exports extends Kernels<number> {
   readonly __heap_base: WebAssembly.Global;
 }
 
+/** Short of 2³², so that the address behind the last byte is never 0. */
+const most = 2 ** 32 - 65_536;
+
 /** The compiled modules, shared by all backends; each backend has an instance and a memory of its own. */
 const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
 
@@ -38,7 +41,7 @@ const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
  * @param options which instructions, how much memory
  * @returns a backend of its own, with a memory of its own
  * @throws {TypeError} (as a rejection) where the runtime lacks the instructions
- * @throws {RangeError} (as a rejection) if maximumBytes is not an integer from 65,536 to 2³²
+ * @throws {RangeError} (as a rejection) if maximumBytes is not an integer from 65,536 to 2³² - 65,536
  *
  * @example
  * ```ts
@@ -50,8 +53,8 @@ const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
  * ```
  */
 export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
-  const { maximumBytes = 2 ** 32 } = options;
-  checkInteger("create wasm", "maximumBytes", maximumBytes, 65_536, 2 ** 32);
+  const { maximumBytes = most } = options;
+  checkInteger("create wasm", "maximumBytes", maximumBytes, 65_536, most);
   const module = await compile(options.simd);
   const exports = (await WebAssembly.instantiate(module)).exports as unknown as Exports;
   const { memory } = exports;

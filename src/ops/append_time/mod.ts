@@ -24,7 +24,7 @@ import type { Tensor } from "../../tensor.ts";
  * ```
  */
 export function appendTime(past: Tensor, x: Tensor): Tensor {
-  checkShape("append time", "past", past, ["B", "T", "C"]);
-  checkShape("append time", "x", x, [past.shape[0], "S", past.shape[2]]);
+  checkShape("append time", "past", past, "B", "T", "C");
+  checkShape("append time", "x", x, past.shape[0], "S", past.shape[2]);
   return sharedBackend("append time", "past, x", past, x).appendTime(past, x);
 }

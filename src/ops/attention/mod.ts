@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkShape, sharedBackend } from "../../check.ts";
+import { checkInteger, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /**
@@ -29,10 +29,10 @@ import type { Tensor } from "../../tensor.ts";
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, heads: number): Tensor {
   const action = "attend";
-  checkShape(action, "query", query, ["B", "T", "C"]);
+  checkShape(action, "query", query, "B", "T", "C");
   const [batch, time, channels] = query.shape;
-  checkShape(action, "key", key, [batch, "S", channels]);
-  checkShape(action, "value", value, key.shape);
+  checkShape(action, "key", key, batch, "S", channels);
+  checkSameShape(action, "value", value, key.shape);
   checkHeads(action, heads, channels);
   if (time > key.shape[1]) {
     throw new RangeError(

@@ -46,10 +46,11 @@ function stack(action: string, path: string, states: readonly unknown[]): unknow
         throw new TypeError(`Cannot ${action}: ${path} must be ${wanted} in every state, current ${current}`);
       }
     }
-    const names = states.map((_, i) => `${path} of state ${i}`).join(", ");
-    return sharedBackend(action, names, ...states as readonly Tensor[]).concatBatch(
-      states as readonly Tensor[],
+    const parts = states as readonly Tensor[];
+    parts.forEach((part, i) =>
+      sharedBackend(action, `${path} of state 0, ${path} of state ${i}`, first, part)
     );
+    return first.backend.concatBatch(parts);
   }
   if (!isBranch(first)) {
     for (const other of others) {

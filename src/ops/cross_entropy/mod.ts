@@ -33,15 +33,15 @@ export function crossEntropy(
   weights?: readonly ArrayLike<number>[] | Tensor,
 ): Tensor {
   const action = "compute cross-entropy";
-  checkShape(action, "logits", logits, ["B", "T", "V"]);
+  checkShape(action, "logits", logits, "B", "T", "V");
   const [batch, time, vocabulary] = logits.shape;
   const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend);
-  checkShape(action, "targets", ids, [batch, time]);
+  checkShape(action, "targets", ids, batch, time);
   if (weights === undefined) {
     return sharedBackend(action, "logits, targets", logits, ids).crossEntropy(logits, ids, null);
   }
   const w = isTensor(weights) ? weights : weightTensor(action, weights, logits.backend);
-  checkShape(action, "weights", w, [batch, time]);
+  checkShape(action, "weights", w, batch, time);
   return sharedBackend(action, "logits, targets, weights", logits, ids, w).crossEntropy(logits, ids, w);
 }
 

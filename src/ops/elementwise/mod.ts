@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkShape, sharedBackend } from "../../check.ts";
+import { checkLast, checkSameShape, checkShape, checkTensor, sharedBackend } from "../../check.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /**
@@ -22,8 +22,8 @@ import type { Tensor } from "../../tensor.ts";
  * ```
  */
 export function add(a: Tensor, b: Tensor): Tensor {
-  checkShape("add", "a", a, ["..."]);
-  checkShape("add", "b", b, a.shape);
+  checkTensor("add", "a", a);
+  checkSameShape("add", "b", b, a.shape);
   return sharedBackend("add", "a, b", a, b).add(a, b);
 }
 
@@ -43,8 +43,8 @@ export function add(a: Tensor, b: Tensor): Tensor {
  * ```
  */
 export function multiply(a: Tensor, b: Tensor): Tensor {
-  checkShape("multiply", "a", a, ["..."]);
-  checkShape("multiply", "b", b, a.shape);
+  checkTensor("multiply", "a", a);
+  checkSameShape("multiply", "b", b, a.shape);
   return sharedBackend("multiply", "a, b", a, b).multiply(a, b);
 }
 
@@ -67,9 +67,9 @@ export function multiply(a: Tensor, b: Tensor): Tensor {
  * ```
  */
 export function mix(x: Tensor, before: Tensor, ratio: Tensor): Tensor {
-  checkShape("mix", "ratio", ratio, ["C"]);
-  checkShape("mix", "x", x, ["...", ratio.shape[0]]);
-  checkShape("mix", "before", before, x.shape);
+  checkShape("mix", "ratio", ratio, "C");
+  checkLast("mix", "x", x, ratio.shape[0]);
+  checkSameShape("mix", "before", before, x.shape);
   return sharedBackend("mix", "x, before, ratio", x, before, ratio).mix(x, before, ratio);
 }
 
@@ -88,7 +88,7 @@ export function mix(x: Tensor, before: Tensor, ratio: Tensor): Tensor {
  * ```
  */
 export function sigmoid(x: Tensor): Tensor {
-  checkShape("compute sigmoid", "x", x, ["..."]);
+  checkTensor("compute sigmoid", "x", x);
   return x.backend.sigmoid(x);
 }
 
@@ -107,7 +107,7 @@ export function sigmoid(x: Tensor): Tensor {
  * ```
  */
 export function tanh(x: Tensor): Tensor {
-  checkShape("compute tanh", "x", x, ["..."]);
+  checkTensor("compute tanh", "x", x);
   return x.backend.tanh(x);
 }
 
@@ -126,7 +126,7 @@ export function tanh(x: Tensor): Tensor {
  * ```
  */
 export function squaredRelu(x: Tensor): Tensor {
-  checkShape("compute squared ReLU", "x", x, ["..."]);
+  checkTensor("compute squared ReLU", "x", x);
   return x.backend.squaredRelu(x);
 }
 
@@ -146,7 +146,7 @@ export function squaredRelu(x: Tensor): Tensor {
  * ```
  */
 export function gelu(x: Tensor): Tensor {
-  checkShape("compute GELU", "x", x, ["..."]);
+  checkTensor("compute GELU", "x", x);
   return x.backend.gelu(x);
 }
 
@@ -165,6 +165,6 @@ export function gelu(x: Tensor): Tensor {
  * ```
  */
 export function negativeExp(x: Tensor): Tensor {
-  checkShape("compute negative exponential", "x", x, ["..."]);
+  checkTensor("compute negative exponential", "x", x);
   return x.backend.negativeExp(x);
 }

@@ -16,7 +16,7 @@ export function tokenTensor(
   backend: Backend,
 ): Tensor {
   if (isTensor(tokens)) {
-    checkShape(action, name, tokens, ["B", "T"]);
+    checkShape(action, name, tokens, "B", "T");
     return tokens;
   }
   if (!Array.isArray(tokens) || tokens.length === 0 || !(tokens[0]?.length > 0)) {

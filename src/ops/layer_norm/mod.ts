@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkShape, sharedBackend } from "../../check.ts";
+import { checkLast, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /** The gain and the shift of a layer normalization. */
@@ -34,8 +34,8 @@ export interface LayerNormParams {
 export function layerNorm(params: LayerNormParams, x: Tensor): Tensor {
   const action = "normalize layer";
   const { weight, bias } = params;
-  checkShape(action, "weight", weight, ["C"]);
-  checkShape(action, "bias", bias, weight.shape);
-  checkShape(action, "x", x, ["...", weight.shape[0]]);
+  checkShape(action, "weight", weight, "C");
+  checkSameShape(action, "bias", bias, weight.shape);
+  checkLast(action, "x", x, weight.shape[0]);
   return sharedBackend(action, "x, weight, bias", x, weight, bias).layerNorm(x, weight, bias, 1e-5);
 }

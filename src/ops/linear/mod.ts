@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkShape, sharedBackend } from "../../check.ts";
+import { checkLast, checkShape, sharedBackend } from "../../check.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /**
@@ -25,9 +25,9 @@ import type { Tensor } from "../../tensor.ts";
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const action = "compute linear";
-  checkShape(action, "weight", weight, ["O", "I"]);
-  checkShape(action, "x", x, ["...", weight.shape[1]]);
+  checkShape(action, "weight", weight, "O", "I");
+  checkLast(action, "x", x, weight.shape[1]);
   if (bias === undefined) return sharedBackend(action, "x, weight", x, weight).linear(x, weight, null);
-  checkShape(action, "bias", bias, [weight.shape[0]]);
+  checkShape(action, "bias", bias, weight.shape[0]);
   return sharedBackend(action, "x, weight, bias", x, weight, bias).linear(x, weight, bias);
 }

@@ -32,12 +32,12 @@ export function lstmRecurrence(
   state: { readonly hidden: Tensor; readonly cell: Tensor },
 ): { y: Tensor; state: { hidden: Tensor; cell: Tensor } } {
   const action = "run LSTM recurrence";
-  checkShape(action, "hiddenWeight", hiddenWeight, ["4C", "C"]);
+  checkShape(action, "hiddenWeight", hiddenWeight, "4C", "C");
   const channels = hiddenWeight.shape[1];
-  checkShape(action, "hiddenWeight", hiddenWeight, [4 * channels, channels]);
-  checkShape(action, "gates", gates, ["B", "T", 4 * channels]);
-  checkShape(action, "state.hidden", state.hidden, [gates.shape[0], channels]);
-  checkShape(action, "state.cell", state.cell, [gates.shape[0], channels]);
+  checkShape(action, "hiddenWeight", hiddenWeight, 4 * channels, channels);
+  checkShape(action, "gates", gates, "B", "T", 4 * channels);
+  checkShape(action, "state.hidden", state.hidden, gates.shape[0], channels);
+  checkShape(action, "state.cell", state.cell, gates.shape[0], channels);
   const names = "gates, hiddenWeight, state.hidden, state.cell";
   const backend = sharedBackend(action, names, gates, hiddenWeight, state.hidden, state.cell);
   const [y, hidden, cell] = backend.lstmRecurrence(gates, hiddenWeight, state.hidden, state.cell);

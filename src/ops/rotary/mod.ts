@@ -39,7 +39,7 @@ export interface RotaryOptions {
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   const action = "turn rotary";
   const { heads, position = 0, base = 10_000 } = options;
-  checkShape(action, "x", x, ["B", "T", "C"]);
+  checkShape(action, "x", x, "B", "T", "C");
   checkHeads(action, heads, x.shape[2]);
   if (x.shape[2] / heads % 2 !== 0) {
     throw new RangeError(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkShape, show } from "../../check.ts";
+import { checkInteger, checkLast, show } from "../../check.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /** How the next token is drawn. */
@@ -39,7 +39,7 @@ export interface SampleOptions {
  * ```
  */
 export function sample(logits: Tensor, options: SampleOptions = {}, step = 0): Tensor {
-  checkShape("sample", "logits", logits, ["...", "V"]);
+  checkLast("sample", "logits", logits, "V");
   if (logits.shape[logits.shape.length - 1] === 0) {
     throw new RangeError("Cannot sample: V must be at least 1, current V is 0");
   }

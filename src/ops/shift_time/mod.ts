@@ -22,8 +22,8 @@ import type { Tensor } from "../../tensor.ts";
  * ```
  */
 export function shiftTime(x: Tensor, first: Tensor): Tensor {
-  checkShape("shift time", "x", x, ["B", "T", "C"]);
-  checkShape("shift time", "first", first, [x.shape[0], x.shape[2]]);
+  checkShape("shift time", "x", x, "B", "T", "C");
+  checkShape("shift time", "first", first, x.shape[0], x.shape[2]);
   return sharedBackend("shift time", "x, first", x, first).shiftTime(x, first);
 }
 
@@ -43,7 +43,7 @@ export function shiftTime(x: Tensor, first: Tensor): Tensor {
  * ```
  */
 export function lastStep(x: Tensor): Tensor {
-  checkShape("take last step", "x", x, ["B", "T", "C"]);
+  checkShape("take last step", "x", x, "B", "T", "C");
   if (x.shape[1] === 0) throw new RangeError("Cannot take last step: T must be at least 1, current T is 0");
   return x.backend.lastStep(x);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkShape } from "../../check.ts";
+import { checkLast } from "../../check.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /**
@@ -22,6 +22,6 @@ import type { Tensor } from "../../tensor.ts";
  * ```
  */
 export function softmax(x: Tensor): Tensor {
-  checkShape("compute softmax", "x", x, ["...", "V"]);
+  checkLast("compute softmax", "x", x, "V");
   return x.backend.softmax(x);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkBackend, checkInteger, checkShape, sharedBackend } from "../../check.ts";
+import { checkBackend, checkInteger, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
 import { reference } from "../../backends/reference/mod.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 
@@ -41,11 +41,11 @@ export function wkv(
   const action = "scan WKV";
   const { decay, bonus } = params;
   const { key, value } = x;
-  checkShape(action, "decay", decay, ["C"]);
-  checkShape(action, "bonus", bonus, decay.shape);
-  checkShape(action, "key", key, ["B", "T", decay.shape[0]]);
-  checkShape(action, "value", value, key.shape);
-  checkShape(action, "state", state, [key.shape[0], 4, decay.shape[0]]);
+  checkShape(action, "decay", decay, "C");
+  checkSameShape(action, "bonus", bonus, decay.shape);
+  checkShape(action, "key", key, "B", "T", decay.shape[0]);
+  checkSameShape(action, "value", value, key.shape);
+  checkShape(action, "state", state, key.shape[0], 4, decay.shape[0]);
   const backend = sharedBackend(action, "key, value, decay, bonus, state", key, value, decay, bonus, state);
   const [y, nextState] = backend.wkv(decay, bonus, key, value, state);
   return { y, state: nextState };

@@ -1,0 +1,64 @@
+/**
+ * The WKV scan on a GPU: step by step where the channels alone fill the device, in chunks of time where they don't.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import { wkvChunked } from "./chunked.ts";
+import { wkvSerial } from "./serial.ts";
+
+/** As many channels, of all sequences together, keep the memory of a large GPU busy on their own. */
+const manyChannels = 16_384;
+/** As many invocations keep it busy whatever they do; chunks beyond that only add sums to write and to read. */
+const manyInvocations = 131_072;
+/** Steps that take no longer than the two more dispatches that chunks need. */
+const fewSteps = 256;
+/** Ranges that the scan of the chunks' sums goes through at a time. */
+const ranges = 32;
+
+/** See `wkv` in `mod.ts`. */
+export function wkv(
+  gpu: Gpu,
+  y: GpuBlock,
+  nextState: GpuBlock,
+  decay: GpuBlock,
+  bonus: GpuBlock,
+  key: GpuBlock,
+  value: GpuBlock,
+  state: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+): void {
+  const chunk = chunkFor(batch, channels, time, gpu.limits);
+  if (chunk < time) {
+    wkvChunked(gpu, y, nextState, decay, bonus, key, value, state, batch, time, channels, chunk);
+  } else {
+    wkvSerial(gpu, y, nextState, decay, bonus, key, value, state, batch, time, channels);
+  }
+}
+
+/**
+ * How many steps a chunk has; all of them where chunks don't pay.
+ *
+ * Steps one after another move 12 bytes a step and channel and chunks 20, so chunks are for channels that are too few to
+ * use the memory's bandwidth. A chunk is so long that all of them together are enough to do so, but not shorter than what keeps
+ * the scan of their sums, a 32nd of them after another, below the work on the steps of one.
+ */
+export function chunkFor(
+  batch: number,
+  channels: number,
+  time: number,
+  limits: Pick<GPUSupportedLimits, "maxStorageBufferBindingSize">,
+): number {
+  const all = batch * channels;
+  if (all >= manyChannels || time < fewSteps) return time;
+  const shortest = Math.max(
+    32,
+    time * all / manyInvocations,
+    Math.sqrt(time / ranges),
+    // The sums of all chunks are in one buffer, 16 bytes a chunk and channel.
+    16 * all * time / limits.maxStorageBufferBindingSize,
+  );
+  return Math.min(time, 8 * Math.ceil(shortest / 8));
+}

@@ -1,0 +1,93 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { createReference } from "@seqmix/seqmix";
+import { openBackend } from "../../bench/backends.ts";
+import { countMemory } from "../../bench/count_memory.ts";
+import { measureLatency } from "../../bench/report/latency.ts";
+import {
+  type Cell,
+  checkedSteps,
+  checkLogits,
+  makeSubject,
+  Step,
+  taskSequence,
+  ways,
+} from "../../bench/subjects.ts";
+
+const count = (cell: Pick<Cell, "model" | "mode" | "length">) =>
+  countMemory(
+    { preset: "matched", backend: "reference", ...cell },
+    (backend) => makeSubject("matched", cell.model, backend),
+  );
+
+Deno.test("countMemory() is the same at every length where the state is of constant size", async () => {
+  for (const model of ["rwkv", "lstm"] as const) {
+    const short = await count({ model, mode: "recurrent", length: 3 });
+    assertEquals(await count({ model, mode: "recurrent", length: 40 }), short);
+    assertEquals(short.totalBytes, short.weightBytes + short.stateBytes + short.activationBytes);
+  }
+});
+
+Deno.test("countMemory() counts a cache of exactly the context, and no state without one", async () => {
+  const cached = await count({ model: "transformer", mode: "cached", length: 40 });
+  assertEquals(cached.stateBytes, 4 * 2 * 40 * 32 * 4); // layers, keys and values, tokens, channels, bytes
+  const full = await count({ model: "transformer", mode: "full", length: 40 });
+  assertEquals(full.stateBytes, 0);
+  assert(full.activationBytes > cached.stateBytes + cached.activationBytes);
+});
+
+Deno.test("measureLatency() has a row for each way at each length, and a limit", async () => {
+  using backend = createReference();
+  const effort = { sampleMs: 0.01, samples: 3, budgetMs: 1 };
+  const { latency, limits } = await measureLatency([backend], ["matched"], [2, 5], effort);
+  assertEquals(latency.length, 2 * ways.length);
+  for (const row of latency) {
+    assertEquals([row.preset, row.backend, row.p99Ms, row.samples], ["matched", "reference", null, 3]);
+    assert(row.medianMs > 0);
+  }
+  assertEquals(limits.map(({ model, samples }) => [model, samples]), [["rwkv", 3]]);
+});
+
+Deno.test("Step is the same each time, a single token of context included", async () => {
+  using backend = createReference();
+  for (const { model, mode } of ways) {
+    const subject = await makeSubject("matched", model, backend);
+    for (const length of [1, 7]) {
+      const [step] = await checkedSteps(model, subject, [mode], taskSequence(length));
+      const before = await step.nextLogits();
+      const { bytes } = backend.memory();
+      step.run(3);
+      if (mode !== "full") backend.free(step.fork());
+      assertEquals(backend.memory().bytes, bytes);
+      assertEquals(await step.nextLogits(), before);
+    }
+  }
+});
+
+Deno.test("Step frees what it keeps", async () => {
+  using backend = createReference();
+  const subject = await makeSubject("matched", "transformer", backend);
+  const { bytes } = backend.memory();
+  {
+    using _step = new Step(subject, "cached", taskSequence(9));
+    assert(backend.memory().bytes > bytes);
+  }
+  assertEquals(backend.memory().bytes, bytes);
+});
+
+Deno.test("checkLogits() refuses what is not finite, too far off, or of another length", () => {
+  const expected = Float32Array.of(1, -2, 3);
+  checkLogits("x", Float32Array.of(1.0001, -2, 3), expected);
+  for (const wrong of [[1.001, -2, 3], [1, NaN, 3], [1, Infinity, 3], [1, -2]]) {
+    assertThrows(() => checkLogits("x", Float32Array.from(wrong), expected), Error, "Cannot measure x");
+  }
+  assertThrows(() => checkLogits("x", Float32Array.of(NaN), Float32Array.of(NaN)), Error);
+});
+
+Deno.test("taskSequence() begins with the shorter one", () => {
+  assertEquals(taskSequence(1).length, 1);
+  assertEquals(taskSequence(300).slice(0, 40), taskSequence(40));
+});
+
+Deno.test("openBackend() refuses a backend that there is not", async () => {
+  await assertRejects(() => openBackend("cuda"), RangeError, 'current backend is "cuda"');
+});
