@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { type Backend, createReference } from "../mod.ts";
+import { type Backend, createReference, createWasm } from "../mod.ts";
 
 /** How each backend is opened, the fastest first. */
 const open: Readonly<Record<string, () => Backend | Promise<Backend>>> = {
+  wasm: () => createWasm(),
   reference: () => createReference(),
 };
 

@@ -15,7 +15,7 @@ import { measureLatency } from "./report/latency.ts";
 import { describeMachine, describeRuntime } from "./report/machine.ts";
 import { measureMemory } from "./report/memory.ts";
 import { type Options, parseOptions, usage } from "./report/options.ts";
-import { partsOf } from "./report/parts.ts";
+import { countParameters, partsOf } from "./report/parts.ts";
 import { startProgress } from "./report/progress.ts";
 import type { Result } from "./report/result.ts";
 
@@ -25,16 +25,14 @@ async function measure({ only, presets, lengths, backends }: Options): Promise<R
   let times: Pick<Result, "latency" | "limits"> = { latency: [], limits: [] };
   let memory: Result["memory"] = [];
   if (only.includes("latency")) {
-    const progress = startProgress("Measuring time");
+    using progress = startProgress("Measuring time");
     const opened = await Promise.all(backends.map(openBackend));
     times = await measureLatency(opened, presets, lengths, fullEffort, progress.update);
     opened.forEach((backend) => backend[Symbol.dispose]());
-    progress.stop();
   }
   if (only.includes("memory")) {
-    const progress = startProgress("Measuring memory");
+    using progress = startProgress("Measuring memory");
     memory = await measureMemory(backends, presets, lengths, progress.update);
-    progress.stop();
   }
   return { machine, runtime, date, ...times, memory, training: [], wkv: [] };
 }
@@ -50,15 +48,28 @@ function optionsOf(args: readonly string[]): Options {
   }
 }
 
+/** Makes the folder before anything is measured, so that one that can't be made is known at once. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error;
+    console.error(
+      `Cannot write report: --out must be a folder that can be made, current folder fails with ${reason}`,
+    );
+    Deno.exit(1);
+  }
+}
+
 if (import.meta.main) {
   const options = optionsOf(Deno.args);
   if (options.help) {
     console.log(usage);
   } else {
-    // Before anything is measured, so that a folder that can't be written is known at once.
-    await Deno.mkdir(options.out, { recursive: true });
+    await makeFolder(options.out);
     const result = await measure(options);
-    const parts = partsOf(result, options.presets, ["deno task report", ...Deno.args].join(" "));
+    const command = ["deno task report", ...Deno.args].join(" ");
+    const parts = partsOf(result, options.presets, countParameters(), command);
     const files = new Map([
       ["report.json", JSON.stringify(result, null, 2) + "\n"],
       ["report.md", toMarkdown("Seqmix: time and memory of a token", parts)],

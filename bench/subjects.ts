@@ -14,12 +14,15 @@
 import {
   type AnyLanguageModel,
   type Backend,
+  loadTree,
   lstmModel,
+  motifTask,
   multiHeadAttentionState,
   parameterCount,
   presets,
   read,
   rwkv,
+  sampleSequences,
   type Tensor,
   tensor,
   transformer,
@@ -27,7 +30,6 @@ import {
   treeMap,
 } from "../mod.ts";
 import { randomSource } from "../src/random.ts";
-import { motifTask, sampleSequences } from "../src/tasks/mod.ts";
 
 export type PresetName = keyof typeof presets;
 export type ModelName = "rwkv" | "transformer" | "lstm";
@@ -86,8 +88,8 @@ export async function makeSubject(
   name: ModelName,
   backend: Backend,
 ): Promise<Subject> {
-  const { model, config } = modelOf(preset, name);
-  const initial = model.init(config, 1);
+  const model = models[name];
+  const initial = model.init(presets[preset][name], 1);
   const leaves: Promise<Float32Array>[] = [];
   treeMap(initial, (t) => (leaves.push(read(t)), t));
   const values = (await Promise.all(leaves)).values();
@@ -99,16 +101,17 @@ export async function makeSubject(
   return { model, params, backend };
 }
 
-/** How many parameters a model of a preset has. */
-export function parametersOf(preset: PresetName, name: ModelName): number {
-  const { model, config } = modelOf(preset, name);
-  return parameterCount(model.init(config, 1));
+/** A model with parameters that `saveTree` wrote. */
+export function loadSubject(name: ModelName, file: Uint8Array, backend: Backend): Subject {
+  return { model: models[name], params: loadTree(file, backend).tree, backend };
 }
 
-function modelOf(preset: PresetName, name: ModelName): { model: AnyLanguageModel; config: unknown } {
-  const model = { rwkv, lstm: lstmModel, transformer }[name] as AnyLanguageModel;
-  return { model, config: presets[preset][name] };
+/** How many parameters a model of a preset has. */
+export function parametersOf(preset: PresetName, name: ModelName): number {
+  return parameterCount(models[name].init(presets[preset][name], 1));
 }
+
+const models = { rwkv, lstm: lstmModel, transformer } as Readonly<Record<ModelName, AnyLanguageModel>>;
 
 /** A sequence of the synthetic task; a shorter one is the beginning of a longer one. */
 export function taskSequence(length: number): readonly number[] {
@@ -119,6 +122,13 @@ export function taskSequence(length: number): readonly number[] {
 
 /** How many tokens a context is read at a time. Few, so that reading it takes no more memory than need be. */
 const chunk = 32;
+
+/** Ends when a tensor's numbers are in host memory, and frees it; a promise where that waits. */
+export function settle(t: Tensor): void | Promise<void> {
+  const downloaded = t.backend.download(t);
+  t.backend.free(t);
+  if (downloaded instanceof Promise) return downloaded.then(() => {});
+}
 
 /** One step of decoding, with the state that it starts from. */
 export class Step {
@@ -148,10 +158,7 @@ export class Step {
   run(times = 1): void | Promise<void> {
     const { backend } = this.#subject;
     for (let i = 1; i < times; i++) backend.free(this.logits());
-    const logits = this.logits();
-    const downloaded = backend.download(logits);
-    backend.free(logits);
-    if (downloaded instanceof Promise) return downloaded.then(() => {});
+    return settle(this.logits());
   }
 
   /** The logits of the next token, `[V]`. */
@@ -160,6 +167,20 @@ export class Step {
     const values = await read(logits);
     this.#subject.backend.free(logits);
     return values.slice(-logits.shape[2]);
+  }
+
+  /**
+   * Runs a step that keeps a state twice, each time from that state, and holds all of both until the second is done.
+   *
+   * @returns the logits of the two, which are the caller's to free
+   */
+  fork(): readonly [Tensor, Tensor] {
+    const { model, params, backend } = this.#subject;
+    return backend.scope(() => {
+      const first = model.forward(params, this.#tokens, this.#kept);
+      const second = model.forward(params, this.#tokens, this.#kept);
+      return [first.logits, second.logits];
+    });
   }
 
   /** Frees the kept state. */

@@ -5,13 +5,13 @@
  */
 import { init, jit, nn, numpy as np } from "npm:@jax-js/jax@^0.1.25";
 import { type Peer, tokenDecoder } from "./peer.ts";
-import type { Case, Host, HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./weights.ts";
+import type { Case, HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./weights.ts";
 
-type Array_ = np.Array;
+type JaxArray = np.Array;
 /** A step of a model: takes over token, position and state, and gives back the logits and the next state. */
 interface JaxModel {
-  readonly start: () => Array_[];
-  readonly step: (token: Array_, position: Array_, state: Array_[]) => Array_[];
+  readonly start: () => JaxArray[];
+  readonly step: (token: JaxArray, position: JaxArray, state: JaxArray[]) => JaxArray[];
 }
 
 /** jax-js on its wasm device. What is read synchronously is computed on this thread, not by its workers. */
@@ -21,7 +21,7 @@ export const jaxPeer: Peer = {
     await init("wasm");
     const { start, step } = modelOf(subject);
     const compiled = jit(step);
-    let state: Array_[] = [];
+    let state: JaxArray[] = [];
     return tokenDecoder({
       mode: subject.mode,
       reset() {
@@ -59,19 +59,19 @@ const array = ({ data, shape }: HostTensor) => np.array(data, { shape: [...shape
 const zeros = (...shape: number[]) => np.zeros(shape);
 
 /** x·Wᵀ of a vector. */
-function linear(weight: HostTensor, x: Array_): Array_ {
+function linear(weight: HostTensor, x: JaxArray): JaxArray {
   return np.matmul(array(weight), x);
 }
 
-function layerNorm({ weight, bias }: { weight: HostTensor; bias: HostTensor }, x: Array_): Array_ {
+function layerNorm({ weight, bias }: { weight: HostTensor; bias: HostTensor }, x: JaxArray): JaxArray {
   return nn.standardize(x).mul(array(weight)).add(array(bias));
 }
 
-function embedding(weight: HostTensor, token: Array_): Array_ {
+function embedding(weight: HostTensor, token: JaxArray): JaxArray {
   return np.take(array(weight), token, 0).reshape([weight.shape[1]]);
 }
 
-function mix(x: Array_, before: Array_, ratio: HostTensor): Array_ {
+function mix(x: JaxArray, before: JaxArray, ratio: HostTensor): JaxArray {
   return before.ref.add(x.sub(before).mul(array(ratio)));
 }
 
@@ -89,7 +89,7 @@ function rwkvModel({ embedding: table, ln0, blocks, lnOut, head }: RwkvWeights):
     step(token, position, state) {
       position.dispose();
       let x = layerNorm(ln0, embedding(table, token));
-      const next: Array_[] = [];
+      const next: JaxArray[] = [];
       blocks.forEach(({ ln1, timeMix, ln2, channelMix }, layer) => {
         const [timeShift, a, b, exponent, channelShift] = state.slice(5 * layer, 5 * layer + 5);
         let h = layerNorm(ln1, x.ref);
@@ -98,7 +98,7 @@ function rwkvModel({ embedding: table, ln0, blocks, lnOut, head }: RwkvWeights):
         const gate = nn.sigmoid(linear(timeMix.receptance, mix(h.ref, timeShift, timeMix.mixR)));
         next.push(h);
 
-        const weighted = (past: Array_, now: Array_, a: Array_, b: Array_, value: Array_) => {
+        const weighted = (past: JaxArray, now: JaxArray, a: JaxArray, b: JaxArray, value: JaxArray) => {
           const top = np.maximum(past.ref, now.ref);
           const e1 = np.exp(past.sub(top.ref)), e2 = np.exp(now.sub(top.ref));
           return [e1.ref.mul(a).add(e2.ref.mul(value)), e1.mul(b).add(e2), top];
@@ -132,35 +132,34 @@ function transformerModel(
     // The cache is [capacity, C]: of one size, since every other size would be compiled anew.
     start: () => blocks.flatMap(() => [zeros(capacity, channels), zeros(capacity, channels)]),
     step(token, position, state) {
-      const rows = np.arange(capacity);
-      const here = np.equal(rows.ref, position.ref).reshape([capacity, 1]);
-      const seen = np.lessEqual(rows, position.ref).reshape([capacity, 1]);
+      const here = np.equal(np.arange(capacity), position.ref).reshape([capacity, 1]);
       let x = embedding(table, token);
-      const next: Array_[] = [];
+      const next: JaxArray[] = [];
       blocks.forEach(({ ln1, attention, ln2, feedForward }, layer) => {
         const { heads, rotaryBase } = attention;
-        const turn = (t: Array_) => rotaryBase ? rotate(t, position.ref, heads, rotaryBase) : t;
+        const turn = (t: JaxArray) => rotaryBase ? rotate(t, position.ref, heads, rotaryBase) : t;
         const h = layerNorm(ln1, x.ref);
         const query = turn(linear(attention.query, h.ref));
         const keys = np.where(here.ref, turn(linear(attention.key, h.ref)), state[2 * layer]);
         const values = np.where(here.ref, linear(attention.value, h), state[2 * layer + 1]);
         next.push(keys.ref, values.ref);
-        const byHead = (t: Array_) => t.reshape([-1, heads, channels / heads]);
-        const scores = np.sum(byHead(query).mul(byHead(keys)), -1).mul(Math.sqrt(heads / channels));
-        const shares = nn.softmax(np.where(seen.ref, scores, -1e30), 0);
-        const mixed = np.sum(shares.reshape([capacity, heads, 1]).mul(byHead(values)), 0);
+        const byHead = (t: JaxArray) => t.reshape([-1, heads, channels / heads]);
+        const mixed = nn.dotProductAttention(byHead(query), byHead(keys), byHead(values), {
+          keyValueSeqLengths: position.ref.add(1),
+        });
         x = x.add(linear(attention.output, mixed.reshape([channels])));
         const hidden = nn.gelu(linear(feedForward.up, layerNorm(ln2, x.ref)), { approximate: true });
         x = x.add(linear(feedForward.down, hidden));
       });
-      [here, seen, position].forEach((t) => t.dispose());
+      here.dispose();
+      position.dispose();
       return [linear(head, layerNorm(lnOut, x)), ...next];
     },
   };
 }
 
 /** Turns the pairs (i, i + N/2) of each head by position·base^(-2i/N). */
-function rotate(t: Array_, position: Array_, heads: number, base: number): Array_ {
+function rotate(t: JaxArray, position: JaxArray, heads: number, base: number): JaxArray {
   const [channels] = t.shape;
   const size = channels / heads, half = size / 2;
   const speed = np.array(Float32Array.from({ length: half }, (_, i) => base ** (-2 * i / size)));
@@ -181,7 +180,7 @@ function lstmModel({ embedding: table, layers, head }: LstmWeights): JaxModel {
     step(token, position, state) {
       position.dispose();
       let x = embedding(table, token);
-      const next: Array_[] = [];
+      const next: JaxArray[] = [];
       layers.forEach(({ inputWeight, hiddenWeight, bias }, layer) => {
         const [hidden, cell] = state.slice(2 * layer, 2 * layer + 2);
         const gates = linear(inputWeight, x).add(linear(hiddenWeight, hidden)).add(array(bias));

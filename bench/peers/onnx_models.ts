@@ -1,7 +1,7 @@
 /**
  * One token of each model as an ONNX graph, in the form that ONNX Runtime runs fastest of those that we tried:
  * its fused operators, weights as [in, out] constants, and the state in as few tensors as it allows, since each
- * input or output costs 3 µs a call.
+ * input or output costs two microseconds a call.
  *
  * @module
  */

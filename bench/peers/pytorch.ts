@@ -13,7 +13,12 @@ const script = new URL("./pytorch_peer.py", import.meta.url);
 export const pyTorch: Peer = {
   name: "pytorch",
   async open(subject) {
-    const child = new Deno.Command(python, { args: [script.pathname], stdin: "piped", stdout: "piped", stderr: "piped" })
+    const child = new Deno.Command(python, {
+      args: [script.pathname],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    })
       .spawn();
     const errors = new Response(child.stderr).text();
     const requests = child.stdin.getWriter();
@@ -49,7 +54,9 @@ export const pyTorch: Peer = {
 
 function describe(subject: Case) {
   const { model, length } = subject;
-  return model === "transformer" ? { model, length, ...headsOf(subject.weights.blocks[0].attention) } : { model, length };
+  return model === "transformer"
+    ? { model, length, ...headsOf(subject.weights.blocks[0].attention) }
+    : { model, length };
 }
 
 function headsOf({ heads, rotaryBase }: { readonly heads: number; readonly rotaryBase?: number }) {

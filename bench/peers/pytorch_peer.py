@@ -41,14 +41,14 @@ class Rwkv:
             block = f"blocks.{i}"
             x = x + self.time_mix(layer_norm(x, w, block + ".ln1"), block + ".timeMix.", self.state[i], self.decay[i])
             x = x + self.channel_mix(layer_norm(x, w, block + ".ln2"), block + ".channelMix.", self.state[i])
-        return w["head"] @ layer_norm(x, w, "lnOut")
+        return F.linear(layer_norm(x, w, "lnOut"), w["head"])
 
     def time_mix(self, x, name, state, decay):
         w = self.w
         before, a, b, p, _ = state
-        k = w[name + "key"] @ mix(x, before, w[name + "mixK"])
-        v = w[name + "value"] @ mix(x, before, w[name + "mixV"])
-        r = torch.sigmoid(w[name + "receptance"] @ mix(x, before, w[name + "mixR"]))
+        k = F.linear(mix(x, before, w[name + "mixK"]), w[name + "key"])
+        v = F.linear(mix(x, before, w[name + "mixV"]), w[name + "value"])
+        r = torch.sigmoid(F.linear(mix(x, before, w[name + "mixR"]), w[name + "receptance"]))
         now = w[name + "bonus"] + k
         top = torch.maximum(p, now)
         e1, e2 = torch.exp(p - top), torch.exp(now - top)
@@ -57,15 +57,15 @@ class Rwkv:
         top = torch.maximum(past, k)
         e1, e2 = torch.exp(past - top), torch.exp(k - top)
         state[0], state[1], state[2], state[3] = x, e1 * a + e2 * v, e1 * b + e2, top
-        return w[name + "output"] @ (r * wkv)
+        return F.linear(r * wkv, w[name + "output"])
 
     def channel_mix(self, x, name, state):
         w = self.w
         before = state[4]
-        k = torch.square(torch.relu(w[name + "key"] @ mix(x, before, w[name + "mixK"])))
-        r = torch.sigmoid(w[name + "receptance"] @ mix(x, before, w[name + "mixR"]))
+        k = torch.square(torch.relu(F.linear(mix(x, before, w[name + "mixK"]), w[name + "key"])))
+        r = torch.sigmoid(F.linear(mix(x, before, w[name + "mixR"]), w[name + "receptance"]))
         state[4] = x
-        return r * (w[name + "value"] @ k)
+        return r * F.linear(k, w[name + "value"])
 
 
 class Transformer:
@@ -91,19 +91,19 @@ class Transformer:
         for i in range(self.layers):
             block = f"blocks.{i}"
             x = x + self.attention(layer_norm(x, w, block + ".ln1"), block + ".attention.", self.cache[i], position)
-            h = F.gelu(w[block + ".feedForward.up"] @ layer_norm(x, w, block + ".ln2"), approximate="tanh")
-            x = x + w[block + ".feedForward.down"] @ h
-        return w["head"] @ layer_norm(x, w, "lnOut")
+            h = F.linear(layer_norm(x, w, block + ".ln2"), w[block + ".feedForward.up"])
+            x = x + F.linear(F.gelu(h, approximate="tanh"), w[block + ".feedForward.down"])
+        return F.linear(layer_norm(x, w, "lnOut"), w["head"])
 
     def attention(self, x, name, cache, position):
         w = self.w
-        q, k, v = ((w[name + part] @ x).view(self.heads, self.size) for part in ("query", "key", "value"))
+        q, k, v = (F.linear(x, w[name + part]).view(self.heads, self.size) for part in ("query", "key", "value"))
         cache[0, :, position] = self.rotate(k, position)
         cache[1, :, position] = v
         keys, values = cache[:, :, : position + 1]
         scores = keys @ self.rotate(q, position).unsqueeze(-1) * self.size**-0.5
         mixed = torch.softmax(scores, 1).transpose(1, 2) @ values
-        return w[name + "output"] @ mixed.flatten()
+        return F.linear(mixed.flatten(), w[name + "output"])
 
     def rotate(self, x, position):
         left, right = x.chunk(2, -1)
@@ -128,7 +128,7 @@ class Lstm:
 
     def step(self, token, position):
         y, self.state = self.lstm(self.w["embedding"][token].view(1, 1, -1), self.state)
-        return self.w["head"] @ y.flatten()
+        return F.linear(y.flatten(), self.w["head"])
 
 
 def count(w, name):

@@ -7,33 +7,37 @@ import {
   type AnyLanguageModel,
   type Backend,
   createReference,
+  createWasm,
   lstmModel,
+  multiHeadAttentionState,
   put,
   read,
   rwkv,
   transformer,
+  type TransformerParams,
 } from "../../mod.ts";
 import { type Peer, tokenDecoder } from "./peer.ts";
-import { paramsOf } from "./weights.ts";
+import { type Case, paramsOf } from "./weights.ts";
 
-const models = { rwkv, transformer, lstm: lstmModel } as Record<string, unknown> as Record<
-  string,
-  AnyLanguageModel
->;
+/** What all outputs are compared with: the equations in double precision. */
+export const expected: Peer = seqmixPeer("reference", () => createReference({ precision: "float64" }));
+
+/** The library on its WebAssembly backend. */
+export const seqmixWasm: Peer = seqmixPeer("seqmix-wasm", () => createWasm());
 
 function seqmixPeer(name: string, create: () => Backend | Promise<Backend>): Peer {
   return {
     name,
     async open(subject) {
       const backend = await create();
-      const model = models[subject.model];
+      const model = { rwkv, transformer, lstm: lstmModel }[subject.model] as AnyLanguageModel;
       const params = await put(await paramsOf(subject), backend);
-      let state = model.initialState(params);
+      let state = stateOf(model, params, subject);
       return tokenDecoder({
         mode: subject.mode,
         reset() {
           backend.free(state);
-          state = model.initialState(params);
+          state = stateOf(model, params, subject);
         },
         async step(token, { advance }) {
           const next = model.forward(params, [[token]], state);
@@ -42,13 +46,15 @@ function seqmixPeer(name: string, create: () => Backend | Promise<Backend>): Pee
           if (advance) state = next.state;
           return logits;
         },
-        close() {
-          backend[Symbol.dispose]();
-        },
+        close: () => backend[Symbol.dispose](),
       });
     },
   };
 }
 
-/** What all outputs are compared with. */
-export const expected = seqmixPeer("seqmix-reference", () => createReference({ precision: "float64" }));
+/** The state before the first token, a cache with room for all that are decoded. */
+function stateOf(model: AnyLanguageModel, params: unknown, { mode, length }: Case): unknown {
+  if (mode === "recurrent") return model.initialState(params);
+  const { blocks } = params as TransformerParams;
+  return { blocks: blocks.map(({ attention }) => multiHeadAttentionState(attention, 1, length)) };
+}

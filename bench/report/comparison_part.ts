@@ -3,23 +3,29 @@
  *
  * @module
  */
-import { type Cell, modelNames, parametersOf, presetNames } from "../subjects.ts";
+import { type Cell, presetNames } from "../subjects.ts";
 import { articleAt } from "./article.ts";
 import type { Part } from "./document.ts";
 import { times } from "./format.ts";
 import { distinct, find } from "./lookup.ts";
 import type { MemoryRow, Result } from "./result.ts";
 
-/** How many times RWKV's time and memory the Transformer needs, beside what the article says. */
-export function comparisonPart({ latency, memory, machine }: Result): Part {
+/**
+ * How many times RWKV's time and memory the Transformer needs, beside what the article says.
+ *
+ * @param seedParameters how many parameters the models of the article's sizes have
+ */
+export function comparisonPart(
+  { latency, memory, machine }: Result,
+  seedParameters: readonly number[],
+): Part {
   const cells: readonly Cell[] = latency.length > 0 ? latency : memory;
-  const sizes = modelNames.map((name) => parametersOf("seed", name)).toSorted((a, b) => a - b);
   const millions = (count: number) => (count / 1e6).toFixed(2);
   return {
     title: "RWKV against Transformer",
     intro: [
       "How many times RWKV's time and memory the Transformer takes, with a cache and with full recomputation. " +
-      "Without weights: state and activations alone, which is what grows.",
+      "Unweighted: memory without the weights, state and activations alone, which is what grows.",
     ],
     table: {
       columns: [
@@ -27,13 +33,13 @@ export function comparisonPart({ latency, memory, machine }: Result): Part {
         "backend",
         "context",
         "time: cached",
-        "full",
-        "article",
+        "time: full",
+        "time: article",
         "memory: cached",
-        "full",
-        "article",
-        "without weights: cached",
-        "full",
+        "memory: full",
+        "memory: article",
+        "unweighted: cached",
+        "unweighted: full",
       ],
       rows: distinct(cells, "preset").flatMap((preset) =>
         distinct(cells, "backend").flatMap((backend) =>
@@ -58,8 +64,8 @@ export function comparisonPart({ latency, memory, machine }: Result): Part {
       'The article is "Deconstructing RWKV, Part 3": 3.2 times faster and 5.3 times less memory at 256 tokens. How its ' +
       "set-up differs from this one:",
       `- Parameters: it states about 50 thousand a model, but the sizes that it gives are ${
-        millions(sizes[0])
-      } to ${millions(sizes.at(-1)!)} million; ${
+        millions(Math.min(...seedParameters))
+      } to ${millions(Math.max(...seedParameters))} million; ${
         presetNames.join(" and ")
       } are the sizes as given, and the number of parameters as stated.`,
       "- Cache: it does not say whether its Transformer kept one, and its times look like recomputing the context for " +

@@ -42,7 +42,8 @@ export function toMarkdown(heading: string, parts: readonly Part[]): string {
   return [`# ${heading}`, ...bodies].join("\n\n") + "\n";
 }
 
-function textTable(table: Table): string {
+/** A table for a terminal. */
+export function textTable(table: Table): string {
   const [columns, ...rows] = padded(table);
   const line = columns.map((cell) => "─".repeat(cell.length));
   return [columns, line, ...rows].map((row) => "  " + row.join("   ").trimEnd()).join("\n");

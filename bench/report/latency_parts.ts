@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { labelOf, type PresetName, ways } from "../subjects.ts";
+import { labelOf, modelNames, type PresetName, ways } from "../subjects.ts";
 import { articleAt } from "./article.ts";
 import type { Part } from "./document.ts";
 import { digits, times } from "./format.ts";
@@ -15,25 +15,32 @@ import { median } from "./statistics.ts";
 export function latencyParts(result: Result): Part[] {
   if (result.latency.length === 0) return [];
   return [
-    ...distinct(result.latency, "preset").map((preset) => presetPart(result, preset)),
+    ...distinct(result.latency, "preset").map((preset, i) => presetPart(result, preset, i === 0)),
     growthPart(result),
     limitPart(result),
   ];
 }
 
-function presetPart({ latency }: Result, preset: PresetName): Part {
+function presetPart({ latency }: Result, preset: PresetName, first: boolean): Part {
   const rows = latency.filter((row) => row.preset === preset);
   const few = rows.filter((row) => row.p99Ms === null);
   const fewest = few.reduce((least, { samples }) => Math.min(least, samples), Infinity);
   return {
     title: `Time per token, ms: ${preset}`,
-    intro: [
-      "Median / 99th percentile of a token at the end of a context of so many tokens, all timed in one run, in an " +
-      "order drawn anew each round. Full: the Transformer runs the whole context again for each token; cached: it " +
-      "keeps keys and values.",
-    ],
+    intro: first
+      ? [
+        "Median / 99th percentile of a token at the end of a context of so many tokens, all timed in one run, in an " +
+        "order drawn anew each round. Full: the Transformer runs the whole context again for each token; cached: it " +
+        "keeps keys and values.",
+      ]
+      : [],
     table: {
-      columns: ["backend", "context", ...ways.map(labelOf), "article: RWKV", "LSTM", "Transformer"],
+      columns: [
+        "backend",
+        "context",
+        ...ways.map(labelOf),
+        ...modelNames.map((model) => `article: ${labelOf({ model })}`),
+      ],
       rows: distinct(rows, "backend").flatMap((backend) =>
         distinct(rows, "length").map((length) => [
           backend,

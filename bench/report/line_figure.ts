@@ -91,7 +91,8 @@ function panelOf(
   lengths: readonly number[],
   domain: [number, number],
 ) {
-  const rows = series.flatMap(({ name, points }) => points.map((point) => ({ name, ...point })));
+  // The first series last, on top of the others.
+  const rows = series.toReversed().flatMap(({ name, points }) => points.map((point) => ({ name, ...point })));
   const color = {
     field: "name",
     type: "nominal" as const,
@@ -102,8 +103,13 @@ function panelOf(
     field: "length",
     type: "quantitative" as const,
     title: "context (tokens)",
-    scale: { type: "log" as const, base: 2, nice: false },
-    axis: { values: [...lengths], grid: false, format: "d" },
+    scale: {
+      type: "log" as const,
+      base: 2,
+      nice: false,
+      domain: [lengths[0] / 1.15, lengths.at(-1)! * 1.15],
+    },
+    axis: { values: [...lengths], grid: false, format: "d", labelFlush: false, labelOverlap: true },
   };
   const y = {
     field: "value",
@@ -142,10 +148,10 @@ function panelOf(
   };
 }
 
-/** 1, 2 and 5 times the powers of ten; the powers alone where those are enough. */
+/** 1, 2 and 5 times the powers of ten, or fewer where that is enough. */
 function ticks([low, high]: [number, number]): number[] {
   const decades = Math.log10(high / low);
-  const steps = decades > 2.5 ? [1] : [1, 2, 5];
+  const steps = decades > 5 ? [1] : decades > 2.5 ? [1, 3] : [1, 2, 5];
   const all: number[] = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
     for (const step of steps) all.push(Number((step * 10 ** power).toPrecision(1)));
@@ -159,7 +165,7 @@ function labelsOf(series: readonly Series[], [low, high]: [number, number]) {
   const labels = series.filter(({ points }) => points.length > 0).map(({ name, points }) => {
     const { value } = points.at(-1)!;
     const ratio = value / first.points.at(-1)!.value;
-    const text = name === first.name ? name : `${name}  ${showRatio(ratio)}`;
+    const text = name === first.name ? name : `${name} ${showRatio(ratio)}`;
     return { name, text, pixel: height * Math.log(high / value) / Math.log(high / low) };
   }).toSorted((a, b) => a.pixel - b.pixel);
   return spread(labels);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Cell, type PresetName, ways } from "../subjects.ts";
+import { createReference, saveTree } from "../../mod.ts";
+import { type Cell, makeSubject, modelNames, type PresetName, ways } from "../subjects.ts";
 import type { MemoryCount, MemoryRow } from "./result.ts";
 
 /** Measures every model in every way at every length on all backends, a process each. */
@@ -18,12 +19,27 @@ export async function measureMemory(
       ways.flatMap(({ model, mode }) => lengths.map((length) => ({ preset, model, mode, backend, length })))
     )
   );
-  const rows: MemoryRow[] = [];
-  for (const [i, cell] of cells.entries()) {
-    rows.push({ ...cell, ...await inFreshProcess(cell) as MemoryCount & ProcessPeak });
-    progress(i + 1, cells.length);
+  // Parameters come from files, as a program that decodes has them: making them takes more memory than a token.
+  const folder = await Deno.makeTempDir({ prefix: "seqmix-" });
+  const fileOf = ({ preset, model }: Pick<Cell, "preset" | "model">) => `${folder}/${preset}-${model}`;
+  try {
+    for (const preset of presets) {
+      for (const model of modelNames) {
+        using backend = createReference();
+        const { params } = await makeSubject(preset, model, backend);
+        await Deno.writeFile(fileOf({ preset, model }), saveTree(params));
+      }
+    }
+    const rows: MemoryRow[] = [];
+    for (const cell of cells) {
+      const measured = await inFreshProcess(JSON.stringify(cell), fileOf(cell));
+      rows.push({ ...cell, ...measured as MemoryCount & ProcessPeak });
+      progress(rows.length, cells.length);
+    }
+    return rows;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
-  return rows;
 }
 
 /** The peak of a process that loads the library and does nothing: what of every other peak is not the model. */
@@ -35,10 +51,10 @@ interface ProcessPeak {
   readonly processBytes: number | null;
 }
 
-async function inFreshProcess(cell?: Cell): Promise<ProcessPeak> {
+async function inFreshProcess(...args: string[]): Promise<ProcessPeak> {
   const child = new URL("./child.ts", import.meta.url).href;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", child, ...cell === undefined ? [] : [JSON.stringify(cell)]],
+    args: ["run", "-A", "--no-check", child, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -46,8 +62,9 @@ async function inFreshProcess(cell?: Cell): Promise<ProcessPeak> {
   const text = new TextDecoder();
   if (!success) {
     throw new Error(
-      `Cannot measure memory: the process of ${JSON.stringify(cell)} must end well, current ` +
-        `output is ${text.decode(stderr).trim()}`,
+      `Cannot measure memory: process ${args.join(" ")} must succeed, current error is ${
+        text.decode(stderr).trim()
+      }`,
     );
   }
   return JSON.parse(text.decode(stdout));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { labelOf, type PresetName, ways } from "../subjects.ts";
+import { labelOf, modelNames, type PresetName, ways } from "../subjects.ts";
 import { articleAt } from "./article.ts";
 import type { Part } from "./document.ts";
 import { megabytes } from "./format.ts";
@@ -14,21 +14,32 @@ import type { MemoryRow, Result } from "./result.ts";
 export function memoryParts(result: Result): Part[] {
   if (result.memory.length === 0) return [];
   return [
-    ...distinct(result.memory, "preset").map((preset) => totalPart(result, preset)),
+    ...distinct(result.memory, "preset").map((preset, i) => totalPart(result, preset, i === 0)),
     breakdownPart(result),
   ];
 }
 
-function totalPart({ memory, runtime }: Result, preset: PresetName): Part {
+function totalPart({ memory, runtime }: Result, preset: PresetName, first: boolean): Part {
   const rows = memory.filter((row) => row.preset === preset);
   return {
     title: `Memory for a token, MB: ${preset}`,
-    intro: [
-      "Weights, state and the most that one token's activations take, as the backend counts them / the peak of a " +
-      "fresh process that reads the context and decodes the token.",
-    ],
+    intro: first
+      ? [
+        "Weights, state and the most that one token's activations take, as the backend counts them / the peak of a " +
+        "fresh process that loads the weights, reads the context and decodes the token.",
+        "A process's peak includes Deno, the compiled code and whatever was not collected yet" +
+        (runtime.processBytes === null
+          ? "."
+          : `; a process that only loads the library peaks at ${megabytes(runtime.processBytes)} MB.`),
+      ]
+      : [],
     table: {
-      columns: ["backend", "context", ...ways.map(labelOf), "article: RWKV", "LSTM", "Transformer"],
+      columns: [
+        "backend",
+        "context",
+        ...ways.map(labelOf),
+        ...modelNames.map((model) => `article: ${labelOf({ model })}`),
+      ],
       rows: distinct(rows, "backend").flatMap((backend) =>
         distinct(rows, "length").map((length) => [
           backend,
@@ -41,12 +52,6 @@ function totalPart({ memory, runtime }: Result, preset: PresetName): Part {
         ])
       ),
     },
-    notes: [
-      "A process's peak includes Deno, the compiled code, making the weights and the garbage not collected yet" +
-      (runtime.processBytes === null
-        ? "."
-        : `; a process that only loads the library peaks at ${megabytes(runtime.processBytes)} MB.`),
-    ],
     figure: preset === memory.at(-1)!.preset ? "memory.svg" : undefined,
   };
 }
@@ -65,16 +70,33 @@ function breakdownPart({ memory }: Result): Part {
     ],
     table: {
       columns: ["preset", "backend", "model", "context", "weights", "state", "activations", "total"],
-      rows: memory.map((row: MemoryRow) => [
-        row.preset,
-        row.backend,
-        labelOf(row),
-        String(row.length),
-        megabytes(row.weightBytes),
-        megabytes(row.stateBytes),
-        megabytes(row.activationBytes),
-        megabytes(row.totalBytes),
+      rows: runsOf(memory).map(([first, last]) => [
+        first.preset,
+        first.backend,
+        labelOf(first),
+        first === last ? String(first.length) : `${first.length} to ${last.length}`,
+        megabytes(first.weightBytes),
+        megabytes(first.stateBytes),
+        megabytes(first.activationBytes),
+        megabytes(first.totalBytes),
       ]),
     },
   };
+}
+
+/** The first and the last of the rows of one way that follow one another with the same bytes. */
+function runsOf(rows: readonly MemoryRow[]): [first: MemoryRow, last: MemoryRow][] {
+  const runs: [MemoryRow, MemoryRow][] = [];
+  for (const row of rows) {
+    const run = runs.at(-1);
+    if (run !== undefined && sameBytes(run[0], row)) run[1] = row;
+    else runs.push([row, row]);
+  }
+  return runs;
+}
+
+function sameBytes(a: MemoryRow, b: MemoryRow): boolean {
+  return a.preset === b.preset && a.backend === b.backend && labelOf(a) === labelOf(b) &&
+    a.weightBytes === b.weightBytes && a.stateBytes === b.stateBytes &&
+    a.activationBytes === b.activationBytes;
 }

@@ -31,12 +31,16 @@ export const usage = `Usage: deno task report [options]
 Measures the time and the memory of a token for RWKV, LSTM and Transformer, prints the tables, and writes
 report.json, report.md and figures.
 
-  --only ${sections.join(",")}       what to measure (default: all)
-  --preset ${presetNames.join(",")}       which sizes of the models (default: all)
-  --lengths ${defaultLengths.join(",")}   tokens of context, from 1 to ${longest} (default: these)
-  --backend ${backendNames.join(",")}         where to run (default: all)
-  --out DIR                  where to write (default: results)
-  --help                     prints this`;
+${line(`--only ${sections}`, "what to measure (default: all)")}
+${line(`--preset ${presetNames}`, "which sizes of the models (default: all)")}
+${line(`--lengths ${defaultLengths}`, `tokens of context, from 1 to ${longest} (default: these)`)}
+${line(`--backend ${backendNames}`, "where to run (default: all)")}
+${line("--out DIR", "where to write (default: results)")}
+${line("--help", "prints this")}`;
+
+function line(flag: string, meaning: string): string {
+  return `  ${flag.padEnd(28)}${meaning}`;
+}
 
 /**
  * Reads the command line.
@@ -45,20 +49,16 @@ report.json, report.md and figures.
  */
 export function parseOptions(args: readonly string[]): Options {
   const action = "read command line";
-  const names = ["only", "preset", "lengths", "backend", "out"] as const;
   const flags = parseArgs([...args], {
     boolean: ["help"],
-    string: [...names],
+    string: ["only", "preset", "lengths", "backend", "out"],
     unknown: (arg: string) => {
       throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${arg}`);
     },
   });
-  for (const name of names) {
-    if (Array.isArray(flags[name])) {
-      throw new RangeError(
-        `Cannot ${action}: --${name} must be given once, current values are ${flags[name].join(" and ")}`,
-      );
-    }
+  // What stands after a "--" is not asked about as unknown.
+  if (flags._.length > 0) {
+    throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is -- ${flags._[0]}`);
   }
   const only = listOf(action, "only", flags.only) ?? sections;
   for (const section of only) {
@@ -90,7 +90,7 @@ export function parseOptions(args: readonly string[]): Options {
     help: flags.help,
     only: only as readonly Section[],
     presets: presets as readonly PresetName[],
-    lengths: lengths.toSorted((a, b) => a - b),
+    lengths: [...new Set(lengths)].sort((a, b) => a - b),
     backends,
     out: flags.out ?? "results",
   };

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { labelOf, modelNames, parametersOf, type PresetName } from "../subjects.ts";
+import {
+  labelOf,
+  type ModelName,
+  modelNames,
+  parametersOf,
+  type PresetName,
+  presetNames,
+} from "../subjects.ts";
 import { comparisonPart } from "./comparison_part.ts";
 import type { Part } from "./document.ts";
 import { digits } from "./format.ts";
@@ -11,14 +18,31 @@ import { latencyParts } from "./latency_parts.ts";
 import { memoryParts } from "./memory_parts.ts";
 import type { Result } from "./result.ts";
 
+/** How many parameters each model of each preset has. */
+export type ParameterCounts = Readonly<Record<PresetName, Readonly<Record<ModelName, number>>>>;
+
+export function countParameters(): ParameterCounts {
+  return Object.fromEntries(
+    presetNames.map((preset) => [
+      preset,
+      Object.fromEntries(modelNames.map((name) => [name, parametersOf(preset, name)])),
+    ]),
+  ) as ParameterCounts;
+}
+
 /** All parts of the report of a result, measured by a command. */
-export function partsOf(result: Result, presets: readonly PresetName[], command: string): Part[] {
+export function partsOf(
+  result: Result,
+  presets: readonly PresetName[],
+  parameters: ParameterCounts,
+  command: string,
+): Part[] {
   return [
     originPart(result, command),
-    parametersPart(presets),
+    parametersPart(presets, parameters),
     ...latencyParts(result),
     ...memoryParts(result),
-    comparisonPart(result),
+    comparisonPart(result, Object.values(parameters.seed)),
   ];
 }
 
@@ -39,9 +63,9 @@ function originPart({ machine, runtime, date }: Result, command: string): Part {
   };
 }
 
-function parametersPart(presets: readonly PresetName[]): Part {
+function parametersPart(presets: readonly PresetName[], parameters: ParameterCounts): Part {
   const rows = presets.map((preset) => {
-    const counts = modelNames.map((name) => parametersOf(preset, name));
+    const counts = modelNames.map((name) => parameters[preset][name]);
     const apart = Math.max(...counts) / Math.min(...counts) - 1;
     return [preset, ...counts.map((count) => count.toLocaleString("en")), `${digits(100 * apart)}%`];
   });

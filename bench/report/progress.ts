@@ -6,27 +6,29 @@
 // @ts-types="npm:@types/cli-progress@^3.11.6"
 import { Presets, SingleBar } from "cli-progress";
 
-/** Shows the progress of a task of an unknown size until it is stopped. */
-export interface ProgressBar {
+/** Shows how far a task is, until it is disposed of. */
+export interface ProgressBar extends Disposable {
   update(done: number, total: number): void;
-  stop(): void;
 }
 
 export function startProgress(task: string): ProgressBar {
   if (!Deno.stderr.isTerminal()) {
     console.error(`${task} ...`);
-    return { update() {}, stop() {} };
+    return { update() {}, [Symbol.dispose]() {} };
   }
   const bar = new SingleBar(
     { format: `${task} {bar} {percentage}% | {eta_formatted} left`, clearOnComplete: true, hideCursor: true },
     Presets.shades_classic,
   );
   bar.start(1, 0);
+  let prepared = false;
   return {
     update(done, total) {
-      bar.setTotal(total);
+      // Started again once the whole is known: what is left is reckoned from here, not from the preparations.
+      if (!prepared) bar.start(total, 0);
+      prepared = true;
       bar.update(done);
     },
-    stop: () => bar.stop(),
+    [Symbol.dispose]: () => bar.stop(),
   };
 }

@@ -45,13 +45,13 @@ export class DeviceBackend<M> implements Backend {
 
   upload(data: ArrayLike<number>, shape: readonly number[]): Tensor {
     const y = this.#store.make([...shape]);
-    this.#device.upload(y.block.memory, data);
+    this.#device.upload(y.memory, data);
     return y;
   }
 
   download(x: Tensor): Floats | Promise<Floats> {
     const t = this.#store.alive(x), packed = this.#pack(t);
-    const numbers = this.#device.download(packed.block.memory, sizeOf(x.shape));
+    const numbers = this.#device.download(packed.memory, sizeOf(x.shape));
     // Outside all scopes nobody else would free the packed copy.
     if (packed !== t) this.#store.free(packed);
     return numbers;
@@ -61,7 +61,7 @@ export class DeviceBackend<M> implements Backend {
     const [vocabulary, channels] = weight.shape;
     const y = this.#store.make([...ids.shape, channels]);
     this.#kernels.embedding(
-      y.block.memory,
+      y.memory,
       this.#memory(ids),
       this.#memory(weight),
       sizeOf(ids.shape),
@@ -75,7 +75,7 @@ export class DeviceBackend<M> implements Backend {
     const [outputs, inputs] = weight.shape;
     const y = this.#store.make(withLast(x.shape, outputs));
     this.#kernels.linear(
-      y.block.memory,
+      y.memory,
       this.#memory(x),
       this.#memory(weight),
       bias && this.#memory(bias),
@@ -89,7 +89,7 @@ export class DeviceBackend<M> implements Backend {
   layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
     const y = this.#store.make(x.shape);
     this.#kernels.layerNorm(
-      y.block.memory,
+      y.memory,
       this.#memory(x),
       this.#memory(weight),
       this.#memory(bias),
@@ -102,20 +102,20 @@ export class DeviceBackend<M> implements Backend {
 
   add(a: Tensor, b: Tensor): Tensor {
     const y = this.#store.make(a.shape);
-    this.#kernels.add(y.block.memory, this.#memory(a), this.#memory(b), sizeOf(a.shape));
+    this.#kernels.add(y.memory, this.#memory(a), this.#memory(b), sizeOf(a.shape));
     return y;
   }
 
   multiply(a: Tensor, b: Tensor): Tensor {
     const y = this.#store.make(a.shape);
-    this.#kernels.multiply(y.block.memory, this.#memory(a), this.#memory(b), sizeOf(a.shape));
+    this.#kernels.multiply(y.memory, this.#memory(a), this.#memory(b), sizeOf(a.shape));
     return y;
   }
 
   mix(x: Tensor, before: Tensor, ratio: Tensor): Tensor {
     const y = this.#store.make(x.shape);
     this.#kernels.mix(
-      y.block.memory,
+      y.memory,
       this.#memory(x),
       this.#memory(before),
       this.#memory(ratio),
@@ -127,51 +127,51 @@ export class DeviceBackend<M> implements Backend {
 
   sigmoid(x: Tensor): Tensor {
     const y = this.#store.make(x.shape);
-    this.#kernels.sigmoid(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    this.#kernels.sigmoid(y.memory, this.#memory(x), sizeOf(x.shape));
     return y;
   }
 
   tanh(x: Tensor): Tensor {
     const y = this.#store.make(x.shape);
-    this.#kernels.tanh(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    this.#kernels.tanh(y.memory, this.#memory(x), sizeOf(x.shape));
     return y;
   }
 
   squaredRelu(x: Tensor): Tensor {
     const y = this.#store.make(x.shape);
-    this.#kernels.squaredRelu(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    this.#kernels.squaredRelu(y.memory, this.#memory(x), sizeOf(x.shape));
     return y;
   }
 
   gelu(x: Tensor): Tensor {
     const y = this.#store.make(x.shape);
-    this.#kernels.gelu(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    this.#kernels.gelu(y.memory, this.#memory(x), sizeOf(x.shape));
     return y;
   }
 
   negativeExp(x: Tensor): Tensor {
     const y = this.#store.make(x.shape);
-    this.#kernels.negativeExp(y.block.memory, this.#memory(x), sizeOf(x.shape));
+    this.#kernels.negativeExp(y.memory, this.#memory(x), sizeOf(x.shape));
     return y;
   }
 
   softmax(x: Tensor): Tensor {
     const y = this.#store.make(x.shape);
-    this.#kernels.softmax(y.block.memory, this.#memory(x), rowsOf(x.shape), x.shape[x.shape.length - 1]);
+    this.#kernels.softmax(y.memory, this.#memory(x), rowsOf(x.shape), x.shape[x.shape.length - 1]);
     return y;
   }
 
   shiftTime(x: Tensor, first: Tensor): Tensor {
     const [batch, time, channels] = x.shape;
     const y = this.#store.make(x.shape);
-    this.#kernels.shiftTime(y.block.memory, this.#memory(x), this.#memory(first), batch, time, channels);
+    this.#kernels.shiftTime(y.memory, this.#memory(x), this.#memory(first), batch, time, channels);
     return y;
   }
 
   lastStep(x: Tensor): Tensor {
     const [batch, time, channels] = x.shape;
     const y = this.#store.make([batch, channels]);
-    this.#kernels.lastStep(y.block.memory, this.#memory(x), batch, time, channels);
+    this.#kernels.lastStep(y.memory, this.#memory(x), batch, time, channels);
     return y;
   }
 
@@ -191,7 +191,7 @@ export class DeviceBackend<M> implements Backend {
     // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
     const y = this.#store.extend(source, time) ??
       this.#store.makeCache(batch, after, channels, after + Math.max(16, after >> 2));
-    if (y.block !== source.block) this.#copySteps(y, 0, source);
+    if (y.memory !== source.memory) this.#copySteps(y, 0, source);
     this.#copySteps(y, before, added);
     return y;
   }
@@ -201,8 +201,8 @@ export class DeviceBackend<M> implements Backend {
     const y = this.#store.make(key.shape);
     const nextState = this.#store.make(state.shape);
     this.#kernels.wkv(
-      y.block.memory,
-      nextState.block.memory,
+      y.memory,
+      nextState.memory,
       this.#memory(decay),
       this.#memory(bonus),
       this.#memory(key),
@@ -218,7 +218,7 @@ export class DeviceBackend<M> implements Backend {
   rotary(x: Tensor, heads: number, position: number, base: number): Tensor {
     const [batch, time, channels] = x.shape;
     const y = this.#store.make(x.shape);
-    this.#kernels.rotary(y.block.memory, this.#memory(x), batch, time, channels, heads, position, base);
+    this.#kernels.rotary(y.memory, this.#memory(x), batch, time, channels, heads, position, base);
     return y;
   }
 
@@ -227,10 +227,10 @@ export class DeviceBackend<M> implements Backend {
     const keys = this.#store.alive(key), values = this.#store.alive(value);
     const y = this.#store.make(query.shape);
     this.#kernels.attention(
-      y.block.memory,
+      y.memory,
       this.#memory(query),
-      keys.block.memory,
-      values.block.memory,
+      keys.memory,
+      values.memory,
       batch,
       queryTime,
       key.shape[1],
@@ -254,9 +254,9 @@ export class DeviceBackend<M> implements Backend {
     const nextHidden = this.#store.make(hidden.shape);
     const nextCell = this.#store.make(cell.shape);
     this.#kernels.lstmRecurrence(
-      y.block.memory,
-      nextHidden.block.memory,
-      nextCell.block.memory,
+      y.memory,
+      nextHidden.memory,
+      nextCell.memory,
       this.#memory(gates),
       this.#memory(hiddenWeight),
       this.#memory(hidden),
@@ -271,7 +271,7 @@ export class DeviceBackend<M> implements Backend {
   crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor | null): Tensor {
     const loss = this.#store.make([]);
     this.#kernels.crossEntropy(
-      loss.block.memory,
+      loss.memory,
       this.#memory(logits),
       this.#memory(targets),
       weights && this.#memory(weights),
@@ -291,7 +291,7 @@ export class DeviceBackend<M> implements Backend {
   ): Tensor {
     const ids = this.#store.make(logits.shape.slice(0, -1));
     this.#kernels.sample(
-      ids.block.memory,
+      ids.memory,
       this.#memory(logits),
       rowsOf(logits.shape),
       logits.shape[logits.shape.length - 1],
@@ -327,12 +327,12 @@ export class DeviceBackend<M> implements Backend {
   #copySequences(y: DeviceTensor<M>, offset: number, x: DeviceTensor<M>, start: number, end: number): void {
     const [, ...rest] = x.shape;
     const width = sizeOf(rest);
-    const apart = x.packed ? width : x.capacity * x.shape[2];
+    const apart = x.packed ? width : x.stepsApart * x.shape[2];
     this.#kernels.copyRows(
-      y.block.memory,
+      y.memory,
       offset,
       width,
-      x.block.memory,
+      x.memory,
       start * apart,
       apart,
       end - start,
@@ -344,10 +344,10 @@ export class DeviceBackend<M> implements Backend {
   #copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void {
     const [batch, time, channels] = x.shape;
     this.#kernels.copyRows(
-      y.block.memory,
+      y.memory,
       start * channels,
       y.stepsApart * channels,
-      x.block.memory,
+      x.memory,
       0,
       x.stepsApart * channels,
       batch,
@@ -357,7 +357,7 @@ export class DeviceBackend<M> implements Backend {
 
   /** Where a tensor's values stand, row-major without gaps. */
   #memory(x: Tensor): M {
-    return this.#pack(this.#store.alive(x)).block.memory;
+    return this.#pack(this.#store.alive(x)).memory;
   }
 
   /** The tensor itself, or a copy where it is a cache with gaps. */

@@ -8,17 +8,15 @@ import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
 import { forEachTensor, sizeOf } from "../tree.ts";
 import type { Device } from "./kernels.ts";
 
-/** A block of device memory and the tensors that hold it: one, except where a key-value cache grows in place. */
-interface Block<M> {
-  readonly memory: M;
-  readonly size: number;
-  readonly bytes: number;
-  holders: number;
-  /** Of a cache: the number of steps that each holder sees, rising. The last is how far the block is filled. */
-  readonly steps: number[] | null;
+/** What the tensors that see a part of the same cache have in common. */
+interface Cache {
+  /** The steps that fit between the start of one sequence and that of the next. */
+  readonly capacity: number;
+  /** The number of steps that each holder sees, rising. The last is how far the cache is filled. */
+  readonly steps: number[];
 }
 
-/** A tensor in device memory. */
+/** A tensor in device memory: the only holder of its block, unless it is a key-value cache, which grows in place. */
 export class DeviceTensor<M> implements Tensor {
   freed = false;
   /** The number of the scope whose result held it last. */
@@ -29,27 +27,27 @@ export class DeviceTensor<M> implements Tensor {
   constructor(
     readonly backend: Backend,
     readonly shape: readonly number[],
-    readonly block: Block<M>,
-    /** Of a cache: the steps that fit between the start of one sequence and that of the next; else -1. */
-    readonly capacity: number,
+    readonly memory: M,
+    /** Of the block, in elements. */
+    readonly size: number,
+    /** Of the block. */
+    readonly bytes: number,
+    readonly cache: Cache | null,
   ) {}
 
   /** The steps from the start of one sequence to that of the next. */
   get stepsApart(): number {
-    return this.capacity < 0 ? this.shape[1] : this.capacity;
+    return this.cache === null ? this.shape[1] : this.cache.capacity;
   }
 
   /** Whether the values stand row-major without gaps. */
   get packed(): boolean {
-    return this.capacity < 0 || this.capacity === this.shape[1] || this.shape[0] === 1;
+    return this.cache === null || this.cache.capacity === this.shape[1] || this.shape[0] === 1;
   }
 }
 
-/** What the registry needs to give a collected tensor's memory back. */
-interface Remains<M> {
-  readonly block: Block<M>;
-  readonly steps: number;
-}
+/** What is left of a tensor when the collector has taken it: all that it takes to give its memory back. */
+type Remains<M> = Pick<DeviceTensor<M>, "memory" | "size" | "bytes" | "cache" | "shape">;
 
 /** How many tensors, and bytes, may wait outside all scopes before the registry is told of those still alive. */
 const waitingRoom = { tensors: 512, bytes: 2 ** 24 };
@@ -70,7 +68,7 @@ export class TensorStore<M> {
    */
   #waiting: DeviceTensor<M>[] = [];
   #waitingBytes = 0;
-  readonly #registry = new FinalizationRegistry<Remains<M>>(({ block, steps }) => this.#drop(block, steps));
+  readonly #registry = new FinalizationRegistry<Remains<M>>((remains) => this.#drop(remains));
 
   constructor(backend: Backend, device: Device<M>) {
     this.#backend = backend;
@@ -133,12 +131,12 @@ export class TensorStore<M> {
 
   /** A new tensor with any contents. */
   make(shape: readonly number[]): DeviceTensor<M> {
-    return this.#hold(shape, sizeOf(shape), null, -1);
+    return this.#hold(shape, sizeOf(shape), null);
   }
 
   /** A new `[batch, time, channels]` with any contents and room for `capacity` steps. */
   makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
-    return this.#hold([batch, time, channels], batch * capacity * channels, [time], capacity);
+    return this.#hold([batch, time, channels], batch * capacity * channels, { capacity, steps: [time] });
   }
 
   /**
@@ -146,13 +144,12 @@ export class TensorStore<M> {
    * possible: where the room is used up, or another tensor has gone on from `past` and still holds those rows.
    */
   extend(past: DeviceTensor<M>, time: number): DeviceTensor<M> | null {
-    const { block, capacity } = past;
+    const { memory, size, bytes, cache } = past;
     const [batch, before, channels] = past.shape;
     const after = before + time;
-    if (block.steps === null || after > capacity || before < block.steps[block.steps.length - 1]) return null;
-    block.holders++;
-    block.steps.push(after);
-    const extended = new DeviceTensor(this.#backend, [batch, after, channels], block, capacity);
+    if (cache === null || after > cache.capacity || before < cache.steps[cache.steps.length - 1]) return null;
+    cache.steps.push(after);
+    const extended = new DeviceTensor(this.#backend, [batch, after, channels], memory, size, bytes, cache);
     this.#enter(extended);
     return extended;
   }
@@ -181,7 +178,7 @@ export class TensorStore<M> {
     return x;
   }
 
-  #hold(shape: readonly number[], size: number, steps: number[] | null, capacity: number): DeviceTensor<M> {
+  #hold(shape: readonly number[], size: number, cache: Cache | null): DeviceTensor<M> {
     if (this.#disposed) {
       throw new TypeError(
         `Cannot make tensor: backend must be open, current ${this.#backend.name} is disposed`,
@@ -191,7 +188,7 @@ export class TensorStore<M> {
     const bytes = this.#device.bytesFor(size);
     this.#bytes += bytes;
     if (this.#bytes > this.#peakBytes) this.#peakBytes = this.#bytes;
-    const made = new DeviceTensor(this.#backend, shape, { memory, size, bytes, holders: 1, steps }, capacity);
+    const made = new DeviceTensor(this.#backend, shape, memory, size, bytes, cache);
     this.#enter(made);
     return made;
   }
@@ -203,12 +200,13 @@ export class TensorStore<M> {
       return;
     }
     this.#waiting.push(t);
-    this.#waitingBytes += t.block.bytes;
+    this.#waitingBytes += t.bytes;
     if (this.#waiting.length < waitingRoom.tensors && this.#waitingBytes < waitingRoom.bytes) return;
     for (const survivor of this.#waiting) {
       if (survivor.freed || survivor.watched) continue;
       survivor.watched = true;
-      this.#registry.register(survivor, { block: survivor.block, steps: survivor.shape[1] }, survivor);
+      const { memory, size, bytes, cache, shape } = survivor;
+      this.#registry.register(survivor, { memory, size, bytes, cache, shape }, survivor);
     }
     this.#waiting = [];
     this.#waitingBytes = 0;
@@ -218,14 +216,16 @@ export class TensorStore<M> {
     if (t.freed) return;
     t.freed = true;
     if (t.watched) this.#registry.unregister(t);
-    this.#drop(t.block, t.shape[1]);
+    this.#drop(t);
   }
 
-  #drop(block: Block<M>, steps: number): void {
+  #drop({ memory, size, bytes, cache, shape }: Remains<M>): void {
     if (this.#disposed) return;
-    block.steps?.splice(block.steps.indexOf(steps), 1);
-    if (--block.holders > 0) return;
-    this.#device.release(block.memory, block.size);
-    this.#bytes -= block.bytes;
+    if (cache !== null) {
+      cache.steps.splice(cache.steps.indexOf(shape[1]), 1);
+      if (cache.steps.length > 0) return;
+    }
+    this.#device.release(memory, size);
+    this.#bytes -= bytes;
   }
 }
