@@ -1,0 +1,134 @@
+/**
+ * What a token can't be faster than: its matrix-vector products, the reading of its weights, its multiply-adds.
+ * All of them with the library's 128-bit instructions; native code has wider ones.
+ *
+ * @module
+ */
+import asc from "npm:assemblyscript@^0.28.20/asc";
+import { baseline, relaxed } from "../../src/backends/wasm/module.ts";
+import { randomSource } from "../../src/random.ts";
+import { type Case, type HostTensor, leavesOf } from "./weights.ts";
+
+/** The measured things, each a function that does it some times. */
+export interface Probes {
+  /** The matrix-vector products of a token by the library's kernel, one call. */
+  products(times: number): void;
+  /** Reads as many bytes as a token reads. */
+  read(times: number): void;
+  /** Does as many multiply-adds as a token does. */
+  multiplyAdd(times: number): void;
+  /** What a token reads: the weights, of the embedding one row, and the cache where there is one. */
+  readonly bytes: number;
+  readonly multiplyAdds: number;
+}
+
+interface Library {
+  readonly memory: WebAssembly.Memory;
+  readonly __heap_base: WebAssembly.Global;
+  readonly linear: CallableFunction;
+}
+
+interface Exports {
+  products(table: number, count: number): void;
+  readAll(from: number, bytes: number): number;
+  multiplyAdd(rounds: number, factor: number): number;
+}
+
+/** Compiles the probes; what comes back makes those of a case. */
+export async function compileProbes(): Promise<(subject: Case) => Promise<Probes>> {
+  const fused = WebAssembly.validate(Uint8Array.fromBase64(relaxed));
+  const library = await WebAssembly.compile(Uint8Array.fromBase64(fused ? relaxed : baseline));
+  const probes = await compile(await Deno.readTextFile(new URL("probes.as.ts", import.meta.url)), fused);
+  return async (subject) => {
+    const kernels = (await WebAssembly.instantiate(library)).exports as unknown as Library;
+    const { memory } = kernels;
+    // AssemblyScript imports what a file declares from a module that is called like the file.
+    const imports = { env: { memory }, input: { linear: kernels.linear } };
+    const exports = (await WebAssembly.instantiate(probes, imports)).exports as unknown as Exports;
+    return probesOf(subject, kernels, exports);
+  };
+}
+
+async function compile(source: string, fused: boolean): Promise<WebAssembly.Module> {
+  const { binary, error, stderr } = await asc.compileString(source, {
+    optimizeLevel: 3,
+    runtime: "stub",
+    importMemory: true,
+    enable: fused ? ["simd", "relaxed-simd"] : ["simd"],
+  });
+  if (error !== null || binary === null) throw new Error(`Cannot compile probes: ${error} ${stderr}`);
+  return await WebAssembly.compile(new Uint8Array(binary));
+}
+
+function probesOf(subject: Case, { memory, __heap_base }: Library, exports: Exports): Probes {
+  let end: number = __heap_base.value;
+  const allocate = (bytes: number) => {
+    const address = Math.ceil(end / 128) * 128;
+    end = address + bytes;
+    const missing = end - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / 65_536));
+    return address;
+  };
+  const upload = (data: Float32Array) => {
+    const address = allocate(data.byteLength);
+    new Float32Array(memory.buffer, address, data.length).set(data);
+    return address;
+  };
+  const random = randomSource(1);
+  const products = matricesOf(subject).map((matrix) => {
+    const [outputs, inputs] = matrix.shape;
+    const vector = Float32Array.from({ length: inputs }, random.normal);
+    return { matrix, vector, addresses: [allocate(4 * outputs), upload(vector), upload(matrix.data)] };
+  });
+  const rows = products.map(({ matrix: { shape: [outputs, inputs] }, addresses }) => [
+    ...addresses,
+    inputs,
+    outputs,
+  ]);
+  const table = allocate(20 * rows.length);
+  new Uint32Array(memory.buffer, table).set(rows.flat());
+  const { bytes, multiplyAdds } = amountsOf(subject);
+  const start = allocate(bytes);
+  const probes: Probes = {
+    bytes,
+    multiplyAdds,
+    products: repeat(() => exports.products(table, rows.length)),
+    read: repeat(() => exports.readAll(start, bytes - bytes % 128)),
+    multiplyAdd: repeat(() => exports.multiplyAdd(multiplyAdds / 48, 1e-9)),
+  };
+  probes.products(1);
+  for (const { matrix, vector, addresses: [y] } of products) {
+    checkProduct(matrix, vector, new Float32Array(memory.buffer, y, matrix.shape[0]));
+  }
+  return probes;
+}
+
+function checkProduct({ data }: HostTensor, x: Float32Array, y: Float32Array): void {
+  for (const [row, value] of y.entries()) {
+    const right = x.reduce((sum, factor, column) => sum + factor * data[row * x.length + column], 0);
+    if (!(Math.abs(value - right) <= 1e-4 * Math.hypot(...x))) {
+      throw new Error(`Cannot measure products: y[${row}] must be ${right}, current value is ${value}`);
+    }
+  }
+}
+
+/** All that a token is multiplied with: the embedding is looked up. */
+function matricesOf({ weights }: Case): HostTensor[] {
+  return leavesOf(weights).filter(([path, { shape }]) => path !== "embedding" && shape.length === 2)
+    .map(([, matrix]) => matrix);
+}
+
+/** What a token takes. Its attention reads the cache once, and multiplies all of it. */
+function amountsOf(subject: Case): { bytes: number; multiplyAdds: number } {
+  const [, channels] = subject.weights.embedding.shape;
+  const weights = leavesOf(subject.weights).filter(([path]) => path !== "embedding");
+  const cache = subject.mode === "cached" ? 2 * subject.weights.blocks.length * subject.length * channels : 0;
+  return {
+    bytes: 4 * (channels + cache + weights.reduce((sum, [, { data }]) => sum + data.length, 0)),
+    multiplyAdds: cache + matricesOf(subject).reduce((sum, { data }) => sum + data.length, 0),
+  };
+}
+
+const repeat = (run: () => void) => (times: number) => {
+  for (let i = 0; i < times; i++) run();
+};
