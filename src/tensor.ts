@@ -103,6 +103,31 @@ export interface Operations {
   appendTime(past: Tensor, x: Tensor): Tensor;
   /** See `wkv`. */
   wkv(decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor): [y: Tensor, state: Tensor];
+  /** All of `timeMix` in one call: only where a backend has that, and of the same result as its parts. */
+  timeMix?(
+    mixK: Tensor,
+    mixV: Tensor,
+    mixR: Tensor,
+    decay: Tensor,
+    bonus: Tensor,
+    key: Tensor,
+    value: Tensor,
+    receptance: Tensor,
+    output: Tensor,
+    x: Tensor,
+    shift: Tensor,
+    wkv: Tensor,
+  ): [y: Tensor, shift: Tensor, wkv: Tensor];
+  /** All of `channelMix` in one call: only where a backend has that, and of the same result as its parts. */
+  channelMix?(
+    mixK: Tensor,
+    mixR: Tensor,
+    key: Tensor,
+    receptance: Tensor,
+    value: Tensor,
+    x: Tensor,
+    shift: Tensor,
+  ): [y: Tensor, shift: Tensor];
   /** See `rotary`. */
   rotary(x: Tensor, heads: number, position: number, base: number): Tensor;
   /** See `attention`. */

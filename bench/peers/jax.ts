@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { init, jit, nn, numpy as np } from "npm:@jax-js/jax@^0.1.25";
+import { init, jit, nn, numpy as np } from "@jax-js/jax";
 import { type Peer, tokenDecoder } from "./peer.ts";
 import type { Case, HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./weights.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import protobuf from "npm:protobufjs@^8.8.1";
+import protobuf from "protobufjs";
 import type { HostTensor } from "./weights.ts";
 
 // The part of onnx.proto3 that is used here; the field numbers are the format's.

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import * as native from "npm:onnxruntime-node@^1.30.0";
-import * as web from "npm:onnxruntime-web@^1.30.0";
+import * as native from "onnxruntime-node";
+import * as web from "onnxruntime-web";
 import { lstmGraph, type OnnxModel, rwkvGraph, transformerGraph } from "./onnx_models.ts";
 import { type Peer, tokenDecoder } from "./peer.ts";
 import type { Case } from "./weights.ts";

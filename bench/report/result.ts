@@ -4,6 +4,7 @@
  * @module
  */
 import type { Cell, PresetName } from "../subjects.ts";
+import type { WkvRow } from "../wkv/measure.ts";
 import type { Machine, Runtime } from "./machine.ts";
 
 /** The time of a token. */
@@ -50,5 +51,7 @@ export interface Result {
   readonly limits: readonly LimitRow[];
   readonly memory: readonly MemoryRow[];
   readonly training: readonly never[];
-  readonly wkv: readonly never[];
+  readonly wkv: readonly WkvRow[];
+  /** Which GPU it was, whose clock, and what was left out why. */
+  readonly wkvNotes: readonly string[];
 }

@@ -4,10 +4,13 @@
  *
  * @module
  */
-import type { Backend, Floats, MemoryUse, Tensor } from "../tensor.ts";
+import type { Backend, Floats, MemoryUse, Operations, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import type { Device, Kernels } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
+
+type TimeMixTensors = Parameters<NonNullable<Operations["timeMix"]>>;
+type ChannelMixTensors = Parameters<NonNullable<Operations["channelMix"]>>;
 
 /** The one implementation of {@linkcode Backend} for every device with memory and kernels. */
 export class DeviceBackend<M> implements Backend {
@@ -15,12 +18,16 @@ export class DeviceBackend<M> implements Backend {
   readonly #device: Device<M>;
   readonly #kernels: Kernels<M>;
   readonly #store: TensorStore<M>;
+  readonly timeMix: Operations["timeMix"];
+  readonly channelMix: Operations["channelMix"];
 
   constructor(device: Device<M>) {
     this.name = device.name;
     this.#device = device;
     this.#kernels = device.kernels;
     this.#store = new TensorStore(this, device);
+    this.timeMix = device.kernels.timeMix && this.#timeMix;
+    this.channelMix = device.kernels.channelMix && this.#channelMix;
   }
 
   scope<R>(body: () => R): R {
@@ -213,6 +220,65 @@ export class DeviceBackend<M> implements Backend {
       channels,
     );
     return [y, nextState];
+  }
+
+  #timeMix(
+    ...[mixK, mixV, mixR, decay, bonus, key, value, receptance, output, x, shift, wkv]: TimeMixTensors
+  ) {
+    const [batch, time, channels] = x.shape;
+    const y = this.#store.make(x.shape);
+    const nextShift = this.#store.make(shift.shape);
+    const nextState = this.#store.make(wkv.shape);
+    const scratch = this.#store.make([6 * batch * time * channels + channels]);
+    this.#kernels.timeMix!(
+      y.memory,
+      nextShift.memory,
+      nextState.memory,
+      scratch.memory,
+      this.#memory(mixK),
+      this.#memory(mixV),
+      this.#memory(mixR),
+      this.#memory(decay),
+      this.#memory(bonus),
+      this.#memory(key),
+      this.#memory(value),
+      this.#memory(receptance),
+      this.#memory(output),
+      this.#memory(x),
+      this.#memory(shift),
+      this.#memory(wkv),
+      batch,
+      time,
+      channels,
+    );
+    this.#store.free(scratch);
+    return [y, nextShift, nextState] as [Tensor, Tensor, Tensor];
+  }
+
+  #channelMix(...[mixK, mixR, key, receptance, value, x, shift]: ChannelMixTensors) {
+    const [batch, time, channels] = x.shape;
+    const [features] = key.shape;
+    const y = this.#store.make(x.shape);
+    const nextShift = this.#store.make(shift.shape);
+    const scratch = this.#store.make([batch * time * (3 * channels + features)]);
+    this.#kernels.channelMix!(
+      y.memory,
+      nextShift.memory,
+      scratch.memory,
+      this.#memory(mixK),
+      this.#memory(mixR),
+      this.#memory(key),
+      this.#memory(receptance),
+      this.#memory(value),
+      this.#memory(x),
+      this.#memory(shift),
+      batch,
+      time,
+      channels,
+      features,
+    );
+    this.#store.free(scratch);
+    return [y, nextShift] as [Tensor, Tensor];
   }
 
   rotary(x: Tensor, heads: number, position: number, base: number): Tensor {

@@ -86,6 +86,45 @@ export interface Kernels<M> {
     seed: number,
     step: number,
   ): void;
+  /** The whole layer, where a device has it; `scratch` is 6 arrays of x's size and one of C. */
+  timeMix?(
+    y: M,
+    nextShift: M,
+    nextState: M,
+    scratch: M,
+    mixK: M,
+    mixV: M,
+    mixR: M,
+    decay: M,
+    bonus: M,
+    key: M,
+    value: M,
+    receptance: M,
+    output: M,
+    x: M,
+    shift: M,
+    state: M,
+    batch: number,
+    time: number,
+    channels: number,
+  ): void;
+  /** The whole layer, where a device has it; `scratch` is 3 arrays of x's size and one `[B, T, F]`. */
+  channelMix?(
+    y: M,
+    nextShift: M,
+    scratch: M,
+    mixK: M,
+    mixR: M,
+    key: M,
+    receptance: M,
+    value: M,
+    x: M,
+    shift: M,
+    batch: number,
+    time: number,
+    channels: number,
+    features: number,
+  ): void;
   /** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart. */
   copyRows(
     y: M,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkShape } from "../check.ts";
+import { checkInteger, checkSameBackend, checkShape } from "../check.ts";
 import { mix, multiply, sigmoid, squaredRelu } from "../ops/elementwise/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
@@ -41,6 +41,7 @@ export interface ChannelMixState {
  * @param state what an earlier call returned, or {@linkcode channelMixState}
  * @returns y `[B, T, C]` and the state after the last step
  * @throws {TypeError} on other shapes, or tensors of two backends
+ * @throws {RangeError} if T is 0
  *
  * @example
  * ```ts
@@ -57,17 +58,35 @@ export function channelMix(
   x: Tensor,
   state: ChannelMixState,
 ): { y: Tensor; state: ChannelMixState } {
-  const action = "mix channels";
-  checkShape(action, "params.mixK", params.mixK, "C");
-  const [channels] = params.mixK.shape;
-  checkShape(action, "x", x, "B", "T", channels);
-  checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
-  return x.backend.scope(() => {
+  check(params, x, state);
+  const { backend } = x;
+  if (backend.channelMix !== undefined) {
+    const { mixK, mixR, key, receptance, value } = params;
+    const [y, shift] = backend.channelMix(mixK, mixR, key, receptance, value, x, state.shift);
+    return { y, state: { shift } };
+  }
+  return backend.scope(() => {
     const before = shiftTime(x, state.shift);
     const key = squaredRelu(linear(mix(x, before, params.mixK), params.key));
     const gate = sigmoid(linear(mix(x, before, params.mixR), params.receptance));
     return { y: multiply(gate, linear(key, params.value)), state: { shift: lastStep(x) } };
   });
+}
+
+function check(params: ChannelMixParams, x: Tensor, state: ChannelMixState): void {
+  const action = "mix channels";
+  checkShape(action, "params.mixK", params.mixK, "C");
+  const [channels] = params.mixK.shape;
+  checkShape(action, "params.key", params.key, "F", channels);
+  const [features] = params.key.shape;
+  checkShape(action, "params.mixR", params.mixR, channels);
+  checkShape(action, "params.receptance", params.receptance, channels, channels);
+  checkShape(action, "params.value", params.value, channels, features);
+  checkShape(action, "x", x, "B", "T", channels);
+  checkInteger(action, "T", x.shape[1], 1);
+  checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
+  checkSameBackend(action, "params", x, params);
+  checkSameBackend(action, "state", x, state);
 }
 
 /**

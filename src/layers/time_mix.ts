@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkShape } from "../check.ts";
+import { checkInteger, checkSameBackend, checkShape } from "../check.ts";
 import { mix, multiply, negativeExp, sigmoid } from "../ops/elementwise/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
@@ -52,6 +52,7 @@ export interface TimeMixState {
  * @param state what an earlier call returned, or {@linkcode timeMixState}
  * @returns y `[B, T, C]` and the state after the last step
  * @throws {TypeError} on other shapes, or tensors of two backends
+ * @throws {RangeError} if T is 0
  *
  * @example
  * ```ts
@@ -68,13 +69,15 @@ export function timeMix(
   x: Tensor,
   state: TimeMixState,
 ): { y: Tensor; state: TimeMixState } {
-  const action = "mix time";
-  checkShape(action, "params.decay", params.decay, "C");
-  const [channels] = params.decay.shape;
-  checkShape(action, "x", x, "B", "T", channels);
-  checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
-  checkShape(action, "state.wkv", state.wkv, x.shape[0], 4, channels);
-  return x.backend.scope(() => {
+  check(params, x, state);
+  const { backend } = x;
+  if (backend.timeMix !== undefined) {
+    const { mixK, mixV, mixR, decay, bonus, key, value, receptance, output } = params;
+    const weights = [mixK, mixV, mixR, decay, bonus, key, value, receptance, output] as const;
+    const [y, shift, wkv] = backend.timeMix(...weights, x, state.shift, state.wkv);
+    return { y, state: { shift, wkv } };
+  }
+  return backend.scope(() => {
     const before = shiftTime(x, state.shift);
     const key = linear(mix(x, before, params.mixK), params.key);
     const value = linear(mix(x, before, params.mixV), params.value);
@@ -86,6 +89,26 @@ export function timeMix(
       state: { shift: lastStep(x), wkv: scan.state },
     };
   });
+}
+
+function check(params: TimeMixParams, x: Tensor, state: TimeMixState): void {
+  const action = "mix time";
+  checkShape(action, "params.decay", params.decay, "C");
+  const [channels] = params.decay.shape;
+  checkShape(action, "params.mixK", params.mixK, channels);
+  checkShape(action, "params.mixV", params.mixV, channels);
+  checkShape(action, "params.mixR", params.mixR, channels);
+  checkShape(action, "params.bonus", params.bonus, channels);
+  checkShape(action, "params.key", params.key, channels, channels);
+  checkShape(action, "params.value", params.value, channels, channels);
+  checkShape(action, "params.receptance", params.receptance, channels, channels);
+  checkShape(action, "params.output", params.output, channels, channels);
+  checkShape(action, "x", x, "B", "T", channels);
+  checkInteger(action, "T", x.shape[1], 1);
+  checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
+  checkShape(action, "state.wkv", state.wkv, x.shape[0], 4, channels);
+  checkSameBackend(action, "params", x, params);
+  checkSameBackend(action, "state", x, state);
 }
 
 /**

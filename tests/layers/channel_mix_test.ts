@@ -30,7 +30,7 @@ testFailures("channelMix()", [
     "no step",
     () => channelMix(params, tensor([], [2, 0, 7]), state),
     RangeError,
-    "Cannot take last step: T must be at least 1, current T is 0",
+    "Cannot mix channels: T must be an integer at least 1, current value is 0",
   ],
   [
     "a state of another batch size",
@@ -48,25 +48,25 @@ testFailures("channelMix()", [
     "mixR of another width",
     () => channelMix({ ...params, mixR: draws(3, [6]) }, x, state),
     TypeError,
-    "Cannot mix: x must be [..., 6], current shape is [2, 3, 7]",
+    "Cannot mix channels: params.mixR must be [7], current shape is [6]",
   ],
   [
     "key of other inputs",
     () => channelMix({ ...params, key: draws(3, [13, 6]) }, x, state),
     TypeError,
-    "Cannot compute linear: x must be [..., 6], current shape is [2, 3, 7]",
+    "Cannot mix channels: params.key must be [F, 7], current shape is [13, 6]",
   ],
   [
     "value of other inputs",
     () => channelMix({ ...params, value: draws(3, [7, 12]) }, x, state),
     TypeError,
-    "Cannot compute linear: x must be [..., 12], current shape is [2, 3, 13]",
+    "Cannot mix channels: params.value must be [7, 13], current shape is [7, 12]",
   ],
   [
     "value of other outputs",
     () => channelMix({ ...params, value: draws(3, [6, 13]) }, x, state),
     TypeError,
-    "Cannot multiply: b must be [2, 3, 7], current shape is [2, 3, 6]",
+    "Cannot mix channels: params.value must be [7, 13], current shape is [6, 13]",
   ],
 ]);
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { put, read, tensor, timeMix, timeMixState } from "@seqmix/seqmix";
+import { createReference, put, read, tensor, timeMix, timeMixState } from "@seqmix/seqmix";
 import { type Failure, testFailures, testOnAll, wrong } from "../helpers.ts";
 import { draws, timeMixParams } from "../mixers.ts";
 
@@ -40,7 +40,7 @@ testFailures("timeMix()", [
     "no step",
     () => timeMix(params, tensor([], [2, 0, 7]), state),
     RangeError,
-    "Cannot take last step: T must be at least 1, current T is 0",
+    "Cannot mix time: T must be an integer at least 1, current value is 0",
   ],
   [
     "a state of another batch size",
@@ -70,19 +70,26 @@ testFailures("timeMix()", [
     `${name} of another width`,
     () => timeMix({ ...params, [name]: draws(3, [6]) }, x, state),
     TypeError,
-    "Cannot mix: x must be [..., 6], current shape is [2, 3, 7]",
+    `Cannot mix time: params.${name} must be [7], current shape is [6]`,
   ]),
   ...["key", "value", "receptance", "output"].map((name): Failure => [
     `${name} of other inputs`,
     () => timeMix({ ...params, [name]: draws(3, [7, 6]) }, x, state),
     TypeError,
-    "Cannot compute linear: x must be [..., 6], current shape is [2, 3, 7]",
+    `Cannot mix time: params.${name} must be [7, 7], current shape is [7, 6]`,
   ]),
+  [
+    "parameters on another backend",
+    () => timeMix({ ...params, value: tensor(new Float32Array(49), [7, 7], createReference()) }, x, state),
+    TypeError,
+    "Cannot mix time: all tensors must live on one backend (move them with put), current x lives on reference and " +
+    "params.value on another reference",
+  ],
   [
     "bonus of another width",
     () => timeMix({ ...params, bonus: draws(3, [6]) }, x, state),
     TypeError,
-    "Cannot scan WKV: bonus must be [7], current shape is [6]",
+    "Cannot mix time: params.bonus must be [7], current shape is [6]",
   ],
 ]);
 

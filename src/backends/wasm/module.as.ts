@@ -23,6 +23,9 @@ export { lastStep, shiftTime } from "../../ops/shift_time/kernel.as";
 export { softmax } from "../../ops/softmax/kernel.as";
 export { wkv } from "../../ops/wkv/kernel.as";
 
+export { channelMix } from "../../layers/channel_mix.as";
+export { timeMix } from "../../layers/time_mix.as";
+
 /** Where the module's own data ends; all memory from here on belongs to JavaScript. */
 const heapBase = __heap_base;
 export { heapBase as __heap_base };

@@ -1,0 +1,57 @@
+/**
+ * The report's table of the WKV scan.
+ *
+ * @module
+ */
+import { nameOf } from "../wkv/shapes.ts";
+import type { WkvRow } from "../wkv/measure.ts";
+import type { Part, Table } from "./document.ts";
+import { digits, times } from "./format.ts";
+import type { Result } from "./result.ts";
+
+/** The part of a result's WKV scans; none where it has none. */
+export function wkvParts({ wkv, wkvNotes }: Pick<Result, "wkv" | "wkvNotes">): Part[] {
+  if (wkv.length === 0) return [];
+  return [{
+    title: "The WKV scan",
+    intro: [
+      "Serial: a step after another, in parallel over channels alone. Chunked: in parallel over time, too; the steps are " +
+      "read twice. Copy: as many elements as a tensor has, read and written, which is what the memory gives. Nominal GB/s " +
+      "counts the 12 bytes a step and channel that every scan has to move, traffic all that the kernel reads and writes. " +
+      "More than the copy of a large tensor: from the caches.",
+    ],
+    table: wkvTable(wkv),
+    notes: wkvNotes,
+  }];
+}
+
+/** Time, and GB/s nominal and real, of each kernel at each shape. */
+export function wkvTable(rows: readonly WkvRow[]): Table {
+  return {
+    columns: [
+      "B×T×C",
+      "kernel",
+      "median, ms",
+      "nominal, GB/s",
+      "traffic, GB/s",
+      "traffic / copy",
+      "serial / this",
+    ],
+    rows: rows.map((row) => {
+      const beside = (kernel: string) =>
+        rows.find((other) =>
+          other.backend === row.backend && other.kernel === kernel && nameOf(other) === nameOf(row)
+        );
+      const copy = beside("copy"), serial = beside("serial");
+      return [
+        nameOf(row),
+        `${row.backend} ${row.kernel}`,
+        digits(row.medianMs),
+        digits(row.gbPerS),
+        digits(row.trafficGbPerS),
+        copy === undefined ? "-" : `${Math.round(100 * row.trafficGbPerS / copy.trafficGbPerS)}%`,
+        row.kernel === "chunked" && serial !== undefined ? times(serial.medianMs / row.medianMs) : "-",
+      ];
+    }),
+  };
+}

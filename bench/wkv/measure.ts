@@ -1,0 +1,124 @@
+/**
+ * Which kernels run at which shapes, and what they take.
+ *
+ * @module
+ */
+import { createReference, createWasm } from "../../mod.ts";
+import { median } from "../report/statistics.ts";
+import { openGpu } from "./gpu.ts";
+import { checkOutput, type Inputs, makeInputs } from "./inputs.ts";
+import { labelOf, nominalBytes, onCpu, type Prepared, type WkvKernel } from "./kernel.ts";
+import { elementsOf, nameOf, type Shape, shapes } from "./shapes.ts";
+
+/** The time of a scan. */
+export interface WkvRow extends Shape {
+  readonly backend: string;
+  readonly kernel: string;
+  readonly medianMs: number;
+  /** By the 12 bytes a step and channel that every scan has to move; of a copy, by those that it moves. */
+  readonly gbPerS: number;
+  /** By the bytes that the kernel really moves. */
+  readonly trafficGbPerS: number;
+}
+
+/** All kernels that there are here. */
+export interface WkvKernels {
+  readonly kernels: readonly WkvKernel[];
+  /** What one should know of them, in sentences: which GPU it is and whose clock is read, or why there is none. */
+  readonly notes: readonly string[];
+  [Symbol.dispose](): void;
+}
+
+/** Opens those of the backends that there are here; a GPU that there isn't is told of in the notes. */
+export async function openKernels(backends: readonly string[]): Promise<WkvKernels> {
+  using stack = new DisposableStack();
+  const kernels: WkvKernel[] = [], notes: string[] = [];
+  if (backends.includes("webgpu")) {
+    try {
+      const gpu = stack.use(await openGpu());
+      kernels.push(...gpu.kernels);
+      const clock = gpu.hasClock ? "the GPU's own clock" : "the time until the GPU has answered";
+      notes.push(`webgpu is ${gpu.adapter}, by ${clock}.`);
+    } catch (error) {
+      notes.push(`webgpu is left out: ${error instanceof Error ? error.message : error}.`);
+    }
+  }
+  if (backends.includes("wasm")) kernels.push(onCpu(stack.use(await createWasm()), 6));
+  if (backends.includes("reference")) kernels.push(onCpu(stack.use(createReference()), 60));
+  const owned = stack.move();
+  return { kernels, notes, [Symbol.dispose]: () => owned.dispose() };
+}
+
+/** The kernels that run at a shape, and of the others why they don't. */
+export function kernelsAt(
+  shape: Shape,
+  kernels: readonly WkvKernel[],
+  mostMs: number,
+): { readonly chosen: readonly WkvKernel[]; readonly leftOut: readonly string[] } {
+  const chosen: WkvKernel[] = [], leftOut: string[] = [];
+  for (const kernel of kernels) {
+    const ms = kernel.nsPerElement * elementsOf(shape) / 1e6;
+    const reason = kernel.refusal(shape) ??
+      (ms <= mostMs ? null : `a run would take about ${Math.ceil(ms)} ms, more than ${mostMs}`);
+    if (reason === null) chosen.push(kernel);
+    else leftOut.push(`${labelOf(kernel)} at ${nameOf(shape)} is left out: ${reason}`);
+  }
+  return { chosen, leftOut };
+}
+
+/** A kernel that has run once, with the right result. */
+export async function prepare(kernel: WkvKernel, shape: Shape, inputs: Inputs): Promise<Prepared> {
+  const prepared = kernel.prepare(shape, inputs);
+  await prepared.run();
+  const output = prepared.output();
+  if (output !== null) checkOutput(labelOf(kernel), shape, inputs, await output);
+  return prepared;
+}
+
+/** Samples of one kernel at one shape. */
+const samples = 10;
+
+/**
+ * Times all kernels at all shapes, in turn at each.
+ *
+ * @param mostMs what is estimated to take longer for a run is left out
+ * @param say hears of each kernel that is left out at a shape
+ */
+export async function measureWkv(
+  kernels: readonly WkvKernel[],
+  mostMs: number,
+  say: (line: string) => void,
+  progress: (done: number, total: number) => void = () => {},
+): Promise<WkvRow[]> {
+  const rows: WkvRow[] = [];
+  for (const [i, shape] of shapes.entries()) {
+    const { chosen, leftOut } = kernelsAt(shape, kernels, mostMs);
+    leftOut.forEach(say);
+    const inputs = chosen.length === 0 ? null : makeInputs(shape);
+    const runs: Prepared[] = [];
+    try {
+      for (const kernel of chosen) runs.push(await prepare(kernel, shape, inputs!));
+      const times: number[][] = runs.map(() => []);
+      for (let sample = 0; sample < samples; sample++) {
+        for (const [j, run] of runs.entries()) times[j].push(await run.time());
+      }
+      rows.push(...chosen.map((kernel, j) => rowOf(kernel, shape, median(times[j]))));
+    } finally {
+      runs.forEach((run) => run.free());
+    }
+    progress(i + 1, shapes.length);
+  }
+  return rows;
+}
+
+function rowOf(kernel: WkvKernel, shape: Shape, medianMs: number): WkvRow {
+  const traffic = kernel.trafficBytes(shape);
+  return {
+    backend: kernel.backend,
+    kernel: kernel.kernel,
+    ...shape,
+    medianMs,
+    gbPerS: (kernel.kernel === "copy" ? traffic : nominalBytes(shape)) / medianMs / 1e6,
+    trafficGbPerS: traffic / medianMs / 1e6,
+  };
+}
