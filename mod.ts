@@ -21,6 +21,8 @@ export { put, read, readFloat64, tensor } from "./src/transfer.ts";
 export { parameterCount, treeMap } from "./src/tree.ts";
 export { type BackendName, createBackend, type CreateBackendOptions } from "./src/backends/create.ts";
 export { createWasm, type WasmOptions } from "./src/backends/wasm/mod.ts";
+export { createWebGpu, type WebGpuOptions } from "./src/backends/webgpu/mod.ts";
+export { DeviceLostError } from "./src/backends/webgpu/device_lost_error.ts";
 export { createReference, reference, type ReferenceOptions } from "./src/backends/reference/mod.ts";
 
 export { appendTime } from "./src/ops/append_time/mod.ts";

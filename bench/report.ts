@@ -18,6 +18,7 @@ import { type Options, parseOptions, usage } from "./report/options.ts";
 import { countParameters, partsOf } from "./report/parts.ts";
 import { startProgress } from "./report/progress.ts";
 import type { Result } from "./report/result.ts";
+import { leftOut, measureWkv, openKernels } from "./wkv/measure.ts";
 
 async function measure({ only, presets, lengths, backends }: Options): Promise<Result> {
   const date = new Date().toISOString();
@@ -34,7 +35,22 @@ async function measure({ only, presets, lengths, backends }: Options): Promise<R
     using progress = startProgress("Measuring memory");
     memory = await measureMemory(backends, presets, lengths, progress.update);
   }
-  return { machine, runtime, date, ...times, memory, training: [], wkv: [] };
+  const wkv = only.includes("wkv") ? await measureScans(backends) : { wkv: [], wkvNotes: [] };
+  return { machine, runtime, date, ...times, memory, training: [], ...wkv };
+}
+
+/** What is estimated to take longer for a run of the scan is left out. */
+const mostMs = 200;
+
+/** The scan, on a GPU too where there is one. */
+async function measureScans(backends: readonly string[]): Promise<Pick<Result, "wkv" | "wkvNotes">> {
+  using progress = startProgress("Measuring the WKV scan");
+  using opened = await openKernels(["webgpu", ...backends]);
+  const { kernels, notes } = opened;
+  return {
+    wkv: await measureWkv(kernels, mostMs, progress.update),
+    wkvNotes: [...notes, ...leftOut(kernels, mostMs)],
+  };
 }
 
 /** Reads the command line; on a mistake in it, says which and ends the process. */

@@ -20,6 +20,7 @@ export function show(value: unknown): string {
     return `an object (${value.constructor?.name ?? "no class"})`;
   }
   if (typeof value === "function") return "a function";
+  if (typeof value === "bigint") return `${value}n`;
   return String(value);
 }
 

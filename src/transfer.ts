@@ -4,9 +4,9 @@
  * @module
  */
 import { reference } from "./backends/reference/mod.ts";
-import { checkBackend, checkInteger, isBranch, isTensor, show, showShape } from "./check.ts";
+import { checkBackend, checkInteger, isTensor, show, showShape } from "./check.ts";
 import type { Backend, Tensor } from "./tensor.ts";
-import { sizeOf } from "./tree.ts";
+import { sizeOf, tensorsOf, treeMap } from "./tree.ts";
 
 /**
  * A tensor of these numbers, copied.
@@ -72,7 +72,7 @@ export function zeros(shape: readonly number[], backend: Backend): Tensor {
  * ```
  */
 export async function read(t: Tensor): Promise<Float32Array> {
-  return new Float32Array(await download("read", t));
+  return new Float32Array(await download(t));
 }
 
 /**
@@ -91,7 +91,7 @@ export async function read(t: Tensor): Promise<Float32Array> {
  * ```
  */
 export async function readFloat64(t: Tensor): Promise<Float64Array> {
-  return new Float64Array(await download("read", t));
+  return new Float64Array(await download(t));
 }
 
 /**
@@ -102,6 +102,7 @@ export async function readFloat64(t: Tensor): Promise<Float64Array> {
  * @param backend where to
  * @returns a tree of the same form, its tensors on `backend`
  * @throws {TypeError} if a tensor was freed, or backend is none
+ * @throws {RangeError} if there is no room; the backend then holds what it held before
  *
  * @example
  * ```ts
@@ -114,26 +115,22 @@ export async function readFloat64(t: Tensor): Promise<Float64Array> {
  */
 export async function put<P>(tree: P, backend: Backend): Promise<P> {
   checkBackend("put", backend);
-  return await move(tree, backend) as P;
+  const away = tensorsOf(tree).filter((t) => t.backend !== backend);
+  const numbers = new Map(
+    await Promise.all(away.map(async (t) => [t, await t.backend.download(t)] as const)),
+  );
+  // In a scope, so that a tree that there is no room for leaves nothing behind.
+  return backend.scope(() =>
+    treeMap(tree, (t) => {
+      const values = numbers.get(t);
+      return values === undefined ? t : backend.upload(values, t.shape);
+    })
+  );
 }
 
-async function move(tree: unknown, backend: Backend): Promise<unknown> {
-  if (isTensor(tree)) {
-    return tree.backend === backend ? tree : backend.upload(await download("put", tree), tree.shape);
-  }
-  if (Array.isArray(tree)) return await Promise.all(tree.map((branch) => move(branch, backend)));
-  if (isBranch(tree)) {
-    const moved = await Promise.all(
-      Object.entries(tree).map(async ([key, branch]) => [key, await move(branch, backend)]),
-    );
-    return Object.fromEntries(moved);
-  }
-  return tree;
-}
-
-function download(action: string, t: Tensor) {
+function download(t: Tensor) {
   if (!isTensor(t)) {
-    throw new TypeError(`Cannot ${action}: value must be a tensor, current value is ${show(t)}`);
+    throw new TypeError(`Cannot read: value must be a tensor, current value is ${show(t)}`);
   }
   return t.backend.download(t);
 }

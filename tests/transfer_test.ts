@@ -1,5 +1,5 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
-import { createReference, put, read, readFloat64, reference, tensor } from "@seqmix/seqmix";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { createReference, createWasm, put, read, readFloat64, reference, tensor } from "@seqmix/seqmix";
 import { assertSame, testFailures, testOnAll, wrong } from "./helpers.ts";
 
 testOnAll("tensor() copies its numbers and its shape", async (backend) => {
@@ -68,6 +68,14 @@ testOnAll("put() copies nothing that lives there already", async (backend) => {
 testOnAll("put() takes a cache with gaps for what it shows", async (backend) => {
   const cache = backend.appendTime(tensor([1, 2], [2, 1, 1], backend), tensor([3, 4], [2, 1, 1], backend));
   assertSame(await read(await put(cache, reference)), [1, 3, 2, 4]);
+});
+
+Deno.test("put() leaves nothing behind where there is no room for the whole tree", async () => {
+  using backend = await createWasm({ maximumBytes: 2 ** 20 });
+  const half = tensor(new Float32Array(2 ** 17), [2 ** 17]);
+  await assertRejects(() => put({ a: half, b: half }, backend), RangeError, "Cannot allocate tensor: ");
+  assertEquals(backend.memory().bytes, 0);
+  assertEquals((await put(half, backend)).shape, half.shape);
 });
 
 const freed = tensor([1], [1]);

@@ -7,7 +7,7 @@ import { parseArgs } from "@std/cli";
 import { backendNames, checkBackendName } from "../backends.ts";
 import { type PresetName, presetNames } from "../subjects.ts";
 
-export type Section = "latency" | "memory";
+export type Section = "latency" | "memory" | "wkv";
 
 export interface Options {
   readonly help: boolean;
@@ -19,17 +19,17 @@ export interface Options {
   readonly out: string;
 }
 
-const sections: readonly Section[] = ["latency", "memory"];
+const sections: readonly Section[] = ["latency", "memory", "wkv"];
 /** Sections of the report that are not there yet. */
-const later: readonly string[] = ["training", "wkv"];
+const later: readonly string[] = ["training"];
 const defaultLengths: readonly number[] = [32, 64, 128, 256];
 /** A context that is longer fills the memory of a small machine with its caches. */
 const longest = 65_536;
 
 export const usage = `Usage: deno task report [options]
 
-Measures the time and the memory of a token for RWKV, LSTM and Transformer, prints the tables, and writes
-report.json, report.md and figures.
+Measures the time and the memory of a token for RWKV, LSTM and Transformer, and the WKV scan over time, prints the
+tables, and writes report.json, report.md and figures.
 
 ${line(`--only ${sections}`, "what to measure (default: all)")}
 ${line(`--preset ${presetNames}`, "which sizes of the models (default: all)")}

@@ -17,6 +17,7 @@ import { digits } from "./format.ts";
 import { latencyParts } from "./latency_parts.ts";
 import { memoryParts } from "./memory_parts.ts";
 import type { Result } from "./result.ts";
+import { wkvParts } from "./wkv_part.ts";
 
 /** How many parameters each model of each preset has. */
 export type ParameterCounts = Readonly<Record<PresetName, Readonly<Record<ModelName, number>>>>;
@@ -42,6 +43,7 @@ export function partsOf(
     parametersPart(presets, parameters),
     ...latencyParts(result),
     ...memoryParts(result),
+    ...wkvParts(result),
     comparisonPart(result, Object.values(parameters.seed)),
   ];
 }

@@ -49,21 +49,25 @@ export async function openKernels(backends: readonly string[]): Promise<WkvKerne
   return { kernels, notes, [Symbol.dispose]: () => owned.dispose() };
 }
 
-/** The kernels that run at a shape, and of the others why they don't. */
-export function kernelsAt(
-  shape: Shape,
-  kernels: readonly WkvKernel[],
-  mostMs: number,
-): { readonly chosen: readonly WkvKernel[]; readonly leftOut: readonly string[] } {
-  const chosen: WkvKernel[] = [], leftOut: string[] = [];
-  for (const kernel of kernels) {
-    const ms = kernel.nsPerElement * elementsOf(shape) / 1e6;
-    const reason = kernel.refusal(shape) ??
-      (ms <= mostMs ? null : `a run would take about ${Math.ceil(ms)} ms, more than ${mostMs}`);
-    if (reason === null) chosen.push(kernel);
-    else leftOut.push(`${labelOf(kernel)} at ${nameOf(shape)} is left out: ${reason}`);
-  }
-  return { chosen, leftOut };
+/** Why a kernel is not run at a shape; null if it is. */
+function reasonAgainst(kernel: WkvKernel, shape: Shape, mostMs: number): string | null {
+  const ms = kernel.nsPerElement * elementsOf(shape) / 1e6;
+  return kernel.refusal(shape) ?? (ms <= mostMs ? null : `a run would take more than about ${mostMs} ms`);
+}
+
+/** The kernels that run at a shape, in at most about so many ms. */
+export function kernelsAt(shape: Shape, kernels: readonly WkvKernel[], mostMs: number): readonly WkvKernel[] {
+  return kernels.filter((kernel) => reasonAgainst(kernel, shape, mostMs) === null);
+}
+
+/** A sentence for each kernel and reason: where it is left out. */
+export function leftOut(kernels: readonly WkvKernel[], mostMs: number): readonly string[] {
+  return kernels.flatMap((kernel) => {
+    const byReason = Map.groupBy(shapes, (shape) => reasonAgainst(kernel, shape, mostMs));
+    return [...byReason].filter(([reason]) => reason !== null).map(([reason, at]) =>
+      `${labelOf(kernel)} is left out at ${at.map(nameOf).join(", ")}: ${reason}.`
+    );
+  });
 }
 
 /** A kernel that has run once, with the right result. */
@@ -76,24 +80,17 @@ export async function prepare(kernel: WkvKernel, shape: Shape, inputs: Inputs): 
 }
 
 /** Samples of one kernel at one shape. */
-const samples = 10;
+const samples = 7;
 
-/**
- * Times all kernels at all shapes, in turn at each.
- *
- * @param mostMs what is estimated to take longer for a run is left out
- * @param say hears of each kernel that is left out at a shape
- */
+/** Times all kernels at all shapes, in turn at each, but for what {@linkcode leftOut} names. */
 export async function measureWkv(
   kernels: readonly WkvKernel[],
   mostMs: number,
-  say: (line: string) => void,
   progress: (done: number, total: number) => void = () => {},
 ): Promise<WkvRow[]> {
   const rows: WkvRow[] = [];
   for (const [i, shape] of shapes.entries()) {
-    const { chosen, leftOut } = kernelsAt(shape, kernels, mostMs);
-    leftOut.forEach(say);
+    const chosen = kernelsAt(shape, kernels, mostMs);
     const inputs = chosen.length === 0 ? null : makeInputs(shape);
     const runs: Prepared[] = [];
     try {

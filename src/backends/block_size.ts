@@ -17,6 +17,12 @@ export function sizeClass(size: number): number {
   return 4 * shift + (size - 1 >>> shift);
 }
 
+/** The block size that has this number. */
+export function sizeOfClass(number: number): number {
+  const shift = Math.max(6, (number >> 2) - 1);
+  return (number - 4 * shift + 1) * 2 ** shift;
+}
+
 /** The distance from one class to the next is 2 to this power: an eighth of the next power of two, and a cache line at least. */
 function shiftOf(bytes: number): number {
   return bytes <= 512 ? 6 : 29 - Math.clz32(bytes - 1);

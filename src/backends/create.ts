@@ -8,6 +8,8 @@ import type { Backend } from "../tensor.ts";
 import { createReference } from "./reference/mod.ts";
 import { selfCheck } from "./self_check.ts";
 import { createWasm } from "./wasm/mod.ts";
+import { describeAdapter, isSoftware, requestAdapter } from "./webgpu/adapter.ts";
+import { openWebGpu } from "./webgpu/mod.ts";
 
 /** A backend by name. */
 export type BackendName = "webgpu" | "wasm" | "reference";
@@ -20,16 +22,32 @@ export interface CreateBackendOptions {
   readonly onDecision?: (line: string) => void;
 }
 
-const makers: Readonly<Record<BackendName, () => Promise<Backend> | Backend>> = {
-  webgpu: () => {
-    throw new Error("this version has no WebGPU backend");
+/** A backend that may be taken, and what it runs on where that is not plain. */
+interface Candidate {
+  readonly backend: Backend;
+  readonly device?: string;
+}
+
+/** How each is made, where others may stand behind it in the list. */
+const makers: Readonly<Record<BackendName, (isLast: boolean) => Promise<Candidate> | Candidate>> = {
+  async webgpu(isLast) {
+    const adapter = await requestAdapter();
+    const device = describeAdapter(adapter.info);
+    if (isSoftware(adapter.info) && !isLast) {
+      throw new Error(
+        `Cannot prefer webgpu: its adapter must be a GPU, current adapter is software (${device})`,
+      );
+    }
+    return { backend: await openWebGpu(adapter), device };
   },
-  wasm: () => createWasm(),
-  reference: () => createReference(),
+  wasm: async () => ({ backend: await createWasm() }),
+  reference: () => ({ backend: createReference() }),
 };
 
 /**
  * The first of the preferred backends that exists here and that agrees with the reference in a check on the spot.
+ * WebGPU on an adapter that computes on the CPU (llvmpipe, SwiftShader) is slower than WebAssembly, so it is taken only
+ * where nothing stands behind it in the list: `prefer: ["webgpu"]` takes any adapter.
  *
  * @param options the order, and a function that hears why each was taken or not
  * @returns a backend of its own
@@ -48,10 +66,11 @@ export async function createBackend(options: CreateBackendOptions = {}): Promise
   const { onDecision = () => {} } = options;
   const prefer = checkPreferences(options.prefer ?? ["webgpu", "wasm", "reference"]);
   const reasons: string[] = [];
-  for (const name of prefer) {
+  for (const [i, name] of prefer.entries()) {
     try {
-      const backend = await checked(await makers[name]());
-      onDecision(`${name} taken: it agrees with the reference`);
+      const { backend, device } = await makers[name](i === prefer.length - 1);
+      await check(backend);
+      onDecision(`${name} taken: it agrees with the reference${device === undefined ? "" : ` on ${device}`}`);
       return backend;
     } catch (error) {
       const reason = `${name} left out: ${error instanceof Error ? error.message : error}`;
@@ -62,11 +81,10 @@ export async function createBackend(options: CreateBackendOptions = {}): Promise
   throw new Error(`Cannot create backend: one must work, current reasons are: ${reasons.join("; ")}`);
 }
 
-/** The backend if it passes the check; disposed of if not. */
-async function checked(backend: Backend): Promise<Backend> {
+/** Checks a backend, and disposes of it if it fails. */
+async function check(backend: Backend): Promise<void> {
   try {
     await selfCheck(backend);
-    return backend;
   } catch (error) {
     backend[Symbol.dispose]();
     throw error;

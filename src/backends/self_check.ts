@@ -8,7 +8,10 @@ import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import { createReference } from "./reference/mod.ts";
 
-/** One small case of each operation that a model's forward pass is made of, at sizes that are no multiple of a vector. */
+/**
+ * One small case of each operation that a model's forward pass is made of, at sizes that are no multiple of a vector, and
+ * of the two ways in which a GPU goes about some: few rows and many, few steps and so many that time is cut into chunks.
+ */
 function outputs(backend: Backend): Tensor[] {
   const random = randomSource(1);
   const draw = (...shape: number[]) =>
@@ -28,6 +31,14 @@ function outputs(backend: Backend): Tensor[] {
     [batch, 4, channels],
   );
   const [scanned] = backend.wkv(backend.negativeExp(vector()), vector(), key, sequence(), wkvState);
+  const long = 300;
+  const [scannedLong] = backend.wkv(
+    backend.upload([-0.5, -2, -0.01], [3]),
+    draw(3),
+    draw(1, long, 3),
+    draw(1, long, 3),
+    backend.upload([0, 0, 0, 0, 0, 0, -1e38, -1e38, -1e38, 0, 0, 0], [1, 4, 3]),
+  );
   const past = backend.appendTime(backend.reserveTime(batch, 0, channels), sequence());
   const keys = backend.appendTime(past, key);
   const turned = backend.rotary(x, 1, 3, 10_000);
@@ -41,7 +52,10 @@ function outputs(backend: Backend): Tensor[] {
     backend.multiply(backend.sigmoid(x), backend.squaredRelu(x)),
     backend.add(backend.gelu(x), backend.tanh(x)),
     backend.softmax(key),
+    backend.linear(backend.lastStep(x), draw(channels, channels), null),
+    backend.sample(key, 0.8, 9, 0.9, 7, 1),
     scanned,
+    scannedLong,
     backend.attention(turned, keys, keys, 7),
     hidden,
     backend.embedding(backend.upload([0, 4, 2], [1, 3]), draw(5, channels)),
@@ -58,8 +72,9 @@ export async function selfCheck(backend: Backend): Promise<void> {
   const actual = backend.scope(() => outputs(backend));
   try {
     const expected = outputs(exact);
-    for (const [i, tensor] of actual.entries()) {
-      const error = relativeError(await backend.download(tensor), await exact.download(expected[i]));
+    const numbers = await Promise.all(actual.map((tensor) => backend.download(tensor)));
+    for (const [i, tensor] of expected.entries()) {
+      const error = relativeError(numbers[i], await exact.download(tensor));
       if (!(error <= 1e-4)) {
         throw new Error(
           `Cannot trust ${backend.name}: its results must be within 1e-4 of the reference, current error is ${error}`,

@@ -54,6 +54,7 @@ export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tens
   const action = "run LSTM";
   checkShape(action, "params.inputWeight", params.inputWeight, "4C", "I");
   checkShape(action, "params.hiddenWeight", params.hiddenWeight, params.inputWeight.shape[0], "C");
+  checkShape(action, "params.bias", params.bias, params.inputWeight.shape[0]);
   const channels = params.hiddenWeight.shape[1];
   checkShape(action, "x", x, "B", "T", params.inputWeight.shape[1]);
   checkShape(action, "state.hidden", state?.hidden, x.shape[0], channels);

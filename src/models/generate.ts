@@ -4,8 +4,9 @@
  * @module
  */
 import { checkInteger, show } from "../check.ts";
+import type { Tokens } from "../ops/embedding/mod.ts";
 import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
-import { read } from "../transfer.ts";
+import type { Tensor } from "../tensor.ts";
 import { backendOf } from "../tree.ts";
 import type { LanguageModel } from "./language_model.ts";
 
@@ -22,8 +23,24 @@ export interface GenerateOptions<State> extends SampleOptions {
 }
 
 /**
+ * The most tokens that are drawn before they are read, where reading takes time. The first token waits for no other, and
+ * each block is so many times as long as the one before.
+ */
+const mostAtOnce = 64, growth = 4;
+
+/** Tokens that were drawn one after another, each of them the next one's input. */
+interface Block<State> {
+  /** All of them, `[n, 1]`. */
+  readonly ids: Tensor;
+  /** The last, `[1, 1]`, which the state has not seen. */
+  readonly last: Tensor;
+  readonly state: State;
+}
+
+/**
  * Generates tokens one by one. The memory that it takes does not grow with their number for a model whose state does
- * not.
+ * not. Where reading from the device takes time, tokens stay there while they are drawn, and are read in blocks of 1, 4,
+ * 16 and from then on 64.
  *
  * @param model which model
  * @param params its parameters; it runs on their backend
@@ -62,47 +79,82 @@ export async function* generate<Params, State>(
 ): AsyncGenerator<number, State> {
   const { maxTokens, stop } = checkOptions(prompt, options);
   const backend = backendOf("generate", "params", params);
+  const draw = (first: Tokens, from: State, step: number, count: number): Block<State> =>
+    backend.scope(() => {
+      const drawn: Tensor[] = [];
+      let state = from;
+      for (let i = 0; i < count; i++) {
+        const { logits, state: next } = model.forward(params, drawn[i - 1] ?? first, state);
+        if (state !== from) backend.free(state);
+        state = next;
+        drawn.push(sample(logits, options, step + i));
+        backend.free(logits);
+      }
+      return { ids: backend.concatBatch(drawn), last: drawn[count - 1], state };
+    });
+
   const given = options.state;
-  /** The next state; the one that it replaces is freed, unless it is the caller's. */
-  const advance = (tokens: readonly number[], from: State) => {
-    const next = backend.scope(() => model.forward(params, [tokens], from));
-    if (from !== given) backend.free(from);
-    return next;
+  let state = given ?? model.initialState(params);
+  /** Puts another state into its place, and frees it unless it is the caller's. */
+  const replace = (next: State) => {
+    if (state !== given) backend.free(state);
+    state = next;
+  };
+  /** Moves the state past tokens that are not drawn from. */
+  const advance = (tokens: Tokens) => {
+    const { logits, state: next } = model.forward(params, tokens, state);
+    backend.free(logits);
+    replace(next);
   };
 
-  const ids = Array.from(prompt);
-  let state = given ?? model.initialState(params);
+  let block: Block<State> | undefined;
   let finished = false;
   try {
+    const prompted = Array.from(prompt);
     // All but the last token of the prompt only move the state on; from there, one token in is one token out.
-    if (ids.length > 1) {
-      const { logits, state: next } = advance(ids.slice(0, -1), state);
-      backend.free(logits);
-      state = next;
-    }
-    let token = ids[ids.length - 1];
-    for (let step = 0;; step++) {
+    if (prompted.length > 1) advance([prompted.slice(0, -1)]);
+    let unseen = prompted[prompted.length - 1], atOnce = 1, ended = false;
+    for (let step = 0; step < maxTokens && !ended;) {
       options.signal?.throwIfAborted();
-      const { logits, state: next } = advance([token], state);
-      state = next;
-      const drawn = step < maxTokens ? backend.scope(() => sample(logits, options, step)) : undefined;
-      backend.free(logits);
-      if (drawn === undefined) break;
-      const [id] = await read(drawn);
-      backend.free(drawn);
-      if (Number.isNaN(id)) {
+      const before: Tokens = block?.last ?? [[unseen]];
+      block = draw(before, state, step, Math.min(atOnce, maxTokens - step));
+      backend.free(before);
+      const pending = backend.download(block.ids);
+      if (pending instanceof Promise) atOnce = Math.min(growth * atOnce, mostAtOnce);
+      const ids = Array.from(await pending);
+      backend.free(block.ids);
+
+      const end = ids.findIndex((id) => Number.isNaN(id) || stop.includes(id));
+      ended = end !== -1;
+      const count = ended ? end : ids.length;
+      if (count < ids.length - 1) {
+        // The state has seen tokens behind the end. Freed first, it hands the room of its caches back.
+        backend.free(block.state);
+        advance([[unseen, ...ids.slice(0, count)]]);
+      } else {
+        replace(block.state);
+      }
+      for (let i = 0; i < count; i++) {
+        if (i > 0) options.signal?.throwIfAborted();
+        yield ids[i];
+      }
+      if (Number.isNaN(ids[end])) {
         throw new RangeError(
-          `Cannot generate: logits must be numbers, current logits of step ${step} hold NaN`,
+          `Cannot generate: logits must be numbers, current logits of step ${step + end} hold NaN`,
         );
       }
-      if (stop.includes(id)) break;
-      token = id;
-      yield id;
+      unseen = ids[ids.length - 1];
+      step += ids.length;
+    }
+    if (!ended) {
+      options.signal?.throwIfAborted();
+      advance(block?.last ?? [[unseen]]);
     }
     finished = true;
     return state;
   } finally {
-    if (!finished && state !== given) backend.free(state);
+    backend.free([block?.ids, block?.last]);
+    if (!finished) backend.free([block?.state, state === given ? undefined : state]);
   }
 }
 

@@ -18,7 +18,7 @@ export interface Preset {
 }
 
 /**
- * The two comparisons: `seed` is the architecture as "Deconstructing RWKV, Part 3" writes it, 0.55 to 0.87 million
+ * The two comparisons: `seed` is the architecture as "Deconstructing RWKV, Part 3" writes it, 0.54 to 0.87 million
  * parameters; `matched` has four layers too, and the fifty thousand parameters a model that it states.
  *
  * @example

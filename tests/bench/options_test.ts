@@ -5,7 +5,7 @@ import { parseOptions, usage } from "../../bench/report/options.ts";
 Deno.test("parseOptions() has a default for everything", () => {
   assertEquals(parseOptions([]), {
     help: false,
-    only: ["latency", "memory"],
+    only: ["latency", "memory", "wkv"],
     presets: ["seed", "matched"],
     lengths: [32, 64, 128, 256],
     backends: backendNames,
@@ -44,9 +44,15 @@ Deno.test("parseOptions() knows --help, which names every flag", () => {
 Deno.test.each([
   [["--speed"], "flags must be those of --help, current flag is --speed"],
   [["latency"], "flags must be those of --help, current flag is latency"],
-  [["--only=training"], "--only must be of latency, memory, current training is not part of this version"],
-  [["--only=memory,wkv"], "--only must be of latency, memory, current wkv is not part of this version"],
-  [["--only=speed"], '--only must be of latency, memory, current value is "speed"'],
+  [
+    ["--only=training"],
+    "--only must be of latency, memory, wkv, current training is not part of this version",
+  ],
+  [
+    ["--only=memory,training"],
+    "--only must be of latency, memory, wkv, current training is not part of this version",
+  ],
+  [["--only=speed"], '--only must be of latency, memory, wkv, current value is "speed"'],
   [["--only="], '--only must be values with commas between them, current value is ""'],
   [["--preset=large"], '--preset must be of seed, matched, current value is "large"'],
   [["--backend=cuda"], 'current backend is "cuda"'],

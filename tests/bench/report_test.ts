@@ -41,6 +41,7 @@ const result: Result = {
   })),
   training: [],
   wkv: [],
+  wkvNotes: [],
 };
 
 const parameters = countParameters();

@@ -200,7 +200,7 @@ Deno.test("loadTree() survives headers that lie", () => {
       });
       for (const { entry, field, value } of lies) {
         if (entry >= entries.length) continue;
-        if (field === "name") entries[entry][0] = String(value);
+        if (field === "name") entries[entry][0] = typeof value === "string" ? value : JSON.stringify(value);
         else if (field === "all") entries[entry][1] = value;
         else if (typeof entries[entry][1] === "object") {
           entries[entry][1] = { ...entries[entry][1], [field]: value };

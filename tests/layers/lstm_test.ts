@@ -74,14 +74,14 @@ testFailures("lstm()", [
     "a bias of other gates",
     () => lstm({ ...params, bias: draws(3, [7]) }, x, state),
     TypeError,
-    "Cannot compute linear: bias must be [28], current shape is [7]",
+    "Cannot run LSTM: params.bias must be [28], current shape is [7]",
   ],
-  [
-    "no bias",
-    () => lstm(wrong({ ...params, bias: null }), x, state),
+  ...[null, undefined].map((bias): Failure => [
+    `a bias of ${bias}`,
+    () => lstm(wrong({ ...params, bias }), x, state),
     TypeError,
-    "Cannot compute linear: bias must be a tensor [28], current value is null",
-  ],
+    `Cannot run LSTM: params.bias must be a tensor [28], current value is ${bias}`,
+  ]),
 ]);
 
 testFailures("lstmState()", [

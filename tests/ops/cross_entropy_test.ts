@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import { createReference, crossEntropy, read, readFloat64, softmax, tensor } from "@seqmix/seqmix";
 import { crossEntropy as kernel } from "../../src/ops/cross_entropy/reference.ts";
 import {
@@ -42,6 +43,13 @@ testOnAll("crossEntropy() leaves out what is masked, NaN and unknown ids too", a
   const targets = tensor([0, 1, 9], [1, 3], backend);
   assertNear(await read(crossEntropy(logits, targets, [[1, 0, 0]])), [Math.LN2], 1e-6);
   assertSame(await read(crossEntropy(logits, targets, [[1, 1, 0]])), [NaN], "a row that counts");
+});
+
+testOnAll("crossEntropy() holds nothing but its result", (backend) => {
+  const logits = tensor([0, 0, 0, 0], [1, 2, 2], backend);
+  const { bytes } = backend.memory();
+  backend.free(crossEntropy(logits, [[0, 1]], [[1, 2]]));
+  assertEquals(backend.memory().bytes, bytes);
 });
 
 Deno.test("the crossEntropy kernel writes its output and nothing else", () => {

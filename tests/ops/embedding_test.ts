@@ -17,6 +17,13 @@ testOnAll("embedding() takes lists, typed arrays and tensors of ids alike", asyn
   }
 });
 
+testOnAll("embedding() holds nothing but its result", (backend) => {
+  const weight = tensor([1, 2, 3, 4, 5, 6], [3, 2], backend);
+  const { bytes } = backend.memory();
+  backend.free(embedding(weight, [[2, 0], [1, 1]]));
+  assertEquals(backend.memory().bytes, bytes);
+});
+
 Deno.test("the embedding kernel writes its output and nothing else", () => {
   const inputs = [list([2, 0, 1]).data, list([1, 2, 3, 4, 5, 6]).data];
   assertSame(runKernel(kernel, [6], inputs, [3, 3, 2])[0], [5, 6, 1, 2, 3, 4]);

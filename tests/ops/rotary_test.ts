@@ -91,13 +91,19 @@ testFailures("rotary()", [
     "a negative position",
     () => rotary(x, { heads: 1, position: -1 }),
     RangeError,
-    "Cannot turn rotary: position must be an integer at least 0, current value is -1",
+    "Cannot turn rotary: position must be an integer from 0 to 2147483647, current value is -1",
   ],
   [
     "a NaN position",
     () => rotary(x, { heads: 1, position: NaN }),
     RangeError,
-    "Cannot turn rotary: position must be an integer at least 0, current value is NaN",
+    "Cannot turn rotary: position must be an integer from 0 to 2147483647, current value is NaN",
+  ],
+  [
+    "a position past 32 bits",
+    () => rotary(x, { heads: 1, position: 2 ** 31 }),
+    RangeError,
+    "Cannot turn rotary: position must be an integer from 0 to 2147483647, current value is 2147483648",
   ],
   ...[0, -1, NaN, Infinity].map((base) =>
     [

@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { DeviceLostError } from "./device_lost_error.ts";
+import { type Pipeline, Pipelines } from "./pipelines.ts";
 import type { GpuPool } from "./pool.ts";
+import { Slots } from "./slots.ts";
 
 /** A block of GPU memory, of 32-bit floats. */
 export interface GpuBlock {
@@ -35,95 +38,69 @@ export interface Gpu {
   dispatch(run: Dispatch): void;
   /** Lends memory of `size` floats, with any contents, to the dispatches that `body` makes. */
   withScratch(size: number, body: (scratch: GpuBlock) => void): void;
+  /** A block of numbers that a kernel always needs again, made when its name is first asked for. */
+  table(name: string, make: () => Uint32Array<ArrayBuffer>): GpuBlock;
 }
 
-/** A device of ours was lost: its tensors are gone, and a new backend is needed. */
-export class DeviceLostError extends Error {
-  override readonly name = "DeviceLostError";
-}
-
-interface Pipeline {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-  /** By the ids of the buffers. */
-  readonly bindGroups: Map<string, GPUBindGroup>;
-}
-
-/** How many dispatches go into one submission at most; each has its own slot for its uniform values. */
-const slots = 1024;
+/** A submission costs as much as about eighty dispatches; many in one would leave the GPU idle while they are collected. */
+const mostDispatches = 256;
+/** How many slots there are: of uniform values, and of small uploads, of which a larger one is a submission of its own. */
+const slots = 512, mostWords = 1024;
+/** Prompts of ever new lengths make ever new combinations of buffers. */
+const mostBindGroups = 1024;
 
 /** Collects dispatches in one compute pass until they are submitted. */
 export class GpuQueue implements Gpu {
   readonly device: GPUDevice;
   readonly limits: GPUSupportedLimits;
   readonly #pool: GpuPool;
-  readonly #pipelines = new Map<string, Pipeline>();
-  readonly #uniforms: GPUBuffer;
-  readonly #slotBytes: number;
-  readonly #staged: Uint32Array<ArrayBuffer>;
-  readonly #stagedFloats: Float32Array;
-  #used = 0;
+  readonly #pipelines: Pipelines;
+  /** By pipeline, then by the ids of the buffers. */
+  readonly #bindGroups = new Map<Pipeline, Map<string, GPUBindGroup>>();
+  readonly #tables = new Map<string, GpuBlock>();
+  /** Uniform values stay in their slots as long as there is room: most dispatches of a step are those of the step before. */
+  readonly #uniforms: Slots;
+  /** Where uniform values stand, by the values. */
+  readonly #offsets = new Map<string, number>();
+  readonly #uploads: Slots;
+  #dispatches = 0;
   #encoder: GPUCommandEncoder | null = null;
   #pass: GPUComputePassEncoder | null = null;
   /** Why nothing can be computed any more. */
-  #lost: DeviceLostError | null = null;
-  /** The first error that no promise has told of yet. */
+  #ended: Error | null = null;
+  /** The first error that no read has told of yet. */
   #failure: Error | null = null;
+  /** Rejects the reads that wait. */
+  readonly #waiting = new Set<(reason: Error) => void>();
 
   constructor(device: GPUDevice, pool: GpuPool) {
     this.device = device;
     this.limits = device.limits;
     this.#pool = pool;
-    this.#slotBytes = Math.max(64, device.limits.minUniformBufferOffsetAlignment);
-    this.#uniforms = device.createBuffer({
-      size: slots * this.#slotBytes,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    this.#staged = new Uint32Array(slots * this.#slotBytes / 4);
-    this.#stagedFloats = new Float32Array(this.#staged.buffer);
-    device.lost.then((info) => {
-      this.#lost ??= new DeviceLostError(
-        `Cannot use webgpu: its device must be alive, current device was lost (${
-          info.reason ?? "unknown"
-        }: ${info.message})`,
+    this.#pipelines = new Pipelines(device);
+    this.#uniforms = new Slots(device, slots, GPUBufferUsage.UNIFORM);
+    this.#uploads = new Slots(device, slots, GPUBufferUsage.COPY_SRC);
+    device.lost.then(({ reason, message }) => {
+      this.#end(
+        new DeviceLostError(
+          `Cannot use webgpu: its device must be alive, current device was lost (${reason}: ${message})`,
+        ),
       );
     });
-    device.addEventListener("uncapturederror", (event) => {
-      const { error } = event as GPUUncapturedErrorEvent;
-      this.#failure ??= new Error(
-        `Cannot compute on webgpu: commands must be valid, current error is ${error.message}`,
-      );
-    });
+    device.addEventListener("uncapturederror", this.#onError);
   }
 
   dispatch(run: Dispatch): void {
     this.check();
     if (run.workgroups.includes(0)) return;
-    const { pipeline, layout, bindGroups } = this.#pipeline(run);
-    const blocks = [...run.outputs, ...run.inputs];
-    const key = blocks.map((block) => block.id).join();
-    let bindGroup = bindGroups.get(key);
-    if (bindGroup === undefined) {
-      bindGroup = this.device.createBindGroup({
-        layout,
-        entries: [
-          { binding: 0, resource: { buffer: this.#uniforms, size: this.#slotBytes } },
-          ...blocks.map(({ buffer }, i) => ({ binding: i + 1, resource: { buffer } })),
-        ],
-      });
-      // Prompts of ever new lengths make ever new combinations.
-      if (bindGroups.size === 1024) bindGroups.clear();
-      bindGroups.set(key, bindGroup);
-    }
-    const slot = this.#used++ * this.#slotBytes;
-    this.#staged.set(run.sizes, slot / 4);
-    if (run.constants !== undefined) this.#stagedFloats.set(run.constants, slot / 4 + run.sizes.length);
-    this.#encoder ??= this.device.createCommandEncoder();
-    this.#pass ??= this.#encoder.beginComputePass();
-    this.#pass.setPipeline(pipeline);
-    this.#pass.setBindGroup(0, bindGroup, [slot]);
+    const pipeline = this.#pipelines.get(run.code, run.outputs.length, run.inputs.length);
+    const bindGroup = this.#bindGroup(pipeline, [...run.outputs, ...run.inputs]);
+    const offset = this.#uniformOffset(run);
+    this.#pass ??= this.#commands().beginComputePass();
+    this.#pass.setPipeline(pipeline.pipeline);
+    this.#pass.setBindGroup(0, bindGroup, [offset]);
     this.#pass.dispatchWorkgroups(...run.workgroups as [number, number, number]);
-    if (this.#used === slots) this.submit();
+    if (++this.#dispatches === mostDispatches) this.submit();
   }
 
   withScratch(size: number, body: (scratch: GpuBlock) => void): void {
@@ -136,12 +113,32 @@ export class GpuQueue implements Gpu {
     }
   }
 
-  /** Writes numbers behind everything that was dispatched so far. */
-  write(block: GpuBlock, data: Float32Array<ArrayBuffer>): void {
+  table(name: string, make: () => Uint32Array<ArrayBuffer>): GpuBlock {
+    let block = this.#tables.get(name);
+    if (block === undefined) {
+      const words = make();
+      block = this.#pool.take(words.length);
+      this.write(block, words);
+      this.#tables.set(name, block);
+    }
+    return block;
+  }
+
+  /** Writes numbers, or words of any meaning, behind everything that was dispatched so far. */
+  write(block: GpuBlock, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): void {
     this.check();
-    // A queue's writes happen before the commands that are submitted after them, so those before must go first.
-    this.submit();
-    this.device.queue.writeBuffer(block.buffer, 0, data);
+    // Deno ends the process when it is to write nothing.
+    if (data.length === 0) return;
+    if (data.length > mostWords) {
+      // A queue's writes happen before the commands that are submitted after them, so those before must go first.
+      this.submit();
+      this.device.queue.writeBuffer(block.buffer, 0, data);
+      return;
+    }
+    if (!this.#uploads.fits(data.length)) this.submit();
+    const offset = this.#uploads.put(new Uint32Array(data.buffer, data.byteOffset, data.length));
+    this.#endPass();
+    this.#commands().copyBufferToBuffer(this.#uploads.buffer, offset, block.buffer, 0, data.byteLength);
   }
 
   /** Reads numbers behind everything that was dispatched so far. */
@@ -150,78 +147,132 @@ export class GpuQueue implements Gpu {
     const bytes = 4 * size;
     if (bytes === 0) return new Float32Array();
     const staging = this.#pool.takeStaging(bytes);
-    this.#pass?.end();
-    this.#pass = null;
-    this.#encoder ??= this.device.createCommandEncoder();
-    this.#encoder.copyBufferToBuffer(block.buffer, 0, staging, 0, bytes);
+    this.#endPass();
+    this.#commands().copyBufferToBuffer(block.buffer, 0, staging, 0, bytes);
     this.submit();
-    try {
-      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
-    } catch (error) {
-      staging.destroy();
-      await Promise.resolve();
-      this.check();
-      throw error;
-    }
+    await this.#map(staging, bytes);
     const numbers = new Float32Array(staging.getMappedRange(0, bytes).slice(0));
     staging.unmap();
     this.#pool.giveStaging(staging);
-    this.check();
+    this.#throwFailure();
     return numbers;
   }
 
   /** Hands what was collected to the device. */
   submit(): void {
     if (this.#encoder === null) return;
-    this.#pass?.end();
-    if (this.#used > 0) {
-      this.device.queue.writeBuffer(this.#uniforms, 0, this.#staged, 0, this.#used * this.#slotBytes / 4);
-    }
+    this.#endPass();
+    this.#uniforms.write();
+    this.#uploads.write();
     this.device.queue.submit([this.#encoder.finish()]);
     this.#encoder = null;
-    this.#pass = null;
-    this.#used = 0;
+    this.#dispatches = 0;
+    this.#uploads.clear();
   }
 
-  /** Throws what the device has reported since the last time. */
+  /** Prepares for the end of buffers that wait for another use: nothing goes on holding them. */
+  letGo(): void {
+    this.submit();
+    this.#bindGroups.clear();
+  }
+
+  /** Throws why nothing can be computed any more, if that is so. */
   check(): void {
-    if (this.#lost !== null) throw this.#lost;
-    if (this.#failure !== null) {
-      const failure = this.#failure;
-      this.#failure = null;
-      throw failure;
-    }
+    if (this.#ended !== null) throw this.#ended;
   }
 
   dispose(): void {
-    this.#pass?.end();
+    this.#end(new TypeError("Cannot use webgpu: backend must be open, current webgpu is disposed"));
+    this.device.removeEventListener("uncapturederror", this.#onError);
+    this.#endPass();
     this.#encoder = null;
-    this.#pass = null;
-    this.#uniforms.destroy();
-    this.#pipelines.clear();
+    this.#bindGroups.clear();
+    this.#uniforms.buffer.destroy();
+    this.#uploads.buffer.destroy();
   }
 
-  #pipeline({ code, outputs, inputs }: Dispatch): Pipeline {
-    const known = this.#pipelines.get(code);
-    if (known !== undefined) return known;
-    const visibility = GPUShaderStage.COMPUTE;
-    const layout = this.device.createBindGroupLayout({
-      entries: [
-        { binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true } },
-        ...outputs.map((_, i) => ({ binding: 1 + i, visibility, buffer: { type: "storage" as const } })),
-        ...inputs.map((_, i) => ({
-          binding: 1 + outputs.length + i,
-          visibility,
-          buffer: { type: "read-only-storage" as const },
-        })),
-      ],
-    });
-    const pipeline = this.device.createComputePipeline({
-      layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: this.device.createShaderModule({ code }), entryPoint: "main" },
-    });
-    const made: Pipeline = { pipeline, layout, bindGroups: new Map() };
-    this.#pipelines.set(code, made);
-    return made;
+  /** What the device says of commands long after they were given. The next read tells, instead of the console. */
+  readonly #onError = (event: Event): void => {
+    event.preventDefault();
+    const { message } = (event as GPUUncapturedErrorEvent).error;
+    this.#failure ??= new Error(
+      `Cannot compute on webgpu: commands must be valid, current error is ${message}`,
+    );
+  };
+
+  #end(reason: Error): void {
+    this.#ended ??= reason;
+    for (const reject of this.#waiting) reject(reason);
+    this.#waiting.clear();
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure;
+  }
+
+  /** Waits until a buffer may be read, or for the reason why it will never be. */
+  async #map(staging: GPUBuffer, bytes: number): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#waiting.add(reject);
+        // Behind the end of the device a runtime may reject, or resolve, or never answer.
+        staging.mapAsync(GPUMapMode.READ, 0, bytes).then(resolve, reject).finally(() =>
+          this.#waiting.delete(reject)
+        );
+      });
+      this.check();
+    } catch (error) {
+      this.#pool.destroyStaging(staging);
+      // The device may say why in a moment.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.check();
+      this.#throwFailure();
+      throw error;
+    }
+  }
+
+  #commands(): GPUCommandEncoder {
+    return this.#encoder ??= this.device.createCommandEncoder();
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = null;
+  }
+
+  #uniformOffset({ sizes, constants = [] }: Dispatch): number {
+    const key = `${sizes.join()} ${constants.join()}`;
+    let offset = this.#offsets.get(key);
+    if (offset === undefined) {
+      if (!this.#uniforms.fits(1)) {
+        this.submit();
+        this.#uniforms.clear();
+        this.#offsets.clear();
+      }
+      offset = this.#uniforms.put(sizes, constants);
+      this.#offsets.set(key, offset);
+    }
+    return offset;
+  }
+
+  #bindGroup(pipeline: Pipeline, blocks: readonly GpuBlock[]): GPUBindGroup {
+    let known = this.#bindGroups.get(pipeline);
+    if (known === undefined) this.#bindGroups.set(pipeline, known = new Map());
+    const key = blocks.map((block) => block.id).join();
+    let bindGroup = known.get(key);
+    if (bindGroup === undefined) {
+      bindGroup = this.device.createBindGroup({
+        layout: pipeline.layout,
+        entries: [
+          { binding: 0, resource: { buffer: this.#uniforms.buffer, size: this.#uniforms.bytes } },
+          ...blocks.map(({ buffer }, i) => ({ binding: i + 1, resource: { buffer } })),
+        ],
+      });
+      if (known.size === mostBindGroups) known.clear();
+      known.set(key, bindGroup);
+    }
+    return bindGroup;
   }
 }

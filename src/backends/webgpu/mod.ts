@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { show } from "../../check.ts";
 import type { Backend } from "../../tensor.ts";
 import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
+import { requestAdapter, requestDevice } from "./adapter.ts";
 import { type GpuBlock, GpuQueue } from "./gpu.ts";
 import { gpuKernels } from "./kernels.ts";
 import { GpuPool } from "./pool.ts";
@@ -19,11 +21,15 @@ export interface WebGpuOptions {
 }
 
 /**
- * A backend of WebGPU compute shaders. Operations return at once; {@linkcode read} waits for the GPU.
+ * A backend of WebGPU compute shaders. Operations return at once; {@linkcode read} waits for the GPU, and rejects where
+ * the GPU reports an error of what was computed before. Once its device is lost, everything throws a
+ * {@linkcode DeviceLostError}.
  *
  * @param options which adapter, or a device of one's own
- * @returns a backend with a device of its own
+ * @returns a backend of its own
+ * @throws {TypeError} (as a rejection) on options that are none
  * @throws {Error} (as a rejection) with the reason where there is no adapter
+ * @throws {DeviceLostError} (as a rejection) if the device that is given is lost already
  *
  * @example Where there is a GPU
  * ```ts
@@ -40,37 +46,50 @@ export interface WebGpuOptions {
  * ```
  */
 export async function createWebGpu(options: WebGpuOptions = {}): Promise<Backend> {
-  const device = options.device ?? await requestDevice(options.powerPreference);
-  const pool = new GpuPool(device);
+  const { powerPreference, device } = options;
+  if (
+    powerPreference !== undefined && powerPreference !== "low-power" && powerPreference !== "high-performance"
+  ) {
+    throw new TypeError(
+      `Cannot create webgpu: powerPreference must be "low-power" or "high-performance", current powerPreference is ${
+        show(powerPreference)
+      }`,
+    );
+  }
+  if (device === undefined) return await openWebGpu(await requestAdapter(powerPreference));
+  if (typeof device?.createBuffer !== "function") {
+    throw new TypeError(`Cannot create webgpu: device must be a GPUDevice, current value is ${show(device)}`);
+  }
+  return await backendOn(device, () => {});
+}
+
+/** A backend with a device of its own. */
+export async function openWebGpu(adapter: GPUAdapter): Promise<Backend> {
+  const device = await requestDevice(adapter);
+  return await backendOn(device, () => device.destroy());
+}
+
+async function backendOn(device: GPUDevice, close: () => void): Promise<Backend> {
+  const pool = new GpuPool(device, () => queue.letGo());
   const queue = new GpuQueue(device, pool);
+  // Whether the device is lost already is known a moment later.
+  await Promise.resolve();
+  queue.check();
   return new DeviceBackend<GpuBlock>({
     name: "webgpu",
     kernels: gpuKernels(queue),
     bytesFor: (size) => blockSize(4 * size),
-    allocate: (size) => pool.take(size),
+    allocate(size) {
+      queue.check();
+      return pool.take(size);
+    },
     release: (block, size) => pool.give(block, size),
-    upload: (block, data) => queue.write(block, Float32Array.from(data)),
+    upload: (block, data) => queue.write(block, new Float32Array(data)),
     download: (block, size) => queue.read(block, size),
-    dispose: () => {
+    dispose() {
       queue.dispose();
       pool.dispose();
-      if (options.device === undefined) device.destroy();
+      close();
     },
-  });
-}
-
-async function requestDevice(powerPreference?: GPUPowerPreference): Promise<GPUDevice> {
-  const action = "create webgpu";
-  if (globalThis.navigator?.gpu === undefined) {
-    throw new Error(`Cannot ${action}: the runtime must have WebGPU, current runtime has no navigator.gpu`);
-  }
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference });
-  if (adapter === null) {
-    throw new Error(`Cannot ${action}: there must be a GPU adapter, current runtime offers none`);
-  }
-  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension } = adapter.limits;
-  return await adapter.requestDevice({
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension },
-    requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
   });
 }

@@ -6,21 +6,36 @@
 import { blockSize } from "../block_size.ts";
 import type { GpuBlock } from "./gpu.ts";
 
+/** So many bytes may wait for another use, and as many as are in use. */
+const spareBytes = 2 ** 28;
+
 /** The buffers of one device. */
 export class GpuPool {
   readonly #device: GPUDevice;
-  /** By size, those that wait to be used again. */
+  readonly #beforeDestroy: () => void;
+  /** What the device allows a tensor, in bytes, and which of its limits says so. */
+  readonly #limit: { readonly name: string; readonly bytes: number };
+  readonly #all = new Set<GPUBuffer>();
+  /** By size, those that wait for another use. */
   readonly #waiting = new Map<number, GpuBlock[]>();
-  readonly #staging = new Map<number, GPUBuffer[]>();
-  readonly #all: GPUBuffer[] = [];
+  readonly #waitingStaging = new Map<number, GPUBuffer[]>();
+  #waitingBytes = 0;
+  #lentBytes = 0;
+  #created = 0;
 
-  constructor(device: GPUDevice) {
+  /** @param beforeDestroy called before buffers are destroyed that commands may still be about to use */
+  constructor(device: GPUDevice, beforeDestroy: () => void) {
     this.#device = device;
+    this.#beforeDestroy = beforeDestroy;
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+    this.#limit = maxBufferSize < maxStorageBufferBindingSize
+      ? { name: "maxBufferSize", bytes: maxBufferSize }
+      : { name: "maxStorageBufferBindingSize", bytes: maxStorageBufferBindingSize };
   }
 
   /** How many buffers were ever created. */
   get created(): number {
-    return this.#all.length;
+    return this.#created;
   }
 
   /**
@@ -29,50 +44,87 @@ export class GpuPool {
    * @throws {RangeError} if the device allows no buffer of that size
    */
   take(size: number): GpuBlock {
-    const bytes = blockSize(4 * size);
-    const block = this.#waiting.get(bytes)?.pop();
-    if (block !== undefined) return block;
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
-    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-    if (4 * size > limit) {
-      const name = limit === maxBufferSize ? "maxBufferSize" : "maxStorageBufferBindingSize";
+    const { name, bytes: most } = this.#limit;
+    if (4 * size > most) {
       throw new RangeError(
-        `Cannot allocate tensor: bytes must be at most the device's ${name} of ${limit}, current size is ${
+        `Cannot make tensor: its bytes must be at most the device's ${name} of ${most}, current size is ${
           4 * size
         }`,
       );
     }
+    const bytes = blockSize(4 * size);
+    this.#lentBytes += bytes;
+    const block = this.#waiting.get(bytes)?.pop();
+    if (block !== undefined) {
+      this.#waitingBytes -= bytes;
+      return block;
+    }
+    if (this.#waitingBytes > this.#lentBytes + spareBytes) this.#destroyWaiting();
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    return { buffer: this.#create(Math.min(bytes, limit), usage), id: this.#all.length };
+    // A block is a little larger than what it is for, but not than what the device allows.
+    const buffer = this.#create(Math.min(bytes, most - most % 4), usage);
+    return { buffer, id: this.#created };
   }
 
+  /** Takes a block back, of which the size is what it was taken for. */
   give(block: GpuBlock, size: number): void {
     const bytes = blockSize(4 * size);
-    const waiting = this.#waiting.get(bytes);
-    if (waiting === undefined) this.#waiting.set(bytes, [block]);
-    else waiting.push(block);
+    this.#lentBytes -= bytes;
+    this.#waitingBytes += bytes;
+    keep(this.#waiting, bytes, block);
   }
 
   /** A buffer that can be mapped for reading. */
   takeStaging(bytes: number): GPUBuffer {
     const size = blockSize(bytes);
-    return this.#staging.get(size)?.pop() ??
-      this.#create(size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    const buffer = this.#waitingStaging.get(size)?.pop();
+    if (buffer === undefined) return this.#create(size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    this.#waitingBytes -= size;
+    return buffer;
   }
 
   giveStaging(buffer: GPUBuffer): void {
-    const waiting = this.#staging.get(buffer.size);
-    if (waiting === undefined) this.#staging.set(buffer.size, [buffer]);
-    else waiting.push(buffer);
+    this.#waitingBytes += buffer.size;
+    keep(this.#waitingStaging, buffer.size, buffer);
   }
 
+  /** For one that can't be used again. */
+  destroyStaging(buffer: GPUBuffer): void {
+    buffer.destroy();
+    this.#all.delete(buffer);
+  }
+
+  /** Destroys all buffers. */
   dispose(): void {
     for (const buffer of this.#all) buffer.destroy();
+    this.#all.clear();
+    this.#waiting.clear();
+    this.#waitingStaging.clear();
   }
 
   #create(size: number, usage: GPUBufferUsageFlags): GPUBuffer {
     const buffer = this.#device.createBuffer({ size, usage });
-    this.#all.push(buffer);
+    this.#all.add(buffer);
+    this.#created++;
     return buffer;
   }
+
+  /** Work on ever new sizes would pile up buffers that nobody asks for again. */
+  #destroyWaiting(): void {
+    this.#beforeDestroy();
+    const blocks = [...this.#waiting.values()].flat().map(({ buffer }) => buffer);
+    for (const buffer of [...blocks, ...[...this.#waitingStaging.values()].flat()]) {
+      buffer.destroy();
+      this.#all.delete(buffer);
+    }
+    this.#waiting.clear();
+    this.#waitingStaging.clear();
+    this.#waitingBytes = 0;
+  }
+}
+
+function keep<T>(waiting: Map<number, T[]>, size: number, one: T): void {
+  const list = waiting.get(size);
+  if (list === undefined) waiting.set(size, [one]);
+  else list.push(one);
 }

@@ -35,14 +35,17 @@ export function crossEntropy(
   const action = "compute cross-entropy";
   checkShape(action, "logits", logits, "B", "T", "V");
   const [batch, time, vocabulary] = logits.shape;
-  const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend);
-  checkShape(action, "targets", ids, batch, time);
-  if (weights === undefined) {
-    return sharedBackend(action, "logits, targets", logits, ids).crossEntropy(logits, ids, null);
-  }
-  const w = isTensor(weights) ? weights : weightTensor(action, weights, logits.backend);
-  checkShape(action, "weights", w, batch, time);
-  return sharedBackend(action, "logits, targets, weights", logits, ids, w).crossEntropy(logits, ids, w);
+  // In a scope, so that what came as lists leaves no tensor behind.
+  return logits.backend.scope(() => {
+    const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend);
+    checkShape(action, "targets", ids, batch, time);
+    if (weights === undefined) {
+      return sharedBackend(action, "logits, targets", logits, ids).crossEntropy(logits, ids, null);
+    }
+    const w = isTensor(weights) ? weights : weightTensor(action, weights, logits.backend);
+    checkShape(action, "weights", w, batch, time);
+    return sharedBackend(action, "logits, targets, weights", logits, ids, w).crossEntropy(logits, ids, w);
+  });
 }
 
 function weightTensor(action: string, weights: readonly ArrayLike<number>[], backend: Backend): Tensor {

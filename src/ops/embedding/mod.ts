@@ -29,6 +29,9 @@ export type { Tokens };
 export function embedding(weight: Tensor, tokens: Tokens): Tensor {
   const action = "look up embedding";
   checkShape(action, "weight", weight, "V", "C");
-  const ids = tokenTensor(action, "tokens", tokens, weight.shape[0], weight.backend);
-  return sharedBackend(action, "weight, tokens", weight, ids).embedding(ids, weight);
+  // In a scope, so that ids that came as lists leave no tensor behind.
+  return weight.backend.scope(() => {
+    const ids = tokenTensor(action, "tokens", tokens, weight.shape[0], weight.backend);
+    return sharedBackend(action, "weight, tokens", weight, ids).embedding(ids, weight);
+  });
 }

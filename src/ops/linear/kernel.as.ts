@@ -60,7 +60,7 @@ function multiplyMatrix(
 ): void {
   const row = (<usize> inputs) << 2;
   const yRow = (<usize> outputs) << 2;
-  const block = 3 * max(1, BLOCK / (3 * inputs));
+  const block = 3 * max(1, BLOCK / (3 * max(1, inputs)));
   for (let first = 0; first < rows; first += block) {
     const last = min(rows, first + block);
     for (let output = 0; output < outputs; output += 4) {

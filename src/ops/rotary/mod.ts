@@ -11,7 +11,7 @@ import { checkHeads } from "../attention/mod.ts";
 export interface RotaryOptions {
   /** H, which divides C so that the head size N = C/H is even. */
   readonly heads: number;
-  /** The position of the first step; default 0. */
+  /** The position of the first step, from 0 to 2³¹ - 1; default 0. */
   readonly position?: number;
   /** The base of the angles; default 10,000. */
   readonly base?: number;
@@ -46,7 +46,7 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
       `Cannot ${action}: head size must be even, current C/heads is ${x.shape[2] / heads}`,
     );
   }
-  checkInteger(action, "position", position, 0);
+  checkInteger(action, "position", position, 0, 2 ** 31 - 1);
   if (!(base > 0 && base < Infinity)) {
     throw new RangeError(`Cannot ${action}: base must be finite and above 0, current base is ${base}`);
   }

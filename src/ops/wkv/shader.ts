@@ -13,8 +13,6 @@ const manyChannels = 16_384;
 const manyInvocations = 131_072;
 /** Steps that take no longer than the two more dispatches that chunks need. */
 const fewSteps = 256;
-/** Ranges that the scan of the chunks' sums goes through at a time. */
-const ranges = 32;
 
 /** See `wkv` in `mod.ts`. */
 export function wkv(
@@ -42,8 +40,7 @@ export function wkv(
  * How many steps a chunk has; all of them where chunks don't pay.
  *
  * Steps one after another move 12 bytes a step and channel and chunks 20, so chunks are for channels that are too few to
- * use the memory's bandwidth. A chunk is so long that all of them together are enough to do so, but not shorter than what keeps
- * the scan of their sums, a 32nd of them after another, below the work on the steps of one.
+ * use the memory's bandwidth.
  */
 export function chunkFor(
   batch: number,
@@ -51,14 +48,26 @@ export function chunkFor(
   time: number,
   limits: Pick<GPUSupportedLimits, "maxStorageBufferBindingSize">,
 ): number {
-  const all = batch * channels;
-  if (all >= manyChannels || time < fewSteps) return time;
+  if (batch * channels >= manyChannels || time < fewSteps) return time;
+  return Math.min(time, bestChunk(batch, channels, time, limits));
+}
+
+/**
+ * How many steps a chunk has where there are chunks: so many that all chunks together are enough to fill the device,
+ * and no fewer than what keeps the scan of their sums, a 32nd of them one after another, below the work on a chunk.
+ */
+export function bestChunk(
+  batch: number,
+  channels: number,
+  time: number,
+  limits: Pick<GPUSupportedLimits, "maxStorageBufferBindingSize">,
+): number {
   const shortest = Math.max(
     32,
-    time * all / manyInvocations,
-    Math.sqrt(time / ranges),
+    time * batch * channels / manyInvocations,
+    Math.sqrt(time / 32),
     // The sums of all chunks are in one buffer, 16 bytes a chunk and channel.
-    16 * all * time / limits.maxStorageBufferBindingSize,
+    16 * batch * channels * time / limits.maxStorageBufferBindingSize,
   );
-  return Math.min(time, 8 * Math.ceil(shortest / 8));
+  return 8 * Math.ceil(shortest / 8);
 }

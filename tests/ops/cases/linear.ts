@@ -16,6 +16,9 @@ const linearSizes = [
   [9, 17, 33],
   [33, 129, 67],
   [130, 65, 5],
+  [1, 0, 3],
+  [5, 0, 3],
+  [5, 3, 0],
 ];
 
 const biasedSizes: readonly [shape: readonly number[], outputs: number][] = [

@@ -1,0 +1,50 @@
+/**
+ * Which GPU there is, and what it is asked for.
+ *
+ * @module
+ */
+
+/**
+ * The adapter that the runtime offers.
+ *
+ * @throws {Error} (as a rejection) that says why there is none
+ */
+export async function requestAdapter(powerPreference?: GPUPowerPreference): Promise<GPUAdapter> {
+  const action = "create webgpu";
+  if (globalThis.navigator?.gpu === undefined) {
+    throw new Error(`Cannot ${action}: the runtime must have WebGPU, current runtime has no navigator.gpu`);
+  }
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference });
+  if (adapter === null) {
+    throw new Error(`Cannot ${action}: there must be a GPU adapter, current runtime offers none`);
+  }
+  return adapter;
+}
+
+/** A device with buffers as large as the adapter allows, and clocks where it has them. */
+export function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  return adapter.requestDevice({
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
+  });
+}
+
+/** Names of drivers that compute on the CPU, which not all runtimes call a fallback. */
+const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|\bwarp\b/i;
+
+/** Whether an adapter computes on the CPU, where WebAssembly is faster. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter === true || softwareNames.test(namesOf(info).join(" "));
+}
+
+/** An adapter's name; browsers say only the maker and the family. */
+export function describeAdapter(info: GPUAdapterInfo): string {
+  const { vendor, architecture, description } = info;
+  return description || [vendor, architecture].filter((name) => name !== "").join(" ") ||
+    "a GPU without a name";
+}
+
+function namesOf({ vendor, architecture, device, description }: GPUAdapterInfo): string[] {
+  return [vendor, architecture, device, description];
+}

@@ -1,0 +1,54 @@
+/**
+ * Compiled shaders, once a device: compiling one takes longer than most computations.
+ *
+ * @module
+ */
+
+/** A shader, ready to run, and what it is to be bound to. */
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+/** By device and WGSL, shared by all backends on a device. */
+const compiled = new WeakMap<GPUDevice, Map<string, Pipeline>>();
+
+/** The pipelines of a device. */
+export class Pipelines {
+  readonly #device: GPUDevice;
+  readonly #known: Map<string, Pipeline>;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    this.#known = compiled.get(device) ?? new Map();
+    compiled.set(device, this.#known);
+  }
+
+  /** The pipeline of this WGSL, which always has as many outputs and inputs. */
+  get(code: string, outputs: number, inputs: number): Pipeline {
+    let pipeline = this.#known.get(code);
+    if (pipeline === undefined) {
+      pipeline = this.#compile(code, outputs, inputs);
+      this.#known.set(code, pipeline);
+    }
+    return pipeline;
+  }
+
+  /** With a layout written out, because the uniform values of each dispatch stand at an offset of their own. */
+  #compile(code: string, outputs: number, inputs: number): Pipeline {
+    const visibility = GPUShaderStage.COMPUTE;
+    const storage = Array.from({ length: outputs + inputs }, (_, i): GPUBindGroupLayoutEntry => ({
+      binding: 1 + i,
+      visibility,
+      buffer: { type: i < outputs ? "storage" : "read-only-storage" },
+    }));
+    const layout = this.#device.createBindGroupLayout({
+      entries: [{ binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true } }, ...storage],
+    });
+    const pipeline = this.#device.createComputePipeline({
+      layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module: this.#device.createShaderModule({ code }), entryPoint: "main" },
+    });
+    return { pipeline, layout };
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Copies of rows that stand apart, on a GPU, as bits.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import { bindings, each, groupsOfEach } from "../../backends/webgpu/wgsl.ts";
+
+/** Copies from a buffer to another one, or inside of one: no buffer may be bound both to be read and to be written. */
+export function copyRowsShader(inside: boolean): string {
+  return bindings({
+    sizes: ["size", "width", "yOffset", "yStride", "xOffset", "xStride"],
+    outputs: ["y: u32"],
+    inputs: inside ? [] : ["x: u32"],
+  }) + each(`let row = i / params.width;
+  let place = i % params.width;
+  let value = ${inside ? "y" : "x"}[params.xOffset + row * params.xStride + place];
+  y[params.yOffset + row * params.yStride + place] = value;`);
+}
+
+const code = copyRowsShader(false);
+const insideCode = copyRowsShader(true);
+
+/** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart */
+export function copyRows(
+  gpu: Gpu,
+  y: GpuBlock,
+  yOffset: number,
+  yStride: number,
+  x: GpuBlock,
+  xOffset: number,
+  xStride: number,
+  rows: number,
+  width: number,
+): void {
+  const inside = x.buffer === y.buffer;
+  gpu.dispatch({
+    code: inside ? insideCode : code,
+    outputs: [y],
+    inputs: inside ? [] : [x],
+    sizes: [rows * width, width, yOffset, yStride, xOffset, xStride],
+    workgroups: groupsOfEach(rows * width, gpu.limits),
+  });
+}

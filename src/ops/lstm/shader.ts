@@ -1,0 +1,150 @@
+/**
+ * The recurrence of an LSTM on a GPU: a workgroup a sequence, which goes through many steps in a dispatch, where its
+ * memory holds the gates; otherwise a dispatch a step, over all workgroups there are.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import {
+  bindings,
+  exponential,
+  hyperbolicTangent,
+  inRows,
+  iterationsAtOnce,
+  iterationsOf,
+  logistic,
+  main,
+  nan,
+  reduction,
+} from "../../backends/webgpu/wgsl.ts";
+import { copyRows } from "../batch/shader.ts";
+
+/** The most channels of which one workgroup holds the gates. */
+const heldChannels = 512;
+
+const declarations = bindings({
+  sizes: ["batch", "time", "channels", "start", "end"],
+  outputs: ["y", "nextHidden", "nextCell"],
+  inputs: ["gates", "hiddenWeight", "hidden", "cell"],
+}) + nan + exponential + logistic + hyperbolicTangent + `
+// The next hidden value of a channel, from the sums of its gates i, f, g, o; its cell stands in nextCell from the first step on.
+fn advance(at: u32, time: u32, sums: vec4f) -> f32 {
+  var before: f32;
+  if (time == 0u) { before = cell[at]; } else { before = nextCell[at]; }
+  let next = logistic(sums.y) * before + logistic(sums.x) * hyperbolicTangent(sums.z);
+  nextCell[at] = next;
+  return logistic(sums.w) * hyperbolicTangent(next);
+}
+`;
+
+/** The steps from params.start to params.end of one sequence a workgroup. */
+export function lstmSequenceShader(): string {
+  return `${declarations}
+var<workgroup> held: array<f32, ${heldChannels}>;
+var<workgroup> sums: array<f32, ${4 * heldChannels}>;
+` + main(
+    256,
+    `if (group >= params.batch) { return; }
+  let channels = params.channels;
+  for (var c = lane; c < channels; c += 256u) {
+    let at = group * channels + c;
+    if (params.start == 0u) { held[c] = hidden[at]; } else { held[c] = nextHidden[at]; }
+  }
+  workgroupBarrier();
+  for (var time = params.start; time < params.end; time++) {
+    let row = group * params.time + time;
+    for (var gate = lane; gate < 4u * channels; gate += 256u) {
+      let origin = gate * channels;
+      // Four sums side by side, or each product would wait for the last.
+      var part = vec4f();
+      var c = 0u;
+      for (; c + 4u <= channels; c += 4u) {
+        let at = origin + c;
+        part += vec4f(hiddenWeight[at], hiddenWeight[at + 1u], hiddenWeight[at + 2u], hiddenWeight[at + 3u]) *
+          vec4f(held[c], held[c + 1u], held[c + 2u], held[c + 3u]);
+      }
+      for (; c < channels; c++) { part.x += hiddenWeight[origin + c] * held[c]; }
+      sums[gate] = gates[row * 4u * channels + gate] + ((part.x + part.y) + (part.z + part.w));
+    }
+    workgroupBarrier();
+    for (var c = lane; c < channels; c += 256u) {
+      let all = vec4f(sums[c], sums[channels + c], sums[2u * channels + c], sums[3u * channels + c]);
+      let value = advance(group * channels + c, time, all);
+      held[c] = value;
+      y[row * channels + c] = value;
+    }
+    workgroupBarrier();
+  }
+  for (var c = lane; c < channels; c += 256u) { nextHidden[group * channels + c] = held[c]; }`,
+  );
+}
+
+/** The step params.start of all sequences, a channel of one a workgroup. The hidden values before it are read from y. */
+export function lstmStepShader(): string {
+  return declarations + reduction("sum", "vec4f", 64, (a, b) => `${a} + ${b}`) +
+    main(
+      64,
+      `let channels = params.channels;
+  let sequence = group / channels;
+  if (sequence >= params.batch) { return; }
+  let channel = group % channels;
+  let time = params.start;
+  let row = sequence * params.time + time;
+  var part = vec4f();
+  let origin = channels * (channel + channels * vec4u(0u, 1u, 2u, 3u));
+  for (var c = lane; c < channels; c += 64u) {
+    var before: f32;
+    if (time == 0u) { before = hidden[sequence * channels + c]; } else { before = y[(row - 1u) * channels + c]; }
+    let at = origin + c;
+    part += before * vec4f(hiddenWeight[at.x], hiddenWeight[at.y], hiddenWeight[at.z], hiddenWeight[at.w]);
+  }
+  let all = sum(lane, part);
+  if (lane > 0u) { return; }
+  let gate = row * 4u * channels + channel;
+  let inputs = vec4f(gates[gate], gates[gate + channels], gates[gate + 2u * channels], gates[gate + 3u * channels]);
+  let value = advance(sequence * channels + channel, time, inputs + all);
+  y[row * channels + channel] = value;
+  nextHidden[sequence * channels + channel] = value;`,
+    );
+}
+
+const sequenceCode = lstmSequenceShader();
+const stepCode = lstmStepShader();
+
+/** The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o */
+export function lstmRecurrence(
+  gpu: Gpu,
+  y: GpuBlock,
+  nextHidden: GpuBlock,
+  nextCell: GpuBlock,
+  gates: GpuBlock,
+  hiddenWeight: GpuBlock,
+  hidden: GpuBlock,
+  cell: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+): void {
+  if (time === 0) {
+    copyRows(gpu, nextHidden, 0, channels, hidden, 0, channels, batch, channels);
+    copyRows(gpu, nextCell, 0, channels, cell, 0, channels, batch, channels);
+    return;
+  }
+  const held = channels <= heldChannels;
+  const stepsAtOnce = held ? Math.floor(iterationsAtOnce / iterationsOfStep(channels)) : 1;
+  for (let start = 0; start < time; start += stepsAtOnce) {
+    gpu.dispatch({
+      code: held ? sequenceCode : stepCode,
+      outputs: [y, nextHidden, nextCell],
+      inputs: [gates, hiddenWeight, hidden, cell],
+      sizes: [batch, time, channels, start, Math.min(time, start + stepsAtOnce)],
+      workgroups: inRows(held ? batch : batch * channels, gpu.limits),
+    });
+  }
+}
+
+/** What a step of {@linkcode lstmSequenceShader} adds to the loops of an invocation, at most. */
+function iterationsOfStep(channels: number): number {
+  const products = iterationsOf(Math.floor(channels / 4)) + iterationsOf(channels % 4);
+  return 1 + iterationsOf(Math.ceil(4 * channels / 256), products) + iterationsOf(Math.ceil(channels / 256));
+}

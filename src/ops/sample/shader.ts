@@ -1,0 +1,217 @@
+/**
+ * Drawing the next token on a GPU, a workgroup a row. Top-k and top-p find the rank of the least logit that they keep two bits
+ * at a time, without sorting: in each pass over the row, three candidates are put to the test.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import {
+  bindings,
+  exponential,
+  forRows,
+  inRows,
+  iterationsAtOnce,
+  iterationsOf,
+  logarithm,
+  main,
+  nan,
+  rank,
+  reduction,
+} from "../../backends/webgpu/wgsl.ts";
+
+/** Two bits of the rank are a digit. */
+const digits = 16;
+
+function largest(threads: number): string {
+  return reduction("largest", "u32", threads, (a, b) => `max(${a}, ${b})`);
+}
+
+/** The rank of a row's largest logit. */
+function findTop(threads: number): string {
+  return `var place = 0u;
+  for (var i = lane; i < params.vocabulary; i += ${threads}u) { place = max(place, rank(logits[start + i])); }
+  let topPlace = largest(lane, place);
+  let top = unrank(topPlace);`;
+}
+
+/** Goes through digits of a rank `least`, of which each takes a pass that adds up `part` and compares it with `enough`. */
+function search(threads: number, type: string, add: string): string {
+  return `for (var digit = params.digit; digit < params.endDigit; digit++) {
+    let unit = 0x40000000u >> (2u * digit);
+    let candidates = least + unit * vec3u(1u, 2u, 3u);
+    var part = ${type}();
+    for (var i = lane; i < params.vocabulary; i += ${threads}u) {
+      let logit = logits[start + i];
+      let kept = vec3u(rank(logit)) >= candidates;
+      ${add}
+    }
+    let reached = sums(lane, part) >= ${type}(enough);
+    least += unit * (u32(reached.x) + u32(reached.y) + u32(reached.z));
+  }`;
+}
+
+/** Of each row the rank of the k-th largest logit: the largest rank that k logits reach. */
+export function topKShader(threads: number): string {
+  return bindings({
+    sizes: ["rows", "vocabulary", "topK", "digit", "endDigit"],
+    outputs: ["leasts: u32"],
+    inputs: ["logits"],
+  }) + nan + rank + reduction("sums", "vec3u", threads, (a, b) => `${a} + ${b}`) +
+    main(
+      threads,
+      `if (group >= params.rows) { return; }
+  let start = group * params.vocabulary;
+  let enough = params.topK;
+  var least = 0u;
+  if (params.digit > 0u) { least = leasts[group]; }
+  ${search(threads, "vec3u", "part += vec3u(kept);")}
+  if (lane == 0u) { leasts[group] = least; }`,
+    );
+}
+
+/** Of each row the largest rank such that the logits from it on have the share topP of all those that top-k keeps. */
+export function topPShader(threads: number): string {
+  return bindings({
+    sizes: ["rows", "vocabulary", "topK", "digit", "endDigit"],
+    constants: ["topP", "inverseTemperature"],
+    outputs: ["leasts: u32"],
+    inputs: ["logits"],
+  }) + nan + rank + exponential + largest(threads) +
+    reduction("sums", "vec3f", threads, (a, b) => `${a} + ${b}`) +
+    main(
+      threads,
+      `if (group >= params.rows) { return; }
+  let start = group * params.vocabulary;
+  ${findTop(threads)}
+  // What top-k found is in the first half.
+  var lowest = 0u;
+  if (params.topK > 0u) { lowest = leasts[group]; }
+  var all = 0.0;
+  for (var i = lane; i < params.vocabulary; i += ${threads}u) {
+    let logit = logits[start + i];
+    if (rank(logit) >= lowest) { all += exponential((logit - top) * params.inverseTemperature); }
+  }
+  let enough = params.topP * sums(lane, vec3f(all)).x;
+  var least = 0u;
+  if (params.digit > 0u) { least = leasts[params.rows + group]; }
+  ${
+        search(
+          threads,
+          "vec3f",
+          `if (rank(logit) >= lowest) {
+        part += vec3f(kept) * exponential((logit - top) * params.inverseTemperature);
+      }`,
+        )
+      }
+  if (lane == 0u) { leasts[params.rows + group] = least; }`,
+    );
+}
+
+/** The ids, of all logits or of those from a rank on that stands in a half of `leasts`. */
+export function drawShader(threads: number): string {
+  return bindings({
+    sizes: ["rows", "vocabulary", "seed", "step", "greedy", "half"],
+    constants: ["inverseTemperature"],
+    outputs: ["ids"],
+    inputs: ["logits", "leasts: u32"],
+  }) + nan + rank + logarithm + largest(threads) +
+    // The larger score, of equal ones the lower id.
+    reduction(
+      "best",
+      "vec2u",
+      threads,
+      (a, b) => `select(${a}, ${b}, ${b}.x > ${a}.x || (${b}.x == ${a}.x && ${b}.y < ${a}.y))`,
+    ) + `
+// The first word of the hash pcg4d (Jarzynski, Olano: "Hash Functions for GPU Rendering", 2020).
+fn pcg4d(counters: vec4u) -> u32 {
+  var v = counters * 1664525u + 1013904223u;
+  v.x += v.y * v.w;
+  v.y += v.z * v.x;
+  v.z += v.x * v.y;
+  v.w += v.y * v.z;
+  v ^= v >> vec4u(16u);
+  return v.x + v.y * v.w;
+}
+
+// Gumbel noise, -ln(-ln u), of a u between 0 and 1, of 24 bits.
+fn gumbel(row: u32, id: u32) -> f32 {
+  let hash = pcg4d(vec4u(params.seed, params.step, row, id));
+  let u = (f32(hash >> 9u) + 0.5) * ${2 ** -23};
+  return -logarithm(-logarithm(u));
+}
+` +
+    main(
+      threads,
+      `if (group >= params.rows) { return; }
+  let start = group * params.vocabulary;
+  ${findTop(threads)}
+  // With noise or without, an infinite logit wins over all that are not.
+  let greedy = params.greedy == 1u || topPlace >= rankOfInfinity || topPlace == rankOfMinusInfinity;
+  // Half 0 is none: all are kept.
+  var least = 0u;
+  if (params.half > 0u) { least = leasts[(params.half - 1u) * params.rows + group]; }
+  var mine = vec2u(0u, 0xffffffffu);
+  for (var i = lane; i < params.vocabulary; i += ${threads}u) {
+    let logit = logits[start + i];
+    var score = rank(logit);
+    if (score < least) { continue; }
+    // The distance from the largest is exact where it is small, and stays finite at any temperature.
+    if (!greedy) { score = rank((logit - top) * params.inverseTemperature + gumbel(group, i)); }
+    if (score > mine.x) { mine = vec2u(score, i); }
+  }
+  let chosen = best(lane, mine).y;
+  if (lane == 0u) {
+    if (topPlace == rankOfNan) {
+      ids[group] = nanOf(chosen);
+    } else {
+      ids[group] = f32(chosen);
+    }
+  }`,
+    );
+}
+
+const topKCodeFor = forRows(topKShader);
+const topPCodeFor = forRows(topPShader);
+const drawCodeFor = forRows(drawShader);
+
+/** ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row */
+export function sample(
+  gpu: Gpu,
+  ids: GpuBlock,
+  logits: GpuBlock,
+  rows: number,
+  vocabulary: number,
+  temperature: number,
+  topK: number,
+  topP: number,
+  seed: number,
+  step: number,
+): void {
+  const greedy = temperature === 0;
+  const workgroups = inRows(rows, gpu.limits);
+  // In single precision neither may become infinite or 0, nor may the share.
+  const inverseTemperature = Math.min(Math.max(1 / temperature, 1e-37), 1e37);
+  const cutsK = !greedy && topK > 0 && topK < vocabulary, cutsP = !greedy && topP < 1;
+  // A pass is a loop over the row and one over the halves of the workgroup. Beside the digits, top-p takes two passes.
+  const iterationsOfPass = 1 + iterationsOf(Math.ceil(vocabulary / 256)) + iterationsOf(8);
+  const digitsAtOnce = Math.max(1, Math.floor(iterationsAtOnce / iterationsOfPass) - 2);
+  gpu.withScratch(2 * rows, (leasts) => {
+    const find = (code: string, constants: number[]) => {
+      for (let digit = 0; digit < digits; digit += digitsAtOnce) {
+        const end = Math.min(digits, digit + digitsAtOnce);
+        const sizes = [rows, vocabulary, cutsK ? topK : 0, digit, end];
+        gpu.dispatch({ code, outputs: [leasts], inputs: [logits], sizes, constants, workgroups });
+      }
+    };
+    if (cutsK) find(topKCodeFor(vocabulary), []);
+    if (cutsP) find(topPCodeFor(vocabulary), [Math.max(topP, 1e-30), inverseTemperature]);
+    gpu.dispatch({
+      code: drawCodeFor(vocabulary),
+      outputs: [ids],
+      inputs: [logits, leasts],
+      sizes: [rows, vocabulary, seed, step, Number(greedy), cutsP ? 2 : cutsK ? 1 : 0],
+      constants: [inverseTemperature],
+      workgroups,
+    });
+  });
+}

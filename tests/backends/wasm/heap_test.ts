@@ -1,0 +1,94 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { blockSize, sizeClass, sizeOfClass } from "../../../src/backends/block_size.ts";
+import { Heap } from "../../../src/backends/wasm/heap.ts";
+
+const limit = 2 ** 18;
+
+function makeHeap(base = 1000): { heap: Heap; memory: WebAssembly.Memory } {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  return { heap: new Heap(memory, base, limit), memory };
+}
+
+/** As many blocks of a size as there is room for. */
+function fill(heap: Heap, bytes: number): number[] {
+  const addresses: number[] = [];
+  assertThrows(() => {
+    for (;;) addresses.push(heap.allocate(bytes));
+  }, RangeError);
+  return addresses;
+}
+
+Deno.test("sizeOfClass() undoes sizeClass(), of every block size", () => {
+  for (let bytes = 1; bytes < 2 ** 32; bytes = blockSize(bytes) + 1) {
+    const size = blockSize(bytes);
+    assert(
+      size >= bytes && size % 64 === 0 && size <= Math.max(64, bytes * 1.25) + 64,
+      `${bytes} to ${size}`,
+    );
+    assertEquals(sizeOfClass(sizeClass(size)), size);
+  }
+});
+
+Deno.test("Heap hands out blocks that lie in the memory and never overlap", () => {
+  const requests = fc.array(fc.record({ bytes: fc.nat(30_000), release: fc.option(fc.nat()) }), {
+    minLength: 20,
+    maxLength: 120,
+  });
+  fc.assert(fc.property(requests, (list) => {
+    const { heap, memory } = makeHeap();
+    const held: { address: number; bytes: number }[] = [];
+    for (const { bytes, release } of list) {
+      try {
+        held.push({ address: heap.allocate(bytes), bytes });
+      } catch (error) {
+        assert(error instanceof RangeError, String(error));
+      }
+      if (release !== null && held.length > 0) {
+        const [{ address, bytes }] = held.splice(release % held.length, 1);
+        heap.release(address, bytes);
+      }
+    }
+    let end = 1000;
+    for (const { address, bytes } of held.toSorted((a, b) => a.address - b.address)) {
+      assert(address % 64 === 0 && address >= end, `${address} after ${end}`);
+      end = address + bytes;
+    }
+    assert(end <= memory.buffer.byteLength && end <= limit);
+  }));
+});
+
+Deno.test("Heap takes a block that was given back before it grows", () => {
+  const { heap } = makeHeap();
+  const first = heap.allocate(5000);
+  heap.allocate(5000);
+  heap.release(first, 5000);
+  assertEquals(heap.allocate(5000), first);
+});
+
+Deno.test("Heap has room again for any size, however small the blocks were that filled it", () => {
+  for (const bytes of [10_000, 100_000, limit - 2048]) {
+    const { heap } = makeHeap();
+    for (const address of fill(heap, 64)) heap.release(address, 64);
+    heap.allocate(bytes);
+  }
+});
+
+Deno.test("Heap fits a block in between where neighbours were given back", () => {
+  const { heap } = makeHeap();
+  const addresses = fill(heap, 1024);
+  for (const address of addresses.slice(3, 7)) heap.release(address, 1024);
+  assertEquals(heap.allocate(3072), addresses[3]);
+  assertEquals(heap.allocate(1024), addresses[6]);
+  assertThrows(() => heap.allocate(64), RangeError);
+});
+
+Deno.test("Heap says what it lacks", () => {
+  const { heap } = makeHeap();
+  heap.allocate(100);
+  assertThrows(
+    () => heap.allocate(limit),
+    RangeError,
+    "Cannot allocate tensor: WebAssembly memory must have room for 262144 bytes, current use is 128 of 262144 bytes",
+  );
+});

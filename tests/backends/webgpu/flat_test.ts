@@ -1,0 +1,23 @@
+import { assert, assertEquals } from "@std/assert";
+import { testOnGpu } from "./gpu.ts";
+
+interface Held {
+  readonly created: readonly number[];
+  readonly megabytes: readonly number[];
+}
+
+testOnGpu("createWebGpu() holds the same after 10,000 steps and 1,000 prompts", async () => {
+  const script = new URL("flat.ts", import.meta.url).pathname;
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", script],
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assertEquals(err, "");
+  const parts: Readonly<Record<string, Held>> = JSON.parse(out);
+  for (const [name, { created, megabytes }] of Object.entries(parts)) {
+    // The first quarter fills the pool and the caches.
+    assertEquals(new Set(created.slice(1)).size, 1, `${name}: ${created} buffers`);
+    const growth = megabytes[3] - megabytes[1];
+    assert(growth < 6, `${name}: ${megabytes} MB`);
+  }
+});

@@ -1,0 +1,17 @@
+/** In the page: runs the tests that the bundle has registered. */
+import { failuresOf, tests } from "./deno_in_page.ts";
+
+/** What the page is given by who drives it. */
+declare function report(failures: readonly string[]): Promise<void>;
+declare function end(): Promise<void>;
+
+/** Plain TypeScript is the same in every runtime. */
+const elsewhere = /on (reference|wasm, baseline)/;
+
+/** Runs, one after another, those whose name has this part in it. */
+export async function runTests(filter: string): Promise<void> {
+  for (const test of tests) {
+    if (!elsewhere.test(test.name) && test.name.includes(filter)) await report(await failuresOf(test));
+  }
+  await end();
+}

@@ -1,0 +1,134 @@
+/** Streams of tokens that are drawn in blocks, because reading from the device takes time. */
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { type Backend, createReference, generate, put, read } from "@seqmix/seqmix";
+import { tensorsOf } from "../../src/tree.ts";
+import { assertNear, testOnAll } from "../helpers.ts";
+import { models } from "../mixers.ts";
+import { collect, failureOf } from "./streams.ts";
+
+/** Makes a backend answer with promises, as a GPU does. Returns the number of tensors read so far. */
+function withSlowReads(backend: Backend): () => number {
+  const download = backend.download.bind(backend);
+  let reads = 0;
+  backend.download = async (x) => {
+    reads++;
+    return await download(x);
+  };
+  return () => reads;
+}
+
+for (const { name, model, make } of models) {
+  /** The logits after these tokens, from a state. */
+  const logitsAfter = async (params: unknown, tokens: readonly number[], state: unknown) => {
+    const [{ backend }] = tensorsOf(params);
+    const result = model.forward(params, [tokens], state);
+    const logits = (await read(result.logits)).slice(-11);
+    backend.free(result);
+    return logits;
+  };
+
+  testOnAll(
+    `generate() draws up to 64 tokens of ${name} a read where reading takes time`,
+    async (backend) => {
+      const params = await put(make(1), backend);
+      const reads = withSlowReads(backend);
+      const seen: number[] = [];
+      for await (const _ of generate(model, params, [1, 2], { maxTokens: 200, seed: 7 })) seen.push(reads());
+      const wanted = [[1, 1], [4, 2], [16, 3], [64, 4], [64, 5], [51, 6]];
+      assertEquals(seen, wanted.flatMap(([tokens, read]) => Array(tokens).fill(read)));
+    },
+  );
+
+  testOnAll(
+    `generate() gives the same tokens and state of ${name} in blocks as one by one`,
+    async (backend) => {
+      const params = await put(make(1), backend);
+      using another = createReference();
+      const elsewhere = await put(make(1), another);
+      const options = { maxTokens: 100, seed: 7 };
+      const single = await collect(generate(model, elsewhere, [1, 2], options));
+      withSlowReads(backend);
+      const blocks = await collect(generate(model, params, [1, 2], options));
+      assertEquals(blocks.ids, single.ids);
+      assertNear(
+        await logitsAfter(params, [3], blocks.state),
+        await logitsAfter(elsewhere, [3], single.state),
+        1e-5,
+      );
+    },
+  );
+
+  testOnAll(`generate() ends ${name} before a stop id anywhere in a block`, async (backend) => {
+    const params = await put(make(1), backend);
+    withSlowReads(backend);
+    const { ids } = await collect(generate(model, params, [1, 2], { maxTokens: 30, seed: 5 }));
+    const { bytes } = backend.memory();
+    const places = new Set<number>();
+    for (const stop of new Set(ids)) {
+      const length = ids.indexOf(stop);
+      places.add(length);
+      const part = await collect(generate(model, params, [1, 2], { maxTokens: 30, seed: 5, stop: [stop] }));
+      assertEquals(part.ids, ids.slice(0, length));
+      const start = model.initialState(params);
+      assertNear(
+        await logitsAfter(params, [stop], part.state),
+        await logitsAfter(params, [1, 2, ...part.ids, stop], start),
+        1e-5,
+        `after ${length} tokens`,
+      );
+      backend.free([part.state, start]);
+      assertEquals(backend.memory().bytes, bytes);
+    }
+    assert(places.has(0) && places.size > 5, `stops at ${[...places]}`);
+  });
+
+  testOnAll(`generate() frees a block of ${name} that nobody reads to its end`, async (backend) => {
+    const params = await put(make(1), backend);
+    withSlowReads(backend);
+    const { bytes } = backend.memory();
+    const reason = new Error("enough");
+    for (let length = 1; length <= 24; length++) {
+      let seen = 0;
+      for await (const _ of generate(model, params, [1, 2, 3])) if (++seen === length) break;
+      assertEquals(backend.memory().bytes, bytes, `left after ${length} tokens`);
+
+      const controller = new AbortController();
+      const ids: number[] = [];
+      let caught: unknown;
+      try {
+        for await (const id of generate(model, params, [1, 2, 3], { signal: controller.signal })) {
+          ids.push(id);
+          if (ids.length === length) controller.abort(reason);
+        }
+      } catch (error) {
+        caught = error;
+      }
+      assertStrictEquals(caught, reason);
+      assertEquals([ids.length, backend.memory().bytes], [length, bytes], `ended after ${length} tokens`);
+    }
+  });
+
+  testOnAll(
+    `generate() gives the tokens of ${name} before a NaN in the middle of a block`,
+    async (backend) => {
+      const plain = await put(make(1), backend);
+      withSlowReads(backend);
+      const options = { maxTokens: 40, seed: 5 };
+      const { ids } = await collect(generate(model, plain, [1, 2], options));
+      const { embedding } = make(1) as { embedding: Parameters<typeof read>[0] };
+      const [, channels] = embedding.shape, rows = await read(embedding);
+      // The token that shows up latest has no row that is a number.
+      const last = [...new Set(ids)].at(-1)!, place = ids.indexOf(last);
+      rows.fill(NaN, last * channels, (last + 1) * channels);
+      const spoilt = { ...plain as object, embedding: backend.upload(rows, embedding.shape) };
+      const { bytes } = backend.memory();
+      const failure = await failureOf(generate(model, spoilt, [1, 2], options));
+      assertEquals(failure.ids, ids.slice(0, place + 1));
+      assertEquals(
+        `${failure.error}`,
+        `RangeError: Cannot generate: logits must be numbers, current logits of step ${place + 1} hold NaN`,
+      );
+      assertEquals(backend.memory().bytes, bytes);
+    },
+  );
+}
