@@ -3,16 +3,20 @@
  *
  * @module
  */
-import { type Backend, createReference, createWasm } from "../mod.ts";
+import { type Backend, createReference, createWasm, createWebGpu } from "../mod.ts";
 
 /** How each backend is opened, the fastest first. */
 const open: Readonly<Record<string, () => Backend | Promise<Backend>>> = {
   wasm: () => createWasm(),
   reference: () => createReference(),
+  webgpu: () => createWebGpu(),
 };
 
-/** The names of the backends that there are, the fastest first. */
-export const backendNames: readonly string[] = Object.keys(open);
+/** The backends that every machine has, the fastest first: what is measured where nothing else is asked for. */
+export const backendNames: readonly string[] = ["wasm", "reference"];
+
+/** The names of all backends that can be asked for. */
+export const allBackendNames: readonly string[] = Object.keys(open);
 
 /**
  * Opens a backend of one's own, whose bytes are counted by themselves.
@@ -28,7 +32,7 @@ export async function openBackend(name: string): Promise<Backend> {
 export function checkBackendName(action: string, name: string): void {
   if (!Object.hasOwn(open, name)) {
     throw new RangeError(
-      `Cannot ${action}: backend must be one of ${backendNames.join(", ")}, current backend is ${
+      `Cannot ${action}: backend must be one of ${allBackendNames.join(", ")}, current backend is ${
         JSON.stringify(name)
       }`,
     );

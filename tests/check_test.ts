@@ -28,7 +28,7 @@ Deno.test("show() says what a value is, in short", () => {
     [() => 1, "a function"],
     [NaN, "NaN"],
     [-0.5, "-0.5"],
-    [10n, "10"],
+    [10n, "10n"],
     [Symbol("s"), "Symbol(s)"],
     [null, "null"],
     [undefined, "undefined"],
@@ -137,6 +137,6 @@ testFailures("checkInteger()", [
     "no number",
     () => checkInteger("test", "n", wrong(1n), 0),
     TypeError,
-    "Cannot test: n must be a number, current value is 1",
+    "Cannot test: n must be a number, current value is 1n",
   ],
 ]);

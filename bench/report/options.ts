@@ -4,7 +4,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { backendNames, checkBackendName } from "../backends.ts";
+import { allBackendNames, backendNames, checkBackendName } from "../backends.ts";
 import { type PresetName, presetNames } from "../subjects.ts";
 
 export type Section = "latency" | "memory" | "wkv";
@@ -34,12 +34,12 @@ tables, and writes report.json, report.md and figures.
 ${line(`--only ${sections}`, "what to measure (default: all)")}
 ${line(`--preset ${presetNames}`, "which sizes of the models (default: all)")}
 ${line(`--lengths ${defaultLengths}`, `tokens of context, from 1 to ${longest} (default: these)`)}
-${line(`--backend ${backendNames}`, "where to run (default: all)")}
+${line(`--backend ${allBackendNames}`, `where to run (default: ${backendNames})`)}
 ${line("--out DIR", "where to write (default: results)")}
 ${line("--help", "prints this")}`;
 
 function line(flag: string, meaning: string): string {
-  return `  ${flag.padEnd(28)}${meaning}`;
+  return `  ${flag.padEnd(34)}${meaning}`;
 }
 
 /**

@@ -244,7 +244,7 @@ const kinds = "must be a tensor, an array, a plain object, a number, a string, a
 testFailures("saveTree()", [
   ...([
     ["a function", () => 1, "a function"],
-    ["a bigint", 1n, "1"],
+    ["a bigint", 1n, "1n"],
     ["a symbol", Symbol("s"), "Symbol(s)"],
     ["an object of a class", new Config(), "an object (Config)"],
     ["a typed array", new Float32Array(2), "an object (Float32Array)"],
@@ -261,7 +261,7 @@ testFailures("saveTree()", [
     "a leaf that is the whole tree",
     () => saveTree(1n),
     TypeError,
-    `Cannot save tree: tree ${kinds}, current value is 1`,
+    `Cannot save tree: tree ${kinds}, current value is 1n`,
   ],
   [
     "a branch within itself",

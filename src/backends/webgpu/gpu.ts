@@ -192,9 +192,10 @@ export class GpuQueue implements Gpu {
   }
 
   /** What the device says of commands long after they were given. The next read tells, instead of the console. */
-  readonly #onError = (event: Event): void => {
-    event.preventDefault();
-    const { message } = (event as GPUUncapturedErrorEvent).error;
+  // Of unknown, because what an Event is differs between the type libraries that a project may have.
+  readonly #onError = (event: unknown): void => {
+    const { error: { message } } = event as GPUUncapturedErrorEvent;
+    (event as GPUUncapturedErrorEvent).preventDefault();
     this.#failure ??= new Error(
       `Cannot compute on webgpu: commands must be valid, current error is ${message}`,
     );
