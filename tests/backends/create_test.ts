@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type BackendName, createBackend, read, sigmoid, tensor } from "@seqmix/seqmix";
 import { assertNear, testFailures, wrong } from "../helpers.ts";
-import { isSoftware } from "../../src/backends/webgpu/adapter.ts";
+import { describeAdapter, isSoftware } from "../../src/backends/webgpu/adapter.ts";
 import { selfCheck } from "../../src/backends/self_check.ts";
 import { backends } from "../backends.ts";
 
@@ -29,7 +29,9 @@ Deno.test("createBackend() prefers a real GPU, and WebAssembly to software", asy
   assertEquals(name, isReal ? "webgpu" : "wasm");
   if (isReal) return;
   const reason = adapter
-    ? `webgpu left out: Cannot prefer webgpu: its adapter must be a GPU, current adapter is software (${adapter.info.description})`
+    ? `webgpu left out: Cannot prefer webgpu: its adapter must be a GPU, current adapter is software (${
+      describeAdapter(adapter.info)
+    })`
     : "webgpu left out: Cannot create webgpu: ";
   assert(lines[0].startsWith(reason), lines[0]);
   assertEquals(lines.slice(1), ["wasm taken: it agrees with the reference"]);
@@ -41,7 +43,7 @@ Deno.test({
   async fn() {
     const { name, lines } = await decide(["webgpu"]);
     assertEquals(name, "webgpu");
-    assertEquals(lines, [`webgpu taken: it agrees with the reference on ${adapter!.info.description}`]);
+    assertEquals(lines, [`webgpu taken: it agrees with the reference on ${describeAdapter(adapter!.info)}`]);
   },
 });
 

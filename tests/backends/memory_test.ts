@@ -368,7 +368,8 @@ for (const { name } of backends) {
       args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", script, name],
     }).output();
     const text = new TextDecoder().decode(stdout);
-    assertEquals([success, new TextDecoder().decode(stderr)], [true, ""]);
+    // A graphics driver may write to stderr, and nothing is wrong.
+    assert(success, new TextDecoder().decode(stderr));
     const { held, leaked, left, afterFree, survivor } = JSON.parse(text);
     // The collector is not told of the latest few hundred: most are freed by hand before it would matter.
     assert(leaked > 2_000_000 && left < leaked / 5, text);

@@ -226,12 +226,19 @@ export class GpuQueue implements Gpu {
       this.check();
     } catch (error) {
       this.#pool.destroyStaging(staging);
-      // The device may say why in a moment.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await this.#explanation();
       this.check();
       this.#throwFailure();
       throw error;
     }
+  }
+
+  /** Waits until the device says why a buffer can't be mapped, which browsers do a little later, but not for long. */
+  async #explanation(): Promise<void> {
+    if (this.#ended !== null || this.#failure !== null) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await Promise.race([this.device.lost, new Promise((resolve) => timer = setTimeout(resolve, 500))]);
+    clearTimeout(timer);
   }
 
   #commands(): GPUCommandEncoder {

@@ -8,11 +8,12 @@ interface Held {
 
 testOnGpu("createWebGpu() holds the same after 10,000 steps and 1,000 prompts", async () => {
   const script = new URL("flat.ts", import.meta.url).pathname;
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", script],
   }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assertEquals(err, "");
+  // A graphics driver may write to stderr, and nothing is wrong.
+  assert(success, err);
   const parts: Readonly<Record<string, Held>> = JSON.parse(out);
   for (const [name, { created, megabytes }] of Object.entries(parts)) {
     // The first quarter fills the pool and the caches.

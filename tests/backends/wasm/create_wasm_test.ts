@@ -1,0 +1,61 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { add, createWasm, loadTree, presets, put, read, rwkv, saveTree, tensor } from "@seqmix/seqmix";
+import { assertSame, type Failure, testFailures, wrong } from "../../helpers.ts";
+
+Deno.test("createWasm() keeps every tensor as it was when its memory grows", async () => {
+  using backend = await createWasm();
+  const first = tensor([1, 2, 3], [3], backend);
+  const large = tensor(new Float32Array(2 ** 22).fill(7), [2 ** 22], backend);
+  assertSame(await read(first), [1, 2, 3]);
+  assertSame(await read(add(first, first)), [2, 4, 6]);
+  assertEquals((await read(large)).every((x) => x === 7), true);
+});
+
+Deno.test("createWasm() says what it lacks where its memory is used up, holds what it held, and goes on", async () => {
+  using backend = await createWasm({ maximumBytes: 2 ** 20 });
+  const x = tensor([1, 2], [2], backend);
+  const { bytes } = backend.memory();
+  assertThrows(
+    () => tensor(new Float32Array(2 ** 20), [2 ** 20], backend),
+    RangeError,
+    `Cannot allocate tensor: WebAssembly memory must have room for 4194304 bytes, current use is ${bytes} of 1048576 bytes`,
+  );
+  assertEquals(backend.memory().bytes, bytes);
+  assertSame(await read(add(x, x)), [2, 4]);
+});
+
+Deno.test("createWasm() runs a model after one that it had no room for, whatever was held in between", async () => {
+  using backend = await createWasm({ maximumBytes: 2 ** 20 });
+  const large = rwkv.init(presets.seed.rwkv, 1);
+  await assertRejects(() => put(large, backend), RangeError, "Cannot allocate tensor: ");
+  assertThrows(() => loadTree(saveTree(large), backend), RangeError, "Cannot allocate tensor: ");
+  assertEquals(backend.memory().bytes, 0);
+
+  const params = await put(rwkv.init(presets.matched.rwkv, 1), backend);
+  const state = rwkv.initialState(params);
+  const { bytes } = backend.memory();
+  assertThrows(() => rwkv.forward(params, [new Uint8Array(4000)], state), RangeError);
+  assertEquals(backend.memory().bytes, bytes);
+  assertEquals(rwkv.forward(params, [[1, 2]], state).logits.shape, [1, 2, 64]);
+});
+
+testFailures("createWasm()", [
+  ...[0, 65_535, 2 ** 32, 1e5 + 0.5, NaN].map((maximumBytes): Failure => [
+    `maximumBytes ${maximumBytes}`,
+    () => createWasm({ maximumBytes }),
+    RangeError,
+    `Cannot create wasm: maximumBytes must be an integer from 65536 to 4294901760, current value is ${maximumBytes}`,
+  ]),
+  [
+    "maximumBytes no number",
+    () => createWasm({ maximumBytes: wrong("1e6") }),
+    TypeError,
+    'Cannot create wasm: maximumBytes must be a number, current value is "1e6"',
+  ],
+  [
+    "simd",
+    () => createWasm({ simd: wrong("wide") }),
+    TypeError,
+    'Cannot create wasm: simd must be "relaxed" or "baseline", current simd is "wide"',
+  ],
+]);
