@@ -101,7 +101,7 @@ export async function readFloat64(t: Tensor): Promise<Float64Array> {
  * @param tree nested plain objects and arrays, or a tensor
  * @param backend where to
  * @returns a tree of the same form, its tensors on `backend`
- * @throws {TypeError} if a tensor was freed, or backend is none
+ * @throws {TypeError} if a tensor that has to be copied was freed, or backend is none
  * @throws {RangeError} if there is no room; the backend then holds what it held before
  *
  * @example

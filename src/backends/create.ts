@@ -67,27 +67,37 @@ export async function createBackend(options: CreateBackendOptions = {}): Promise
   const prefer = checkPreferences(options.prefer ?? ["webgpu", "wasm", "reference"]);
   const reasons: string[] = [];
   for (const [i, name] of prefer.entries()) {
-    try {
-      const { backend, device } = await makers[name](i === prefer.length - 1);
-      await check(backend);
-      onDecision(`${name} taken: it agrees with the reference${device === undefined ? "" : ` on ${device}`}`);
-      return backend;
-    } catch (error) {
-      const reason = `${name} left out: ${error instanceof Error ? error.message : error}`;
-      reasons.push(reason);
-      onDecision(reason);
+    const made = await make(name, i === prefer.length - 1);
+    if (typeof made === "string") {
+      reasons.push(made);
+      onDecision(made);
+      continue;
     }
+    const { backend, device } = made;
+    try {
+      onDecision(`${name} taken: it agrees with the reference${device === undefined ? "" : ` on ${device}`}`);
+    } catch (error) {
+      backend[Symbol.dispose]();
+      throw error;
+    }
+    return backend;
   }
   throw new Error(`Cannot create backend: one must work, current reasons are: ${reasons.join("; ")}`);
 }
 
-/** Checks a backend, and disposes of it if it fails. */
-async function check(backend: Backend): Promise<void> {
+/** A backend that passes the check, or the reason why there is none. */
+async function make(name: BackendName, last: boolean): Promise<Candidate | string> {
   try {
-    await selfCheck(backend);
+    const made = await makers[name](last);
+    try {
+      await selfCheck(made.backend);
+      return made;
+    } catch (error) {
+      made.backend[Symbol.dispose]();
+      throw error;
+    }
   } catch (error) {
-    backend[Symbol.dispose]();
-    throw error;
+    return `${name} left out: ${error instanceof Error ? error.message : error}`;
   }
 }
 

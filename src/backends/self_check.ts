@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { channelMix } from "../layers/channel_mix.ts";
+import { timeMix } from "../layers/time_mix.ts";
 import { randomSource } from "../random.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
@@ -48,7 +50,29 @@ function outputs(backend: Backend): Tensor[] {
     draw(batch, channels),
     draw(batch, channels),
   );
+  // By the layers, because a backend may have these two in one call instead of the operations above.
+  const square = () => draw(channels, channels);
+  const ratios = { mixK: vector(), mixV: vector(), mixR: vector() };
+  const squares = { key: square(), value: square(), receptance: square(), output: square() };
+  const timeMixed = timeMix({ ...ratios, ...squares, decay: vector(), bonus: vector() }, x, {
+    shift: draw(batch, channels),
+    wkv: wkvState,
+  });
+  const channelMixed = channelMix(
+    {
+      mixK: vector(),
+      mixR: vector(),
+      key: draw(9, channels),
+      receptance: square(),
+      value: draw(channels, 9),
+    },
+    x,
+    { shift: draw(batch, channels) },
+  );
   return [
+    timeMixed.y,
+    timeMixed.state.wkv,
+    channelMixed.y,
     backend.multiply(backend.sigmoid(x), backend.squaredRelu(x)),
     backend.add(backend.gelu(x), backend.tanh(x)),
     backend.softmax(key),
