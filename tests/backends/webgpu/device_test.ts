@@ -20,7 +20,7 @@ async function assertWorks(backend: Backend): Promise<void> {
   assertNear(await read(sigmoid(tensor([0, 100], [2], backend))), [0.5, 1], 1e-6);
 }
 
-testOnGpu("createWebGpu() rejects with the reason where there is no adapter", async () => {
+Deno.test("createWebGpu() rejects with the reason where there is no adapter", async () => {
   const gpu = Object.getOwnPropertyDescriptor(Navigator.prototype, "gpu")!;
   const replace = (value: unknown) =>
     Object.defineProperty(Navigator.prototype, "gpu", { configurable: true, value });
