@@ -50,8 +50,8 @@ export interface Effort {
   readonly turnMs: number;
 }
 
-/** How long everything runs before it is timed. */
-const warmUpMs = 60;
+/** How long everything runs before it is timed: engines go on compiling what runs often for a while. */
+const warmUpMs = 400;
 
 /** Something that is timed: milliseconds for once, the mean of `count` times in a row. */
 type Timed = (count: number) => number | Promise<number>;
@@ -152,8 +152,8 @@ function clocked(run: (times: number) => void): Timed {
 }
 
 /**
- * In each round each has its turn, so that a machine that drifts drifts for all. Once before the clock starts brings
- * back to the caches what the neighbour pushed out, as it is when one token follows another.
+ * In each round each has its turn, so that a machine that drifts drifts for all. Half a turn before the clock starts
+ * brings back to the caches what the neighbour pushed out, as it is when one token follows another.
  */
 async function interleave(timed: readonly Timed[], { rounds, turnMs }: Effort): Promise<number[]> {
   const counts: number[] = [];
@@ -165,7 +165,7 @@ async function interleave(timed: readonly Timed[], { rounds, turnMs }: Effort): 
   const samples: number[][] = timed.map(() => []);
   for (let round = 0; round < rounds; round++) {
     for (const [i, time] of timed.entries()) {
-      await time(1);
+      await time(Math.ceil(counts[i] / 2));
       samples[i].push(await time(counts[i]));
     }
   }

@@ -21,8 +21,8 @@ import { casesOf } from "./weights.ts";
 const contestants = { expected, own: seqmixWasm, peers: [onnxRuntimeNode, onnxRuntimeWeb, jaxPeer, pyTorch] };
 /** Tokens that have been seen, with the one that is timed. */
 const length = 256;
-/** Turns so short that most of them are not interrupted, also on a machine that does something else besides. */
-const effort = { rounds: 101, turnMs: 3 };
+/** Turns long enough for a token to follow many of its own kind, short enough that most are not interrupted. */
+const effort = { rounds: 51, turnMs: 10 };
 
 async function measure(): Promise<Comparison[]> {
   const probes = await compileProbes();
