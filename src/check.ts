@@ -120,14 +120,6 @@ export function sharedBackend(
   return backend;
 }
 
-/** Checks that all tensors of a flat tree live on the backend of `x`. */
-export function checkSameBackend(action: string, tree: string, x: Tensor, tensors: object): void {
-  for (const name in tensors) {
-    const tensor = (tensors as Readonly<Record<string, Tensor>>)[name];
-    if (tensor.backend !== x.backend) sharedBackend(action, `x, ${tree}.${name}`, x, tensor);
-  }
-}
-
 /** Checks that a value is a backend; the promise of one, where an `await` was forgotten, is not. */
 export function checkBackend(action: string, backend: Backend): void {
   if (typeof backend?.upload !== "function") {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkSameBackend, checkShape } from "../check.ts";
+import { checkInteger, checkShape, sharedBackend } from "../check.ts";
 import { mix, multiply, sigmoid, squaredRelu } from "../ops/elementwise/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
@@ -85,8 +85,17 @@ function check(params: ChannelMixParams, x: Tensor, state: ChannelMixState): voi
   checkShape(action, "x", x, "B", "T", channels);
   checkInteger(action, "T", x.shape[1], 1);
   checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
-  checkSameBackend(action, "params", x, params);
-  checkSameBackend(action, "state", x, state);
+  const { mixK, mixR, key, receptance, value } = params;
+  sharedBackend(
+    action,
+    "x, params.mixK, params.mixR, params.key, params.receptance",
+    x,
+    mixK,
+    mixR,
+    key,
+    receptance,
+  );
+  sharedBackend(action, "x, params.value, state.shift", x, value, state.shift);
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkSameBackend, checkShape } from "../check.ts";
+import { checkInteger, checkShape, sharedBackend } from "../check.ts";
 import { mix, multiply, negativeExp, sigmoid } from "../ops/elementwise/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
@@ -107,8 +107,11 @@ function check(params: TimeMixParams, x: Tensor, state: TimeMixState): void {
   checkInteger(action, "T", x.shape[1], 1);
   checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
   checkShape(action, "state.wkv", state.wkv, x.shape[0], 4, channels);
-  checkSameBackend(action, "params", x, params);
-  checkSameBackend(action, "state", x, state);
+  const { mixK, mixV, mixR, decay, bonus, key, value, receptance, output } = params;
+  sharedBackend(action, "x, params.mixK, params.mixV, params.mixR, params.decay", x, mixK, mixV, mixR, decay);
+  sharedBackend(action, "x, params.bonus, params.key, params.value", x, bonus, key, value);
+  sharedBackend(action, "x, params.receptance, params.output", x, receptance, output);
+  sharedBackend(action, "x, state.shift, state.wkv", x, state.shift, state.wkv);
 }
 
 /**
