@@ -226,10 +226,10 @@ export class DeviceBackend<M> implements Backend {
     ...[mixK, mixV, mixR, decay, bonus, key, value, receptance, output, x, shift, wkv]: TimeMixTensors
   ) {
     const [batch, time, channels] = x.shape;
+    const scratch = this.#store.make([6 * batch * time * channels + channels]);
     const y = this.#store.make(x.shape);
     const nextShift = this.#store.make(shift.shape);
     const nextState = this.#store.make(wkv.shape);
-    const scratch = this.#store.make([6 * batch * time * channels + channels]);
     this.#kernels.timeMix!(
       y.memory,
       nextShift.memory,
@@ -258,9 +258,9 @@ export class DeviceBackend<M> implements Backend {
   #channelMix(...[mixK, mixR, key, receptance, value, x, shift]: ChannelMixTensors) {
     const [batch, time, channels] = x.shape;
     const [features] = key.shape;
+    const scratch = this.#store.make([batch * time * (3 * channels + features)]);
     const y = this.#store.make(x.shape);
     const nextShift = this.#store.make(shift.shape);
-    const scratch = this.#store.make([batch * time * (3 * channels + features)]);
     this.#kernels.channelMix!(
       y.memory,
       nextShift.memory,
