@@ -16,7 +16,15 @@
  *
  * @module
  */
-export type { Backend, Floats, MemoryUse, Operations, Tensor } from "./src/tensor.ts";
+export type {
+  AdamWStep,
+  Backend,
+  BackwardOperations,
+  Floats,
+  MemoryUse,
+  Operations,
+  Tensor,
+} from "./src/tensor.ts";
 export { put, read, readFloat64, tensor } from "./src/transfer.ts";
 export { parameterCount, treeMap } from "./src/tree.ts";
 export { type BackendName, createBackend, type CreateBackendOptions } from "./src/backends/create.ts";
@@ -106,6 +114,8 @@ export {
   type TrainAndTestOptions,
 } from "./src/tasks/mod.ts";
 export { type RandomSource, randomSource } from "./src/random.ts";
+
+export { valueAndGrad } from "./src/autodiff/mod.ts";
 
 export { type LoadedTree, loadTree, saveTree } from "./src/checkpoint/mod.ts";
 export { fromOfficialRwkv, toOfficialRwkv } from "./src/checkpoint/rwkv_names.ts";

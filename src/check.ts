@@ -91,7 +91,8 @@ function shapeError(action: string, name: string, x: unknown, expected: readonly
 }
 
 /**
- * The backend on which an operation over these tensors runs: the one that they share.
+ * The backend on which an operation over these tensors runs: the one that they share, or the one that records where
+ * some are recorded and the others live on the backend inside it.
  *
  * @param names the tensors' names in order, `"x, weight, bias"`
  */
@@ -106,18 +107,36 @@ export function sharedBackend(
 ): Backend {
   const { backend } = a;
   if (b.backend !== backend || c.backend !== backend || d.backend !== backend || e.backend !== backend) {
-    const tensors = [a, b, c, d, e];
-    const list = names.split(", ");
-    const other = tensors.findIndex((tensor) => tensor.backend !== backend);
-    const { name } = tensors[other].backend;
-    throw new TypeError(
-      `Cannot ${action}: all tensors must live on one backend (move them with put), current ${
-        list[0]
-      } lives on ` +
-        `${backend.name} and ${list[other]} on ${name === backend.name ? `another ${name}` : name}`,
-    );
+    return recordingBackend(action, names, [a, b, c, d, e]);
   }
   return backend;
+}
+
+/** The backend among those of the tensors that takes all of the tensors. */
+function recordingBackend(action: string, names: string, tensors: readonly Tensor[]): Backend {
+  const takesAll = tensors.find((t) => tensors.every((other) => takes(t.backend, other.backend)));
+  if (takesAll !== undefined) return takesAll.backend;
+  const list = names.split(", ");
+  const [{ backend }] = tensors;
+  const other = tensors.findIndex((t) => t.backend !== backend);
+  const { name } = tensors[other].backend;
+  throw new TypeError(
+    `Cannot ${action}: all tensors must live on one backend (move them with put), current ${
+      list[0]
+    } lives on ` +
+      `${backend.name} and ${list[other]} on ${name === backend.name ? `another ${name}` : name}`,
+  );
+}
+
+/** Of two backends that share tensors the one that takes those of both. */
+export function wider(a: Backend, b: Backend): Backend {
+  return a === b || takes(a, b) ? a : b;
+}
+
+/** Whether a backend takes tensors of another: its own, or of what it records on. */
+function takes(backend: Backend, other: Backend): boolean {
+  for (let at: Backend | undefined = backend; at !== undefined; at = at.inner) if (at === other) return true;
+  return false;
 }
 
 /** Checks that a value is a backend; the promise of one, where an `await` was forgotten, is not. */

@@ -55,6 +55,15 @@ export interface Backend extends Operations {
   memory(): MemoryUse;
   /** Makes the bytes held now the new peak. */
   resetPeak(): void;
+  /**
+   * Runs `body`, then `after` with its result. What scopes and `free` would free inside `body` is freed only when
+   * `after` is done: how a recording keeps what its gradients need. For those who write a backend.
+   */
+  hold<A, R>(body: () => A, after: (result: A) => R): R;
+  /** The gradients of the operations. For those who write a backend. */
+  readonly backward: BackwardOperations;
+  /** Only where the backend records for gradients: the one inside it, whose tensors it takes as constants. */
+  readonly inner?: Backend;
   /** Frees everything; the backend and its tensors can't be used afterwards. */
   [Symbol.dispose](): void;
 }
@@ -153,4 +162,119 @@ export interface Operations {
   concatBatch(parts: readonly Tensor[]): Tensor;
   /** See `sliceState`: the part `start .. end` of the first axis. */
   sliceBatch(x: Tensor, start: number, end: number): Tensor;
+  /** One parameter's step of `adamW`: the new parameter and its new moments. */
+  adamW(param: Tensor, grad: Tensor, mean: Tensor, variance: Tensor, step: AdamWStep): [
+    param: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+  ];
+  /** The sum of the squares of all elements, a single number: see `globalNorm`. */
+  sumOfSquares(x: Tensor): Tensor;
+  /** `x·min(1, maxNorm / (√sumOfSquares + 1e-6))`: see `clipByGlobalNorm`. */
+  clipToNorm(x: Tensor, sumOfSquares: Tensor, maxNorm: number): Tensor;
 }
+
+/** The numbers of one step of AdamW, the corrections of the moments' bias among them. */
+export interface AdamWStep {
+  /** η */
+  readonly learningRate: number;
+  /** β₁, of the mean. */
+  readonly beta1: number;
+  /** β₂, of the variance. */
+  readonly beta2: number;
+  /** ε */
+  readonly epsilon: number;
+  /** λ */
+  readonly weightDecay: number;
+  /** 1 - β₁ᵗ, what the mean is divided by. */
+  readonly correction1: number;
+  /** 1 - β₂ᵗ, what the variance is divided by. */
+  readonly correction2: number;
+}
+
+/**
+ * The gradients of the operations: from the gradient `gy` of a result, and what the operation was given or returned, to
+ * the gradients of what it was given, in the order of its arguments. For those who write a backend; everybody else calls
+ * `valueAndGrad`. What is missing here is made of other operations by the rule beside the operation.
+ */
+export interface BackwardOperations {
+  /** The rows of gy added up by their ids. */
+  embedding(gy: Tensor, ids: Tensor, vocabulary: number): Tensor;
+  /** Of `linear`, for x: `gy·W`. */
+  linearInput(gy: Tensor, weight: Tensor): Tensor;
+  /** Of `linear`, for the weight, `gyᵀ·x`, and the bias, the sum of gy's rows; null where that is not wanted. */
+  linearWeight(gy: Tensor, x: Tensor, bias: boolean): [weight: Tensor, bias: Tensor | null];
+  /** Of `layerNorm`. */
+  layerNorm(
+    gy: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    epsilon: number,
+  ): [x: Tensor, weight: Tensor, bias: Tensor];
+  /** Of `mix`. */
+  mix(gy: Tensor, x: Tensor, before: Tensor, ratio: Tensor): [x: Tensor, before: Tensor, ratio: Tensor];
+  /** Of `sigmoid`. */
+  sigmoid(gy: Tensor, x: Tensor): Tensor;
+  /** Of `tanh`. */
+  tanh(gy: Tensor, x: Tensor): Tensor;
+  /** Of `squaredRelu`. */
+  squaredRelu(gy: Tensor, x: Tensor): Tensor;
+  /** Of `gelu`. */
+  gelu(gy: Tensor, x: Tensor): Tensor;
+  /** Of `softmax`, from its result. */
+  softmax(gy: Tensor, y: Tensor): Tensor;
+  /** Of `shiftTime`. */
+  shiftTime(gy: Tensor): [x: Tensor, first: Tensor];
+  /** Of `lastStep` of a sequence of so many steps. */
+  lastStep(gy: Tensor, time: number): Tensor;
+  /** Of `appendTime` to a past of so many steps. */
+  appendTime(gy: Tensor, before: number): [past: Tensor, x: Tensor];
+  /** Of `wkv`. */
+  wkv(
+    gy: Tensor,
+    gNextState: Tensor,
+    decay: Tensor,
+    bonus: Tensor,
+    key: Tensor,
+    value: Tensor,
+    state: Tensor,
+    y: Tensor,
+  ): [decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor];
+  /** Of `rotary`: the turn back. */
+  rotary(gy: Tensor, heads: number, position: number, base: number): Tensor;
+  /** Of `attention`. */
+  attention(gy: Tensor, query: Tensor, key: Tensor, value: Tensor, y: Tensor, heads: number): [
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+  ];
+  /** Of `lstmRecurrence`, from its whole pre-activations `a_t = gates_t + U h_{t-1}`, for those and the first state. */
+  lstmRecurrence(
+    gy: Tensor,
+    gNextHidden: Tensor,
+    gNextCell: Tensor,
+    preactivations: Tensor,
+    hiddenWeight: Tensor,
+    cell: Tensor,
+  ): [preactivations: Tensor, hidden: Tensor, cell: Tensor];
+  /** Of `crossEntropy`, for the logits. */
+  crossEntropy(gLoss: Tensor, logits: Tensor, targets: Tensor, weights: Tensor | null): Tensor;
+  /** Of `sliceBatch`: gy at `start` among `total` sequences, the others 0. */
+  sliceBatch(gy: Tensor, start: number, total: number): Tensor;
+}
+
+/**
+ * The gradient rule of an operation.
+ *
+ * @param args what it was called with
+ * @param results what it returned
+ * @param grads of each result, its gradient
+ * @param wanted of each argument, whether its gradient is wanted
+ * @returns of each argument, its gradient; null for none
+ */
+export type GradientRule<Operation extends keyof Operations> = (
+  args: Parameters<NonNullable<Operations[Operation]>>,
+  results: readonly Tensor[],
+  grads: readonly Tensor[],
+  wanted: readonly boolean[],
+) => readonly (Tensor | null)[];

@@ -83,3 +83,10 @@ export function sizeOf(shape: readonly number[]): number {
   for (let i = 0; i < shape.length; i++) size *= shape[i];
   return size;
 }
+
+/** The number of rows of a shape: all axes but the last. */
+export function rowsOf(shape: readonly number[]): number {
+  let rows = 1;
+  for (let i = 0; i < shape.length - 1; i++) rows *= shape[i];
+  return rows;
+}

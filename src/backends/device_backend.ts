@@ -4,8 +4,17 @@
  *
  * @module
  */
-import type { Backend, Floats, MemoryUse, Operations, Tensor } from "../tensor.ts";
-import { sizeOf } from "../tree.ts";
+import type {
+  AdamWStep,
+  Backend,
+  BackwardOperations,
+  Floats,
+  MemoryUse,
+  Operations,
+  Tensor,
+} from "../tensor.ts";
+import { rowsOf, sizeOf } from "../tree.ts";
+import { deviceBackward } from "./device_backward.ts";
 import type { Device, Kernels } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
@@ -20,6 +29,7 @@ export class DeviceBackend<M> implements Backend {
   readonly #store: TensorStore<M>;
   readonly timeMix: Operations["timeMix"];
   readonly channelMix: Operations["channelMix"];
+  readonly backward: BackwardOperations;
 
   constructor(device: Device<M>) {
     this.name = device.name;
@@ -28,6 +38,7 @@ export class DeviceBackend<M> implements Backend {
     this.#store = new TensorStore(this, device);
     this.timeMix = device.kernels.timeMix && this.#timeMix;
     this.channelMix = device.kernels.channelMix && this.#channelMix;
+    this.backward = deviceBackward(device, this.#store, (x) => this.#memory(x));
   }
 
   scope<R>(body: () => R): R {
@@ -36,6 +47,10 @@ export class DeviceBackend<M> implements Backend {
 
   free(tree: unknown): void {
     this.#store.free(tree);
+  }
+
+  hold<A, R>(body: () => A, after: (result: A) => R): R {
+    return this.#store.hold(body, after);
   }
 
   memory(): MemoryUse {
@@ -389,6 +404,48 @@ export class DeviceBackend<M> implements Backend {
     return y;
   }
 
+  adamW(
+    param: Tensor,
+    grad: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    { learningRate, beta1, beta2, epsilon, weightDecay, correction1, correction2 }: AdamWStep,
+  ): [Tensor, Tensor, Tensor] {
+    const nextParam = this.#store.make(param.shape);
+    const nextMean = this.#store.make(param.shape);
+    const nextVariance = this.#store.make(param.shape);
+    this.#kernels.adamW(
+      nextParam.memory,
+      nextMean.memory,
+      nextVariance.memory,
+      this.#memory(param),
+      this.#memory(grad),
+      this.#memory(mean),
+      this.#memory(variance),
+      sizeOf(param.shape),
+      learningRate,
+      beta1,
+      beta2,
+      epsilon,
+      weightDecay,
+      correction1,
+      correction2,
+    );
+    return [nextParam, nextMean, nextVariance];
+  }
+
+  sumOfSquares(x: Tensor): Tensor {
+    const y = this.#store.make([]);
+    this.#kernels.sumOfSquares(y.memory, this.#memory(x), sizeOf(x.shape));
+    return y;
+  }
+
+  clipToNorm(x: Tensor, sumOfSquares: Tensor, maxNorm: number): Tensor {
+    const y = this.#store.make(x.shape);
+    this.#kernels.clipToNorm(y.memory, this.#memory(x), this.#memory(sumOfSquares), sizeOf(x.shape), maxNorm);
+    return y;
+  }
+
   /** Writes the sequences `start .. end` of `x`, which may be a cache with gaps, to an offset of `y`, without gaps. */
   #copySequences(y: DeviceTensor<M>, offset: number, x: DeviceTensor<M>, start: number, end: number): void {
     const [, ...rest] = x.shape;
@@ -433,12 +490,6 @@ export class DeviceBackend<M> implements Backend {
     this.#copySteps(packed, 0, t);
     return packed;
   }
-}
-
-function rowsOf(shape: readonly number[]): number {
-  let rows = 1;
-  for (let i = 0; i < shape.length - 1; i++) rows *= shape[i];
-  return rows;
 }
 
 function withLast(shape: readonly number[], last: number): readonly number[] {

@@ -86,6 +86,140 @@ export interface Kernels<M> {
     seed: number,
     step: number,
   ): void;
+  embeddingBackward(gWeight: M, gy: M, ids: M, count: number, vocabulary: number, channels: number): void;
+  /** gx = gy·W */
+  linearBackwardInput(gx: M, gy: M, weight: M, rows: number, inputs: number, outputs: number): void;
+  /** gWeight = gyᵀ·x, gBias = Σ gy */
+  linearBackwardWeight(
+    gWeight: M,
+    gBias: M | null,
+    gy: M,
+    x: M,
+    rows: number,
+    inputs: number,
+    outputs: number,
+  ): void;
+  layerNormBackward(
+    gx: M,
+    gWeight: M,
+    gBias: M,
+    gy: M,
+    x: M,
+    weight: M,
+    rows: number,
+    channels: number,
+    epsilon: number,
+  ): void;
+  mixBackward(
+    gx: M,
+    gBefore: M,
+    gRatio: M,
+    gy: M,
+    x: M,
+    before: M,
+    ratio: M,
+    rows: number,
+    channels: number,
+  ): void;
+  sigmoidBackward(gx: M, gy: M, x: M, size: number): void;
+  tanhBackward(gx: M, gy: M, x: M, size: number): void;
+  squaredReluBackward(gx: M, gy: M, x: M, size: number): void;
+  geluBackward(gx: M, gy: M, x: M, size: number): void;
+  softmaxBackward(gx: M, gy: M, y: M, rows: number, channels: number): void;
+  shiftTimeBackward(gx: M, gFirst: M, gy: M, batch: number, time: number, channels: number): void;
+  lastStepBackward(gx: M, gy: M, batch: number, time: number, channels: number): void;
+  wkvBackward(
+    gDecay: M,
+    gBonus: M,
+    gKey: M,
+    gValue: M,
+    gState: M,
+    gy: M,
+    gNextState: M,
+    decay: M,
+    bonus: M,
+    key: M,
+    value: M,
+    state: M,
+    y: M,
+    batch: number,
+    time: number,
+    channels: number,
+    scratch?: M,
+  ): void;
+  rotaryBackward(
+    gx: M,
+    gy: M,
+    batch: number,
+    time: number,
+    channels: number,
+    heads: number,
+    position: number,
+    base: number,
+  ): void;
+  /** Gradients of keys and values are without gaps, whatever the capacities. */
+  attentionBackward(
+    gQuery: M,
+    gKey: M,
+    gValue: M,
+    gy: M,
+    query: M,
+    key: M,
+    value: M,
+    y: M,
+    batch: number,
+    queryTime: number,
+    keyTime: number,
+    keyCapacity: number,
+    valueCapacity: number,
+    channels: number,
+    heads: number,
+    scratch?: M,
+  ): void;
+  /** `preactivations` are `gates_t + U h_{t-1}`; gy, gNextHidden and gNextCell are those of the three results. */
+  lstmRecurrenceBackward(
+    gPreactivations: M,
+    gHidden: M,
+    gCell: M,
+    gy: M,
+    gNextHidden: M,
+    gNextCell: M,
+    preactivations: M,
+    hiddenWeight: M,
+    cell: M,
+    batch: number,
+    time: number,
+    channels: number,
+    scratch?: M,
+  ): void;
+  crossEntropyBackward(
+    gLogits: M,
+    gLoss: M,
+    logits: M,
+    targets: M,
+    weights: M | null,
+    rows: number,
+    vocabulary: number,
+  ): void;
+  adamW(
+    nextParam: M,
+    nextMean: M,
+    nextVariance: M,
+    param: M,
+    grad: M,
+    mean: M,
+    variance: M,
+    size: number,
+    learningRate: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    weightDecay: number,
+    correction1: number,
+    correction2: number,
+  ): void;
+  sumOfSquares(y: M, x: M, size: number): void;
+  clipToNorm(y: M, x: M, sumOfSquares: M, size: number, maxNorm: number): void;
   /** The whole layer, where a device has it; `scratch` is 6 arrays of x's size and one of C. */
   timeMix?(
     y: M,
@@ -142,6 +276,11 @@ export interface Kernels<M> {
 export interface Device<M> {
   readonly name: string;
   readonly kernels: Kernels<M>;
+  /**
+   * For kernels that take scratch memory as their last argument, its elements, given the sizes and constants that the
+   * kernel is told.
+   */
+  readonly scratch?: { readonly [K in keyof Kernels<M>]?: (...sizes: number[]) => number };
   /** The bytes that a block of this many elements takes up. */
   bytesFor(size: number): number;
   /** A block of `size` elements with any contents. Throws a RangeError where there is none left. */

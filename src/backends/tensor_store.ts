@@ -49,6 +49,14 @@ export class DeviceTensor<M> implements Tensor {
 /** What is left of a tensor when the collector has taken it: all that it takes to give its memory back. */
 type Remains<M> = Pick<DeviceTensor<M>, "memory" | "size" | "bytes" | "cache" | "shape">;
 
+/** The result of a scope's body, which must be there when the scope ends. */
+export function complete<R>(result: R): R {
+  if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
+    throw new TypeError("Cannot end scope: body must return its result, current result is a promise");
+  }
+  return result;
+}
+
 /** How many tensors, and bytes, may wait outside all scopes before the registry is told of those still alive. */
 const waitingRoom = { tensors: 512, bytes: 2 ** 24 };
 
@@ -58,6 +66,8 @@ export class TensorStore<M> {
   readonly #device: Device<M>;
   /** What the innermost open scope has made. */
   #made: DeviceTensor<M>[] | null = null;
+  /** While everything is held: what is to be freed afterwards. */
+  #held: DeviceTensor<M>[] | null = null;
   #scopes = 0;
   #bytes = 0;
   #peakBytes = 0;
@@ -76,16 +86,15 @@ export class TensorStore<M> {
   }
 
   scope<R>(body: () => R): R {
+    // While everything is held, the scope around the holding frees what is made here.
+    if (this.#held !== null) return complete(body());
     const outer = this.#made;
     const made: DeviceTensor<M>[] = [];
     const scope = ++this.#scopes;
     let succeeded = false;
     this.#made = made;
     try {
-      const result = body();
-      if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
-        throw new TypeError("Cannot end scope: body must return its result, current result is a promise");
-      }
+      const result = complete(body());
       this.#keep(result, scope);
       succeeded = true;
       return result;
@@ -96,6 +105,24 @@ export class TensorStore<M> {
         else if (!t.freed) this.#enter(t);
       }
     }
+  }
+
+  hold<A, R>(body: () => A, after: (result: A) => R): R {
+    if (this.#held !== null) return after(body());
+    return this.scope(() => {
+      const held: DeviceTensor<M>[] = this.#held = [];
+      try {
+        let result: A;
+        try {
+          result = body();
+        } finally {
+          this.#held = null;
+        }
+        return after(result);
+      } finally {
+        for (const t of held) this.#release(t);
+      }
+    });
   }
 
   /** Marks the tensors of a scope's result: a walk of its own, because it runs several times in every token. */
@@ -111,7 +138,11 @@ export class TensorStore<M> {
   }
 
   free(tree: unknown): void {
-    forEachTensor(tree, (t) => this.#release(this.#own(t)));
+    forEachTensor(tree, (t) => {
+      const own = this.#own(t);
+      if (this.#held === null) this.#release(own);
+      else this.#held.push(own);
+    });
   }
 
   use(): MemoryUse {

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { checkInteger, checkShape, sharedBackend } from "../check.ts";
+import { checkInteger, checkShape, sharedBackend, wider } from "../check.ts";
 import { mix, multiply, sigmoid, squaredRelu } from "../ops/elementwise/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Backend, Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
 
 /** The parameters of {@linkcode channelMix}. */
@@ -58,8 +58,7 @@ export function channelMix(
   x: Tensor,
   state: ChannelMixState,
 ): { y: Tensor; state: ChannelMixState } {
-  check(params, x, state);
-  const { backend } = x;
+  const backend = check(params, x, state);
   if (backend.channelMix !== undefined) {
     const { mixK, mixR, key, receptance, value } = params;
     const [y, shift] = backend.channelMix(mixK, mixR, key, receptance, value, x, state.shift);
@@ -73,7 +72,7 @@ export function channelMix(
   });
 }
 
-function check(params: ChannelMixParams, x: Tensor, state: ChannelMixState): void {
+function check(params: ChannelMixParams, x: Tensor, state: ChannelMixState): Backend {
   const action = "mix channels";
   checkShape(action, "params.mixK", params.mixK, "C");
   const [channels] = params.mixK.shape;
@@ -86,7 +85,7 @@ function check(params: ChannelMixParams, x: Tensor, state: ChannelMixState): voi
   checkInteger(action, "T", x.shape[1], 1);
   checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
   const { mixK, mixR, key, receptance, value } = params;
-  sharedBackend(
+  const a = sharedBackend(
     action,
     "x, params.mixK, params.mixR, params.key, params.receptance",
     x,
@@ -95,7 +94,8 @@ function check(params: ChannelMixParams, x: Tensor, state: ChannelMixState): voi
     key,
     receptance,
   );
-  sharedBackend(action, "x, params.value, state.shift", x, value, state.shift);
+  const b = sharedBackend(action, "x, params.value, state.shift", x, value, state.shift);
+  return wider(a, b);
 }
 
 /**

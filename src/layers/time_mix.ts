@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { checkInteger, checkShape, sharedBackend } from "../check.ts";
+import { checkInteger, checkShape, sharedBackend, wider } from "../check.ts";
 import { mix, multiply, negativeExp, sigmoid } from "../ops/elementwise/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
 import { wkv, wkvState } from "../ops/wkv/mod.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Backend, Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
 
 /** The parameters of {@linkcode timeMix}. */
@@ -69,8 +69,7 @@ export function timeMix(
   x: Tensor,
   state: TimeMixState,
 ): { y: Tensor; state: TimeMixState } {
-  check(params, x, state);
-  const { backend } = x;
+  const backend = check(params, x, state);
   if (backend.timeMix !== undefined) {
     const { mixK, mixV, mixR, decay, bonus, key, value, receptance, output } = params;
     const weights = [mixK, mixV, mixR, decay, bonus, key, value, receptance, output] as const;
@@ -91,7 +90,7 @@ export function timeMix(
   });
 }
 
-function check(params: TimeMixParams, x: Tensor, state: TimeMixState): void {
+function check(params: TimeMixParams, x: Tensor, state: TimeMixState): Backend {
   const action = "mix time";
   checkShape(action, "params.decay", params.decay, "C");
   const [channels] = params.decay.shape;
@@ -108,10 +107,12 @@ function check(params: TimeMixParams, x: Tensor, state: TimeMixState): void {
   checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
   checkShape(action, "state.wkv", state.wkv, x.shape[0], 4, channels);
   const { mixK, mixV, mixR, decay, bonus, key, value, receptance, output } = params;
-  sharedBackend(action, "x, params.mixK, params.mixV, params.mixR, params.decay", x, mixK, mixV, mixR, decay);
-  sharedBackend(action, "x, params.bonus, params.key, params.value", x, bonus, key, value);
-  sharedBackend(action, "x, params.receptance, params.output", x, receptance, output);
-  sharedBackend(action, "x, state.shift, state.wkv", x, state.shift, state.wkv);
+  const mixes = "x, params.mixK, params.mixV, params.mixR, params.decay";
+  const a = sharedBackend(action, mixes, x, mixK, mixV, mixR, decay);
+  const b = sharedBackend(action, "x, params.bonus, params.key, params.value", x, bonus, key, value);
+  const c = sharedBackend(action, "x, params.receptance, params.output", x, receptance, output);
+  const d = sharedBackend(action, "x, state.shift, state.wkv", x, state.shift, state.wkv);
+  return wider(wider(a, b), wider(c, d));
 }
 
 /**

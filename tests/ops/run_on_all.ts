@@ -19,6 +19,8 @@ export interface Case {
   readonly tolerance?: number;
   /** Of each output, the elements that are NaN; default: none. */
   readonly nan?: readonly (readonly number[])[];
+  /** The inputs that have no gradient: ids, a loss's weights. */
+  readonly constants?: readonly number[];
   /** What is compared, where the outputs themselves have more than one right value. */
   view?(outputs: readonly Float64Array[], inputs: readonly Numbers[]): readonly Float64Array[];
 }

@@ -4,54 +4,81 @@
  * @module
  */
 import { show } from "../../check.ts";
-import { attention } from "../../ops/attention/reference.ts";
+import { adamW } from "../../ops/adam_w/reference.ts";
+import { attention, attentionBackward } from "../../ops/attention/reference.ts";
 import { copyRows } from "../../ops/batch/reference.ts";
-import { crossEntropy } from "../../ops/cross_entropy/reference.ts";
+import { clipToNorm, sumOfSquares } from "../../ops/clip/reference.ts";
+import { crossEntropy, crossEntropyBackward } from "../../ops/cross_entropy/reference.ts";
 import {
   add,
   gelu,
+  geluBackward,
   mix,
+  mixBackward,
   multiply,
   negativeExp,
   sigmoid,
+  sigmoidBackward,
   squaredRelu,
+  squaredReluBackward,
   tanh,
+  tanhBackward,
 } from "../../ops/elementwise/reference.ts";
-import { embedding } from "../../ops/embedding/reference.ts";
-import { layerNorm } from "../../ops/layer_norm/reference.ts";
-import { linear } from "../../ops/linear/reference.ts";
-import { lstmRecurrence } from "../../ops/lstm/reference.ts";
-import { rotary } from "../../ops/rotary/reference.ts";
+import { embedding, embeddingBackward } from "../../ops/embedding/reference.ts";
+import { layerNorm, layerNormBackward } from "../../ops/layer_norm/reference.ts";
+import { linear, linearBackwardInput, linearBackwardWeight } from "../../ops/linear/reference.ts";
+import { lstmRecurrence, lstmRecurrenceBackward } from "../../ops/lstm/reference.ts";
+import { rotary, rotaryBackward } from "../../ops/rotary/reference.ts";
 import { sample } from "../../ops/sample/reference.ts";
-import { lastStep, shiftTime } from "../../ops/shift_time/reference.ts";
-import { softmax } from "../../ops/softmax/reference.ts";
-import { wkv } from "../../ops/wkv/reference.ts";
+import { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../ops/shift_time/reference.ts";
+import { softmax, softmaxBackward } from "../../ops/softmax/reference.ts";
+import { wkv, wkvBackward } from "../../ops/wkv/reference.ts";
 import type { Backend, Floats } from "../../tensor.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { Kernels } from "../kernels.ts";
 
 const kernels: Kernels<Floats> = {
+  adamW,
   add,
   attention,
+  attentionBackward,
+  clipToNorm,
   copyRows,
   crossEntropy,
+  crossEntropyBackward,
   embedding,
+  embeddingBackward,
   gelu,
+  geluBackward,
   lastStep,
+  lastStepBackward,
   layerNorm,
+  layerNormBackward,
   linear,
+  linearBackwardInput,
+  linearBackwardWeight,
   lstmRecurrence,
+  lstmRecurrenceBackward,
   mix,
+  mixBackward,
   multiply,
   negativeExp,
   rotary,
+  rotaryBackward,
   sample,
   shiftTime,
+  shiftTimeBackward,
   sigmoid,
+  sigmoidBackward,
   softmax,
+  softmaxBackward,
   squaredRelu,
+  squaredReluBackward,
+  sumOfSquares,
   tanh,
+  tanhBackward,
   wkv,
+  wkvBackward,
 };
 
 /** How a reference backend computes. */

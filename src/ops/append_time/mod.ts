@@ -5,7 +5,7 @@
  * @module
  */
 import { checkShape, sharedBackend } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 
 /**
  * Joins two sequences along time: `y = past ++ x`. The past stays as it is, and can be gone on from again.
@@ -28,3 +28,7 @@ export function appendTime(past: Tensor, x: Tensor): Tensor {
   checkShape("append time", "x", x, past.shape[0], "S", past.shape[2]);
   return sharedBackend("append time", "past, x", past, x).appendTime(past, x);
 }
+
+/** Each gets the steps that it brought. */
+export const appendTimeGradient: GradientRule<"appendTime"> = ([past, x], _, [gy]) =>
+  x.backend.backward.appendTime(gy, past.shape[1]);

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkInteger, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 
 /**
  * Causal scaled dot-product attention, head by head: `y_i = Σ_j softmax_j(q_i·k_j / √N) v_j` over the keys j that
@@ -51,3 +51,10 @@ export function checkHeads(action: string, heads: number, channels: number): voi
     );
   }
 }
+
+/**
+ * With the weights p of a query, made again from q and k: gv_j = Σ_i p_ij gy_i and, with
+ * d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i. Nothing of size T×T is kept.
+ */
+export const attentionGradient: GradientRule<"attention"> = ([query, key, value, heads], [y], [gy]) =>
+  query.backend.backward.attention(gy, query, key, value, y, heads);

@@ -43,3 +43,64 @@ export function attention(
     }
   }
 }
+
+/** With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i */
+export function attentionBackward(
+  gQuery: Floats,
+  gKey: Floats,
+  gValue: Floats,
+  gy: Floats,
+  query: Floats,
+  key: Floats,
+  value: Floats,
+  y: Floats,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  channels: number,
+  heads: number,
+): void {
+  const size = channels / heads;
+  const weights = new Float64Array(keyTime);
+  const queryRow = new Float64Array(size);
+  for (let b = 0; b < batch; b++) {
+    const keySums = new Float64Array(keyTime * channels), valueSums = new Float64Array(keyTime * channels);
+    for (let i = 0; i < queryTime; i++) {
+      const seen = keyTime - queryTime + i + 1;
+      for (let head = 0; head < heads; head++) {
+        const channel = head * size;
+        const q = (b * queryTime + i) * channels + channel;
+        const k = b * keyCapacity * channels + channel;
+        const v = b * valueCapacity * channels + channel;
+        let largest = -Infinity;
+        for (let j = 0; j < seen; j++) {
+          let score = 0;
+          for (let c = 0; c < size; c++) score += query[q + c] * key[k + j * channels + c];
+          weights[j] = score / Math.sqrt(size);
+          largest = Math.max(largest, weights[j]);
+        }
+        let sum = 0;
+        for (let j = 0; j < seen; j++) sum += weights[j] = Math.exp(weights[j] - largest);
+        let mean = 0;
+        for (let c = 0; c < size; c++) mean += gy[q + c] * y[q + c];
+        queryRow.fill(0);
+        for (let j = 0; j < seen; j++) {
+          const weight = weights[j] / sum;
+          let along = 0;
+          for (let c = 0; c < size; c++) along += gy[q + c] * value[v + j * channels + c];
+          const d = weight * (along - mean) / Math.sqrt(size);
+          for (let c = 0; c < size; c++) {
+            queryRow[c] += d * key[k + j * channels + c];
+            keySums[j * channels + channel + c] += d * query[q + c];
+            valueSums[j * channels + channel + c] += weight * gy[q + c];
+          }
+        }
+        gQuery.set(queryRow, q);
+      }
+    }
+    gKey.set(keySums, b * keyTime * channels);
+    gValue.set(valueSums, b * keyTime * channels);
+  }
+}

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { checkInteger, isBranch, isTensor, sharedBackend, show, showShape } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import { checkInteger, isBranch, isTensor, sharedBackend, show, showShape, wider } from "../../check.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 import { forEachTensor, treeMap } from "../../tree.ts";
 
 /**
@@ -47,10 +47,11 @@ function stack(action: string, path: string, states: readonly unknown[]): unknow
       }
     }
     const parts = states as readonly Tensor[];
-    parts.forEach((part, i) =>
-      sharedBackend(action, `${path} of state 0, ${path} of state ${i}`, first, part)
-    );
-    return first.backend.concatBatch(parts);
+    return parts.reduce(
+      (backend, part, i) =>
+        wider(backend, sharedBackend(action, `${path} of state 0, ${path} of state ${i}`, first, part)),
+      first.backend,
+    ).concatBatch(parts);
   }
   if (!isBranch(first)) {
     for (const other of others) {
@@ -106,3 +107,14 @@ export function sliceState<S>(state: S, index: number): S {
   forEachTensor(state, (t) => checkInteger("slice state", "index", index, 0, (t.shape[0] ?? 0) - 1));
   return treeMap(state, (t) => t.backend.sliceBatch(t, index, index + 1));
 }
+
+/** Each gets the sequences that it brought. */
+export const concatBatchGradient: GradientRule<"concatBatch"> = ([parts], _, [gy]) => {
+  let start = 0;
+  return parts.map((part) => gy.backend.sliceBatch(gy, start, start += part.shape[0]));
+};
+
+/** The part gets gy, what is outside it 0. */
+export const sliceBatchGradient: GradientRule<"sliceBatch"> = ([x, start], _, [gy]) => [
+  x.backend.backward.sliceBatch(gy, start, x.shape[0]),
+];

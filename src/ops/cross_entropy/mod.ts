@@ -4,7 +4,7 @@
  * @module
  */
 import { checkShape, isTensor, sharedBackend, show } from "../../check.ts";
-import type { Backend, Tensor } from "../../tensor.ts";
+import type { Backend, GradientRule, Tensor } from "../../tensor.ts";
 import { type Tokens, tokenTensor } from "../embedding/tokens.ts";
 
 /**
@@ -73,3 +73,10 @@ function weightTensor(action: string, weights: readonly ArrayLike<number>[], bac
   }
   return backend.upload(weights.flatMap((row) => Array.from(row)), [weights.length, time]);
 }
+
+/** gLogits = gLoss·weight·(softmax(logits) - the target's one) / Σ weight; targets and weights get none. */
+export const crossEntropyGradient: GradientRule<"crossEntropy"> = (
+  [logits, targets, weights],
+  _,
+  [gLoss],
+) => [logits.backend.backward.crossEntropy(gLoss, logits, targets, weights), null, null];

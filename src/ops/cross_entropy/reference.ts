@@ -26,3 +26,36 @@ export function crossEntropy(
   }
   loss[0] = total / weightSum;
 }
+
+/** gLogits = gLoss · weight · (softmax(logits) - the target's one) / Σ weight */
+export function crossEntropyBackward(
+  gLogits: Floats,
+  gLoss: Floats,
+  logits: Floats,
+  targets: Floats,
+  weights: Floats | null,
+  rows: number,
+  vocabulary: number,
+): void {
+  let weightSum = 0;
+  for (let row = 0; row < rows; row++) weightSum += weights === null ? 1 : weights[row];
+  for (let row = 0; row < rows; row++) {
+    const at = row * vocabulary;
+    const weight = weights === null ? 1 : weights[row];
+    // What is masked may be anything, NaN included: that is what a mask is for.
+    if (weight === 0 && weightSum !== 0) {
+      gLogits.fill(0, at, at + vocabulary);
+      continue;
+    }
+    const target = targets[row];
+    const known = target >= 0 && target < vocabulary && Number.isInteger(target);
+    const scale = known ? gLoss[0] * weight / weightSum : NaN;
+    let largest = -Infinity;
+    for (let i = 0; i < vocabulary; i++) largest = Math.max(largest, logits[at + i]);
+    let sum = 0;
+    for (let i = 0; i < vocabulary; i++) sum += Math.exp(logits[at + i] - largest);
+    for (let i = 0; i < vocabulary; i++) {
+      gLogits[at + i] = scale * (Math.exp(logits[at + i] - largest) / sum - (i === target ? 1 : 0));
+    }
+  }
+}

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkLast, checkSameShape, checkShape, checkTensor, sharedBackend } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 
 /**
  * `y = a + b`, element by element.
@@ -168,3 +168,35 @@ export function negativeExp(x: Tensor): Tensor {
   checkTensor("compute negative exponential", "x", x);
   return x.backend.negativeExp(x);
 }
+
+/** Both get gy. */
+export const addGradient: GradientRule<"add"> = (_args, _results, [gy]) => [gy, gy];
+
+/** ga = gy·b, gb = gy·a. */
+export const multiplyGradient: GradientRule<"multiply"> = ([a, b], _, [gy], wanted) => [
+  wanted[0] ? a.backend.multiply(gy, b) : null,
+  wanted[1] ? a.backend.multiply(gy, a) : null,
+];
+
+/** gx = gy·ratio, gBefore = gy·(1 - ratio), gRatio = Σ gy·(x - before). */
+export const mixGradient: GradientRule<"mix"> = ([x, before, ratio], _, [gy]) =>
+  x.backend.backward.mix(gy, x, before, ratio);
+
+/** gx = gy·y·(1 - y), of x, since y is rounded to 1 long before its slope is 0. */
+export const sigmoidGradient: GradientRule<"sigmoid"> = ([x], _, [gy]) => [x.backend.backward.sigmoid(gy, x)];
+
+/** gx = gy·(1 - y²), of x, since y is rounded to 1 long before its slope is 0. */
+export const tanhGradient: GradientRule<"tanh"> = ([x], _, [gy]) => [x.backend.backward.tanh(gy, x)];
+
+/** gx = 2·gy·max(x, 0). */
+export const squaredReluGradient: GradientRule<"squaredRelu"> = ([x], _, [gy]) => [
+  x.backend.backward.squaredRelu(gy, x),
+];
+
+/** With s = √(2/π)·(x + 0.044715 x³) and h = tanh s: gx = gy·(1 + h + x·(1 - h²)·s') / 2. */
+export const geluGradient: GradientRule<"gelu"> = ([x], _, [gy]) => [x.backend.backward.gelu(gy, x)];
+
+/** gx = gy·y. */
+export const negativeExpGradient: GradientRule<"negativeExp"> = ([x], [y], [gy]) => [
+  x.backend.multiply(gy, y),
+];

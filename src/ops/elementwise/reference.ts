@@ -51,3 +51,57 @@ export function gelu(y: Floats, x: Floats, size: number): void {
 export function negativeExp(y: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) y[i] = -Math.exp(x[i]);
 }
+
+/** gx = gy · ratio, gBefore = gy · (1 - ratio), gRatio = Σ gy · (x - before) */
+export function mixBackward(
+  gx: Floats,
+  gBefore: Floats,
+  gRatio: Floats,
+  gy: Floats,
+  x: Floats,
+  before: Floats,
+  ratio: Floats,
+  rows: number,
+  channels: number,
+): void {
+  const sums = new Float64Array(channels);
+  for (let at = 0; at < rows * channels; at += channels) {
+    for (let c = 0; c < channels; c++) {
+      gx[at + c] = gy[at + c] * ratio[c];
+      gBefore[at + c] = gy[at + c] * (1 - ratio[c]);
+      sums[c] += gy[at + c] * (x[at + c] - before[at + c]);
+    }
+  }
+  gRatio.set(sums);
+}
+
+/** With e = e^-|x|: gx = gy · e / (1 + e)², which is gy · y · (1 - y) where y itself would have been rounded to 1 */
+export function sigmoidBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
+  for (let i = 0; i < size; i++) {
+    const e = Math.exp(-Math.abs(x[i]));
+    gx[i] = gy[i] * e / (1 + e) ** 2;
+  }
+}
+
+/** With e = e^-2|x|: gx = 4 · gy · e / (1 + e)², which is gy · (1 - y²) where y itself would have been rounded to 1 */
+export function tanhBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
+  for (let i = 0; i < size; i++) {
+    const e = Math.exp(-2 * Math.abs(x[i]));
+    gx[i] = 4 * gy[i] * e / (1 + e) ** 2;
+  }
+}
+
+/** gx = 2 · gy · max(x, 0) */
+export function squaredReluBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
+  for (let i = 0; i < size; i++) gx[i] = 2 * gy[i] * Math.max(x[i], 0);
+}
+
+/** With s = √(2/π) · (x + 0.044715 x³) and h = tanh s: gx = gy/2 · (1 + h + x · (1 - h²) · s') */
+export function geluBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
+  const scale = Math.sqrt(2 / Math.PI);
+  for (let i = 0; i < size; i++) {
+    const h = Math.tanh(scale * (x[i] + 0.044715 * x[i] ** 3));
+    const slope = scale * (1 + 3 * 0.044715 * x[i] ** 2);
+    gx[i] = 0.5 * gy[i] * (1 + h + x[i] * (1 - h ** 2) * slope);
+  }
+}

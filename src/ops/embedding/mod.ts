@@ -4,7 +4,7 @@
  * @module
  */
 import { checkShape, sharedBackend } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 import { type Tokens, tokenTensor } from "./tokens.ts";
 
 export type { Tokens };
@@ -35,3 +35,9 @@ export function embedding(weight: Tensor, tokens: Tokens): Tensor {
     return sharedBackend(action, "weight, tokens", weight, ids).embedding(ids, weight);
   });
 }
+
+/** Each row of the table gets the gradients of all places where it stands. */
+export const embeddingGradient: GradientRule<"embedding"> = ([ids, weight], _, [gy]) => [
+  null,
+  weight.backend.backward.embedding(gy, ids, weight.shape[0]),
+];

@@ -15,3 +15,22 @@ export function embedding(
     for (let c = 0; c < channels; c++) y[i * channels + c] = known ? weight[id * channels + c] : NaN;
   }
 }
+
+/** gWeight[id] = Σ gy[i] over the places i of the id; an id that names no row counts nowhere */
+export function embeddingBackward(
+  gWeight: Floats,
+  gy: Floats,
+  ids: Floats,
+  count: number,
+  vocabulary: number,
+  channels: number,
+): void {
+  const sums = new Float64Array(vocabulary * channels);
+  for (let i = 0; i < count; i++) {
+    const id = ids[i];
+    const known = id >= 0 && id < vocabulary && Number.isInteger(id);
+    if (!known) continue;
+    for (let c = 0; c < channels; c++) sums[id * channels + c] += gy[i * channels + c];
+  }
+  gWeight.set(sums);
+}

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkLast, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 
 /** The gain and the shift of a layer normalization. */
 export interface LayerNormParams {
@@ -39,3 +39,7 @@ export function layerNorm(params: LayerNormParams, x: Tensor): Tensor {
   checkLast(action, "x", x, weight.shape[0]);
   return sharedBackend(action, "x, weight, bias", x, weight, bias).layerNorm(x, weight, bias, 1e-5);
 }
+
+/** With x̂ the normalized x and g = gy·weight: gx = (g - mean g - x̂ mean(g·x̂)) / √(variance + ε). */
+export const layerNormGradient: GradientRule<"layerNorm"> = ([x, weight, , epsilon], _, [gy]) =>
+  x.backend.backward.layerNorm(gy, x, weight, epsilon);

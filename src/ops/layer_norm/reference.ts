@@ -21,3 +21,43 @@ export function layerNorm(
     for (let c = 0; c < channels; c++) y[at + c] = (x[at + c] - mean) * scale * weight[c] + bias[c];
   }
 }
+
+/** With x̂ the normalized row and g = gy·weight: gx = (g - mean g - x̂ mean(g·x̂)) / √(variance + ε) */
+export function layerNormBackward(
+  gx: Floats,
+  gWeight: Floats,
+  gBias: Floats,
+  gy: Floats,
+  x: Floats,
+  weight: Floats,
+  rows: number,
+  channels: number,
+  epsilon: number,
+): void {
+  const weightSums = new Float64Array(channels), biasSums = new Float64Array(channels);
+  for (let at = 0; at < rows * channels; at += channels) {
+    let mean = 0;
+    for (let c = 0; c < channels; c++) mean += x[at + c];
+    mean /= channels;
+    let variance = 0;
+    for (let c = 0; c < channels; c++) variance += (x[at + c] - mean) ** 2;
+    variance /= channels;
+    const scale = 1 / Math.sqrt(variance + epsilon);
+    let meanOfG = 0, meanOfGx = 0;
+    for (let c = 0; c < channels; c++) {
+      const normalized = (x[at + c] - mean) * scale;
+      weightSums[c] += gy[at + c] * normalized;
+      biasSums[c] += gy[at + c];
+      meanOfG += gy[at + c] * weight[c];
+      meanOfGx += gy[at + c] * weight[c] * normalized;
+    }
+    meanOfG /= channels;
+    meanOfGx /= channels;
+    for (let c = 0; c < channels; c++) {
+      const normalized = (x[at + c] - mean) * scale;
+      gx[at + c] = (gy[at + c] * weight[c] - meanOfG - normalized * meanOfGx) * scale;
+    }
+  }
+  gWeight.set(weightSums);
+  gBias.set(biasSums);
+}

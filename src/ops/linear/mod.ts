@@ -4,7 +4,7 @@
  * @module
  */
 import { checkLast, checkShape, sharedBackend } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 
 /**
  * Applies a linear map to the last axis, `y = x·Wᵀ + b`, as PyTorch's `torch.nn.functional.linear`.
@@ -31,3 +31,13 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkShape(action, "bias", bias, weight.shape[0]);
   return sharedBackend(action, "x, weight, bias", x, weight, bias).linear(x, weight, bias);
 }
+
+/** With y = x·Wᵀ + b: gx = gy·W, gW = gyᵀ·x, gb = Σ gy. */
+export const linearGradient: GradientRule<"linear"> = ([x, weight, bias], _, [gy], wanted) => {
+  const { backward } = x.backend;
+  const gx = wanted[0] ? backward.linearInput(gy, weight) : null;
+  const [gWeight, gBias] = wanted[1] || wanted[2]
+    ? backward.linearWeight(gy, x, bias !== null && wanted[2])
+    : [null, null];
+  return [gx, gWeight, gBias];
+};

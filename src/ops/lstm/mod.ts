@@ -4,7 +4,7 @@
  * @module
  */
 import { checkShape, sharedBackend } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 
 /**
  * Runs the recurrence of an LSTM over time. With `a_t = gates_t + U h_{t-1}` split into the gates i, f, g, o:
@@ -43,3 +43,28 @@ export function lstmRecurrence(
   const [y, hidden, cell] = backend.lstmRecurrence(gates, hiddenWeight, state.hidden, state.cell);
   return { y, state: { hidden, cell } };
 }
+
+/**
+ * Back through time. What every step added up to, a_t = gates_t + U h_{t-1}, is made again in one product, since every h is
+ * known; then gU = Σ ga_t h_{t-1}ᵀ is one product as well, and only ga itself needs a walk from the last step to the first.
+ */
+export const lstmRecurrenceGradient: GradientRule<"lstmRecurrence"> = (
+  [gates, hiddenWeight, hidden, cell],
+  [y],
+  [gy, gNextHidden, gNextCell],
+  wanted,
+) => {
+  const { backend } = gates;
+  const before = backend.shiftTime(y, hidden);
+  const preactivations = backend.add(gates, backend.linear(before, hiddenWeight, null));
+  const [gGates, gHidden, gCell] = backend.backward.lstmRecurrence(
+    gy,
+    gNextHidden,
+    gNextCell,
+    preactivations,
+    hiddenWeight,
+    cell,
+  );
+  const gHiddenWeight = wanted[1] ? backend.backward.linearWeight(gGates, before, false)[0] : null;
+  return [gGates, gHiddenWeight, gHidden, gCell];
+};

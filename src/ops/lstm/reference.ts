@@ -42,3 +42,64 @@ export function lstmRecurrence(
 function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }
+
+/** Back through time, from what every step added up to: `preactivations_t = gates_t + U h_{t-1}` */
+export function lstmRecurrenceBackward(
+  gPreactivations: Floats,
+  gHidden: Floats,
+  gCell: Floats,
+  gy: Floats,
+  gNextHidden: Floats,
+  gNextCell: Floats,
+  preactivations: Floats,
+  hiddenWeight: Floats,
+  cell: Floats,
+  batch: number,
+  time: number,
+  channels: number,
+): void {
+  // The cells before each step, and behind the last.
+  const cells = new Float64Array((time + 1) * channels);
+  const gh = new Float64Array(channels), gc = new Float64Array(channels);
+  for (let b = 0; b < batch; b++) {
+    const state = b * channels;
+    cells.set(cell.subarray(state, state + channels));
+    for (let t = 0; t < time; t++) {
+      const a = (b * time + t) * 4 * channels;
+      for (let c = 0; c < channels; c++) {
+        const input = sigmoid(preactivations[a + c]);
+        const forget = sigmoid(preactivations[a + channels + c]);
+        const candidate = Math.tanh(preactivations[a + 2 * channels + c]);
+        cells[(t + 1) * channels + c] = forget * cells[t * channels + c] + input * candidate;
+      }
+    }
+
+    gh.set(gNextHidden.subarray(state, state + channels));
+    gc.set(gNextCell.subarray(state, state + channels));
+    for (let t = time - 1; t >= 0; t--) {
+      const row = b * time + t, a = row * 4 * channels;
+      for (let c = 0; c < channels; c++) {
+        const input = sigmoid(preactivations[a + c]);
+        const forget = sigmoid(preactivations[a + channels + c]);
+        const candidate = Math.tanh(preactivations[a + 2 * channels + c]);
+        const output = sigmoid(preactivations[a + 3 * channels + c]);
+        const squashed = Math.tanh(cells[(t + 1) * channels + c]);
+        const g = gh[c] + gy[row * channels + c];
+        gc[c] += g * output * (1 - squashed ** 2);
+        gPreactivations[a + c] = gc[c] * candidate * input * (1 - input);
+        gPreactivations[a + channels + c] = gc[c] * cells[t * channels + c] * forget * (1 - forget);
+        gPreactivations[a + 2 * channels + c] = gc[c] * input * (1 - candidate ** 2);
+        gPreactivations[a + 3 * channels + c] = g * squashed * output * (1 - output);
+        gc[c] *= forget;
+      }
+      gh.fill(0);
+      for (let gate = 0; gate < 4 * channels; gate++) {
+        for (let c = 0; c < channels; c++) {
+          gh[c] += gPreactivations[a + gate] * hiddenWeight[gate * channels + c];
+        }
+      }
+    }
+    gHidden.set(gh, state);
+    gCell.set(gc, state);
+  }
+}

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkInteger, checkShape } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 import { checkHeads } from "../attention/mod.ts";
 
 /** Where rotary turning starts, and how fast the channels of a head turn. */
@@ -52,3 +52,8 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   }
   return x.backend.rotary(x, heads, position, base);
 }
+
+/** The gradient turns back. */
+export const rotaryGradient: GradientRule<"rotary"> = ([x, heads, position, base], _, [gy]) => [
+  x.backend.backward.rotary(gy, heads, position, base),
+];

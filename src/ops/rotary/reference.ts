@@ -26,3 +26,30 @@ export function rotary(
     }
   }
 }
+
+/** Turns the pair (i, i + N/2) of each head back by the angle that `rotary` turns it by */
+export function rotaryBackward(
+  gx: Floats,
+  gy: Floats,
+  batch: number,
+  time: number,
+  channels: number,
+  heads: number,
+  position: number,
+  base: number,
+): void {
+  const half = channels / heads / 2;
+  for (let t = 0; t < time; t++) {
+    for (let i = 0; i < half; i++) {
+      const angle = (position + t) * base ** (-i / half);
+      const cos = Math.cos(angle), sin = Math.sin(angle);
+      for (let b = 0; b < batch; b++) {
+        for (let head = 0; head < heads; head++) {
+          const at = (b * time + t) * channels + head * 2 * half + i;
+          gx[at] = gy[at] * cos + gy[at + half] * sin;
+          gx[at + half] = gy[at + half] * cos - gy[at] * sin;
+        }
+      }
+    }
+  }
+}

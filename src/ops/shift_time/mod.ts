@@ -4,7 +4,7 @@
  * @module
  */
 import { checkShape, sharedBackend } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 
 /**
  * The sequence one step earlier: `y[t] = x[t - 1]`, and `y[0] = first`.
@@ -47,3 +47,12 @@ export function lastStep(x: Tensor): Tensor {
   if (x.shape[1] === 0) throw new RangeError("Cannot take last step: T must be at least 1, current T is 0");
   return x.backend.lastStep(x);
 }
+
+/** The sequence one step later; the first step goes to `first`, the last gets none. */
+export const shiftTimeGradient: GradientRule<"shiftTime"> = ([x], _, [gy]) =>
+  x.backend.backward.shiftTime(gy);
+
+/** The last step gets gy, the others 0. */
+export const lastStepGradient: GradientRule<"lastStep"> = ([x], _, [gy]) => [
+  x.backend.backward.lastStep(gy, x.shape[1]),
+];

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkLast } from "../../check.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { GradientRule, Tensor } from "../../tensor.ts";
 
 /**
  * Probabilities from logits: `y_i = e^x_i / Σ_j e^x_j` over the last axis, with the largest logit taken out first so
@@ -25,3 +25,8 @@ export function softmax(x: Tensor): Tensor {
   checkLast("compute softmax", "x", x, "V");
   return x.backend.softmax(x);
 }
+
+/** gx = y·(gy - Σ gy·y). */
+export const softmaxGradient: GradientRule<"softmax"> = ([x], [y], [gy]) => [
+  x.backend.backward.softmax(gy, y),
+];

@@ -5,7 +5,7 @@
  */
 import { checkBackend, checkInteger, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
 import { reference } from "../../backends/reference/mod.ts";
-import type { Backend, Tensor } from "../../tensor.ts";
+import type { Backend, GradientRule, Tensor } from "../../tensor.ts";
 
 /**
  * For each channel the mean of all values so far, weighted by e^key, by a decay w with distance, and with a bonus u
@@ -76,3 +76,16 @@ export function wkvState(batch: number, channels: number, backend: Backend = ref
   for (let b = 0; b < batch; b++) data.fill(-1e38, (4 * b + 2) * channels, (4 * b + 3) * channels);
   return backend.upload(data, [batch, 4, channels]);
 }
+
+/**
+ * The combine backwards. At each step, with τ the larger of the past's exponent p and u + k, D the denominator at that
+ * scale, r = gy/D, and the adjoint (gp, ga, gb) of what comes later, from (-1e38, 0, 0) on:
+ *
+ *     e₁ = r·e^{u + k - τ};  e₂ = e^{k + gp};  gk = e₁(v - y) + e₂(ga·v + gb);  gv = e₁ + e₂·ga
+ *     gu += e₁(v - y);  gw += e^{w + p + gp}(a·ga + b·gb), of the state before the step
+ *
+ * and the leaf (-τ, r, -r·y) is folded into the adjoint. A state counts through a·e^{q + n·w} and b·e^{q + n·w}
+ * alone, so its four rows get the partials of those; which branch a maximum takes is constant.
+ */
+export const wkvGradient: GradientRule<"wkv"> = ([decay, bonus, key, value, state], [y], [gy, gNextState]) =>
+  key.backend.backward.wkv(gy, gNextState, decay, bonus, key, value, state, y);

@@ -12,6 +12,7 @@ export const crossEntropyCases: Case[] = [
       integers(random, [batch, time], vocabulary),
     ],
     run: ([logits, targets]: readonly Tensor[]) => [crossEntropy(logits, targets)],
+    constants: [1],
   }, {
     name: `${show([batch, time, vocabulary])}, weighted`,
     inputs: (random: RandomSource) => [
@@ -20,11 +21,13 @@ export const crossEntropyCases: Case[] = [
       numbers([batch, time], () => 0.5 + random.uniform()),
     ],
     run: ([logits, targets, weights]: readonly Tensor[]) => [crossEntropy(logits, targets, weights)],
+    constants: [1, 2],
   }]),
   {
     name: "logits up to ±60",
     inputs: (random) => [uniform(random, [2, 37, 13], 60), integers(random, [2, 37], 13)],
     run: ([logits, targets]) => [crossEntropy(logits, targets)],
+    constants: [1],
     tolerance: steep,
   },
   {

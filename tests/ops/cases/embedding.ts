@@ -14,6 +14,7 @@ export const embeddingCases: Case[] = [
       integers(random, [batch, time], vocabulary),
     ],
     run: ([weight, ids]: readonly Tensor[]) => [embedding(weight, ids)],
+    constants: [1],
     tolerance: 0,
   })),
   {

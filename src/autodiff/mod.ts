@@ -1,0 +1,109 @@
+/**
+ * Gradients: a function run on a backend that records, and gone through again from its end.
+ *
+ * @module
+ */
+import { isTensor, show, showShape } from "../check.ts";
+import type { Backend, Tensor } from "../tensor.ts";
+import { backendOf, sizeOf, tensorsOf, treeMap } from "../tree.ts";
+import { createTape } from "./tape.ts";
+
+/**
+ * The value of a function and its gradient with respect to a tree of tensors, by reverse-mode differentiation
+ * (Griewank, Walther: "Evaluating Derivatives", 2008; the interface is that of JAX's `value_and_grad`).
+ *
+ * `loss` is called once, with the parameters as tensors of a backend that records. Every operation runs on the
+ * parameters' own backend and is remembered; then the gradient rules are applied from the last operation to the first.
+ * Other tensors of that backend are constants. What was recorded is freed on the way back, and `scope` and `free` inside
+ * `loss` take effect once the gradients are done.
+ *
+ * @param loss from the parameters to a single number, or to that and anything else that is of interest (a next state,
+ *   logits)
+ * @param params nested plain objects and arrays; everything in them that is a tensor gets a gradient: weights, and
+ *   states too
+ * @returns the value, a single number; the gradients, a tree of params' form (0 where the value does not depend on a
+ *   tensor); and what else `loss` returned, as constants. All live on the parameters' backend
+ * @throws {TypeError} if loss does not return a single number, or returns a promise, or if the parameters hold no
+ *   tensor, or tensors of several backends
+ *
+ * @example The slope of a mean of squares
+ * ```ts
+ * import { linear, multiply, read, tensor, valueAndGrad } from "@seqmix/seqmix";
+ *
+ * const mean = tensor([0.5, 0.5], [1, 2]);
+ * const loss = (params: { x: ReturnType<typeof tensor> }) => linear(multiply(params.x, params.x), mean);
+ * const { value, grads } = valueAndGrad(loss, { x: tensor([3, 4], [2]) });
+ * console.log(await read(value), await read(grads.x)); // 12.5, and 3 and 4
+ * ```
+ *
+ * @example One batch of training
+ * ```ts
+ * import { crossEntropy, presets, rwkv, valueAndGrad } from "@seqmix/seqmix";
+ *
+ * const params = rwkv.init(presets.matched.rwkv, 1);
+ * const { value, grads, aux } = valueAndGrad((params) => {
+ *   const { logits, state } = rwkv.forward(params, [[1, 2, 3]], rwkv.initialState(params));
+ *   return [crossEntropy(logits, [[2, 3, 4]]), state] as const;
+ * }, params);
+ * console.log(value.shape, grads.head.shape, aux.blocks.length); // [] [ 64, 32 ] 4
+ * ```
+ */
+export function valueAndGrad<P, A = undefined>(
+  loss: (params: P) => Tensor | readonly [loss: Tensor, aux: A],
+  params: P,
+): { value: Tensor; grads: P; aux: A } {
+  const action = "differentiate";
+  const inner = oneBackend(action, params);
+  const tape = createTape(inner);
+  return inner.hold(() => loss(treeMap(params, tape.variable)), (result) => {
+    const [recorded, extra] = Array.isArray(result) ? result as [Tensor, A] : [result as Tensor, undefined];
+    if (!isTensor(recorded) || sizeOf(recorded.shape) !== 1) {
+      throw new TypeError(
+        `Cannot ${action}: loss must return a single number, or a list of that and something else, current ${
+          isTensor(recorded) ? `shape is ${showShape(recorded.shape)}` : `value is ${show(recorded)}`
+        }`,
+      );
+    }
+    const value = tape.detach(recorded), aux = tape.detach(extra) as A;
+    const grads = tape.back([recorded], [inner.upload([1], value.shape)], [value, aux]);
+    return { value, grads: sameForm(params, grads), aux };
+  });
+}
+
+/**
+ * The results of a function, and what their gradients come to for its parameters: what is behind
+ * {@linkcode valueAndGrad}, for results of any shape.
+ *
+ * @param f from the parameters to tensors
+ * @param params a tree of tensors
+ * @param seeds the gradients of the results, in their order
+ */
+export function pullBack<P>(
+  f: (params: P) => readonly Tensor[],
+  params: P,
+  seeds: readonly Tensor[],
+): { values: readonly Tensor[]; grads: P } {
+  const inner = oneBackend("differentiate", params);
+  const tape = createTape(inner);
+  return inner.hold(() => f(treeMap(params, tape.variable)), (results) => {
+    const values = tape.detach(results);
+    return { values, grads: sameForm(params, tape.back(results, seeds, values)) };
+  });
+}
+
+/** A tree of the form of another, its tensors from a list. */
+function sameForm<P>(tree: P, tensors: readonly Tensor[]): P {
+  let next = 0;
+  return treeMap(tree, () => tensors[next++]);
+}
+
+function oneBackend(action: string, params: unknown): Backend {
+  const backend = backendOf(action, "params", params);
+  if (tensorsOf(params).some((t) => t.backend !== backend)) {
+    throw new TypeError(
+      `Cannot ${action}: all tensors of params must live on one backend (move them with put), current tensors ` +
+        "live on several",
+    );
+  }
+  return backend;
+}
