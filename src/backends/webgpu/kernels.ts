@@ -28,9 +28,17 @@ import { wkv } from "../../ops/wkv/shader.ts";
 import type { Kernels } from "../kernels.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 
+/** Of these there are no shaders yet. */
+type Missing = RowsBackward | TokenBackward | StepBackward | RecurrentBackward | Update;
+type RowsBackward = "linearBackwardInput" | "linearBackwardWeight" | "layerNormBackward" | "mixBackward";
+type TokenBackward = "embeddingBackward" | "softmaxBackward" | "crossEntropyBackward" | "rotaryBackward";
+type StepBackward = `${"sigmoid" | "tanh" | "squaredRelu" | "gelu" | "shiftTime" | "lastStep"}Backward`;
+type RecurrentBackward = "wkvBackward" | "attentionBackward" | "lstmRecurrenceBackward";
+type Update = "adamW" | "sumOfSquares" | "clipToNorm";
+
 /** A kernel's dispatches: the kernel's own arguments behind the GPU that they go to. */
 type Shaders = {
-  readonly [K in Exclude<keyof Kernels<GpuBlock>, "timeMix" | "channelMix">]: (
+  readonly [K in Exclude<keyof Kernels<GpuBlock>, "timeMix" | "channelMix" | Missing>]: (
     gpu: Gpu,
     ...args: Parameters<Kernels<GpuBlock>[K]>
   ) => void;
