@@ -116,6 +116,17 @@ export {
 export { type RandomSource, randomSource } from "./src/random.ts";
 
 export { valueAndGrad } from "./src/autodiff/mod.ts";
+export {
+  adamW,
+  type AdamWHyper,
+  type Leaf,
+  type Optimizer,
+  type OptimizerState,
+  type PerLeaf,
+} from "./src/train/adam_w.ts";
+export { clipByGlobalNorm, squaredNorm } from "./src/train/clip.ts";
+export { fit, type FitOptions, type FitProgress, type FitTask } from "./src/train/fit.ts";
+export { cosineDecay, type CosineDecayOptions } from "./src/train/schedule.ts";
 
 export { type LoadedTree, loadTree, saveTree } from "./src/checkpoint/mod.ts";
 export { fromOfficialRwkv, toOfficialRwkv } from "./src/checkpoint/rwkv_names.ts";

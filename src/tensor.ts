@@ -168,7 +168,7 @@ export interface Operations {
     mean: Tensor,
     variance: Tensor,
   ];
-  /** The sum of the squares of all elements, a single number: see `globalNorm`. */
+  /** The sum of the squares of all elements, a single number: see `squaredNorm`. */
   sumOfSquares(x: Tensor): Tensor;
   /** `x·min(1, maxNorm / (√sumOfSquares + 1e-6))`: see `clipByGlobalNorm`. */
   clipToNorm(x: Tensor, sumOfSquares: Tensor, maxNorm: number): Tensor;

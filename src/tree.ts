@@ -18,7 +18,8 @@ export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): v
  * A tree of the same form with every tensor replaced by `f` of it.
  *
  * @param tree nested plain objects and arrays
- * @param f called once a tensor, depth first, in the order of the keys
+ * @param f called once a tensor, depth first, in the order of the keys, with the tensor and the path to it
+ *   (`"blocks.0.timeMix.decay"`)
  * @returns a new tree; what is not a tensor (a number of heads, a config) is the same as before
  *
  * @example Three times every parameter
@@ -30,15 +31,18 @@ export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): v
  * console.log(tripled.heads, await read(tripled.layers[0])); // 2 Float32Array [ 3, 6 ]
  * ```
  */
-export function treeMap<P>(tree: P, f: (tensor: Tensor) => Tensor): P {
-  return mapTree(tree, f) as P;
+export function treeMap<P>(tree: P, f: (tensor: Tensor, path: string) => Tensor): P {
+  return mapTree(tree, f, "") as P;
 }
 
-function mapTree(tree: unknown, f: (tensor: Tensor) => Tensor): unknown {
-  if (isTensor(tree)) return f(tree);
-  if (Array.isArray(tree)) return tree.map((branch) => mapTree(branch, f));
+function mapTree(tree: unknown, f: (tensor: Tensor, path: string) => Tensor, path: string): unknown {
+  if (isTensor(tree)) return f(tree, path);
+  const below = (key: string | number) => path === "" ? `${key}` : `${path}.${key}`;
+  if (Array.isArray(tree)) return tree.map((branch, i) => mapTree(branch, f, below(i)));
   // fromEntries defines each key as the object's own, so that no name (`__proto__`) means anything but itself.
-  if (isBranch(tree)) return Object.fromEntries(Object.entries(tree).map(([key, v]) => [key, mapTree(v, f)]));
+  if (isBranch(tree)) {
+    return Object.fromEntries(Object.entries(tree).map(([key, v]) => [key, mapTree(v, f, below(key))]));
+  }
   return tree;
 }
 
@@ -47,6 +51,12 @@ export function tensorsOf(tree: unknown): Tensor[] {
   const tensors: Tensor[] = [];
   forEachTensor(tree, (tensor) => tensors.push(tensor));
   return tensors;
+}
+
+/** A tree of the form of another, its tensors from a list in the order of {@linkcode tensorsOf}. */
+export function withTensors<P>(tree: P, tensors: readonly Tensor[]): P {
+  let next = 0;
+  return treeMap(tree, () => tensors[next++]);
 }
 
 /** The backend of a tree's tensors, by its first. */

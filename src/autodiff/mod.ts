@@ -5,7 +5,7 @@
  */
 import { isTensor, show, showShape } from "../check.ts";
 import type { Backend, Tensor } from "../tensor.ts";
-import { backendOf, sizeOf, tensorsOf, treeMap } from "../tree.ts";
+import { backendOf, sizeOf, tensorsOf, treeMap, withTensors } from "../tree.ts";
 import { createTape } from "./tape.ts";
 
 /**
@@ -55,7 +55,7 @@ export function valueAndGrad<P, A = undefined>(
   const action = "differentiate";
   const inner = oneBackend(action, params);
   const tape = createTape(inner);
-  return inner.hold(() => loss(treeMap(params, tape.variable)), (result) => {
+  return inner.hold(() => loss(treeMap(params, (t) => tape.variable(t))), (result) => {
     const [recorded, extra] = Array.isArray(result) ? result as [Tensor, A] : [result as Tensor, undefined];
     if (!isTensor(recorded) || sizeOf(recorded.shape) !== 1) {
       throw new TypeError(
@@ -66,7 +66,7 @@ export function valueAndGrad<P, A = undefined>(
     }
     const value = tape.detach(recorded), aux = tape.detach(extra) as A;
     const grads = tape.back([recorded], [inner.upload([1], value.shape)], [value, aux]);
-    return { value, grads: sameForm(params, grads), aux };
+    return { value, grads: withTensors(params, grads), aux };
   });
 }
 
@@ -85,16 +85,10 @@ export function pullBack<P>(
 ): { values: readonly Tensor[]; grads: P } {
   const inner = oneBackend("differentiate", params);
   const tape = createTape(inner);
-  return inner.hold(() => f(treeMap(params, tape.variable)), (results) => {
+  return inner.hold(() => f(treeMap(params, (t) => tape.variable(t))), (results) => {
     const values = tape.detach(results);
-    return { values, grads: sameForm(params, tape.back(results, seeds, values)) };
+    return { values, grads: withTensors(params, tape.back(results, seeds, values)) };
   });
-}
-
-/** A tree of the form of another, its tensors from a list. */
-function sameForm<P>(tree: P, tensors: readonly Tensor[]): P {
-  let next = 0;
-  return treeMap(tree, () => tensors[next++]);
 }
 
 function oneBackend(action: string, params: unknown): Backend {

@@ -1,0 +1,174 @@
+/**
+ * The optimiser: Adam with decoupled weight decay.
+ *
+ * @module
+ */
+import { isTensor, show, showShape } from "../check.ts";
+import type { Tensor } from "../tensor.ts";
+import { backendOf, tensorsOf, treeMap, withTensors } from "../tree.ts";
+import { zeros } from "../transfer.ts";
+
+/** One parameter, as a {@linkcode PerLeaf} function sees it. */
+export interface Leaf {
+  /** Where it stands in the tree of parameters: `"blocks.0.timeMix.decay"`. */
+  readonly path: string;
+  /** Its sizes. */
+  readonly shape: readonly number[];
+}
+
+/** A number for all parameters alike, or one for each. */
+export type PerLeaf = number | ((leaf: Leaf) => number);
+
+/** The hyperparameters of {@linkcode adamW}. */
+export interface AdamWHyper {
+  /** η, at least 0. */
+  readonly learningRate: PerLeaf;
+  /** β₁, from 0 to below 1; default 0.9. */
+  readonly beta1?: PerLeaf;
+  /** β₂, from 0 to below 1; default 0.95. */
+  readonly beta2?: PerLeaf;
+  /** ε, above 0; default 1e-8. */
+  readonly epsilon?: PerLeaf;
+  /** λ, at least 0; default 0.01. */
+  readonly weightDecay?: PerLeaf;
+}
+
+/** What {@linkcode adamW} keeps from step to step: trees of the parameters' form. */
+export interface OptimizerState<P = unknown> {
+  /** How many steps were taken. */
+  readonly step: number;
+  /** The running mean m of the gradients. */
+  readonly mean: P;
+  /** The running mean v of their squares. */
+  readonly variance: P;
+}
+
+/** An optimiser: a pure function from gradients, a state and parameters to the next state and parameters. */
+export interface Optimizer<Hyper> {
+  /**
+   * The state before the first step: zeros, on the parameters' backend.
+   *
+   * @param params the parameters that will be updated
+   */
+  init<P>(params: P): OptimizerState<P>;
+  /**
+   * One step. What was given stays as it is; who no longer needs it frees it.
+   *
+   * @param grads of the parameters' form
+   * @param state of init or an earlier update
+   * @param params the parameters
+   * @param hyper the hyperparameters of this step
+   * @returns the parameters and the state after the step
+   * @throws {TypeError} if the trees are of different forms or backends
+   * @throws {RangeError} if a hyperparameter is out of range
+   */
+  update<P>(grads: P, state: OptimizerState<P>, params: P, hyper: Hyper): {
+    params: P;
+    state: OptimizerState<P>;
+  };
+}
+
+const action = "update parameters";
+
+/**
+ * Adam with decoupled weight decay (Kingma, Ba: "Adam", 2015; Loshchilov, Hutter: "Decoupled Weight Decay Regularization",
+ * 2019; PyTorch's `AdamW`): in step t, for every parameter θ and its gradient g,
+ *
+ *     m = β₁m + (1 - β₁)g;  v = β₂v + (1 - β₂)g²
+ *     θ = θ - η·(λθ + (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε))
+ *
+ * Every hyperparameter is a number, or a function from a parameter's path and shape to one.
+ *
+ * @example Weight decay on matrices only
+ * ```ts
+ * import { adamW, crossEntropy, lstmModel, presets, valueAndGrad } from "@seqmix/seqmix";
+ *
+ * const params = lstmModel.init(presets.matched.lstm, 1);
+ * const { grads } = valueAndGrad((params) => {
+ *   const { logits } = lstmModel.forward(params, [[1, 2, 3]], lstmModel.initialState(params));
+ *   return crossEntropy(logits, [[2, 3, 4]]);
+ * }, params);
+ * const next = adamW.update(grads, adamW.init(params), params, {
+ *   learningRate: 1e-3,
+ *   weightDecay: ({ shape }) => shape.length > 1 ? 0.1 : 0,
+ * });
+ * console.log(next.params.head.shape, next.state.step); // [ 64, 38 ] 1
+ * ```
+ */
+export const adamW: Optimizer<AdamWHyper> = {
+  init(params) {
+    const zero = (t: Tensor) => zeros(t.shape, t.backend);
+    return { step: 0, mean: treeMap(params, zero), variance: treeMap(params, zero) };
+  },
+
+  update(grads, state, params, hyper) {
+    const backend = backendOf(action, "params", params);
+    const means = sameForm("state.mean", state?.mean, params);
+    const variances = sameForm("state.variance", state?.variance, params);
+    const gradients = sameForm("grads", grads, params);
+    const { learningRate, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.01 } = hyper;
+    const step = state.step + 1;
+    const nextMeans: Tensor[] = [], nextVariances: Tensor[] = [];
+    return backend.scope(() => {
+      const next = treeMap(params, (param, path) => {
+        const i = nextMeans.length;
+        const leaf = { path, shape: param.shape };
+        const b1 = valueFor("beta1", beta1, leaf, 0, 1), b2 = valueFor("beta2", beta2, leaf, 0, 1);
+        const [moved, mean, variance] = backend.adamW(param, gradients[i], means[i], variances[i], {
+          learningRate: valueFor("learningRate", learningRate, leaf, 0, Infinity),
+          beta1: b1,
+          beta2: b2,
+          epsilon: valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
+          weightDecay: valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
+          correction1: 1 - b1 ** step,
+          correction2: 1 - b2 ** step,
+        });
+        nextMeans.push(mean);
+        nextVariances.push(variance);
+        return moved;
+      });
+      return {
+        params: next,
+        state: {
+          step,
+          mean: withTensors(params, nextMeans),
+          variance: withTensors(params, nextVariances),
+        },
+      };
+    });
+  },
+};
+
+function valueFor(name: string, of: PerLeaf, leaf: Leaf, least: number, below: number): number {
+  const value = typeof of === "function" ? of(leaf) : of;
+  if (!(typeof value === "number" && value >= least && value < below)) {
+    const range = below === Infinity
+      ? least > 0 ? "above 0 and finite" : "at least 0 and finite"
+      : `from ${least} to below ${below}`;
+    throw new RangeError(
+      `Cannot ${action}: ${name} must be ${range}, current ${name} of ${leaf.path || "the parameter"} is ${
+        show(value)
+      }`,
+    );
+  }
+  return value;
+}
+
+/** The tensors of a tree that must have the form of the parameters. */
+function sameForm(name: string, tree: unknown, params: unknown): Tensor[] {
+  const tensors = tensorsOf(tree), expected = tensorsOf(params);
+  const differs = expected.findIndex((param, i) => {
+    const t = tensors[i];
+    return !isTensor(t) || t.backend !== param.backend || showShape(t.shape) !== showShape(param.shape);
+  });
+  if (differs >= 0 || tensors.length !== expected.length) {
+    const at = differs < 0 ? expected.length : differs;
+    const shown = (t: Tensor | undefined) => t === undefined ? "none" : `${show(t)} on ${t.backend.name}`;
+    throw new TypeError(
+      `Cannot ${action}: ${name} must have the form of params, current tensor ${at} is ${
+        shown(tensors[at])
+      } and that of params ${shown(expected[at])}`,
+    );
+  }
+  return tensors;
+}

@@ -1,0 +1,303 @@
+/**
+ * Training from the first step to the last, as a stream of progress.
+ *
+ * @module
+ */
+import { reference } from "../backends/reference/mod.ts";
+import { checkBackend, checkInteger, show } from "../check.ts";
+import { evaluate, type Evaluation } from "../models/evaluate.ts";
+import type { LanguageModel } from "../models/language_model.ts";
+import type { Backend } from "../tensor.ts";
+import { put, read } from "../transfer.ts";
+import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
+import { batchGradient } from "./batch_gradient.ts";
+import { type Batch, batchOf, batchOrder } from "./batches.ts";
+import { clipByGlobalNorm } from "./clip.ts";
+import { fromFlat, toFlat } from "./flat.ts";
+import { loadRun, type Run, saveRun, settingsOf } from "./run.ts";
+import { cosineDecay } from "./schedule.ts";
+import { startWorkers, type WorkerPool } from "./workers.ts";
+
+/** What a model is trained and tested on: lists of ids of at least two tokens each. */
+export interface FitTask {
+  /** What it is trained on. */
+  readonly train: readonly ArrayLike<number>[];
+  /** What it is evaluated on after each epoch; never trained on. None: no evaluation. */
+  readonly test?: readonly ArrayLike<number>[];
+}
+
+/** How a model is trained. What a checkpoint settles comes from there where one is resumed. */
+export interface FitOptions<Config, Params> {
+  /** The sizes of a model that starts from its initial values. */
+  readonly config?: Config;
+  /** Parameters to start from, instead of initial values. They stay as they are. */
+  readonly params?: Params;
+  /** A checkpoint to go on from, instead of either. */
+  readonly resume?: Uint8Array;
+  /** Of the initial values and of the batches' order; default 0. */
+  readonly seed?: number;
+  /** How often every sequence is trained on; default 50. */
+  readonly epochs?: number;
+  /** Sequences in a batch, B; default 32. */
+  readonly batchSize?: number;
+  /** The highest learning rate, from which it goes down along a cosine; default 1e-3. */
+  readonly learningRate?: number;
+  /** Steps in which the learning rate rises first; default 0. */
+  readonly warmup?: number;
+  /** The norm that gradients are clipped to; default 1. */
+  readonly maxNorm?: number;
+  /** Other hyperparameters of the optimiser, {@linkcode adamW}, and its learning rate as parts of the schedule's. */
+  readonly hyper?: Omit<AdamWHyper, "learningRate"> & {
+    /** What a parameter's learning rate is, in parts of the schedule's; default: 1 for all. */
+    readonly rateFactor?: AdamWHyper["learningRate"];
+  };
+  /** Where the parameters live and are trained; default: the reference. */
+  readonly backend?: Backend;
+  /** Steps between two reports of progress; default: one report at the end of each epoch. */
+  readonly every?: number;
+  /**
+   * How many workers share each batch; default 1, in the caller's thread. More run in workers of their own, each on a
+   * backend of its own of the same kind (Deno wants `--allow-read` for them where the library is a local file).
+   */
+  readonly workers?: number;
+  /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */
+  readonly module?: string | URL;
+  /** Ends the training between two steps with the signal's reason as an error. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where a training is. */
+export interface FitProgress<Params> {
+  /** The epoch of the last step, from 1. */
+  readonly epoch: number;
+  /** How many epochs there are. */
+  readonly epochs: number;
+  /** How many steps were taken. */
+  readonly step: number;
+  /** How many steps there are. */
+  readonly steps: number;
+  /** The losses of the steps since the last report: of each its batch's tokens' mean, in nats. */
+  readonly losses: readonly number[];
+  /** The mean loss of a token over the epoch so far, in nats. */
+  readonly trainLoss: number;
+  /** How well the test sequences are predicted; null but at the end of an epoch. */
+  readonly test: Evaluation | null;
+  /** The learning rate of the last step. */
+  readonly learningRate: number;
+  /** Tokens trained on a second, since the start or the resumption, evaluation left out. */
+  readonly tokensPerSecond: number;
+  /** How long the rest will take, evaluation included, if it goes on like this. */
+  readonly secondsLeft: number;
+  /** The parameters, on the backend. The next step frees them; those of the last report are the caller's. */
+  readonly params: Params;
+  /** The optimiser's state, like `params`. */
+  readonly optimizer: OptimizerState<Params>;
+  /** All that it takes to go on from here, to the same losses bit for bit, as bytes. Call it before the next step. */
+  checkpoint(): Promise<Uint8Array>;
+}
+
+const action = "fit";
+/** A device may be so many steps behind before it is waited for. */
+const stepsAhead = 8;
+/** After so long, in ms, timers and events of the caller's thread get their turn. */
+const turn = 100;
+
+/**
+ * Trains a model to predict the next token: AdamW, a learning rate that goes down along a cosine, gradients clipped by their
+ * norm. Sequences of one length are batched together; the batches are drawn anew each epoch, from the seed alone, so that the
+ * same call gives the same losses.
+ *
+ * @param model which model
+ * @param task what to train and test on
+ * @param options how; of `config`, `params` and `resume` exactly one
+ * @returns reports of progress; who leaves the loop ends the training
+ * @throws {TypeError} (at the first step) on options or sequences that are none, or a checkpoint of another model or of
+ *   other sequences
+ * @throws {RangeError} (at the first step) on numbers out of range
+ *
+ * @example
+ * ```ts
+ * import { createWasm, fit, motifTask, presets, rwkv, trainAndTest } from "@seqmix/seqmix";
+ *
+ * using backend = await createWasm();
+ * const task = trainAndTest(motifTask({}, 1), { train: 64, test: 8, length: 32, seed: 2 });
+ * for await (const at of fit(rwkv, task, { config: presets.matched.rwkv, epochs: 2, backend })) {
+ *   console.log(at.epoch, at.trainLoss, at.test?.accuracy, at.tokensPerSecond);
+ * }
+ * ```
+ */
+export async function* fit<Config, Params, State>(
+  model: LanguageModel<Config, Params, State>,
+  task: FitTask,
+  options: FitOptions<Config, Params>,
+): AsyncGenerator<FitProgress<Params>, void> {
+  check(task, options);
+  const { train, test } = task;
+  const { backend = reference, workers = 1, signal } = options;
+  signal?.throwIfAborted();
+  let run = await startRun(model, task, options, backend);
+  const { settings } = run;
+  using pool = workers === 1 ? null : await startWorkers(
+    workers,
+    { backend: backend.name, model: model.name, module: options.module && String(options.module) },
+    run.params,
+  );
+
+  const lengths = train.map(({ length }) => length);
+  const { epochs, batchSize, seed } = settings;
+  const orderOf = (epoch: number) => batchOrder(lengths, batchSize, seed, epoch);
+  const perEpoch = orderOf(0).length, steps = epochs * perEpoch;
+  const first = run.optimizer.step;
+  let order = orderOf(Math.floor(first / perEpoch));
+  // Parameters that were given stay the caller's.
+  let ours = options.params === undefined;
+  let reports: { readonly loss: Promise<number>; readonly tokens: number }[] = [];
+  let tokens = 0, training = 0, evaluating = 0, evaluations = 0;
+  let begun = performance.now(), turned = begun;
+
+  for (let step = first; step < steps;) {
+    signal?.throwIfAborted();
+    const place = step % perEpoch, epoch = (step - place) / perEpoch;
+    if (place === 0) {
+      order = orderOf(epoch);
+      run = { ...run, sum: { loss: 0, tokens: 0 } };
+    }
+    const batch = batchOf(train, order[place]);
+    const learningRate = cosineDecay(step, steps, settings.learningRate, { warmup: settings.warmup });
+    const before = run;
+    const { loss, params, optimizer } = await takeStep(model, run, batch, learningRate, options, pool);
+    run = { ...run, params, optimizer };
+    backend.free([before.optimizer, ours ? before.params : null]);
+    ours = true;
+    step++;
+    const size = batch.inputs.length * batch.inputs[0].length;
+    reports.push({ loss, tokens: size });
+    tokens += size;
+    await reports[reports.length - stepsAhead]?.loss;
+    if (performance.now() - turned > turn) {
+      await new Promise((resolve) => setTimeout(resolve));
+      turned = performance.now();
+    }
+
+    const ended = step % perEpoch === 0;
+    if (!ended && reports.length !== options.every) continue;
+    const losses = await Promise.all(reports.map(({ loss }) => loss));
+    const sum = { ...run.sum };
+    losses.forEach((loss, i) => {
+      sum.loss += loss * reports[i].tokens;
+      sum.tokens += reports[i].tokens;
+    });
+    reports = [];
+    const current = run = { ...run, sum };
+    const trained = performance.now();
+    training += trained - begun;
+    let score: Evaluation | null = null;
+    if (ended && test !== undefined) {
+      score = await evaluate(model, params, test);
+      evaluating += performance.now() - trained;
+      evaluations++;
+    }
+    const left = (steps - step) * training / (step - first) +
+      (evaluations && (epochs - epoch - 1) * evaluating / evaluations);
+    yield {
+      epoch: epoch + 1,
+      epochs,
+      step,
+      steps,
+      losses,
+      trainLoss: sum.loss / sum.tokens,
+      test: score,
+      learningRate,
+      tokensPerSecond: 1000 * tokens / training,
+      secondsLeft: left / 1000,
+      params,
+      optimizer,
+      checkpoint: () => saveRun(current, model.name, train),
+    };
+    begun = turned = performance.now();
+  }
+}
+
+/** The training as it is before its first step here. */
+async function startRun<Config, Params, State>(
+  model: LanguageModel<Config, Params, State>,
+  { train }: FitTask,
+  options: FitOptions<Config, Params>,
+  backend: Backend,
+): Promise<Run<Params>> {
+  const { config, params: given, resume } = options;
+  if (resume !== undefined) return loadRun(resume, model.name, train, options, backend);
+  const settings = settingsOf(options);
+  const params = await put(given ?? model.init(config!, settings.seed), backend);
+  return { settings, params, optimizer: adamW.init(params), sum: { loss: 0, tokens: 0 } };
+}
+
+/** One step: the loss before it, and the parameters and the optimiser's state after it. */
+async function takeStep<Params, State>(
+  model: LanguageModel<never, Params, State>,
+  { params, optimizer, settings }: Run<Params>,
+  batch: Batch,
+  learningRate: number,
+  { backend = reference, hyper: { rateFactor = 1, ...hyper } = {} }: FitOptions<unknown, Params>,
+  pool: WorkerPool | null,
+): Promise<{ loss: Promise<number>; params: Params; optimizer: OptimizerState<Params> }> {
+  const update = (grads: Params) =>
+    adamW.update(clipByGlobalNorm(grads, settings.maxNorm), optimizer, params, {
+      ...hyper,
+      learningRate: typeof rateFactor === "function"
+        ? (leaf) => learningRate * rateFactor(leaf)
+        : learningRate * rateFactor,
+    });
+  if (pool !== null) {
+    const { loss, grads } = await pool.gradient(await toFlat(params), batch);
+    const next = backend.scope(() => update(fromFlat(params, grads, backend)));
+    return { loss: Promise.resolve(loss), params: next.params, optimizer: next.state };
+  }
+  const next = backend.scope(() => {
+    const { value, grads } = batchGradient(model, params, batch);
+    return { value, ...update(grads) };
+  });
+  const loss = read(next.value).then(([value]) => value);
+  // Whoever waits for the loss hears of an error; until then it is nobody's.
+  loss.catch(() => {});
+  backend.free(next.value);
+  return { loss, params: next.params, optimizer: next.state };
+}
+
+function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${action}: options must be an object, current value is ${show(options)}`);
+  }
+  const { config, params, resume, backend = reference, every, workers = 1 } = options;
+  const starts = Object.entries({ config, params, resume }).filter(([, value]) => value !== undefined);
+  if (starts.length !== 1) {
+    throw new TypeError(
+      `Cannot ${action}: exactly one of config, params and resume must be given, current ones are ${
+        starts.map(([name]) => name).join(", ") || "none"
+      }`,
+    );
+  }
+  checkBackend(action, backend);
+  if (every !== undefined) checkInteger(action, "every", every, 1);
+  checkInteger(action, "workers", workers, 1);
+  checkSequences("train", task?.train);
+  if (task.test !== undefined) checkSequences("test", task.test);
+}
+
+function checkSequences(name: string, sequences: readonly ArrayLike<number>[]): void {
+  if (!Array.isArray(sequences) || sequences.length === 0) {
+    throw new TypeError(
+      `Cannot ${action}: ${name} must be a list of at least one sequence, current value is ${
+        show(sequences)
+      }`,
+    );
+  }
+  const short = sequences.findIndex((sequence) => !(sequence?.length >= 2));
+  if (short >= 0) {
+    throw new TypeError(
+      `Cannot ${action}: sequences must be lists of at least two ids, current ${name}[${short}] is ${
+        show(sequences[short])
+      }`,
+    );
+  }
+}

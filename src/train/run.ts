@@ -1,0 +1,120 @@
+/**
+ * A training as a value: all that decides how it goes on, as a file and back.
+ *
+ * @module
+ */
+import { createReference } from "../backends/reference/mod.ts";
+import { checkInteger, show } from "../check.ts";
+import { loadTree, saveTree } from "../checkpoint/mod.ts";
+import type { Backend } from "../tensor.ts";
+import { put } from "../transfer.ts";
+import { tensorsOf } from "../tree.ts";
+import type { OptimizerState } from "./adam_w.ts";
+
+/** The numbers that every step depends on. */
+export interface Settings {
+  readonly seed: number;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly warmup: number;
+  readonly maxNorm: number;
+}
+
+/** A training between two steps. */
+export interface Run<Params> {
+  readonly settings: Settings;
+  readonly params: Params;
+  readonly optimizer: OptimizerState<Params>;
+  /** Of the epoch that is going on: its tokens so far, and their losses added up. */
+  readonly sum: { readonly loss: number; readonly tokens: number };
+}
+
+const action = "fit";
+/** What tells a checkpoint of a training from other saved trees, with its version. */
+const kind = "seqmix.fit.1";
+
+const defaults: Settings = {
+  seed: 0,
+  epochs: 50,
+  batchSize: 32,
+  learningRate: 1e-3,
+  warmup: 0,
+  maxNorm: 1,
+};
+
+const names = Object.keys(defaults) as (keyof Settings)[];
+
+/** The settings that options ask for, checked. */
+export function settingsOf(options: Partial<Settings>): Settings {
+  const settings = { ...defaults };
+  for (const name of names) settings[name] = options[name] ?? defaults[name];
+  checkInteger(action, "seed", settings.seed, 0);
+  checkInteger(action, "epochs", settings.epochs, 1);
+  checkInteger(action, "batchSize", settings.batchSize, 1);
+  checkInteger(action, "warmup", settings.warmup, 0);
+  for (const name of ["learningRate", "maxNorm"] as const) {
+    const value = settings[name];
+    if (!(typeof value === "number" && value > 0)) {
+      throw new RangeError(
+        `Cannot ${action}: ${name} must be a number above 0, current ${name} is ${show(value)}`,
+      );
+    }
+  }
+  return settings;
+}
+
+/** A checkpoint of a training of this model on these sequences. */
+export async function saveRun<P>(
+  run: Run<P>,
+  model: string,
+  train: readonly ArrayLike<number>[],
+): Promise<Uint8Array> {
+  const [first] = tensorsOf(run.params);
+  const exact = await first.backend.download(first) instanceof Float64Array;
+  using host = createReference({ precision: exact ? "float64" : "float32" });
+  const saved = { model, sequences: fingerprint(train), run: await put(run, host) };
+  return saveTree(saved, { kind });
+}
+
+/** What {@linkcode saveRun} saved, if it is of this model and these sequences and agrees with what options ask for. */
+export function loadRun<P>(
+  bytes: Uint8Array,
+  model: string,
+  train: readonly ArrayLike<number>[],
+  options: Partial<Settings>,
+  backend: Backend,
+): Run<P> {
+  const { tree, metadata } = loadTree(bytes, backend);
+  try {
+    demand("resume must be a checkpoint of fit", kind, metadata.kind);
+    const saved = tree as { model: string; sequences: string; run: Run<P> };
+    demand("model must be the checkpoint's", saved.model, model);
+    demand("the training sequences must be the checkpoint's", saved.sequences, fingerprint(train));
+    for (const name of names) {
+      if (options[name] !== undefined) {
+        demand(`${name} must be the checkpoint's`, saved.run.settings[name], options[name]);
+      }
+    }
+    return saved.run;
+  } catch (error) {
+    backend.free(tree);
+    throw error;
+  }
+}
+
+function demand(requirement: string, expected: unknown, current: unknown): void {
+  if (current === expected) return;
+  throw new TypeError(`Cannot ${action}: ${requirement}, ${show(expected)}, current one is ${show(current)}`);
+}
+
+/** A number that other sequences, or the same in another order, are very unlikely to have (FNV-1a). */
+function fingerprint(sequences: readonly ArrayLike<number>[]): string {
+  let hash = 0x811c9dc5;
+  const add = (word: number) => hash = Math.imul(hash ^ word, 0x01000193);
+  for (const sequence of sequences) {
+    add(sequence.length);
+    for (let t = 0; t < sequence.length; t++) add(sequence[t]);
+  }
+  return (hash >>> 0).toString(16).padStart(8, "0");
+}

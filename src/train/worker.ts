@@ -1,0 +1,77 @@
+/**
+ * One worker of `fit`: it is sent parameters and a part of a batch, and answers with the loss and the gradients. Started by
+ * `fit`; nothing to call.
+ *
+ * @module
+ */
+import { createReference } from "../backends/reference/mod.ts";
+import { createWasm } from "../backends/wasm/mod.ts";
+import { createWebGpu } from "../backends/webgpu/mod.ts";
+import { show } from "../check.ts";
+import { loadTree } from "../checkpoint/mod.ts";
+import type { LanguageModel } from "../models/language_model.ts";
+import { lstmModel } from "../models/lstm.ts";
+import { rwkv } from "../models/rwkv.ts";
+import { transformer } from "../models/transformer.ts";
+import type { Backend } from "../tensor.ts";
+import { batchGradient } from "./batch_gradient.ts";
+import { fromFlat, toFlat } from "./flat.ts";
+import type { Answer, Request, Start } from "./workers.ts";
+
+type Model = LanguageModel<never, unknown, unknown>;
+
+/** What a worker's global scope has of what is used here. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<Start | Request>) => void) | null;
+  postMessage(answer: Answer, transfer: Transferable[]): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+let backend: Backend, model: Model, form: unknown;
+
+scope.onmessage = async ({ data }) => {
+  try {
+    if ("backend" in data) {
+      backend = await backendNamed(data.backend);
+      model = await modelNamed(data.model, data.module);
+      form = loadTree(data.form, backend).tree;
+      scope.postMessage({ ready: true }, []);
+      return;
+    }
+    const results = backend.scope(() =>
+      batchGradient(model, fromFlat(form, data.params, backend), data.batch)
+    );
+    const [loss] = await backend.download(results.value);
+    const grads = await toFlat(results.grads);
+    backend.free(results);
+    scope.postMessage({ loss, grads }, [grads.buffer]);
+  } catch (error) {
+    scope.postMessage({ error: String(error) }, []);
+  }
+};
+
+function backendNamed(name: string): Promise<Backend> | Backend {
+  if (name === "wasm") return createWasm();
+  if (name === "webgpu") return createWebGpu();
+  return createReference();
+}
+
+/** A model of the library by its name, or the one of that name that a module exports. */
+async function modelNamed(name: string, module: string | undefined): Promise<Model> {
+  const exported: Record<string, unknown> = module === undefined
+    ? { rwkv, transformer, lstmModel }
+    : await import(module);
+  const found = Object.values(exported).find((value) =>
+    (value as Partial<Model> | null)?.name === name &&
+    typeof (value as Partial<Model>).forward === "function"
+  );
+  if (found === undefined) {
+    throw new TypeError(
+      `Cannot start worker: ${module ?? "the library"} must export a model named ${
+        show(name)
+      }, current exports ` +
+        `are ${Object.keys(exported).join(", ")}`,
+    );
+  }
+  return found as Model;
+}

@@ -1,0 +1,95 @@
+/**
+ * Gradients made by several workers at once, each with a part of the batch and a backend of its own.
+ *
+ * @module
+ */
+import { saveTree } from "../checkpoint/mod.ts";
+import { type Batch, splitBatch } from "./batches.ts";
+
+/** What a worker is told first. */
+export interface Start {
+  /** Which backend it is to make. */
+  readonly backend: string;
+  /** The model's name. */
+  readonly model: string;
+  /** The module that exports it; none: it is one of the library's. */
+  readonly module: string | undefined;
+  /** The parameters' form, as a saved tree. */
+  readonly form: Uint8Array;
+}
+
+/** What it is told for each batch. */
+export interface Request {
+  /** The parameters, flat. */
+  readonly params: Float32Array;
+  /** Its part of the batch. */
+  readonly batch: Batch;
+}
+
+/** What it answers. */
+export type Answer = { readonly ready: true } | {
+  /** The mean loss over its part. */
+  readonly loss: number;
+  /** The gradients of that, flat. */
+  readonly grads: Float32Array<ArrayBuffer>;
+} | { readonly error: string };
+
+/** Workers that are ready for batches. */
+export interface WorkerPool {
+  /** The mean loss of a batch and its gradients, flat: the workers' averaged in their order, by their sequences. */
+  gradient(params: Float32Array, batch: Batch): Promise<{ loss: number; grads: Float32Array }>;
+  /** Ends the workers. */
+  [Symbol.dispose](): void;
+}
+
+/** Starts workers for a model. `form` is its parameters, on a backend that answers at once. */
+export async function startWorkers(
+  count: number,
+  start: Omit<Start, "form">,
+  form: unknown,
+): Promise<WorkerPool> {
+  if (typeof Worker === "undefined") {
+    throw new TypeError("Cannot start workers: the runtime must have Worker, current runtime has none");
+  }
+  const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+  const workers = Array.from({ length: count }, () => new Worker(url, { type: "module" }));
+  const end = () => workers.forEach((worker) => worker.terminate());
+  try {
+    const bytes = saveTree(form);
+    await Promise.all(workers.map((worker) => ask(worker, { ...start, form: bytes })));
+  } catch (error) {
+    end();
+    throw error;
+  }
+  return {
+    async gradient(params, batch) {
+      const parts = splitBatch(batch, count);
+      const answers = await Promise.all(parts.map((part, i) => ask(workers[i], { params, batch: part })));
+      const grads = new Float32Array(params.length);
+      let loss = 0;
+      answers.forEach((answer, i) => {
+        if (!("grads" in answer)) throw new Error("a worker answered without gradients");
+        const share = parts[i].inputs.length / batch.inputs.length;
+        loss += share * answer.loss;
+        for (let at = 0; at < grads.length; at++) grads[at] += share * answer.grads[at];
+      });
+      return { loss, grads };
+    },
+    [Symbol.dispose]: end,
+  };
+}
+
+/** A worker's answer; one question at a time. */
+function ask(worker: Worker, question: Start | Request): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+      if ("error" in data) reject(new Error(`Cannot train in worker: ${data.error}`));
+      else resolve(data);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(`Cannot train in worker: ${event.message}`));
+    };
+    worker.postMessage(question);
+  });
+}
