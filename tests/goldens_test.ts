@@ -14,7 +14,7 @@ import {
   wkv,
 } from "@seqmix/seqmix";
 import { backends } from "./backends.ts";
-import { isNumbers, loadGoldens, mapNumbers, type Numbers, take } from "./fixtures/load.ts";
+import { leavesOf, loadGoldens, mapNumbers, type Numbers, take } from "./fixtures/load.ts";
 
 // Methods, so that a function of the layer's own types is one.
 interface Subject {
@@ -59,7 +59,7 @@ for (const { name: on, create } of backends) {
                 mapNumbers(golden.state, (s) => put(take(s, batch))),
               );
               assertNear(await numbers(y), take(golden.y, batch, +steps), golden.tolerance, "y");
-              for (const [path, want] of leaves(golden.states[steps])) {
+              for (const [path, want] of leavesOf(golden.states[steps])) {
                 const got = await view(path, state, golden.params);
                 assertNear(got, take(want, batch), golden.tolerance, path.join("."));
               }
@@ -113,14 +113,6 @@ function decays(path: readonly string[], params: unknown): number[] {
 
 function follow(tree: unknown, path: readonly string[]): unknown {
   return path.reduce((branch, key) => (branch as Record<string, unknown>)[key], tree);
-}
-
-function leaves(
-  tree: unknown,
-  path: readonly string[] = [],
-): (readonly [path: readonly string[], leaf: Numbers])[] {
-  if (isNumbers(tree)) return [[path, tree]];
-  return Object.entries(tree as object).flatMap(([key, branch]) => leaves(branch, [...path, key]));
 }
 
 function assertNear(got: Numbers, want: Numbers, tolerance: number, what: string) {

@@ -1,0 +1,121 @@
+/** Loss, gradients and steps of AdamW of the three models, compared with PyTorch's on the same weights and data. */
+import { assertEquals } from "@std/assert";
+import {
+  type AnyLanguageModel,
+  type Backend,
+  createReference,
+  crossEntropy,
+  lstmModel,
+  read,
+  rwkv,
+  tensor,
+  transformer,
+  valueAndGrad,
+} from "@seqmix/seqmix";
+import { pullBack } from "../src/autodiff/mod.ts";
+import { tensorsOf } from "../src/tree.ts";
+import { backends } from "./backends.ts";
+import { leavesOf, loadTraining, mapNumbers, type Numbers, type TrainingGolden } from "./fixtures/load.ts";
+import { assertNear } from "./helpers.ts";
+
+/** Of the largest number of a tensor. */
+const tolerance = 1e-4;
+
+const subjects: readonly { readonly model: AnyLanguageModel; readonly fixture: string }[] = [
+  { model: rwkv, fixture: "rwkv_training" },
+  { model: transformer, fixture: "transformer_training" },
+  { model: lstmModel, fixture: "lstm_model_training" },
+];
+
+/** The mean loss of a batch, each token's target the next, and the state after it. */
+function lossOf(model: AnyLanguageModel, params: unknown, state: unknown, batch: readonly number[][]) {
+  const { logits, state: after } = model.forward(params, batch.map((row) => row.slice(0, -1)), state);
+  return { loss: crossEntropy(logits, batch.map((row) => row.slice(1))), state: after };
+}
+
+/** One list a sequence, one of those a batch. */
+function batchesOf({ shape: [steps, batch, time], data }: Numbers): number[][][] {
+  const rows = (step: number, b: number) => [...data.subarray((step * batch + b) * time).subarray(0, time)];
+  return Array.from({ length: steps }, (_, step) => Array.from({ length: batch }, (_, b) => rows(step, b)));
+}
+
+function onto(backend: Backend, tree: unknown): unknown {
+  return mapNumbers(tree, ({ data, shape }) => tensor(data, shape, backend));
+}
+
+async function assertTreeNear(actual: unknown, expected: unknown, what: string) {
+  const tensors = tensorsOf(actual), leaves = leavesOf(expected);
+  assertEquals(tensors.map(({ shape }) => shape), leaves.map(([, { shape }]) => shape), `shapes of ${what}`);
+  for (const [i, [path, { data }]] of leaves.entries()) {
+    assertNear(await read(tensors[i]), data, tolerance, `${what} ${path.join(".")}`);
+  }
+}
+
+async function assertGradients(model: AnyLanguageModel, golden: TrainingGolden, backend: Backend) {
+  const [batch] = batchesOf(golden.ids);
+  const variables = { params: onto(backend, golden.params), state: onto(backend, golden.state) };
+  const { value, grads } = valueAndGrad(
+    ({ params, state }) => lossOf(model, params, state, batch).loss,
+    variables,
+  );
+  assertNear(await read(value), golden.loss.data, tolerance, "loss");
+  await assertTreeNear(grads, golden.grads, "gradient of");
+}
+
+/** The first steps of the sequences, then the others from the state, whose gradient goes back into the first. */
+async function assertPieces(model: AnyLanguageModel, golden: TrainingGolden, backend: Backend, cut: number) {
+  const [batch] = batchesOf(golden.ids);
+  const early = batch.map((row) => row.slice(0, cut + 1)), late = batch.map((row) => row.slice(cut));
+  const share = cut / (batch[0].length - 1);
+  const params = onto(backend, golden.params), state = onto(backend, golden.state);
+  const between = model.forward(params, early.map((row) => row.slice(0, -1)), state).state;
+  const second = pullBack(
+    (from) => [lossOf(model, from.params, from.state, late).loss],
+    { params, state: between },
+    [tensor([1 - share], [], backend)],
+  );
+  const first = pullBack(
+    (from) => {
+      const { loss, state } = lossOf(model, from.params, from.state, early);
+      return [loss, ...tensorsOf(state)];
+    },
+    { params, state },
+    [tensor([share], [], backend), ...tensorsOf(second.grads.state)],
+  );
+  const [ofEarly] = await read(first.values[0]), [ofLate] = await read(second.values[0]);
+  assertNear([share * ofEarly + (1 - share) * ofLate], golden.loss.data, tolerance, "loss");
+  await assertTreeNear(first.grads.state, golden.grads.state, "gradient of state");
+  const sums = tensorsOf(second.grads.params).values();
+  for (const [i, [path, { data }]] of leavesOf(golden.grads.params).entries()) {
+    const other = await read(sums.next().value!);
+    const sum = (await read(tensorsOf(first.grads.params)[i])).map((value, at) => value + other[at]);
+    assertNear(sum, data, tolerance, `gradient of params.${path.join(".")}`);
+  }
+}
+
+const places = [
+  { name: "the float64 reference", create: () => createReference({ precision: "float64" }) },
+  ...backends,
+];
+
+for (const { name: on, create } of places) {
+  for (const { model, fixture } of subjects) {
+    const golden = loadTraining(fixture);
+    const test = (criterion: string, body: (backend: Backend) => Promise<void>) =>
+      Deno.test(`valueAndGrad() of ${model.name} ${criterion} on ${on}`, async () => {
+        using backend = await create();
+        await body(backend);
+      });
+
+    test(
+      "equals PyTorch's loss and gradients, the state's too,",
+      (backend) => assertGradients(model, golden, backend),
+    );
+    for (const cut of [1, 6, 16]) {
+      test(
+        `equals PyTorch's when the state's gradient is carried over after ${cut} of 17 steps`,
+        (backend) => assertPieces(model, golden, backend, cut),
+      );
+    }
+  }
+}
