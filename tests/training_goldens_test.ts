@@ -1,13 +1,18 @@
 /** Loss, gradients and steps of AdamW of the three models, compared with PyTorch's on the same weights and data. */
 import { assertEquals } from "@std/assert";
 import {
+  adamW,
   type AnyLanguageModel,
   type Backend,
+  clipByGlobalNorm,
+  cosineDecay,
   createReference,
   crossEntropy,
   lstmModel,
   read,
   rwkv,
+  squaredNorm,
+  type Tensor,
   tensor,
   transformer,
   valueAndGrad,
@@ -93,6 +98,33 @@ async function assertPieces(model: AnyLanguageModel, golden: TrainingGolden, bac
   }
 }
 
+async function assertTraining(model: AnyLanguageModel, golden: TrainingGolden, backend: Backend) {
+  const { peak, maxNorm, learningRates, losses, norms, params: trained, ...hyper } = golden.training;
+  const batches = batchesOf(golden.ids);
+  const rates = batches.map((_, step) => cosineDecay(step, batches.length, peak));
+  assertNear(rates, learningRates.data, 1e-6, "learning rates");
+  let params = onto(backend, golden.params), state = adamW.init(params);
+  const values: Tensor[] = [], squares: Tensor[] = [];
+  for (const [step, batch] of batches.entries()) {
+    const start = model.initialState(params, batch.length);
+    const { value, grads } = valueAndGrad((params) => lossOf(model, params, start, batch).loss, params);
+    values.push(value);
+    squares.push(squaredNorm(grads));
+    const clipped = clipByGlobalNorm(grads, maxNorm);
+    ({ params, state } = adamW.update(clipped, state, params, { ...hyper, learningRate: rates[step] }));
+  }
+  for (const step of batches.keys()) {
+    assertNear(await read(values[step]), [losses.data[step]], tolerance, `loss of step ${step}`);
+    assertNear(
+      (await read(squares[step])).map(Math.sqrt),
+      [norms.data[step]],
+      tolerance,
+      `norm of step ${step}`,
+    );
+  }
+  await assertTreeNear(params, trained, "after ten steps");
+}
+
 const places = [
   { name: "the float64 reference", create: () => createReference({ precision: "float64" }) },
   ...backends,
@@ -101,21 +133,20 @@ const places = [
 for (const { name: on, create } of places) {
   for (const { model, fixture } of subjects) {
     const golden = loadTraining(fixture);
-    const test = (criterion: string, body: (backend: Backend) => Promise<void>) =>
-      Deno.test(`valueAndGrad() of ${model.name} ${criterion} on ${on}`, async () => {
+    const test = (name: string, body: (backend: Backend) => Promise<void>) =>
+      Deno.test(`${name} on ${on}`, async () => {
         using backend = await create();
         await body(backend);
       });
-
-    test(
-      "equals PyTorch's loss and gradients, the state's too,",
-      (backend) => assertGradients(model, golden, backend),
-    );
+    const gradient = `the gradient of ${model.name}.forward(), its state's too, equals PyTorch's`;
+    test(gradient, (backend) => assertGradients(model, golden, backend));
     for (const cut of [1, 6, 16]) {
-      test(
-        `equals PyTorch's when the state's gradient is carried over after ${cut} of 17 steps`,
-        (backend) => assertPieces(model, golden, backend, cut),
-      );
+      test(`${gradient} when carried over after ${cut} of 17 steps`, (backend) =>
+        assertPieces(model, golden, backend, cut));
     }
+    test(
+      `adamW.update() equals PyTorch's over ten clipped steps of ${model.name}.forward()`,
+      (backend) => assertTraining(model, golden, backend),
+    );
   }
 }
