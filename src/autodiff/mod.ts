@@ -99,5 +99,10 @@ function oneBackend(action: string, params: unknown): Backend {
         "live on several",
     );
   }
+  if (backend.inner !== undefined) {
+    throw new TypeError(
+      `Cannot ${action}: params must live on a backend that computes, current one records for other gradients`,
+    );
+  }
   return backend;
 }

@@ -114,10 +114,7 @@ export function createTape(inner: Backend): Tape {
     memory: () => inner.memory(),
     resetPeak: () => inner.resetPeak(),
     get backward(): never {
-      throw new TypeError(
-        "Cannot differentiate: the parameters must live on a backend that computes, current backend records for " +
-          "other gradients",
-      );
+      throw new TypeError("Cannot differentiate: the backend must compute, current backend records");
     },
     [Symbol.dispose]() {
       throw new TypeError(
