@@ -3,38 +3,40 @@
  *
  * @module
  */
+import { adamW } from "../../ops/adam_w/shader.ts";
 import { attention } from "../../ops/attention/shader.ts";
 import { copyRows } from "../../ops/batch/shader.ts";
-import { crossEntropy } from "../../ops/cross_entropy/shader.ts";
+import { clipToNorm, sumOfSquares } from "../../ops/clip/shader.ts";
+import { crossEntropy, crossEntropyBackward } from "../../ops/cross_entropy/shader.ts";
 import {
   add,
   gelu,
+  geluBackward,
   mix,
+  mixBackward,
   multiply,
   negativeExp,
   sigmoid,
+  sigmoidBackward,
   squaredRelu,
+  squaredReluBackward,
   tanh,
+  tanhBackward,
 } from "../../ops/elementwise/shader.ts";
-import { embedding } from "../../ops/embedding/shader.ts";
-import { layerNorm } from "../../ops/layer_norm/shader.ts";
-import { linear } from "../../ops/linear/shader.ts";
+import { embedding, embeddingBackward } from "../../ops/embedding/shader.ts";
+import { layerNorm, layerNormBackward } from "../../ops/layer_norm/shader.ts";
+import { linear, linearBackwardInput, linearBackwardWeight } from "../../ops/linear/shader.ts";
 import { lstmRecurrence } from "../../ops/lstm/shader.ts";
-import { rotary } from "../../ops/rotary/shader.ts";
+import { rotary, rotaryBackward } from "../../ops/rotary/shader.ts";
 import { sample } from "../../ops/sample/shader.ts";
-import { lastStep, shiftTime } from "../../ops/shift_time/shader.ts";
-import { softmax } from "../../ops/softmax/shader.ts";
+import { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../ops/shift_time/shader.ts";
+import { softmax, softmaxBackward } from "../../ops/softmax/shader.ts";
 import { wkv } from "../../ops/wkv/shader.ts";
 import type { Kernels } from "../kernels.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 
 /** Of these there are no shaders yet. */
-type Missing = RowsBackward | TokenBackward | StepBackward | RecurrentBackward | Update;
-type RowsBackward = "linearBackwardInput" | "linearBackwardWeight" | "layerNormBackward" | "mixBackward";
-type TokenBackward = "embeddingBackward" | "softmaxBackward" | "crossEntropyBackward" | "rotaryBackward";
-type StepBackward = `${"sigmoid" | "tanh" | "squaredRelu" | "gelu" | "shiftTime" | "lastStep"}Backward`;
-type RecurrentBackward = "wkvBackward" | "attentionBackward" | "lstmRecurrenceBackward";
-type Update = "adamW" | "sumOfSquares" | "clipToNorm";
+type Missing = "wkvBackward" | "attentionBackward" | "lstmRecurrenceBackward";
 
 /** A kernel's dispatches: the kernel's own arguments behind the GPU that they go to. */
 type Shaders = {
@@ -65,6 +67,23 @@ const shaders: Shaders = {
   lstmRecurrence,
   crossEntropy,
   sample,
+  embeddingBackward,
+  linearBackwardInput,
+  linearBackwardWeight,
+  layerNormBackward,
+  mixBackward,
+  sigmoidBackward,
+  tanhBackward,
+  squaredReluBackward,
+  geluBackward,
+  softmaxBackward,
+  shiftTimeBackward,
+  lastStepBackward,
+  rotaryBackward,
+  crossEntropyBackward,
+  adamW,
+  sumOfSquares,
+  clipToNorm,
   copyRows,
 };
 

@@ -1,9 +1,11 @@
 /**
- * The loss on a GPU: a workgroup a row, then one for the sum over the rows.
+ * The loss on a GPU: a workgroup a row, then one for the sum over the rows. Its gradient: the sum of the weights, then a
+ * workgroup a row.
  *
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import { sumRows } from "../../backends/webgpu/sums.ts";
 import {
   bindings,
   exponential,
@@ -15,6 +17,9 @@ import {
   rank,
   reduction,
 } from "../../backends/webgpu/wgsl.ts";
+
+/** Whether an id names one of the logits. */
+const isKnown = "!isNan(id) && id >= 0.0 && id < f32(params.vocabulary) && floor(id) == id";
 
 /** Of each row the weighted loss and the weight, next to each other. */
 export function rowLossShader(weighted: boolean, threads: number): string {
@@ -53,7 +58,7 @@ export function rowLossShader(weighted: boolean, threads: number): string {
     return;
   }
   let id = targets[group];
-  let known = !isNan(id) && id >= 0.0 && id < f32(params.vocabulary) && floor(id) == id;
+  let known = ${isKnown};
   var loss = nanOf(group);
   if (known && place > rankOfMinusInfinity && place < rankOfInfinity) {
     loss = logarithmOf1Plus(all.x - 1.0 + all.y) + (top - logits[start + u32(id)]);
@@ -81,9 +86,59 @@ export function meanShader(): string {
     );
 }
 
+/** See `crossEntropyBackward` below. */
+export function crossEntropyBackwardShader(weighted: boolean, threads: number): string {
+  return bindings({
+    sizes: ["rows", "vocabulary"],
+    outputs: ["gLogits"],
+    inputs: ["gLoss", "logits", "targets", ...weighted ? ["weights", "weightSum"] : []],
+  }) + nan + rank + exponential +
+    reduction("largest", "u32", threads, (a, b) => `max(${a}, ${b})`) +
+    reduction("sum", "vec2f", threads, (a, b) => `${a} + ${b}`) +
+    main(
+      threads,
+      `if (group >= params.rows) { return; }
+  let start = group * params.vocabulary;
+  let id = targets[group];
+  let known = ${isKnown};
+  var chosen = params.vocabulary;
+  if (known) { chosen = u32(id); }
+  var place = 0u;
+  for (var c = lane; c < params.vocabulary; c += ${threads}u) { place = max(place, rank(logits[start + c])); }
+  place = largest(lane, place);
+  let top = unrank(place);
+  // The target is counted apart: its share less 1 is what the others have, however little that is.
+  var part = vec2f();
+  for (var c = lane; c < params.vocabulary; c += ${threads}u) {
+    let e = exponential(logits[start + c] - top);
+    part += select(vec2f(0.0, e), vec2f(e, 0.0), c == chosen);
+  }
+  let all = sum(lane, part);
+
+  let weight = ${weighted ? "weights[group]" : "1.0"};
+  let total = ${weighted ? "weightSum[0]" : "f32(params.rows)"};
+  let nothing = total == 0.0 && !isNan(total);
+  // What is masked may be anything, NaN included.
+  let masked = weight == 0.0 && !isNan(weight);
+  let exists = known && place > rankOfMinusInfinity && place < rankOfInfinity && !(masked && nothing);
+  let scale = gLoss[0] * weight / total / (all.x + all.y);
+  for (var c = lane; c < params.vocabulary; c += ${threads}u) {
+    var gradient = nanOf(c);
+    if (masked && !nothing) {
+      gradient = 0.0;
+    } else if (exists) {
+      gradient = scale * select(exponential(logits[start + c] - top), -all.y, c == chosen);
+    }
+    gLogits[start + c] = gradient;
+  }`,
+    );
+}
+
 const rowCodeFor = forRows((threads) => rowLossShader(false, threads));
 const weightedRowCodeFor = forRows((threads) => rowLossShader(true, threads));
 const meanCode = meanShader();
+const backwardCodeFor = forRows((threads) => crossEntropyBackwardShader(false, threads));
+const weightedBackwardCodeFor = forRows((threads) => crossEntropyBackwardShader(true, threads));
 
 /** loss = Σ weight·(log Σ e^logits - logits[target]) / Σ weight */
 export function crossEntropy(
@@ -104,5 +159,31 @@ export function crossEntropy(
       workgroups: inRows(rows, gpu.limits),
     });
     gpu.dispatch({ code: meanCode, outputs: [loss], inputs: [losses], sizes: [rows], workgroups: [1] });
+  });
+}
+
+/** gLogits = gLoss · weight · (softmax(logits) - the target's one) / Σ weight */
+export function crossEntropyBackward(
+  gpu: Gpu,
+  gLogits: GpuBlock,
+  gLoss: GpuBlock,
+  logits: GpuBlock,
+  targets: GpuBlock,
+  weights: GpuBlock | null,
+  rows: number,
+  vocabulary: number,
+): void {
+  const run = (codeFor: (length: number) => string, inputs: readonly GpuBlock[]) =>
+    gpu.dispatch({
+      code: codeFor(vocabulary),
+      outputs: [gLogits],
+      inputs: [gLoss, logits, targets, ...inputs],
+      sizes: [rows, vocabulary],
+      workgroups: inRows(rows, gpu.limits),
+    });
+  if (weights === null) return run(backwardCodeFor, []);
+  gpu.withScratch(1, (weightSum) => {
+    sumRows(gpu, weightSum, [weights], rows, 1);
+    run(weightedBackwardCodeFor, [weights, weightSum]);
   });
 }

@@ -1,9 +1,10 @@
 /**
- * The operations on one element at a time, on a GPU.
+ * The operations on one element at a time, on a GPU, with their gradients.
  *
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import { sumsOf } from "../../backends/webgpu/sums.ts";
 import {
   bindings,
   each,
@@ -31,21 +32,42 @@ export function mixShader(): string {
   y[i] = x[i] * share + before[i] * (1.0 - share);`);
 }
 
+/** gx = gy · `slope`, an expression in x[i]; with the functions that it calls */
+export function unaryBackwardShader(slope: string, functions: string): string {
+  return bindings({ sizes: ["size"], outputs: ["gx"], inputs: ["gy", "x"] }) + functions +
+    each(`gx[i] = gy[i] * ${slope};`);
+}
+
+/** The gradients of `mix` but the ratio's. */
+export function mixBackwardShader(): string {
+  return bindings({ sizes: ["size", "channels"], outputs: ["gx", "gBefore"], inputs: ["gy", "ratio"] }) +
+    each(`let share = ratio[i % params.channels];
+  gx[i] = gy[i] * share;
+  gBefore[i] = gy[i] * (1.0 - share);`);
+}
+
+const positivePart = `
+fn positivePart(x: f32) -> f32 {
+  // By the bits, from -0 to -infinity: a comparison might take NaN for negative.
+  let bits = bitcast<u32>(x);
+  return select(x, 0.0, bits >= 0x80000000u && bits <= 0xff800000u);
+}
+`;
+
+/** The slope of the logistic function, which is y · (1 - y) where y itself would have been rounded to 1. */
+const logisticSlope = `
+fn logisticSlope(x: f32) -> f32 {
+  let e = exponential(-abs(x));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+`;
+
 const addCode = binaryShader("a[i] + b[i]");
 const multiplyCode = binaryShader("a[i] * b[i]");
 const mixCode = mixShader();
 const sigmoidCode = unaryShader("logistic(x[i])", nan + exponential + logistic);
 const tanhCode = unaryShader("hyperbolicTangent(x[i])", nan + exponential + hyperbolicTangent);
-const squaredReluCode = unaryShader(
-  "squaredRelu(x[i])",
-  `
-fn squaredRelu(x: f32) -> f32 {
-  // By the bits, from -0 to -infinity: a comparison might take NaN for negative.
-  let bits = bitcast<u32>(x);
-  return select(x * x, 0.0, bits >= 0x80000000u && bits <= 0xff800000u);
-}
-`,
-);
+const squaredReluCode = unaryShader("positivePart(x[i]) * positivePart(x[i])", positivePart);
 const geluCode = unaryShader(
   "gelu(x[i])",
   `${nan}${exponential}${logistic}
@@ -57,14 +79,37 @@ fn gelu(x: f32) -> f32 {
 );
 const negativeExpCode = unaryShader("-exponential(x[i])", nan + exponential);
 
+const mixBackwardCode = mixBackwardShader();
+const ratioSums = sumsOf(["gy", "x", "before"], "gy[at] * (x[at] - before[at])");
+const sigmoidBackwardCode = unaryBackwardShader("logisticSlope(x[i])", nan + exponential + logisticSlope);
+// tanh x is twice the logistic function of 2x, less 1.
+const tanhBackwardCode = unaryBackwardShader(
+  "4.0 * logisticSlope(2.0 * x[i])",
+  nan + exponential + logisticSlope,
+);
+const squaredReluBackwardCode = unaryBackwardShader("2.0 * positivePart(x[i])", positivePart);
+const geluBackwardCode = unaryBackwardShader(
+  "geluSlope(x[i])",
+  `${nan}${exponential}${logistic}${logisticSlope}
+fn geluSlope(x: f32) -> f32 {
+  // Past ±15 the slope is 0 or 1, and powers of x would be infinite before x is.
+  let near = clamp(x, -15.0, 15.0);
+  let square = near * near;
+  let u = ${2 * Math.sqrt(2 / Math.PI)} * (near + 0.044715 * near * square);
+  let inner = ${2 * Math.sqrt(2 / Math.PI)} * (1.0 + ${3 * 0.044715} * square);
+  return select(logistic(u) + near * logisticSlope(u) * inner, x, isNan(x));
+}
+`,
+);
+
 /** y = a + b */
 export function add(gpu: Gpu, y: GpuBlock, a: GpuBlock, b: GpuBlock, size: number): void {
-  run(gpu, addCode, y, [a, b], [size]);
+  run(gpu, addCode, [y], [a, b], [size]);
 }
 
 /** y = a · b */
 export function multiply(gpu: Gpu, y: GpuBlock, a: GpuBlock, b: GpuBlock, size: number): void {
-  run(gpu, multiplyCode, y, [a, b], [size]);
+  run(gpu, multiplyCode, [y], [a, b], [size]);
 }
 
 /** y = x · ratio + before · (1 - ratio), the ratio one a channel */
@@ -77,41 +122,78 @@ export function mix(
   rows: number,
   channels: number,
 ): void {
-  run(gpu, mixCode, y, [x, before, ratio], [rows * channels, channels]);
+  run(gpu, mixCode, [y], [x, before, ratio], [rows * channels, channels]);
 }
 
 /** y = 1 / (1 + e^-x) */
 export function sigmoid(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, sigmoidCode, y, [x], [size]);
+  run(gpu, sigmoidCode, [y], [x], [size]);
 }
 
 /** y = tanh x */
 export function tanh(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, tanhCode, y, [x], [size]);
+  run(gpu, tanhCode, [y], [x], [size]);
 }
 
 /** y = max(x, 0)² */
 export function squaredRelu(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, squaredReluCode, y, [x], [size]);
+  run(gpu, squaredReluCode, [y], [x], [size]);
 }
 
 /** y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) */
 export function gelu(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, geluCode, y, [x], [size]);
+  run(gpu, geluCode, [y], [x], [size]);
 }
 
 /** y = -e^x */
 export function negativeExp(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, negativeExpCode, y, [x], [size]);
+  run(gpu, negativeExpCode, [y], [x], [size]);
+}
+
+/** gx = gy · ratio, gBefore = gy · (1 - ratio), gRatio = Σ gy · (x - before) */
+export function mixBackward(
+  gpu: Gpu,
+  gx: GpuBlock,
+  gBefore: GpuBlock,
+  gRatio: GpuBlock,
+  gy: GpuBlock,
+  x: GpuBlock,
+  before: GpuBlock,
+  ratio: GpuBlock,
+  rows: number,
+  channels: number,
+): void {
+  run(gpu, mixBackwardCode, [gx, gBefore], [gy, ratio], [rows * channels, channels]);
+  ratioSums(gpu, gRatio, [gy, x, before], rows, channels);
+}
+
+/** With e = e^-|x|: gx = gy · e / (1 + e)² */
+export function sigmoidBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
+  run(gpu, sigmoidBackwardCode, [gx], [gy, x], [size]);
+}
+
+/** With e = e^-2|x|: gx = 4 · gy · e / (1 + e)² */
+export function tanhBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
+  run(gpu, tanhBackwardCode, [gx], [gy, x], [size]);
+}
+
+/** gx = 2 · gy · max(x, 0) */
+export function squaredReluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
+  run(gpu, squaredReluBackwardCode, [gx], [gy, x], [size]);
+}
+
+/** With s = √(2/π) · (x + 0.044715 x³) and h = tanh s: gx = gy/2 · (1 + h + x · (1 - h²) · s') */
+export function geluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
+  run(gpu, geluBackwardCode, [gx], [gy, x], [size]);
 }
 
 /** `sizes` begins with the number of elements. */
 function run(
   gpu: Gpu,
   code: string,
-  y: GpuBlock,
+  outputs: readonly GpuBlock[],
   inputs: readonly GpuBlock[],
   sizes: readonly number[],
 ): void {
-  gpu.dispatch({ code, outputs: [y], inputs, sizes, workgroups: groupsOfEach(sizes[0], gpu.limits) });
+  gpu.dispatch({ code, outputs, inputs, sizes, workgroups: groupsOfEach(sizes[0], gpu.limits) });
 }

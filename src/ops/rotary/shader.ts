@@ -9,8 +9,8 @@
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, each, groupsOfEach } from "../../backends/webgpu/wgsl.ts";
 
-/** A pair of channels an invocation. See `rotary` in `mod.ts`. */
-export function rotaryShader(): string {
+/** A pair of channels an invocation. See `rotary` in `mod.ts`; the gradient is turned back. */
+export function rotaryShader(back: boolean): string {
   return bindings({
     sizes: ["size", "time", "half", "pairs", "position"],
     outputs: ["y"],
@@ -40,7 +40,8 @@ fn sinCos(phase: u32) -> vec2f {
   let row = i / params.pairs;
   let position = params.position + row % params.time;
   let step = turns[pair % params.half];
-  let angle = sinCos(position * step.y + multiplyHigh(position, step.x));
+  let phase = position * step.y + multiplyHigh(position, step.x);
+  let angle = sinCos(${back ? "0u - phase" : "phase"});
   let at = row * 2u * params.pairs + pair / params.half * 2u * params.half + pair % params.half;
   let first = x[at];
   let second = x[at + params.half];
@@ -48,11 +49,41 @@ fn sinCos(phase: u32) -> vec2f {
   y[at + params.half] = second * angle.y + first * angle.x;`);
 }
 
-const code = rotaryShader();
+const code = rotaryShader(false), backCode = rotaryShader(true);
 
 /** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
 export function rotary(
   gpu: Gpu,
+  y: GpuBlock,
+  x: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+  heads: number,
+  position: number,
+  base: number,
+): void {
+  turn(gpu, code, y, x, batch, time, channels, heads, position, base);
+}
+
+/** Turns the pair (i, i + N/2) of each head back by the angle that `rotary` turns it by */
+export function rotaryBackward(
+  gpu: Gpu,
+  gx: GpuBlock,
+  gy: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+  heads: number,
+  position: number,
+  base: number,
+): void {
+  turn(gpu, backCode, gx, gy, batch, time, channels, heads, position, base);
+}
+
+function turn(
+  gpu: Gpu,
+  code: string,
   y: GpuBlock,
   x: GpuBlock,
   batch: number,

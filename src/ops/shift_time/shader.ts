@@ -1,5 +1,5 @@
 /**
- * A sequence one step later, and its last step, on a GPU. Both copy bits.
+ * A sequence one step later, and its last step, on a GPU, with their gradients. All copy bits.
  *
  * @module
  */
@@ -27,8 +27,41 @@ export function lastStepShader(): string {
   y[i] = x[((sequence + 1u) * params.time - 1u) * params.channels + i % params.channels];`);
 }
 
+/** Of `first` and then x, a sequence of time + 1 steps, the last has no effect on y. See `shiftTimeBackward` below. */
+export function shiftTimeBackwardShader(): string {
+  return bindings({
+    sizes: ["size", "time", "channels"],
+    outputs: ["gx: u32", "gFirst: u32"],
+    inputs: ["gy: u32"],
+  }) + each(`let row = i / params.channels;
+  let channel = i % params.channels;
+  let sequence = row / (params.time + 1u);
+  let step = row % (params.time + 1u);
+  let at = (sequence * params.time + step) * params.channels + channel;
+  var gradient = 0u;
+  if (step < params.time) { gradient = gy[at]; }
+  if (step == 0u) {
+    gFirst[sequence * params.channels + channel] = gradient;
+  } else {
+    gx[at - params.channels] = gradient;
+  }`);
+}
+
+/** See `lastStepBackward` below. */
+export function lastStepBackwardShader(): string {
+  return bindings({ sizes: ["size", "time", "channels"], outputs: ["gx: u32"], inputs: ["gy: u32"] }) +
+    each(`let row = i / params.channels;
+  var gradient = 0u;
+  if ((row + 1u) % params.time == 0u) {
+    gradient = gy[row / params.time * params.channels + i % params.channels];
+  }
+  gx[i] = gradient;`);
+}
+
 const shiftTimeCode = shiftTimeShader();
 const lastStepCode = lastStepShader();
+const shiftTimeBackwardCode = shiftTimeBackwardShader();
+const lastStepBackwardCode = lastStepBackwardShader();
 
 /** y[t] = x[t - 1], and y[0] = first */
 export function shiftTime(
@@ -64,6 +97,45 @@ export function lastStep(
     code: lastStepCode,
     outputs: [y],
     inputs: [x],
+    sizes: [size, time, channels],
+    workgroups: groupsOfEach(size, gpu.limits),
+  });
+}
+
+/** gx[t] = gy[t + 1], the last step's 0, and gFirst = gy[0] */
+export function shiftTimeBackward(
+  gpu: Gpu,
+  gx: GpuBlock,
+  gFirst: GpuBlock,
+  gy: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+): void {
+  const size = batch * (time + 1) * channels;
+  gpu.dispatch({
+    code: shiftTimeBackwardCode,
+    outputs: [gx, gFirst],
+    inputs: [gy],
+    sizes: [size, time, channels],
+    workgroups: groupsOfEach(size, gpu.limits),
+  });
+}
+
+/** gx[time - 1] = gy, 0 before */
+export function lastStepBackward(
+  gpu: Gpu,
+  gx: GpuBlock,
+  gy: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+): void {
+  const size = batch * time * channels;
+  gpu.dispatch({
+    code: lastStepBackwardCode,
+    outputs: [gx],
+    inputs: [gy],
     sizes: [size, time, channels],
     workgroups: groupsOfEach(size, gpu.limits),
   });

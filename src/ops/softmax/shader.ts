@@ -1,5 +1,5 @@
 /**
- * Softmax on a GPU, a workgroup a row.
+ * Softmax and its gradient on a GPU, a workgroup a row.
  *
  * @module
  */
@@ -44,7 +44,24 @@ export function softmaxShader(threads: number): string {
     );
 }
 
+/** See `softmaxBackward` below. */
+export function softmaxBackwardShader(threads: number): string {
+  return bindings({ sizes: ["rows", "channels"], outputs: ["gx"], inputs: ["gy", "y"] }) +
+    reduction("sum", "f32", threads, (a, b) => `${a} + ${b}`) +
+    main(
+      threads,
+      `if (group >= params.rows) { return; }
+  let start = group * params.channels + lane;
+  let end = (group + 1u) * params.channels;
+  var part = 0.0;
+  for (var i = start; i < end; i += ${threads}u) { part += gy[i] * y[i]; }
+  let mean = sum(lane, part);
+  for (var i = start; i < end; i += ${threads}u) { gx[i] = y[i] * (gy[i] - mean); }`,
+    );
+}
+
 const codeFor = forRows(softmaxShader);
+const backwardCodeFor = forRows(softmaxBackwardShader);
 
 /** y = e^(x - max x) / Σ e^(x - max x), row by row */
 export function softmax(gpu: Gpu, y: GpuBlock, x: GpuBlock, rows: number, channels: number): void {
@@ -52,6 +69,24 @@ export function softmax(gpu: Gpu, y: GpuBlock, x: GpuBlock, rows: number, channe
     code: codeFor(channels),
     outputs: [y],
     inputs: [x],
+    sizes: [rows, channels],
+    workgroups: inRows(rows, gpu.limits),
+  });
+}
+
+/** gx = y · (gy - Σ gy · y), row by row */
+export function softmaxBackward(
+  gpu: Gpu,
+  gx: GpuBlock,
+  gy: GpuBlock,
+  y: GpuBlock,
+  rows: number,
+  channels: number,
+): void {
+  gpu.dispatch({
+    code: backwardCodeFor(channels),
+    outputs: [gx],
+    inputs: [gy, y],
     sizes: [rows, channels],
     workgroups: inRows(rows, gpu.limits),
   });

@@ -1,0 +1,165 @@
+/**
+ * A tiled matrix product on a GPU, of matrices that stand in memory by rows or by columns: the linear map of many rows
+ * and both of its gradients.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import { sumRows } from "../../backends/webgpu/sums.ts";
+import { bindings, inRows, iterationsAtOnce, iterationsOf, main } from "../../backends/webgpu/wgsl.ts";
+
+/** Rows and columns of a tile, and as many terms of its sums at a time in the memory of the workgroup. */
+const tile = 64, depth = 16;
+/** The most terms in a dispatch; see {@linkcode iterationsAtOnce}. */
+const termsAtOnce = depth *
+  Math.floor(iterationsAtOnce / (1 + iterationsOf(tile * depth / 256) + iterationsOf(depth)));
+/** Workgroups that keep a large GPU busy, and the terms that a part of the sums has at least. */
+const manyGroups = 256, shortestPart = 128;
+
+/** A matrix of `count` rows of terms: those of one row next to each other, or those of one term. */
+interface Factor {
+  readonly name: string;
+  readonly by: "rows" | "terms";
+}
+
+/**
+ * y = a·bᵀ + bias: a tile of ${tile} by ${tile} a workgroup, 4 by 4 of it an invocation. `a` has a row for each of y,
+ * `b` one for each of y's columns. Sums are cut into parts, of which each has a y of its own.
+ */
+export function productShader(a: Factor, b: Factor, bias?: string): string {
+  // A word more than the terms, or neighbours would wait for the same bank of memory.
+  const pitch = depth + 1, words = tile * depth;
+  const four = [0, 1, 2, 3];
+  // Neighbours read neighbouring words, and put down what they read by rows.
+  const load = ({ name, by }: Factor, first: string, count: string) => {
+    const [place, term] = by === "rows"
+      ? [`word / ${depth}u`, `word % ${depth}u`]
+      : [`word % ${tile}u`, `word / ${tile}u`];
+    const at = by === "rows" ? `row * params.terms + term` : `term * ${count} + row`;
+    return `{
+        let row = ${first} + ${place};
+        let term = start + ${term};
+        var value = 0.0;
+        if (row < ${count} && term < end) { value = ${name}[${at}]; }
+        ${name}Tile[(${place}) * ${pitch}u + ${term}] = value;
+      }`;
+  };
+  return `${
+    bindings({
+      sizes: ["rows", "columns", "terms", "start", "end", "range", "parts"],
+      outputs: ["y"],
+      inputs: [a.name, b.name, ...bias === undefined ? [] : [bias]],
+    })
+  }
+var<workgroup> ${a.name}Tile: array<f32, ${tile * pitch}>;
+var<workgroup> ${b.name}Tile: array<f32, ${tile * pitch}>;
+
+// What the sum over the terms from params.start on is added to.
+fn before(at: u32, column: u32) -> f32 {
+  if (params.start > 0u) { return y[at]; }
+  return ${bias === undefined ? "0.0" : `${bias}[column]`};
+}
+
+fn write(part: u32, row: u32, firstColumn: u32, sums: vec4f) {
+  if (row >= params.rows) { return; }
+  for (var i = 0u; i < 4u; i++) {
+    let column = firstColumn + 16u * i;
+    if (column < params.columns) {
+      let at = (part * params.rows + row) * params.columns + column;
+      y[at] = before(at, column) + sums[i];
+    }
+  }
+}
+` + main(
+    256,
+    `let across = (params.columns + ${tile - 1}u) / ${tile}u;
+  let tiles = (params.rows + ${tile - 1}u) / ${tile}u * across;
+  let part = group / tiles;
+  if (part >= params.parts) { return; }
+  let firstRow = group % tiles / across * ${tile}u;
+  let firstColumn = group % across * ${tile}u;
+  let down = lane / 16u;
+  let right = lane % 16u;
+  let first = params.start + part * params.range;
+  let end = min(params.end, first + params.range);
+  ${four.map((i) => `var sums${i} = vec4f();`).join(" ")}
+  for (var start = first; start < end; start += ${depth}u) {
+    for (var word = lane; word < ${words}u; word += 256u) {
+      ${load(a, "firstRow", "params.rows")}
+      ${load(b, "firstColumn", "params.columns")}
+    }
+    workgroupBarrier();
+    // Summed up tile by tile: a small product would lose its last bits beside the sum of thousands.
+    ${four.map((i) => `var part${i} = vec4f();`).join(" ")}
+    for (var i = 0u; i < ${depth}u; i++) {
+      let columns = vec4f(${
+      four.map((c) => `${b.name}Tile[(right + ${16 * c}u) * ${pitch}u + i]`).join(", ")
+    });
+      ${
+      four.map((r) => `part${r} += ${a.name}Tile[(down + ${16 * r}u) * ${pitch}u + i] * columns;`).join(
+        "\n      ",
+      )
+    }
+    }
+    ${four.map((i) => `sums${i} += part${i};`).join(" ")}
+    workgroupBarrier();
+  }
+  ${
+      four.map((r) => `write(part, firstRow + down + ${16 * r}u, firstColumn + right, sums${r});`).join(
+        "\n  ",
+      )
+    }`,
+  );
+}
+
+/** y `[rows, columns]` of {@linkcode productShader}, sums of `terms` products each, all in one part. */
+export function product(
+  gpu: Gpu,
+  code: string,
+  y: GpuBlock,
+  inputs: readonly GpuBlock[],
+  rows: number,
+  columns: number,
+  terms: number,
+  parts = 1,
+): void {
+  const groups = parts * tilesOf(rows, columns);
+  // Once where there are no terms, too: y is to be written.
+  let start = 0;
+  do {
+    const end = Math.min(terms, start + parts * termsAtOnce);
+    const range = depth * Math.ceil((end - start) / (parts * depth));
+    gpu.dispatch({
+      code,
+      outputs: [y],
+      inputs,
+      sizes: [rows, columns, terms, start, end, range, parts],
+      workgroups: inRows(groups, gpu.limits),
+    });
+    start = end;
+  } while (start < terms);
+}
+
+/** The same for sums of thousands of terms in a small y: in parts, which are added up, since its tiles fill no GPU. */
+export function productInParts(
+  gpu: Gpu,
+  code: string,
+  y: GpuBlock,
+  inputs: readonly GpuBlock[],
+  rows: number,
+  columns: number,
+  terms: number,
+): void {
+  const filling = Math.ceil(manyGroups / tilesOf(rows, columns));
+  const parts = Math.min(filling, Math.floor(terms / shortestPart));
+  if (parts < 2) return product(gpu, code, y, inputs, rows, columns, terms);
+  const size = rows * columns;
+  gpu.withScratch(parts * size, (sums) => {
+    product(gpu, code, sums, inputs, rows, columns, terms, parts);
+    sumRows(gpu, y, [sums], parts, size);
+  });
+}
+
+function tilesOf(rows: number, columns: number): number {
+  return Math.ceil(rows / tile) * Math.ceil(columns / tile);
+}
