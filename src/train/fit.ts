@@ -214,7 +214,7 @@ export async function* fit<Config, Params, State>(
       optimizer,
       checkpoint: () => saveRun(current, model.name, train),
     };
-    begun = turned = performance.now();
+    begun = performance.now();
   }
 }
 
