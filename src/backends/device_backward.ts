@@ -6,6 +6,7 @@
 import type { BackwardOperations, Tensor } from "../tensor.ts";
 import { rowsOf, sizeOf } from "../tree.ts";
 import type { Device, Kernels } from "./kernels.ts";
+import { withScratch } from "./scratch.ts";
 import type { TensorStore } from "./tensor_store.ts";
 
 type BackwardKernel<M> = {
@@ -27,15 +28,9 @@ export function deviceBackward<M>(
   ): Tensor[] {
     const results = shapes.map((shape) => shape && store.make(shape));
     const run = device.kernels[name] as (...args: (M | number | null)[]) => void;
-    const words = device.scratch?.[name]?.(...sizes);
-    const scratch = words === undefined ? [] : [store.make([words])];
-    run(
-      ...results.map((result) => result && result.memory),
-      ...inputs,
-      ...sizes,
-      ...scratch.map((block) => block.memory),
-    );
-    store.free(scratch);
+    withScratch(device, store, name, sizes, (...scratch) => {
+      run(...results.map((result) => result && result.memory), ...inputs, ...sizes, ...scratch);
+    });
     return results as Tensor[];
   }
 

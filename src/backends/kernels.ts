@@ -61,6 +61,7 @@ export interface Kernels<M> {
     valueCapacity: number,
     channels: number,
     heads: number,
+    scratch?: M,
   ): void;
   lstmRecurrence(
     y: M,
@@ -73,6 +74,7 @@ export interface Kernels<M> {
     batch: number,
     time: number,
     channels: number,
+    scratch?: M,
   ): void;
   crossEntropy(loss: M, logits: M, targets: M, weights: M | null, rows: number, vocabulary: number): void;
   sample(
@@ -278,7 +280,7 @@ export interface Device<M> {
   readonly kernels: Kernels<M>;
   /**
    * For kernels that take scratch memory as their last argument, its elements, given the sizes and constants that the
-   * kernel is told.
+   * kernel is told; at 0 elements it is told of none.
    */
   readonly scratch?: { readonly [K in keyof Kernels<M>]?: (...sizes: number[]) => number };
   /** The bytes that a block of this many elements takes up. */

@@ -9,6 +9,7 @@ import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { Kernels } from "../kernels.ts";
 import { Heap } from "./heap.ts";
+import { scratch } from "./scratch.ts";
 import { baseline, relaxed } from "./module.ts";
 
 /** How a WebAssembly backend is made. */
@@ -65,6 +66,7 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   return new DeviceBackend<number>({
     name: "wasm",
     kernels: exports,
+    scratch,
     bytesFor: (size) => blockSize(4 * size),
     allocate: (size) => heap.allocate(4 * size),
     release: (address, size) => heap.release(address, 4 * size),

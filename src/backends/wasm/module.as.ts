@@ -1,6 +1,6 @@
 // Everything that the WebAssembly module exports, besides its memory: one function a kernel.
 // See `Kernels` in ../kernels.ts; addresses are in bytes, 0 stands for null.
-export { attention } from "../../ops/attention/kernel.as";
+export { attention, attentionBackward } from "../../ops/attention/kernel.as";
 export { copyRows } from "../../ops/batch/kernel.as";
 export { crossEntropy } from "../../ops/cross_entropy/kernel.as";
 export {
@@ -16,12 +16,12 @@ export {
 export { embedding } from "../../ops/embedding/kernel.as";
 export { layerNorm } from "../../ops/layer_norm/kernel.as";
 export { linear } from "../../ops/linear/kernel.as";
-export { lstmRecurrence } from "../../ops/lstm/kernel.as";
+export { lstmRecurrence, lstmRecurrenceBackward } from "../../ops/lstm/kernel.as";
 export { rotary } from "../../ops/rotary/kernel.as";
 export { sample } from "../../ops/sample/kernel.as";
 export { lastStep, shiftTime } from "../../ops/shift_time/kernel.as";
 export { softmax } from "../../ops/softmax/kernel.as";
-export { wkv } from "../../ops/wkv/kernel.as";
+export { wkv, wkvBackward } from "../../ops/wkv/kernel.as";
 
 export { channelMix } from "../../layers/channel_mix.as";
 export { timeMix } from "../../layers/time_mix.as";

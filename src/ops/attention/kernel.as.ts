@@ -1,4 +1,5 @@
 import { exp } from "../../backends/wasm/math.as";
+import { inPanels, multiply, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { largest, madd, read, sum, write } from "../../backends/wasm/vectors.as";
 import { dot4 } from "../linear/kernel.as";
 
@@ -10,10 +11,7 @@ const weights = memory.data(64 << 2, 16);
 const tops = memory.data(64 << 2);
 const totals = memory.data(64 << 2);
 
-/**
- * y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head. The softmax runs along:
- * when a block of keys brings a larger score, what was added up before is scaled down.
- */
+/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head. */
 export function attention(
   y: usize,
   query: usize,
@@ -26,23 +24,101 @@ export function attention(
   valueCapacity: i32,
   channels: i32,
   heads: i32,
+  scratch: usize,
 ): void {
   const size = channels / heads;
   const row = (<usize> channels) << 2;
   for (let b = 0; b < batch; b++) {
-    for (let i = 0; i < queryTime; i++, y += row, query += row) {
-      const seen = keyTime - queryTime + i + 1;
-      for (let head = 0; head < heads; head += HEADS) {
+    if (scratch) {
+      for (let head = 0; head < heads; head++) {
         const at = (<usize> (head * size)) << 2;
-        attend(y + at, query + at, key + at, value + at, seen, size, row, min(HEADS, heads - head));
+        attendTogether(y + at, query + at, key + at, value + at, queryTime, keyTime, size, row, scratch);
+      }
+    } else {
+      for (let i = 0; i < queryTime; i++) {
+        const seen = keyTime - queryTime + i + 1;
+        const from = <usize> i * row;
+        for (let head = 0; head < heads; head += HEADS) {
+          const at = (<usize> (head * size)) << 2;
+          const x = from + at;
+          attend(y + x, query + x, key + at, value + at, seen, size, row, min(HEADS, heads - head));
+        }
       }
     }
+    y += row * <usize> queryTime;
+    query += row * <usize> queryTime;
     key += row * <usize> keyCapacity;
     value += row * <usize> valueCapacity;
   }
 }
 
-/** One query, `heads` heads of `size` channels. */
+/**
+ * All queries of one head, four at a time, as products of matrices. The scratch memory has the keys, transposed, and the
+ * values in panels, and the scores of four queries.
+ */
+function attendTogether(
+  y: usize,
+  query: usize,
+  key: usize,
+  value: usize,
+  queryTime: i32,
+  keyTime: i32,
+  size: i32,
+  row: usize,
+  scratch: usize,
+): void {
+  const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
+  const width = (<usize> inPanels(keyTime)) << 2;
+  const values = scratch + <usize> size * width;
+  const scores = values + (<usize> (inPanels(size) * keyTime) << 2);
+  packTransposed(scratch, key, row, keyTime, size);
+  pack(values, value, row, keyTime, size);
+  for (let i = 0; i < queryTime; i += 4, y += 4 * row, query += 4 * row) {
+    const count = min(4, queryTime - i);
+    const seen = keyTime - queryTime + i + 1;
+    multiply(scores, width, query, row, 4, scratch, <usize> size << 5, count, size, seen + count - 1, false);
+    for (let r = 0; r < count; r++) softmax(scores + <usize> r * width, seen + r, scale);
+    multiply(y, row, scores, width, 4, values, <usize> keyTime << 5, count, seen, size, false);
+    // What the first of the four doesn't see stays out of its product: 0 times what is no number is none.
+    for (let r = 1; r < count; r++) {
+      for (let j = seen; j < seen + r; j++) {
+        const weight = v128.load_splat<f32>(scores + <usize> r * width + (<usize> j << 2));
+        addScaled(y + <usize> r * row, weight, value + <usize> j * row, size);
+      }
+    }
+  }
+}
+
+/** Turns the first `seen` scores of a row to weights; those behind them, up to a multiple of four, become 0. */
+function softmax(scores: usize, seen: i32, scale: v128): void {
+  const last = scores + (<usize> seen << 2);
+  const end = scores + (<usize> ((seen + 3) & ~3) << 2);
+  for (let at = last; at < end; at += 4) store<f32>(at, -Infinity);
+  let most = f32x4.splat(-Infinity);
+  for (let at = scores; at < end; at += 16) most = f32x4.pmax(most, v128.load(at));
+  const top = f32x4.splat(largest(f32x4.mul(most, scale)));
+  let all = f32x4.splat(0);
+  for (let at = scores; at < end; at += 16) {
+    const weight = exp(f32x4.sub(f32x4.mul(v128.load(at), scale), top));
+    v128.store(at, weight);
+    all = f32x4.add(all, weight);
+  }
+  const share = f32x4.splat(1 / sum(all));
+  for (let at = scores; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), share));
+}
+
+/** y += weight · x */
+function addScaled(y: usize, weight: v128, x: usize, size: i32): void {
+  for (let c = 0; c < size; c += 4, y += 16, x += 16) {
+    const count = min(4, size - c);
+    write(y, madd(weight, read(x, count), read(y, count)), count);
+  }
+}
+
+/**
+ * One query, `heads` heads of `size` channels. The softmax runs along: when a block of keys brings a larger score, what
+ * was added up before is scaled down.
+ */
 function attend(
   y: usize,
   query: usize,
@@ -148,4 +224,132 @@ function addValues(y: usize, value: usize, count: i32, end: usize, row: usize, s
     }
     write(y + c, a, lanes);
   }
+}
+
+/** So many queries go back together. */
+const QUERIES: i32 = 16;
+
+/**
+ * With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i. The
+ * weights p are made again from queries and keys.
+ */
+export function attentionBackward(
+  gQuery: usize,
+  gKey: usize,
+  gValue: usize,
+  gy: usize,
+  query: usize,
+  key: usize,
+  value: usize,
+  y: usize,
+  batch: i32,
+  queryTime: i32,
+  keyTime: i32,
+  keyCapacity: i32,
+  valueCapacity: i32,
+  channels: i32,
+  heads: i32,
+  scratch: usize,
+): void {
+  const size = channels / heads;
+  const row = (<usize> channels) << 2;
+  memory.fill(gKey, 0, row * <usize> (batch * keyTime));
+  memory.fill(gValue, 0, row * <usize> (batch * keyTime));
+  for (let b = 0; b < batch; b++) {
+    const q = row * <usize> (b * queryTime), k = row * <usize> (b * keyTime);
+    for (let head = 0; head < heads; head++) {
+      const at = (<usize> (head * size)) << 2;
+      goBack(
+        gQuery + q + at,
+        gKey + k + at,
+        gValue + k + at,
+        gy + q + at,
+        query + q + at,
+        key + row * <usize> (b * keyCapacity) + at,
+        value + row * <usize> (b * valueCapacity) + at,
+        y + q + at,
+        queryTime,
+        keyTime,
+        size,
+        row,
+        scratch,
+      );
+    }
+  }
+}
+
+/**
+ * All queries of one head. The scratch memory has the keys, the keys and the values transposed, and of the queries that go
+ * together their weights p, their d, gy and themselves; all but p and d are in panels.
+ */
+function goBack(
+  gQuery: usize,
+  gKey: usize,
+  gValue: usize,
+  gy: usize,
+  query: usize,
+  key: usize,
+  value: usize,
+  y: usize,
+  queryTime: i32,
+  keyTime: i32,
+  size: i32,
+  row: usize,
+  scratch: usize,
+): void {
+  const scale = <f32> (1 / sqrt(<f64> size));
+  const width = (<usize> inPanels(keyTime)) << 2;
+  const apart = (<usize> size) << 5, keysApart = (<usize> keyTime) << 5;
+  const turnedKeys = scratch;
+  const turnedValues = turnedKeys + <usize> size * width;
+  const keys = turnedValues + <usize> size * width;
+  const weights = keys + ((<usize> (inPanels(size) * keyTime)) << 2);
+  const slopes = weights + <usize> QUERIES * width;
+  const queries = slopes + <usize> QUERIES * width;
+  const gys = queries + ((<usize> (QUERIES * inPanels(size))) << 2);
+  packTransposed(turnedKeys, key, row, keyTime, size);
+  packTransposed(turnedValues, value, row, keyTime, size);
+  pack(keys, key, row, keyTime, size);
+  for (let i = 0; i < queryTime; i += QUERIES) {
+    const count = min(QUERIES, queryTime - i);
+    const seen = keyTime - queryTime + i + 1, all = seen + count - 1;
+    const at = <usize> i * row, countApart = (<usize> count) << 5;
+    multiply(weights, width, query + at, row, 4, turnedKeys, apart, count, size, all, false);
+    multiply(slopes, width, gy + at, row, 4, turnedValues, apart, count, size, all, false);
+    for (let r = 0; r < count; r++) {
+      const from = at + <usize> r * row, to = <usize> r * width;
+      softmax(weights + to, seen + r, f32x4.splat(scale));
+      slope(slopes + to, weights + to, seen + r, all, dot(gy + from, y + from, size), scale);
+    }
+    pack(queries, query + at, row, count, size);
+    pack(gys, gy + at, row, count, size);
+    multiply(gQuery + at, row, slopes, width, 4, keys, keysApart, count, all, size, false);
+    multiply(gKey, row, slopes, 4, width, queries, countApart, all, count, size, true);
+    multiply(gValue, row, weights, 4, width, gys, countApart, all, count, size, true);
+  }
+}
+
+/**
+ * Turns the products gy_i·v_j of one query to d_ij. It has `seen` keys; what other queries see behind them, up to `all`,
+ * becomes 0, in the weights too.
+ */
+function slope(slopes: usize, weights: usize, seen: i32, all: i32, mean: f32, scale: f32): void {
+  for (let j = seen; j < all; j++) {
+    store<f32>(slopes + (<usize> j << 2), 0);
+    store<f32>(weights + (<usize> j << 2), 0);
+  }
+  const end = (<usize> ((seen + 3) & ~3)) << 2;
+  for (let at: usize = 0; at < end; at += 16) {
+    const along = f32x4.mul(f32x4.sub(v128.load(slopes + at), f32x4.splat(mean)), f32x4.splat(scale));
+    v128.store(slopes + at, f32x4.mul(v128.load(weights + at), along));
+  }
+}
+
+function dot(a: usize, b: usize, size: i32): f32 {
+  let products = f32x4.splat(0);
+  for (let c = 0; c < size; c += 4, a += 16, b += 16) {
+    const count = min(4, size - c);
+    products = madd(read(a, count), read(b, count), products);
+  }
+  return sum(products);
 }

@@ -1,8 +1,12 @@
-import { sigmoid, tanh } from "../../backends/wasm/math.as";
-import { copy, madd, read, write } from "../../backends/wasm/vectors.as";
+import { constant, ONE, sigmoid, tanh } from "../../backends/wasm/math.as";
+import { inPanels, multiply, pack, packTransposed } from "../../backends/wasm/panels.as";
+import { copy, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
 import { dot4 } from "../linear/kernel.as";
 
-/** The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o. */
+/**
+ * The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o. Several sequences go
+ * through each step together, so that the weights are read once for all of them.
+ */
 export function lstmRecurrence(
   y: usize,
   nextHidden: usize,
@@ -14,9 +18,54 @@ export function lstmRecurrence(
   batch: i32,
   time: i32,
   channels: i32,
+  scratch: usize,
+): void {
+  copy(nextCell, cell, batch * channels);
+  if (!scratch) {
+    runEach(y, nextHidden, nextCell, gates, hiddenWeight, hidden, batch, time, channels);
+    return;
+  }
+  copy(nextHidden, hidden, batch * channels);
+  const row = (<usize> channels) << 2;
+  const panels = scratch;
+  const sums = panels + row * <usize> inPanels(4 * channels);
+  packTransposed(panels, hiddenWeight, row, 4 * channels, channels);
+  for (let t = 0; t < time; t++, y += row, gates += 4 * row) {
+    multiply(sums, 4 * row, nextHidden, row, 4, panels, row << 3, batch, channels, 4 * channels, false);
+    for (let b = 0; b < batch; b++) {
+      const state = <usize> b * row;
+      const sum = sums + 4 * state, gate = gates + 4 * state * <usize> time;
+      const to = y + state * <usize> time;
+      for (let c = 0; c < channels; c += 4) {
+        const count = min(channels - c, 4);
+        const at = (<usize> c) << 2;
+        const i = f32x4.add(read(sum + at, count), read(gate + at, count));
+        const f = f32x4.add(read(sum + row + at, count), read(gate + row + at, count));
+        const g = f32x4.add(read(sum + 2 * row + at, count), read(gate + 2 * row + at, count));
+        const o = f32x4.add(read(sum + 3 * row + at, count), read(gate + 3 * row + at, count));
+        const next = madd(sigmoid(f), read(nextCell + state + at, count), f32x4.mul(sigmoid(i), tanh(g)));
+        const output = f32x4.mul(sigmoid(o), tanh(next));
+        write(nextCell + state + at, next, count);
+        write(nextHidden + state + at, output, count);
+        write(to + at, output, count);
+      }
+    }
+  }
+}
+
+/** One sequence after the other: a step is a product of the weights with a vector. */
+function runEach(
+  y: usize,
+  nextHidden: usize,
+  nextCell: usize,
+  gates: usize,
+  hiddenWeight: usize,
+  hidden: usize,
+  batch: i32,
+  time: i32,
+  channels: i32,
 ): void {
   const row = (<usize> channels) << 2;
-  copy(nextCell, cell, batch * channels);
   for (let b = 0; b < batch; b++, hidden += row, nextHidden += row, nextCell += row) {
     let before = hidden;
     for (let t = 0; t < time; t++, before = y, y += row, gates += 4 * row) {
@@ -43,4 +92,102 @@ export function lstmRecurrence(
     }
     copy(nextHidden, before, channels);
   }
+}
+
+/**
+ * Back through time, all sequences together. The scratch memory has the cells before each step, behind one another by
+ * steps, then the weights in panels, then the gradients of one step's gates.
+ */
+export function lstmRecurrenceBackward(
+  gPreactivations: usize,
+  gHidden: usize,
+  gCell: usize,
+  gy: usize,
+  gNextHidden: usize,
+  gNextCell: usize,
+  preactivations: usize,
+  hiddenWeight: usize,
+  cell: usize,
+  batch: i32,
+  time: i32,
+  channels: i32,
+  scratch: usize,
+): void {
+  const row = (<usize> channels) << 2;
+  const all = row * <usize> batch;
+  const panels = scratch + all * <usize> (time + 1);
+  const gates = panels + 4 * row * <usize> inPanels(channels);
+  pack(panels, hiddenWeight, row, 4 * channels, channels);
+  copy(scratch, cell, batch * channels);
+  let cells = scratch;
+  for (let t = 0; t < time; t++, cells += all) {
+    for (let b = 0; b < batch; b++) {
+      const state = cells + <usize> b * row;
+      const a = preactivations + (<usize> (b * time + t) * row << 2);
+      for (let c = 0; c < channels; c += 4) {
+        const count = min(channels - c, 4);
+        const at = (<usize> c) << 2;
+        const i = sigmoid(read(a + at, count)), f = sigmoid(read(a + row + at, count));
+        const g = tanh(read(a + 2 * row + at, count));
+        write(state + all + at, madd(f, read(state + at, count), f32x4.mul(i, g)), count);
+      }
+    }
+  }
+
+  copy(gHidden, gNextHidden, batch * channels);
+  copy(gCell, gNextCell, batch * channels);
+  for (let t = time - 1; t >= 0; t--) {
+    cells -= all;
+    for (let b = 0; b < batch; b++) {
+      const state = <usize> b * row, step = <usize> (b * time + t) * row;
+      for (let c = 0; c < channels; c += 4) {
+        const at = (<usize> c) << 2;
+        stepBack(
+          gPreactivations + 4 * step + at,
+          gates + 4 * state + at,
+          gHidden + state + at,
+          gCell + state + at,
+          gy + step + at,
+          preactivations + 4 * step + at,
+          cells + state + at,
+          cells + all + state + at,
+          row,
+          min(channels - c, 4),
+        );
+      }
+    }
+    multiply(gHidden, row, gates, 4 * row, 4, panels, row << 5, batch, 4 * channels, channels, false);
+  }
+}
+
+/** `count` (1 to 4) channels of one step of one sequence; `gates` are written to both places. */
+// @ts-ignore: decorator
+@inline
+function stepBack(
+  gPreactivations: usize,
+  gates: usize,
+  gHidden: usize,
+  gCell: usize,
+  gy: usize,
+  preactivations: usize,
+  before: usize,
+  after: usize,
+  row: usize,
+  count: i32,
+): void {
+  const one = constant(ONE);
+  const i = sigmoid(read(preactivations, count)), f = sigmoid(read(preactivations + row, count));
+  const g = tanh(read(preactivations + 2 * row, count)), o = sigmoid(read(preactivations + 3 * row, count));
+  const squashed = tanh(read(after, count));
+  const gh = f32x4.add(read(gHidden, count), read(gy, count));
+  const gc = madd(f32x4.mul(gh, o), nmadd(squashed, squashed, one), read(gCell, count));
+  const gi = f32x4.mul(f32x4.mul(gc, g), nmadd(i, i, i));
+  const gf = f32x4.mul(f32x4.mul(gc, read(before, count)), nmadd(f, f, f));
+  const gg = f32x4.mul(f32x4.mul(gc, i), nmadd(g, g, one));
+  const go = f32x4.mul(f32x4.mul(gh, squashed), nmadd(o, o, o));
+  write(gPreactivations, gi, count), write(gates, gi, count);
+  write(gPreactivations + row, gf, count), write(gates + row, gf, count);
+  write(gPreactivations + 2 * row, gg, count), write(gates + 2 * row, gg, count);
+  write(gPreactivations + 3 * row, go, count), write(gates + 3 * row, go, count);
+  write(gCell, f32x4.mul(gc, f), count);
 }

@@ -1,5 +1,5 @@
 import { constant, exp, ONE } from "../../backends/wasm/math.as";
-import { copy, madd, read, write } from "../../backends/wasm/vectors.as";
+import { copy, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
 
 /**
  * The WKV recurrence, four channels at a time. The exponent of the past is q + n·w, of an anchor q and an age n that
@@ -59,15 +59,210 @@ function step(
   const past = v128.bitselect(smaller, one, leads);
   const share = v128.bitselect(one, smaller, leads);
   write(y, f32x4.div(madd(past, numerator, f32x4.mul(share, v)), madd(past, denominator, share)), count);
+  advance(state, state, row, w, k, v, count);
+}
 
+/** The state after one more step, to the same place or another; its four rows are `row` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function advance(next: usize, state: usize, row: usize, w: v128, k: v128, v: v128, count: i32): void {
+  const numerator = read(state, count), denominator = read(state + row, count);
+  const anchor = read(state + 2 * row, count), age = read(state + 3 * row, count);
+  const zero = f32x4.splat(0), one = constant(ONE);
   const older = f32x4.add(age, one);
   const above = f32x4.sub(k, madd(older, w, anchor));
   const less = exp(f32x4.neg(f32x4.abs(above)));
   const renewed = f32x4.gt(above, zero);
   const kept = v128.bitselect(less, one, renewed);
   const added = v128.bitselect(one, less, renewed);
-  write(state, madd(kept, numerator, f32x4.mul(added, v)), count);
-  write(state + row, madd(kept, denominator, added), count);
-  write(state + 2 * row, v128.bitselect(k, anchor, renewed), count);
-  write(state + 3 * row, v128.andnot(older, renewed), count);
+  write(next, madd(kept, numerator, f32x4.mul(added, v)), count);
+  write(next + row, madd(kept, denominator, added), count);
+  write(next + 2 * row, v128.bitselect(k, anchor, renewed), count);
+  write(next + 3 * row, v128.andnot(older, renewed), count);
+}
+
+/** So many steps' states are held at a time; the others are made again from the state before each chunk of steps. */
+const CHUNK: i32 = 64;
+/** The bytes of a state of four channels. */
+const STATE: usize = 64;
+/** Σ gw and Σ gu of four channels, in double precision. */
+const totals = memory.data(64, 16);
+
+/**
+ * The combine backwards, four channels at a time, from anchors and ages as the forward kernel: what comes later has the
+ * exponent q + n·w of an anchor and an age too, and its age may be below 0. The scratch memory has the state before
+ * each chunk of steps, then the states before and behind the steps of one chunk.
+ */
+export function wkvBackward(
+  gDecay: usize,
+  gBonus: usize,
+  gKey: usize,
+  gValue: usize,
+  gState: usize,
+  gy: usize,
+  gNextState: usize,
+  decay: usize,
+  bonus: usize,
+  key: usize,
+  value: usize,
+  state: usize,
+  y: usize,
+  batch: i32,
+  time: i32,
+  channels: i32,
+  scratch: usize,
+): void {
+  const row = (<usize> channels) << 2;
+  for (let c = 0; c < channels; c += 4) {
+    const count = min(channels - c, 4);
+    memory.fill(totals, 0, 64);
+    for (let b = 0; b < batch; b++) {
+      const at = (<usize> c) << 2;
+      const x = <usize> (b * time) * row + at, s = <usize> (4 * b) * row + at;
+      goBack(
+        gKey + x,
+        gValue + x,
+        gState + s,
+        gy + x,
+        gNextState + s,
+        read(decay + at, count),
+        read(bonus + at, count),
+        key + x,
+        value + x,
+        state + s,
+        y + x,
+        time,
+        row,
+        count,
+        scratch,
+      );
+    }
+    write(gDecay + ((<usize> c) << 2), total(totals), count);
+    write(gBonus + ((<usize> c) << 2), total(totals + 32), count);
+  }
+}
+
+/** All steps of `count` (1 to 4) channels of one sequence. */
+function goBack(
+  gKey: usize,
+  gValue: usize,
+  gState: usize,
+  gy: usize,
+  gNextState: usize,
+  w: v128,
+  u: v128,
+  key: usize,
+  value: usize,
+  state: usize,
+  y: usize,
+  time: i32,
+  row: usize,
+  count: i32,
+  scratch: usize,
+): void {
+  const zero = f32x4.splat(0), one = constant(ONE);
+  const chunks = (time + CHUNK - 1) / CHUNK;
+  const states = scratch + <usize> chunks * STATE;
+  for (let r: usize = 0; r < 4; r++) v128.store(states + 16 * r, read(state + r * row, count));
+  let end = states;
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const first = chunk * CHUNK;
+    memory.copy(states, end, STATE);
+    memory.copy(scratch + <usize> chunk * STATE, states, STATE);
+    const x = <usize> first * row;
+    end = replay(states, key + x, value + x, w, min(CHUNK, time - first), row, count);
+  }
+
+  // The last state is the sums A and B at the scale e^(anchor + age·w): a = A e^-(anchor + age·w), b likewise.
+  const lastAge = v128.load(end, 48);
+  let ga = read(gNextState, count), gb = read(gNextState + row, count);
+  const shrink = madd(v128.load(end), ga, f32x4.mul(v128.load(end, 16), gb));
+  const gAnchor = f32x4.sub(read(gNextState + 2 * row, count), shrink);
+  addTo(totals, f32x4.neg(f32x4.mul(lastAge, shrink)));
+  // What comes later has the gradients ga·e^exponent of A, gb·e^exponent of B.
+  let laterAnchor = f32x4.neg(v128.load(end, 32)), laterAge = f32x4.neg(lastAge);
+  // Whether the last state's anchor still is to be found.
+  let sought = f32x4.eq(zero, zero);
+  for (let chunk = chunks - 1; chunk >= 0; chunk--) {
+    const first = chunk * CHUNK, steps = min(CHUNK, time - first);
+    if (chunk < chunks - 1) {
+      const x = <usize> first * row;
+      memory.copy(states, scratch + <usize> chunk * STATE, STATE);
+      replay(states, key + x, value + x, w, steps, row, count);
+    }
+    let gw = zero, gu = zero;
+    let x = <usize> (first + steps - 1) * row;
+    for (let at = states + <usize> (steps - 1) * STATE; at >= states; at -= STATE, x -= row) {
+      const numerator = v128.load(at), denominator = v128.load(at, 16);
+      const anchor = v128.load(at, 32), age = v128.load(at, 48);
+      const k = read(key + x, count), v = read(value + x, count), result = read(y + x, count);
+
+      const lifted = f32x4.add(u, k);
+      const ahead = f32x4.sub(lifted, madd(age, w, anchor));
+      const smaller = exp(f32x4.neg(f32x4.abs(ahead)));
+      const leads = f32x4.gt(ahead, zero);
+      const past = v128.bitselect(smaller, one, leads);
+      const share = v128.bitselect(one, smaller, leads);
+      const r = f32x4.div(read(gy + x, count), madd(past, denominator, share));
+      const e1 = f32x4.mul(r, share);
+      const e2 = exp(madd(laterAge, w, f32x4.add(k, laterAnchor)));
+      const bend = f32x4.mul(e1, f32x4.sub(v, result));
+      const renewed = v128.and(sought, f32x4.gt(f32x4.sub(k, madd(f32x4.add(age, one), w, anchor)), zero));
+      sought = v128.andnot(sought, renewed);
+      const gk = madd(e2, madd(ga, v, gb), bend);
+      write(gKey + x, f32x4.add(gk, v128.and(gAnchor, renewed)), count);
+      write(gValue + x, madd(e2, ga, e1), count);
+      gu = f32x4.add(gu, bend);
+      const older = f32x4.add(laterAge, one);
+      const scale = exp(madd(f32x4.add(age, older), w, f32x4.add(anchor, laterAnchor)));
+      gw = madd(scale, madd(numerator, ga, f32x4.mul(denominator, gb)), gw);
+
+      // The leaf's exponent is minus the larger one's, anchor and age both.
+      const leafAnchor = f32x4.neg(v128.bitselect(lifted, anchor, leads));
+      const leafAge = f32x4.neg(v128.andnot(age, leads));
+      const above = madd(f32x4.sub(leafAge, older), w, f32x4.sub(leafAnchor, laterAnchor));
+      const less = exp(f32x4.neg(f32x4.abs(above)));
+      const steeper = f32x4.gt(above, zero);
+      const kept = v128.bitselect(less, one, steeper);
+      const leaf = f32x4.mul(v128.bitselect(one, less, steeper), r);
+      ga = madd(kept, ga, leaf);
+      gb = nmadd(leaf, result, f32x4.mul(kept, gb));
+      laterAnchor = v128.bitselect(leafAnchor, laterAnchor, steeper);
+      laterAge = v128.bitselect(leafAge, older, steeper);
+    }
+    addTo(totals, gw);
+    addTo(totals + 32, gu);
+  }
+
+  const firstAge = read(state + 3 * row, count);
+  const scale = exp(madd(f32x4.add(firstAge, laterAge), w, f32x4.add(read(state + 2 * row, count), laterAnchor)));
+  const gNumerator = f32x4.mul(scale, ga), gDenominator = f32x4.mul(scale, gb);
+  const grow = madd(read(state, count), gNumerator, f32x4.mul(read(state + row, count), gDenominator));
+  addTo(totals, f32x4.mul(firstAge, grow));
+  write(gState, gNumerator, count);
+  write(gState + row, gDenominator, count);
+  write(gState + 2 * row, f32x4.add(grow, v128.and(sought, gAnchor)), count);
+  const gAge = f32x4.sub(read(gNextState + 3 * row, count), f32x4.mul(w, shrink));
+  write(gState + 3 * row, madd(w, grow, v128.and(sought, gAge)), count);
+}
+
+/** Goes `steps` steps on from the state at `states` and puts the state after each behind it; where the last one is. */
+function replay(states: usize, key: usize, value: usize, w: v128, steps: i32, row: usize, count: i32): usize {
+  for (; steps > 0; steps--, key += row, value += row, states += STATE) {
+    advance(states + STATE, states, 16, w, read(key, count), read(value, count), 4);
+  }
+  return states;
+}
+
+/** Adds four floats to four doubles. */
+function addTo(to: usize, x: v128): void {
+  v128.store(to, f64x2.add(v128.load(to), f64x2.promote_low_f32x4(x)));
+  const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  v128.store(to, f64x2.add(v128.load(to, 16), high), 16);
+}
+
+/** Four doubles as floats. */
+function total(from: usize): v128 {
+  const low = f32x4.demote_f64x2_zero(v128.load(from)), high = f32x4.demote_f64x2_zero(v128.load(from, 16));
+  return v128.shuffle<f32>(low, high, 0, 1, 4, 5);
 }

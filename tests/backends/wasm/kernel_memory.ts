@@ -9,8 +9,13 @@ export interface Output {
   readonly size: number;
 }
 
-/** What a kernel takes: outputs, inputs (or null), sizes and constants. */
-export type Argument = Output | Float32Array | number | null;
+/** Scratch memory of that many elements: it may be left in any state. */
+export interface Scratch {
+  readonly scratch: number;
+}
+
+/** What a kernel takes: outputs, inputs (or null), sizes and constants, scratch memory. */
+export type Argument = Output | Float32Array | number | null | Scratch;
 
 type Exports = Kernels<number> & { memory: WebAssembly.Memory; __heap_base: WebAssembly.Global };
 
@@ -55,6 +60,7 @@ export class KernelMemory {
       for (let at = after; at < after + guardWords; at++) {
         assertEquals(words[at], poison, `${name} wrote past argument ${i}`);
       }
+      if ("scratch" in arg) return;
       if (arg instanceof Float32Array) {
         assertEquals(floats.slice(starts[i], after), arg, `${name} changed argument ${i}`);
       } else {
@@ -80,7 +86,7 @@ export function expected(
   args: readonly Argument[],
 ): Float64Array[] {
   const outputs: Float64Array[] = [];
-  const doubles = args.map((arg) => {
+  const doubles = args.filter((arg): arg is Exclude<Argument, Scratch> => !isScratch(arg)).map((arg) => {
     if (arg === null || typeof arg === "number") return arg;
     if (arg instanceof Float32Array) return Float64Array.from(arg);
     const output = new Float64Array(arg.size).fill(NaN);
@@ -89,6 +95,21 @@ export function expected(
   });
   (kernel as (...args: (Floats | number | null)[]) => void)(...doubles);
   return outputs;
+}
+
+/** Fails unless every output of a kernel is within `tolerance` of the reference's, of its largest magnitude. */
+export function compare(
+  kernels: KernelMemory,
+  name: keyof Kernels<number>,
+  kernel: (...args: never[]) => void,
+  args: readonly Argument[],
+  tolerance: number,
+): void {
+  const constants = args.filter((arg) => typeof arg === "number").join(", ");
+  const wanted = expected(kernel, args);
+  kernels.run(name, args).forEach((actual, i) => {
+    assertWithin(actual, wanted[i], tolerance, `${name}(${constants}), output ${i}`);
+  });
 }
 
 /** Fails unless every number is within `tolerance` of the output's largest magnitude, or NaN where it is NaN. */
@@ -103,6 +124,11 @@ export function assertWithin(actual: Float32Array, wanted: Float64Array, toleran
   }
 }
 
-function length(arg: Output | Float32Array): number {
-  return arg instanceof Float32Array ? arg.length : arg.size;
+function length(arg: Output | Float32Array | Scratch): number {
+  if (arg instanceof Float32Array) return arg.length;
+  return "scratch" in arg ? arg.scratch : arg.size;
+}
+
+function isScratch(arg: Argument): arg is Scratch {
+  return arg !== null && typeof arg === "object" && "scratch" in arg;
 }

@@ -13,7 +13,7 @@ import { lastStep, shiftTime } from "../../../src/ops/shift_time/reference.ts";
 import { softmax } from "../../../src/ops/softmax/reference.ts";
 import { wkv } from "../../../src/ops/wkv/reference.ts";
 import { randomSource } from "../../../src/random.ts";
-import { type Argument, assertWithin, builds, expected } from "./kernel_memory.ts";
+import { type Argument, builds, compare as compareKernels } from "./kernel_memory.ts";
 
 const { normal, uniform, integer } = randomSource(7);
 
@@ -26,13 +26,7 @@ for (const { name: build, kernels } of builds) {
     kernel: (...args: never[]) => void,
     args: Argument[],
     tolerance = 1e-5,
-  ) => {
-    const constants = args.filter((arg) => typeof arg === "number").join(", ");
-    const wanted = expected(kernel, args);
-    kernels.run(name, args).forEach((actual, i) => {
-      assertWithin(actual, wanted[i], tolerance, `${name}(${constants}), output ${i}`);
-    });
-  };
+  ) => compareKernels(kernels, name, kernel, args, tolerance);
 
   Deno.test(`linear() of ${build} multiplies matrices of any size`, () => {
     for (const rows of [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 17, 31, 65]) {

@@ -1,0 +1,116 @@
+// Products of matrices that are small, or long and thin: the right side is packed once into panels of eight columns, so
+// that whatever its shape was, the loop inside reads it from end to end, eight numbers at a time.
+
+import { loadPart, madd, read, write } from "./vectors.as";
+
+/** The columns of a panel. */
+const WIDTH: i32 = 8;
+
+/** A number of columns in whole panels. */
+// @ts-ignore: decorator
+@inline
+export function inPanels(columns: i32): i32 {
+  return (columns + WIDTH - 1) & -WIDTH;
+}
+
+/** Packs `rows` rows, `row` bytes apart, of `columns` columns; columns past the last are zeros. */
+export function pack(to: usize, from: usize, row: usize, rows: i32, columns: i32): void {
+  for (let column = 0; column < columns; column += WIDTH, from += 32) {
+    const left = columns - column;
+    let at = from;
+    for (let r = 0; r < rows; r++, at += row, to += 32) {
+      v128.store(to, left < 4 ? loadPart(at, left) : v128.load(at));
+      v128.store(to, left > 4 ? read(at + 16, min(4, left - 4)) : f32x4.splat(0), 16);
+    }
+  }
+}
+
+/** Packs the transposed matrix: a panel has eight rows, and past the last it stands again. */
+export function packTransposed(to: usize, from: usize, row: usize, rows: i32, columns: i32): void {
+  for (let r = 0; r < rows; r += WIDTH, from += WIDTH * row) {
+    const last = from + <usize> (rows - 1 - r) * row;
+    const a = from, b = min(last, a + row), c = min(last, b + row), d = min(last, c + row);
+    const e = min(last, d + row), f = min(last, e + row), g = min(last, f + row), h = min(last, g + row);
+    const end = (<usize> columns) << 2;
+    for (let at: usize = 0; at < end; at += 4, to += 32) {
+      v128.store(to, gather(a + at, b + at, c + at, d + at));
+      v128.store(to, gather(e + at, f + at, g + at, h + at), 16);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function gather(a: usize, b: usize, c: usize, d: usize): v128 {
+  let x = v128.load32_zero(a);
+  x = v128.load_lane<f32>(b, x, 1);
+  x = v128.load_lane<f32>(c, x, 2);
+  return v128.load_lane<f32>(d, x, 3);
+}
+
+/**
+ * y = a·b, or y += a·b where `adds`: `rows`×`inner` by `inner`×`columns`. Neighbours in a row of a are `aStep` bytes apart,
+ * which makes its transposed as good; the panels of b are `apart` bytes apart.
+ */
+export function multiply(
+  y: usize,
+  yRow: usize,
+  a: usize,
+  aRow: usize,
+  aStep: usize,
+  b: usize,
+  apart: usize,
+  rows: i32,
+  inner: i32,
+  columns: i32,
+  adds: bool,
+): void {
+  for (let column = 0; column < columns; column += WIDTH, y += 32, b += apart) {
+    const width = min(WIDTH, columns - column);
+    for (let r = 0; r < rows; r += 4) {
+      const yAt = y + <usize> r * yRow, aAt = a + <usize> r * aRow;
+      multiplyTile(yAt, yRow, aAt, aRow, aStep, b, min(4, rows - r), inner, width, adds);
+    }
+  }
+}
+
+/** `rows` (1 to 4) by `columns` (1 to 8); past the last row it stands again, and isn't stored. */
+function multiplyTile(
+  y: usize,
+  yRow: usize,
+  a: usize,
+  aRow: usize,
+  aStep: usize,
+  b: usize,
+  rows: i32,
+  inner: i32,
+  columns: i32,
+  adds: bool,
+): void {
+  const one = <usize> (rows > 1), two = one + <usize> (rows > 2), three = two + <usize> (rows > 3);
+  let a1 = a + one * aRow, a2 = a + two * aRow, a3 = a + three * aRow;
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  let t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+  for (const end = b + ((<usize> inner) << 5); b < end; b += 32) {
+    const u = v128.load(b), v = v128.load(b, 16);
+    const w0 = v128.load_splat<f32>(a), w1 = v128.load_splat<f32>(a1);
+    s0 = madd(w0, u, s0), t0 = madd(w0, v, t0);
+    s1 = madd(w1, u, s1), t1 = madd(w1, v, t1);
+    const w2 = v128.load_splat<f32>(a2), w3 = v128.load_splat<f32>(a3);
+    s2 = madd(w2, u, s2), t2 = madd(w2, v, t2);
+    s3 = madd(w3, u, s3), t3 = madd(w3, v, t3);
+    a += aStep, a1 += aStep, a2 += aStep, a3 += aStep;
+  }
+  finish(y, s0, t0, columns, adds);
+  if (rows > 1) finish(y + yRow, s1, t1, columns, adds);
+  if (rows > 2) finish(y + 2 * yRow, s2, t2, columns, adds);
+  if (rows > 3) finish(y + 3 * yRow, s3, t3, columns, adds);
+}
+
+// @ts-ignore: decorator
+@inline
+function finish(y: usize, left: v128, right: v128, columns: i32, adds: bool): void {
+  const first = min(4, columns);
+  write(y, adds ? f32x4.add(left, read(y, first)) : left, first);
+  if (columns > 4) write(y + 16, adds ? f32x4.add(right, read(y + 16, columns - 4)) : right, columns - 4);
+}

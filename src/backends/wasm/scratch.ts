@@ -1,0 +1,53 @@
+/**
+ * The scratch memory of the WebAssembly kernels, in floats. Where a kernel gets none it takes the way without.
+ *
+ * @module
+ */
+
+/** A number of columns in whole panels: see `panels.as.ts`. */
+function inPanels(columns: number): number {
+  return 8 * Math.ceil(columns / 8);
+}
+
+/** See `Device` in `../kernels.ts`: from a kernel's sizes to the floats that it asks for. */
+export const scratch = {
+  attention(
+    _batch: number,
+    queryTime: number,
+    keyTime: number,
+    _keyCapacity: number,
+    _valueCapacity: number,
+    channels: number,
+    heads: number,
+  ): number {
+    if (queryTime < 4) return 0;
+    const size = channels / heads;
+    return (size + 4) * inPanels(keyTime) + keyTime * inPanels(size);
+  },
+
+  attentionBackward(
+    _batch: number,
+    _queryTime: number,
+    keyTime: number,
+    _keyCapacity: number,
+    _valueCapacity: number,
+    channels: number,
+    heads: number,
+  ): number {
+    const size = channels / heads;
+    return (2 * size + 32) * inPanels(keyTime) + (keyTime + 32) * inPanels(size);
+  },
+
+  lstmRecurrence(batch: number, time: number, channels: number): number {
+    if (batch === 1 || batch * time < 32) return 0;
+    return channels * (inPanels(4 * channels) + 4 * batch);
+  },
+
+  lstmRecurrenceBackward(batch: number, time: number, channels: number): number {
+    return channels * (batch * (time + 1) + 4 * (inPanels(channels) + batch));
+  },
+
+  wkvBackward(_batch: number, time: number): number {
+    return 16 * (Math.ceil(time / 64) + 65);
+  },
+} satisfies Record<string, (...sizes: number[]) => number>;

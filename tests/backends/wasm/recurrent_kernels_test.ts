@@ -1,0 +1,174 @@
+/** The kernels that go through time, where they take scratch memory: all sequences together, and backwards. */
+import { scratch } from "../../../src/backends/wasm/scratch.ts";
+import { attention, attentionBackward } from "../../../src/ops/attention/reference.ts";
+import { lstmRecurrence, lstmRecurrenceBackward } from "../../../src/ops/lstm/reference.ts";
+import { wkv, wkvBackward } from "../../../src/ops/wkv/reference.ts";
+import { randomSource } from "../../../src/random.ts";
+import { type Argument, builds, compare, expected } from "./kernel_memory.ts";
+
+const sizesOf: Record<keyof typeof scratch, (...sizes: number[]) => number> = scratch;
+const { normal, uniform, integer } = randomSource(8);
+
+/** Channels at which vectors, panels and their remainders begin and end. */
+const widths = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 33, 38];
+
+for (const { name: build, kernels } of builds) {
+  const check = (
+    name: keyof typeof scratch,
+    kernel: (...args: never[]) => void,
+    args: readonly Argument[],
+    tolerance: number,
+  ) => {
+    const sizes = args.filter((arg) => typeof arg === "number");
+    compare(kernels, name, kernel, [...args, { scratch: sizesOf[name](...sizes) }], tolerance);
+  };
+
+  Deno.test(`wkvBackward() of ${build} agrees with the reference at any size`, () => {
+    for (const batch of [1, 3]) {
+      for (const time of [0, 1, 2, 63, 64, 65, 129]) {
+        for (const channels of widths) {
+          for (const fresh of [true, false]) {
+            const args = wkvArguments(batch, time, channels, fresh, () => normal());
+            check("wkvBackward", wkvBackward, args, 1e-4);
+          }
+        }
+      }
+    }
+  });
+
+  Deno.test(`wkvBackward() of ${build} stays within 1e-4 with keys up to ±60`, () => {
+    for (const time of [17, 64, 300]) {
+      for (const fresh of [true, false]) {
+        const args = wkvArguments(2, time, 9, fresh, () => 120 * uniform() - 60);
+        check("wkvBackward", wkvBackward, args, 1e-4);
+      }
+    }
+  });
+
+  Deno.test(`wkvBackward() of ${build} stays within 1e-4 over 4096 steps where 2% of the keys are ±50`, () => {
+    const key = () => uniform() < 0.02 ? (uniform() < 0.5 ? 50 : -50) : normal();
+    check("wkvBackward", wkvBackward, wkvArguments(1, 4096, 6, true, key), 1e-4);
+  });
+
+  Deno.test(`attention() of ${build} of many queries agrees with the reference`, () => {
+    for (const size of [1, 2, 3, 4, 5, 8, 11, 32, 33]) {
+      for (const [batch, heads, queries, keys] of attentionSizes) {
+        const args = attentionArguments(batch, heads, size, queries, keys);
+        check("attention", attention, [out(batch * queries * heads * size), ...args], 1e-5);
+      }
+    }
+  });
+
+  Deno.test(`attention() of ${build} of many queries sees nothing behind a query, no NaN either`, () => {
+    const [queries, keys, channels] = [9, 13, 12];
+    const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys);
+    (key as Float32Array).fill(NaN, keys * channels);
+    (value as Float32Array).fill(NaN, keys * channels);
+    (key as Float32Array)[9 * channels] = NaN;
+    (value as Float32Array)[10 * channels + 7] = Infinity;
+    (query as Float32Array)[6 * channels + 11] = NaN;
+    check("attention", attention, [out(queries * channels), query, key, value, ...sizes], 1e-5);
+  });
+
+  Deno.test(`attentionBackward() of ${build} agrees with the reference`, () => {
+    for (const size of [1, 2, 3, 4, 5, 8, 11, 32, 33]) {
+      for (const [batch, heads, queries, keys] of attentionSizes) {
+        const channels = heads * size;
+        const [query, key, value, ...sizes] = attentionArguments(batch, heads, size, queries, keys);
+        const forward = [out(batch * queries * channels), query, key, value, ...sizes];
+        const y = Float32Array.from(expected(attention, forward)[0]);
+        check("attentionBackward", attentionBackward, [
+          ...[out(batch * queries * channels), out(batch * keys * channels), out(batch * keys * channels)],
+          ...[normals(y.length), query, key, value, y, ...sizes],
+        ], 5e-5);
+      }
+    }
+  });
+
+  Deno.test(`lstmRecurrence() of ${build} agrees with the reference with all sequences together`, () => {
+    for (const [batch, time] of [[2, 17], [3, 11], [5, 9], [32, 1], [33, 3]]) {
+      for (const channels of widths) {
+        const size = batch * channels;
+        check("lstmRecurrence", lstmRecurrence, [
+          ...[out(size * time), out(size), out(size), normals(4 * size * time)],
+          ...[normals(4 * channels * channels, channels ** -0.5), normals(size, 0.5), normals(size)],
+          ...[batch, time, channels],
+        ], 1e-5);
+      }
+    }
+  });
+
+  Deno.test(`lstmRecurrenceBackward() of ${build} agrees with the reference`, () => {
+    for (const [batch, time] of [[1, 0], [1, 1], [1, 9], [2, 17], [5, 3], [33, 2]]) {
+      for (const channels of widths) {
+        const size = batch * channels;
+        check("lstmRecurrenceBackward", lstmRecurrenceBackward, [
+          ...[out(4 * size * time), out(size), out(size)],
+          ...[normals(size * time), normals(size), normals(size), normals(4 * size * time, 2)],
+          ...[normals(4 * channels * channels, channels ** -0.5), normals(size)],
+          ...[batch, time, channels],
+        ], 1e-5);
+      }
+    }
+  });
+}
+
+/** Batch, heads, queries and keys. */
+const attentionSizes = [
+  [1, 1, 4, 4],
+  [2, 2, 5, 5],
+  [1, 3, 7, 66],
+  [2, 1, 16, 17],
+  [1, 2, 17, 40],
+  [1, 1, 33, 33],
+];
+
+function out(size: number): { size: number } {
+  return { size };
+}
+
+function normals(size: number, scale = 1): Float32Array {
+  return Float32Array.from({ length: size }, () => scale * normal());
+}
+
+/** Without outputs; keys and values with some room behind each sequence. */
+function attentionArguments(
+  batch: number,
+  heads: number,
+  size: number,
+  queries: number,
+  keys: number,
+): Argument[] {
+  const channels = heads * size;
+  return [
+    normals(batch * queries * channels, 2),
+    normals(batch * (keys + 3) * channels, 2),
+    normals(batch * (keys + 1) * channels),
+    ...[batch, queries, keys, keys + 3, keys + 1, channels, heads],
+  ];
+}
+
+function wkvArguments(
+  batch: number,
+  time: number,
+  channels: number,
+  fresh: boolean,
+  key: () => number,
+): Argument[] {
+  const size = batch * time * channels;
+  const rows = fresh
+    ? [() => 0, () => 0, () => -1e38, () => 0]
+    : [() => normal(), () => 0.5 + uniform(), () => normal(), () => integer(9)];
+  const state = Float32Array.from(
+    { length: 4 * batch * channels },
+    (_, i) => rows[Math.floor(i / channels) % 4](),
+  );
+  const decay = normals(channels).map((value) => -Math.exp(2 * value - 2));
+  const inputs = [decay, normals(channels), normals(size).map(key), normals(size), state];
+  const sizes = [batch, time, channels];
+  const y = Float32Array.from(expected(wkv, [out(size), out(state.length), ...inputs, ...sizes])[0]);
+  return [
+    ...[out(channels), out(channels), out(size), out(size), out(state.length)],
+    ...[normals(size), normals(state.length), ...inputs, y, ...sizes],
+  ];
+}
