@@ -9,7 +9,8 @@ const norm: Case["run"] = ([x, weight, bias]) => [layerNorm({ weight, bias }, x)
 const layerNormSizes: readonly [shape: readonly number[], deviation: number][] = [
   [[1, 1], 1],
   [[7], 1],
-  [[3, 2], 1],
+  // Two numbers are normalized to ±1 whatever they are, unless they are small beside √ε: no slope to compare.
+  [[3, 2], 1e-3],
   [[2, 7], 1000],
   [[5, 13, 67], 1],
   [[1, 129], 1e-3],
