@@ -1,0 +1,109 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  type AnyLanguageModel,
+  createReference,
+  createWasm,
+  fit,
+  type FitOptions,
+  lstmModel,
+  motifTask,
+  put,
+  rwkv,
+  trainAndTest,
+  transformer,
+} from "@seqmix/seqmix";
+import { batchGradient } from "../../src/train/batch_gradient.ts";
+import { batchOf } from "../../src/train/batches.ts";
+import { toFlat } from "../../src/train/flat.ts";
+import { startWorkers } from "../../src/train/workers.ts";
+import { assertNear } from "../helpers.ts";
+import { models } from "../mixers.ts";
+import { bigram } from "./own_model.ts";
+
+const bank = motifTask({ motifs: 4, motifLength: 4, vocabulary: 11, longestCycle: 2 }, 1);
+const task = trainAndTest(bank, { train: 45, test: 2, length: [9, 12], seed: 2 });
+const module = new URL("./own_model.ts", import.meta.url).href;
+
+const configs = [
+  { model: rwkv as AnyLanguageModel, config: { vocabulary: 11, layers: 2, channels: 6, feedForward: 9 } },
+  {
+    model: transformer as AnyLanguageModel,
+    config: { vocabulary: 11, layers: 2, channels: 8, feedForward: 9, heads: 2 },
+  },
+  { model: lstmModel as AnyLanguageModel, config: { vocabulary: 11, layers: 2, channels: 6 } },
+];
+
+const places = [{ name: "reference", create: () => createReference() }, {
+  name: "wasm",
+  create: () => createWasm(),
+}];
+
+for (const { name: on, create } of places) {
+  for (const { model, make } of models) {
+    Deno.test(`workers give the gradient of one thread, of ${model.name} on ${on}`, async () => {
+      using backend = await create();
+      const params = await put(make(1), backend);
+      const batch = batchOf(task.train, [0, 2, 4, 6, 8]);
+      using pool = await startWorkers(3, { backend: on, model: model.name, module: undefined }, params);
+      const alone = batchGradient(model, params, batch);
+      const together = await pool.gradient(await toFlat(params), batch);
+      assertNear(together.grads, await toFlat(alone.grads), 1e-5, "gradient");
+      assertNear([together.loss], await toFlat(alone.value), 1e-5, "loss");
+    });
+  }
+
+  for (const { model, config } of configs) {
+    Deno.test(`fit() of ${model.name} has the same first losses with two workers on ${on}`, async () => {
+      using backend = await create();
+      const losses = async (workers: number) => {
+        const options = { config, backend, workers, batchSize: 4, epochs: 2, every: 1, learningRate: 0.01 };
+        const all = [];
+        for await (const at of fit(model, { train: task.train }, options)) {
+          all.push(...at.losses);
+          if (all.length === 20) break;
+        }
+        return all;
+      };
+      const [one, two] = [await losses(1), await losses(2)];
+      assertEquals(two.length, 20);
+      assertNear(two, one, 1e-4, "losses");
+      // Sums are added up in another order, so that bits differ: else nothing was shared.
+      assert(two.some((loss, i) => loss !== one[i]));
+    });
+  }
+}
+
+const run = (options: Partial<FitOptions<{ vocabulary: number }, unknown>>, train: unknown = task.train) =>
+  Array.fromAsync(
+    fit(bigram as AnyLanguageModel, { train } as never, {
+      config: { vocabulary: 11 },
+      epochs: 1,
+      batchSize: 8,
+      workers: 2,
+      ...options,
+    }),
+  );
+
+Deno.test("fit() shares a model of one's own among workers by the URL of its module", async () => {
+  const [two] = await run({ module }), [one] = await run({ workers: 1 });
+  assertNear(two.losses, one.losses, 1e-4);
+});
+
+Deno.test("fit() says what is wrong with a worker's model, and ends its workers", async () => {
+  await assertRejects(
+    () => run({}),
+    Error,
+    'Cannot train in worker: TypeError: Cannot start worker: the library must export a model named "bigram", current ' +
+      "exports are rwkv, transformer, lstmModel",
+  );
+  await assertRejects(() => run({ module: new URL("./none.ts", module) }), Error, "Cannot train in worker: ");
+});
+
+Deno.test("fit() passes on what fails in a worker", async () => {
+  await assertRejects(
+    () => run({ module }, [[1, 2, 11], [3, 4, 5]]),
+    Error,
+    "Cannot train in worker: RangeError: Cannot compute cross-entropy: targets must be integers from 0 to 10, " +
+      "current id is 11 at [0, 1]",
+  );
+});
