@@ -1,12 +1,15 @@
 /**
- * `deno task peers [--json FILE]`: how long a token takes here, and in ONNX Runtime, jax-js and PyTorch.
+ * `deno task peers [--only token,training] [--json FILE]`: how long a token takes here, and in ONNX Runtime, jax-js and
+ * PyTorch; and how fast a model is trained here and in PyTorch.
  *
- * One thread each, the same weights, the same output. Beside them stands what no implementation with these
- * instructions can be faster than: the matrix-vector products alone, reading the weights, the multiply-adds.
+ * The same weights, the same output, one thread each. Beside a token's time stands what no implementation with these
+ * instructions can be faster than: the matrix-vector products alone, reading the weights, the multiply-adds. Training is
+ * compared with PyTorch alone, and two workers with one thread.
  *
  * @module
  */
 import { parseArgs } from "@std/cli";
+import { checkChoice, listOf } from "../report/options.ts";
 import { startProgress } from "../report/progress.ts";
 import { presetNames, taskSequence } from "../subjects.ts";
 import { compare, type Comparison } from "./compare.ts";
@@ -16,43 +19,87 @@ import { compileProbes } from "./probes.ts";
 import { pyTorch } from "./pytorch.ts";
 import { expected, seqmixWasm } from "./seqmix.ts";
 import { toText } from "./text.ts";
-import { casesOf } from "./weights.ts";
+import { pyTorchTrainer, seqmixTrainer } from "./trainers.ts";
+import { compareTraining, type TrainingComparison, trainingText } from "./training.ts";
+import { type Case, casesOf } from "./weights.ts";
 
 const contestants = { expected, own: seqmixWasm, peers: [onnxRuntimeNode, onnxRuntimeWeb, jaxPeer, pyTorch] };
 /** Tokens that have been seen, with the one that is timed. */
-const length = 256;
+const tokenLength = 256;
 /** Turns long enough for a token to follow many of its own kind, short enough that most are not interrupted. */
-const effort = { rounds: 51, turnMs: 10 };
+const tokenEffort = { rounds: 51, turnMs: 10 };
 
-async function measure(): Promise<Comparison[]> {
+const trainers = { own: [seqmixTrainer(1), seqmixTrainer(2)], peers: [pyTorchTrainer] };
+/** Tokens of a sequence that is trained on. */
+const trainingLength = 128;
+const trainingEffort = { sampleMs: 200, samples: 15, budgetMs: 6000 };
+
+const parts = ["token", "training"];
+const usage = "Usage: deno task peers [--only token,training] [--json FILE]";
+
+async function allCases(length: number): Promise<Case[]> {
+  return (await Promise.all(presetNames.map((preset) => casesOf(preset, length)))).flat();
+}
+
+async function measureTokens(): Promise<Comparison[]> {
   const probes = await compileProbes();
-  const cases = (await Promise.all(presetNames.map((preset) => casesOf(preset, length)))).flat();
+  const cases = await allCases(tokenLength);
   using progress = startProgress("Comparing");
   const results: Comparison[] = [];
   for (const subject of cases) {
-    results.push(await compare(subject, taskSequence(length), contestants, await probes(subject), effort));
+    results.push(
+      await compare(subject, taskSequence(tokenLength), contestants, await probes(subject), tokenEffort),
+    );
     progress.update(results.length, cases.length);
   }
   return results;
 }
 
-if (import.meta.main) {
-  const { json } = parseArgs(Deno.args, {
-    string: ["json"],
+async function measureTraining(): Promise<TrainingComparison[]> {
+  const cases = await allCases(trainingLength);
+  using progress = startProgress("Training");
+  const results: TrainingComparison[] = [];
+  for (const subject of cases) {
+    const update = (done: number, total: number) =>
+      progress.update(results.length + done / total, cases.length);
+    results.push(await compareTraining(subject, trainers, trainingEffort, update));
+  }
+  return results;
+}
+
+/** What to measure, and where to write it. */
+function parseOptions(args: readonly string[]): { only: readonly string[]; json: string | undefined } {
+  const action = "read command line";
+  const { only, json } = parseArgs([...args], {
+    string: ["only", "json"],
     unknown: (flag: string) => {
-      console.error(`Usage: deno task peers [--json FILE], current flag is ${flag}`);
-      Deno.exit(2);
+      throw new RangeError(`Cannot ${action}: flags must be --only and --json, current flag is ${flag}`);
     },
   });
+  const chosen = listOf(action, "only", only) ?? parts;
+  for (const part of chosen) checkChoice(action, "only", part, parts);
+  return { only: chosen, json };
+}
+
+if (import.meta.main) {
+  let options;
+  try {
+    options = parseOptions(Deno.args);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n${usage}`);
+    Deno.exit(2);
+  }
+  const { only, json } = options;
   // Before anything is measured, so that a file that can't be written is known at once.
   const file = json ? await Deno.open(json, { write: true, create: true, truncate: true }) : undefined;
-  const results = await measure();
-  console.log(results.map(toText).join("\n\n"));
+  const tokens = only.includes("token") ? await measureTokens() : [];
+  const trainings = only.includes("training") ? await measureTraining() : [];
+  console.log([...tokens.map(toText), ...trainings.map(trainingText)].join("\n\n"));
   const written = {
-    token: results.flatMap((result) => result.token),
-    training: [],
-    limits: results.map((result) => result.limits),
-    leftOut: results.flatMap((result) => result.leftOut),
+    token: tokens.flatMap((result) => result.token),
+    training: trainings.flatMap((result) => result.training),
+    limits: tokens.map((result) => result.limits),
+    leftOut: [...tokens, ...trainings].flatMap((result) => result.leftOut),
   };
   await file?.write(new TextEncoder().encode(JSON.stringify(written, null, 2) + "\n"));
 }

@@ -165,5 +165,6 @@ def main():
         print(json.dumps(answer), flush=True)
 
 
-with torch.inference_mode():
-    main()
+if __name__ == "__main__":
+    with torch.inference_mode():
+        main()

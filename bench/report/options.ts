@@ -97,7 +97,11 @@ export function parseOptions(args: readonly string[]): Options {
 }
 
 /** The values between the commas, each once; undefined where the flag is not given. */
-function listOf(action: string, flag: string, value: string | undefined): readonly string[] | undefined {
+export function listOf(
+  action: string,
+  flag: string,
+  value: string | undefined,
+): readonly string[] | undefined {
   if (value === undefined) return undefined;
   const values = value.split(",").map((each) => each.trim());
   if (values.includes("")) {
@@ -110,7 +114,8 @@ function listOf(action: string, flag: string, value: string | undefined): readon
   return [...new Set(values)];
 }
 
-function checkChoice(action: string, flag: string, value: string, choices: readonly string[]): void {
+/** Checks that a value of a flag is one of those that it takes. */
+export function checkChoice(action: string, flag: string, value: string, choices: readonly string[]): void {
   if (!choices.includes(value)) {
     throw new RangeError(
       `Cannot ${action}: --${flag} must be of ${choices.join(", ")}, current value is ${

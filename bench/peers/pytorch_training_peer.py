@@ -1,0 +1,141 @@
+"""Training in PyTorch, written as people write it, for pytorch_training.ts to talk to.
+
+Standard input: a line of JSON as in pytorch_peer.py with "hyper" and "ids" [B][T + 1] besides, the weights, then a line of
+JSON for each request: a number of steps, answered by the loss before each of them.
+"""
+
+import json
+import sys
+
+import torch
+import torch.nn.functional as F
+
+from pytorch_peer import count, layer_norm, mix, read_weights
+
+
+def rwkv(w, ids, options):
+    x = layer_norm(w["embedding"][ids], w, "ln0")
+    for i in range(count(w, "blocks")):
+        block = f"blocks.{i}"
+        x = x + time_mix(layer_norm(x, w, block + ".ln1"), w, block + ".timeMix.")
+        x = x + channel_mix(layer_norm(x, w, block + ".ln2"), w, block + ".channelMix.")
+    return F.linear(layer_norm(x, w, "lnOut"), w["head"])
+
+
+def shift_time(x):
+    return F.pad(x, (0, 0, 1, -1))
+
+
+def time_mix(x, w, name):
+    before = shift_time(x)
+    k = F.linear(mix(x, before, w[name + "mixK"]), w[name + "key"])
+    v = F.linear(mix(x, before, w[name + "mixV"]), w[name + "value"])
+    r = torch.sigmoid(F.linear(mix(x, before, w[name + "mixR"]), w[name + "receptance"]))
+    return F.linear(r * wkv(-torch.exp(w[name + "decay"]), w[name + "bonus"], k, v), w[name + "output"])
+
+
+def wkv(decay, bonus, keys, values):
+    """RWKV in 150 lines, a batch at once. Unbound, since the gradient of keys[:, t] would fill all of keys in every step."""
+    a = b = torch.zeros_like(keys[:, 0])
+    p = torch.full_like(a, -1e38)
+    y = []
+    for k, v in zip(keys.unbind(1), values.unbind(1)):
+        now = bonus + k
+        top = torch.maximum(p, now)
+        e1, e2 = torch.exp(p - top), torch.exp(now - top)
+        y.append((e1 * a + e2 * v) / (e1 * b + e2))
+        past = p + decay
+        top = torch.maximum(past, k)
+        e1, e2 = torch.exp(past - top), torch.exp(k - top)
+        a, b, p = e1 * a + e2 * v, e1 * b + e2, top
+    return torch.stack(y, 1)
+
+
+def channel_mix(x, w, name):
+    before = shift_time(x)
+    k = torch.square(torch.relu(F.linear(mix(x, before, w[name + "mixK"]), w[name + "key"])))
+    r = torch.sigmoid(F.linear(mix(x, before, w[name + "mixR"]), w[name + "receptance"]))
+    return r * F.linear(k, w[name + "value"])
+
+
+def transformer(w, ids, options):
+    x = w["embedding"][ids]
+    time, channels = x.shape[1:]
+    size = channels // options["heads"]
+    angles = torch.outer(
+        torch.arange(time, dtype=torch.float32),
+        options["rotaryBase"] ** (-2 * torch.arange(size // 2, dtype=torch.float32) / size),
+    )
+    positions = torch.cos(angles), torch.sin(angles)
+    future = torch.ones(time, time, dtype=torch.bool).triu(1)
+    for i in range(count(w, "blocks")):
+        block = f"blocks.{i}"
+        x = x + attention(layer_norm(x, w, block + ".ln1"), w, block + ".attention.", size, positions, future)
+        h = F.linear(layer_norm(x, w, block + ".ln2"), w[block + ".feedForward.up"])
+        x = x + F.linear(F.gelu(h, approximate="tanh"), w[block + ".feedForward.down"])
+    return F.linear(layer_norm(x, w, "lnOut"), w["head"])
+
+
+def attention(x, w, name, size, positions, future):
+    q, k, v = (F.linear(x, w[name + part]).unflatten(-1, (-1, size)).transpose(1, 2) for part in ("query", "key", "value"))
+    scores = rotate(q, *positions) @ rotate(k, *positions).transpose(-2, -1) * size**-0.5
+    mixed = torch.softmax(scores.masked_fill(future, float("-inf")), -1) @ v
+    return F.linear(mixed.transpose(1, 2).flatten(2), w[name + "output"])
+
+
+def rotate(x, cos, sin):
+    left, right = x.chunk(2, -1)
+    return torch.cat((left * cos - right * sin, right * cos + left * sin), -1)
+
+
+class Lstm(torch.nn.Module):
+    """torch.nn.LSTM, whose second bias stays 0: the two of them would move twice as fast as the one here."""
+
+    def __init__(self, w):
+        super().__init__()
+        layers, channels = count(w, "layers"), w["embedding"].shape[1]
+        self.embedding, self.head = (torch.nn.Parameter(w[name]) for name in ("embedding", "head"))
+        self.lstm = torch.nn.LSTM(channels, channels, layers, batch_first=True)
+        with torch.no_grad():
+            for i in range(layers):
+                getattr(self.lstm, f"weight_ih_l{i}").copy_(w[f"layers.{i}.inputWeight"])
+                getattr(self.lstm, f"weight_hh_l{i}").copy_(w[f"layers.{i}.hiddenWeight"])
+                getattr(self.lstm, f"bias_ih_l{i}").copy_(w[f"layers.{i}.bias"])
+                getattr(self.lstm, f"bias_hh_l{i}").zero_().requires_grad_(False)
+
+    def forward(self, ids):
+        return F.linear(self.lstm(self.embedding[ids])[0], self.head)
+
+
+def open_model(weights, options):
+    """The parameters that are trained, and the logits of ids."""
+    if options["model"] == "lstm":
+        model = Lstm(weights)
+        return [p for p in model.parameters() if p.requires_grad], model
+    w = {name: torch.nn.Parameter(value) for name, value in weights.items()}
+    forward = {"rwkv": rwkv, "transformer": transformer}[options["model"]]
+    return list(w.values()), lambda ids: forward(w, ids, options)
+
+
+def main():
+    options = json.loads(sys.stdin.buffer.readline())
+    params, forward = open_model(read_weights(options["weights"]), options)
+    hyper, ids = options["hyper"], torch.tensor(options["ids"])
+    inputs, targets = ids[:, :-1], ids[:, 1:].flatten()
+    optimizer = torch.optim.AdamW(
+        params, hyper["learningRate"], (hyper["beta1"], hyper["beta2"]), hyper["epsilon"], hyper["weightDecay"]
+    )
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(forward(inputs).flatten(0, 1), targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(params, hyper["maxNorm"])
+        optimizer.step()
+        return loss.item()
+
+    for line in sys.stdin.buffer:
+        print(json.dumps([step() for _ in range(json.loads(line))]), flush=True)
+
+
+main()

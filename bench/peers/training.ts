@@ -1,0 +1,134 @@
+/**
+ * Training compared: everything is held to the same losses, then timed in turns.
+ *
+ * @module
+ */
+import { type Effort, interleave, type Progress } from "../report/interleave.ts";
+import { digits, times } from "../report/format.ts";
+import { median } from "../report/statistics.ts";
+import { labelOf } from "../subjects.ts";
+import type { LeftOut } from "./compare.ts";
+import { batchSize, type Trainer, type Training } from "./trainers.ts";
+import type { Case } from "./weights.ts";
+
+/** How fast a model is trained. */
+export interface TrainingRow {
+  readonly model: Case["model"];
+  readonly preset: Case["preset"];
+  readonly implementation: string;
+  readonly threads: number;
+  readonly tokensPerS: number;
+}
+
+export interface TrainingComparison {
+  readonly subject: Case;
+  /** The library on one thread first. */
+  readonly training: readonly TrainingRow[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** What the library on one thread must be, in parts of PyTorch on one. */
+const ofPyTorch: Readonly<Record<Case["preset"], Readonly<Record<Case["model"], number>>>> = {
+  matched: { rwkv: 3, transformer: 1.2, lstm: 1 },
+  seed: { rwkv: 1.2, transformer: 0.3, lstm: 0.3 },
+};
+/** What two workers must be, in parts of one. */
+const ofOneWorker = 1.7;
+
+/** Steps whose losses are compared: those after the first tell whether the first were the same step. */
+const checkedSteps = 3;
+/** How far a loss may be off, in parts of it. */
+const tolerance = 1e-4;
+
+/**
+ * Compares how fast a model is trained.
+ *
+ * @param own the library on one thread, and with workers
+ * @throws {Error} if the library itself fails; a peer that does, or that has other losses, is left out
+ */
+export async function compareTraining(
+  subject: Case,
+  { own: [one, ...others], peers }: { readonly own: readonly Trainer[]; readonly peers: readonly Trainer[] },
+  effort: Effort,
+  progress: Progress,
+): Promise<TrainingComparison> {
+  const { model, preset, length } = subject;
+  const opened: [Trainer, Training][] = [];
+  const leftOut: LeftOut[] = [];
+  try {
+    const first = await one.open(subject);
+    opened.push([one, first]);
+    const losses = await first.take(checkedSteps);
+    for (const peer of peers) {
+      try {
+        opened.push([peer, await openChecked(peer, subject, losses)]);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        leftOut.push({ model, preset, implementation: peer.name, reason });
+      }
+    }
+    for (const other of others) opened.push([other, await openChecked(other, subject, losses)]);
+    const timed = opened.map(([, training]) => ({
+      run: async (steps: number) => void await training.take(steps),
+    }));
+    const samples = await interleave(timed, effort, progress);
+    const training = opened.map(([{ name, threads }], i) => ({
+      model,
+      preset,
+      implementation: name,
+      threads,
+      tokensPerS: 1000 * batchSize * length / median(samples[i]),
+    }));
+    return { subject, training, leftOut };
+  } finally {
+    for (const [, training] of opened) await training.close();
+  }
+}
+
+async function openChecked(trainer: Trainer, subject: Case, expected: readonly number[]): Promise<Training> {
+  const training = await trainer.open(subject);
+  try {
+    const losses = await training.take(expected.length);
+    for (const [i, loss] of losses.entries()) {
+      if (!(Math.abs(loss - expected[i]) <= tolerance * expected[i])) {
+        throw new Error(
+          `Cannot compare ${trainer.name}: losses must be within ${tolerance} of ${
+            expected[i]
+          }, current loss ` +
+            `of step ${i + 1} is ${loss}`,
+        );
+      }
+    }
+    return training;
+  } catch (error) {
+    await training.close();
+    throw error;
+  }
+}
+
+/** A table of a model of a preset, and who is left out and why. */
+export function trainingText({ subject, training, leftOut }: TrainingComparison): string {
+  const { model, preset, length } = subject;
+  const [own, ...others] = training;
+  const row = (name: string, speed: string, ratio: string, least: string) =>
+    `  ${name.padEnd(24)}${speed.padStart(9)}${ratio.padStart(13)}  ${least}`.trimEnd();
+  return [
+    `${preset} ${labelOf(subject)}, training on ${batchSize} sequences of ${length}`,
+    row("", "tokens/s", "", ""),
+    row(nameOf(own), digits(own.tokensPerS), "", ""),
+    ...others.map((other) => {
+      const [ratio, least] = other.threads > 1
+        ? [other.tokensPerS / own.tokensPerS, `of one thread, at least ${times(ofOneWorker)}`]
+        : [
+          own.tokensPerS / other.tokensPerS,
+          `is ${own.implementation} ÷ it, at least ${times(ofPyTorch[preset][model])}`,
+        ];
+      return row(nameOf(other), digits(other.tokensPerS), times(ratio), least);
+    }),
+    ...leftOut.map(({ implementation, reason }) => `  ${implementation} is left out: ${reason}`),
+  ].join("\n");
+}
+
+function nameOf({ implementation, threads }: TrainingRow): string {
+  return threads > 1 ? `${implementation}, ${threads} workers` : implementation;
+}
