@@ -29,24 +29,28 @@ export async function startPython(script: string, subject: Case, options: object
   const requests = child.stdin.getWriter();
   const answers = lines(child.stdout);
   const failure = async () => new Error((await errors).trim().split("\n").at(-1));
-  try {
-    const leaves = leavesOf(subject.weights);
-    const header = { ...describe(subject), weights: leaves.map(([name, { shape }]) => [name, shape]) };
-    await requests.write(encode({ ...header, ...options }));
-    for (const [, { data }] of leaves) await requests.write(new Uint8Array(data.buffer));
-  } catch {
-    // A process that ended before it read its weights says why.
-    throw await failure();
-  }
+  const send = async (bytes: Uint8Array) => {
+    try {
+      await requests.write(bytes);
+    } catch {
+      // A process that ended before it read everything says why.
+      throw await failure();
+    }
+  };
+  const leaves = leavesOf(subject.weights);
+  const header = { ...describe(subject), weights: leaves.map(([name, { shape }]) => [name, shape]) };
+  await send(encode({ ...header, ...options }));
+  for (const [, { data }] of leaves) await send(new Uint8Array(data.buffer));
   return {
     async ask(request) {
-      await requests.write(encode(request));
+      await send(encode(request));
       const { value, done } = await answers.next();
       if (done) throw await failure();
       return JSON.parse(value);
     },
     async close() {
-      await requests.close();
+      // Where the process has ended by itself there is nobody to tell.
+      await requests.close().catch(() => {});
       await child.status;
     },
   };

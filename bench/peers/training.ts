@@ -121,7 +121,7 @@ export function trainingText({ subject, training, leftOut }: TrainingComparison)
         ? [other.tokensPerS / own.tokensPerS, `of one thread, at least ${times(ofOneWorker)}`]
         : [
           own.tokensPerS / other.tokensPerS,
-          `is ${own.implementation} ÷ it, at least ${times(ofPyTorch[preset][model])}`,
+          `${own.implementation} ÷ it, at least ${times(ofPyTorch[preset][model])}`,
         ];
       return row(nameOf(other), digits(other.tokensPerS), times(ratio), least);
     }),
