@@ -19,7 +19,7 @@ import { compileProbes } from "./probes.ts";
 import { pyTorch } from "./pytorch.ts";
 import { expected, seqmixWasm } from "./seqmix.ts";
 import { toText } from "./text.ts";
-import { pyTorchTrainer, seqmixTrainer } from "./trainers.ts";
+import { pyTorchTrainer, pyTorchUnbound, seqmixTrainer } from "./trainers.ts";
 import { compareTraining, type TrainingComparison, trainingText } from "./training.ts";
 import { type Case, casesOf } from "./weights.ts";
 
@@ -29,7 +29,10 @@ const tokenLength = 256;
 /** Turns long enough for a token to follow many of its own kind, short enough that most are not interrupted. */
 const tokenEffort = { rounds: 51, turnMs: 10 };
 
-const trainers = { own: [seqmixTrainer(1), seqmixTrainer(2)], peers: [pyTorchTrainer] };
+const trainersOf = ({ model }: Case) => ({
+  own: [seqmixTrainer(1), seqmixTrainer(2)],
+  peers: model === "rwkv" ? [pyTorchTrainer, pyTorchUnbound] : [pyTorchTrainer],
+});
 /** Tokens of a sequence that is trained on. */
 const trainingLength = 128;
 const trainingEffort = { sampleMs: 200, samples: 15, budgetMs: 6000 };
@@ -62,7 +65,7 @@ async function measureTraining(): Promise<TrainingComparison[]> {
   for (const subject of cases) {
     const update = (done: number, total: number) =>
       progress.update(results.length + done / total, cases.length);
-    results.push(await compareTraining(subject, trainers, trainingEffort, update));
+    results.push(await compareTraining(subject, trainersOf(subject), trainingEffort, update));
   }
   return results;
 }

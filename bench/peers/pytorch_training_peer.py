@@ -1,7 +1,7 @@
 """Training in PyTorch, written as people write it, for pytorch_training.ts to talk to.
 
-Standard input: a line of JSON as in pytorch_peer.py with "hyper" and "ids" [B][T + 1] besides, the weights, then a line of
-JSON for each request: a number of steps, answered by the loss before each of them.
+Standard input: a line of JSON as in pytorch_peer.py with "hyper", "ids" [B][T + 1] and "unbind" (how WKV's loop takes its
+steps) besides, the weights, then a line of JSON for each request: a number of steps, answered by the loss before each.
 """
 
 import json
@@ -17,7 +17,7 @@ def rwkv(w, ids, options):
     x = layer_norm(w["embedding"][ids], w, "ln0")
     for i in range(count(w, "blocks")):
         block = f"blocks.{i}"
-        x = x + time_mix(layer_norm(x, w, block + ".ln1"), w, block + ".timeMix.")
+        x = x + time_mix(layer_norm(x, w, block + ".ln1"), w, block + ".timeMix.", options["unbind"])
         x = x + channel_mix(layer_norm(x, w, block + ".ln2"), w, block + ".channelMix.")
     return F.linear(layer_norm(x, w, "lnOut"), w["head"])
 
@@ -26,20 +26,23 @@ def shift_time(x):
     return F.pad(x, (0, 0, 1, -1))
 
 
-def time_mix(x, w, name):
+def time_mix(x, w, name, unbind):
     before = shift_time(x)
     k = F.linear(mix(x, before, w[name + "mixK"]), w[name + "key"])
     v = F.linear(mix(x, before, w[name + "mixV"]), w[name + "value"])
     r = torch.sigmoid(F.linear(mix(x, before, w[name + "mixR"]), w[name + "receptance"]))
-    return F.linear(r * wkv(-torch.exp(w[name + "decay"]), w[name + "bonus"], k, v), w[name + "output"])
+    scan = wkv(-torch.exp(w[name + "decay"]), w[name + "bonus"], k, v, unbind)
+    return F.linear(r * scan, w[name + "output"])
 
 
-def wkv(decay, bonus, keys, values):
-    """RWKV in 150 lines, a batch at once. Unbound, since the gradient of keys[:, t] would fill all of keys in every step."""
+def wkv(decay, bonus, keys, values, unbind):
+    """RWKV in 150 lines, a batch at once."""
     a = b = torch.zeros_like(keys[:, 0])
     p = torch.full_like(a, -1e38)
     y = []
-    for k, v in zip(keys.unbind(1), values.unbind(1)):
+    # Indexing is what people write; the gradient of each keys[:, t] is as large as all of keys, that of unbind is not.
+    steps = zip(keys.unbind(1), values.unbind(1)) if unbind else ((keys[:, t], values[:, t]) for t in range(keys.shape[1]))
+    for k, v in steps:
         now = bonus + k
         top = torch.maximum(p, now)
         e1, e2 = torch.exp(p - top), torch.exp(now - top)

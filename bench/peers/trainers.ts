@@ -88,13 +88,20 @@ export function seqmixTrainer(workers: number): Trainer {
   };
 }
 
-/** PyTorch, eager, of the system's Python, on one thread. */
-export const pyTorchTrainer: Trainer = {
-  name: "pytorch",
-  threads: 1,
-  async open(subject) {
-    const options = { hyper, ids: batchOf(subject) };
-    const { ask, close } = await startPython("pytorch_training_peer.py", subject, options);
-    return { take: (steps) => ask<number[]>(steps), close };
-  },
-};
+/** PyTorch, eager, of the system's Python, on one thread; RWKV's WKV as the loop over `key[:, t]` that people write. */
+export const pyTorchTrainer: Trainer = pyTorch("pytorch", false);
+
+/** The same with the one change to that loop that makes its gradient cheaper: over `key.unbind(1)`. */
+export const pyTorchUnbound: Trainer = pyTorch("pytorch-unbind", true);
+
+function pyTorch(name: string, unbind: boolean): Trainer {
+  return {
+    name,
+    threads: 1,
+    async open(subject) {
+      const options = { hyper, ids: batchOf(subject), unbind };
+      const { ask, close } = await startPython("pytorch_training_peer.py", subject, options);
+      return { take: (steps) => ask<number[]>(steps), close };
+    },
+  };
+}

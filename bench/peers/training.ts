@@ -110,20 +110,20 @@ async function openChecked(trainer: Trainer, subject: Case, expected: readonly n
 export function trainingText({ subject, training, leftOut }: TrainingComparison): string {
   const { model, preset, length } = subject;
   const [own, ...others] = training;
-  const row = (name: string, speed: string, ratio: string, least: string) =>
-    `  ${name.padEnd(24)}${speed.padStart(9)}${ratio.padStart(13)}  ${least}`.trimEnd();
+  const leasts: Readonly<Record<string, number>> = { pytorch: ofPyTorch[preset][model] };
+  const row = (name: string, speed: string, ratio: string, meaning: string) =>
+    `  ${name.padEnd(24)}${speed.padStart(9)}${ratio.padStart(13)}  ${meaning}`.trimEnd();
   return [
     `${preset} ${labelOf(subject)}, training on ${batchSize} sequences of ${length}`,
     row("", "tokens/s", "", ""),
     row(nameOf(own), digits(own.tokensPerS), "", ""),
     ...others.map((other) => {
-      const [ratio, least] = other.threads > 1
-        ? [other.tokensPerS / own.tokensPerS, `of one thread, at least ${times(ofOneWorker)}`]
-        : [
-          own.tokensPerS / other.tokensPerS,
-          `${own.implementation} ÷ it, at least ${times(ofPyTorch[preset][model])}`,
-        ];
-      return row(nameOf(other), digits(other.tokensPerS), times(ratio), least);
+      const { implementation, threads, tokensPerS } = other;
+      const [ratio, meaning, least] = threads > 1
+        ? [tokensPerS / own.tokensPerS, "of one thread", ofOneWorker]
+        : [own.tokensPerS / tokensPerS, `${own.implementation} ÷ it`, leasts[implementation]];
+      const limit = least === undefined ? "" : `, at least ${times(least)}`;
+      return row(nameOf(other), digits(tokensPerS), times(ratio), meaning + limit);
     }),
     ...leftOut.map(({ implementation, reason }) => `  ${implementation} is left out: ${reason}`),
   ].join("\n");
