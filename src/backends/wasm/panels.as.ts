@@ -49,15 +49,14 @@ function gather(a: usize, b: usize, c: usize, d: usize): v128 {
 }
 
 /**
- * y = a·b, or y += a·b where `adds`: `rows`×`inner` by `inner`×`columns`. Neighbours in a row of a are `aStep` bytes apart,
- * which makes its transposed as good; the panels of b are `apart` bytes apart.
+ * y = a·b, or y += a·b where `adds`: `rows`×`inner` by `inner`×`columns`; the panels of b are `apart` bytes apart. What is
+ * past the last row of a stands in memory again, or isn't read.
  */
 export function multiply(
   y: usize,
   yRow: usize,
   a: usize,
   aRow: usize,
-  aStep: usize,
   b: usize,
   apart: usize,
   rows: i32,
@@ -68,38 +67,62 @@ export function multiply(
   for (let column = 0; column < columns; column += WIDTH, y += 32, b += apart) {
     const width = min(WIDTH, columns - column);
     for (let r = 0; r < rows; r += 4) {
-      const yAt = y + <usize> r * yRow, aAt = a + <usize> r * aRow;
-      multiplyTile(yAt, yRow, aAt, aRow, aStep, b, min(4, rows - r), inner, width, adds);
+      const at = a + <usize> r * aRow, count = min(4, rows - r);
+      const one = count > 1 ? aRow : 0, two = count > 2 ? one + aRow : one, three = count > 3 ? two + aRow : two;
+      multiplyTile(y + <usize> r * yRow, yRow, at, at + one, at + two, at + three, 4, b, count, inner, width, adds);
     }
   }
 }
 
-/** `rows` (1 to 4) by `columns` (1 to 8); past the last row it stands again, and isn't stored. */
-function multiplyTile(
+/** The same with a transposed: `inner` rows, `aRow` bytes apart, in whole fours of columns. */
+export function multiplyTransposed(
   y: usize,
   yRow: usize,
   a: usize,
   aRow: usize,
-  aStep: usize,
+  b: usize,
+  apart: usize,
+  rows: i32,
+  inner: i32,
+  columns: i32,
+): void {
+  for (let column = 0; column < columns; column += WIDTH, y += 32, b += apart) {
+    const width = min(WIDTH, columns - column);
+    for (let r = 0; r < rows; r += 4) {
+      const at = a + (<usize> r << 2);
+      multiplyTile(y + <usize> r * yRow, yRow, at, at + 4, at + 8, at + 12, aRow, b, min(4, rows - r), inner, width, false);
+    }
+  }
+}
+
+/** `rows` (1 to 4) by `columns` (1 to 8). Neighbours in a row of a are `step` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function multiplyTile(
+  y: usize,
+  yRow: usize,
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  step: usize,
   b: usize,
   rows: i32,
   inner: i32,
   columns: i32,
   adds: bool,
 ): void {
-  const one = <usize> (rows > 1), two = one + <usize> (rows > 2), three = two + <usize> (rows > 3);
-  let a1 = a + one * aRow, a2 = a + two * aRow, a3 = a + three * aRow;
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
   let t0 = s0, t1 = s0, t2 = s0, t3 = s0;
   for (const end = b + ((<usize> inner) << 5); b < end; b += 32) {
     const u = v128.load(b), v = v128.load(b, 16);
-    const w0 = v128.load_splat<f32>(a), w1 = v128.load_splat<f32>(a1);
+    const w0 = v128.load_splat<f32>(a0), w1 = v128.load_splat<f32>(a1);
     s0 = madd(w0, u, s0), t0 = madd(w0, v, t0);
     s1 = madd(w1, u, s1), t1 = madd(w1, v, t1);
     const w2 = v128.load_splat<f32>(a2), w3 = v128.load_splat<f32>(a3);
     s2 = madd(w2, u, s2), t2 = madd(w2, v, t2);
     s3 = madd(w3, u, s3), t3 = madd(w3, v, t3);
-    a += aStep, a1 += aStep, a2 += aStep, a3 += aStep;
+    a0 += step, a1 += step, a2 += step, a3 += step;
   }
   finish(y, s0, t0, columns, adds);
   if (rows > 1) finish(y + yRow, s1, t1, columns, adds);

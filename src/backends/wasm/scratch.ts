@@ -22,7 +22,7 @@ export const scratch = {
   ): number {
     if (queryTime < 4) return 0;
     const size = channels / heads;
-    return (size + 4) * inPanels(keyTime) + keyTime * inPanels(size);
+    return keyTime * (inPanels(size) + 8) + 8 * size;
   },
 
   attentionBackward(
@@ -35,7 +35,7 @@ export const scratch = {
     heads: number,
   ): number {
     const size = channels / heads;
-    return (2 * size + 32) * inPanels(keyTime) + (keyTime + 32) * inPanels(size);
+    return keyTime * (inPanels(size) + 32) + 32 * (inPanels(size) + size);
   },
 
   lstmRecurrence(batch: number, time: number, channels: number): number {

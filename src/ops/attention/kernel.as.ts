@@ -1,15 +1,7 @@
-import { exp } from "../../backends/wasm/math.as";
-import { inPanels, multiply, pack, packTransposed } from "../../backends/wasm/panels.as";
-import { largest, madd, read, sum, write } from "../../backends/wasm/vectors.as";
-import { dot4 } from "../linear/kernel.as";
-
-/** So many keys are taken at a time: their rows stay in the first-level cache from one head to the next. */
-const KEYS: i32 = 64;
-/** So many heads go over the keys together, each with its largest score and its sum so far. */
-const HEADS: i32 = 64;
-const weights = memory.data(64 << 2, 16);
-const tops = memory.data(64 << 2);
-const totals = memory.data(64 << 2);
+import { constant, exp, ONE } from "../../backends/wasm/math.as";
+import { inPanels, multiply, multiplyTransposed, pack, packTransposed } from "../../backends/wasm/panels.as";
+import { madd, read, sum, write } from "../../backends/wasm/vectors.as";
+import { attend, HEADS } from "./one_query.as";
 
 /** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head. */
 export function attention(
@@ -52,9 +44,12 @@ export function attention(
   }
 }
 
+/** Of eight queries, one over the sum of the weights. */
+const shares = memory.data(8 << 2, 16);
+
 /**
- * All queries of one head, four at a time, as products of matrices. The scratch memory has the keys, transposed, and the
- * values in panels, and the scores of four queries.
+ * All queries of one head, eight at a time, as products of matrices. The scratch memory has the values in panels, eight
+ * queries in one, and their scores, a row a key.
  */
 function attendTogether(
   y: usize,
@@ -67,162 +62,77 @@ function attendTogether(
   row: usize,
   scratch: usize,
 ): void {
-  const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
-  const width = (<usize> inPanels(keyTime)) << 2;
-  const values = scratch + <usize> size * width;
-  const scores = values + (<usize> (inPanels(size) * keyTime) << 2);
-  packTransposed(scratch, key, row, keyTime, size);
-  pack(values, value, row, keyTime, size);
-  for (let i = 0; i < queryTime; i += 4, y += 4 * row, query += 4 * row) {
-    const count = min(4, queryTime - i);
+  const apart = (<usize> keyTime) << 5;
+  const queries = scratch + ((<usize> (inPanels(size) * keyTime)) << 2);
+  const scores = queries + ((<usize> size) << 5);
+  pack(scratch, value, row, keyTime, size);
+  for (let i = 0; i < queryTime; i += 8, y += 8 * row, query += 8 * row) {
+    const count = min(8, queryTime - i);
     const seen = keyTime - queryTime + i + 1;
-    multiply(scores, width, query, row, 4, scratch, <usize> size << 5, count, size, seen + count - 1, false);
-    for (let r = 0; r < count; r++) softmax(scores + <usize> r * width, seen + r, scale);
-    multiply(y, row, scores, width, 4, values, <usize> keyTime << 5, count, seen, size, false);
-    // What the first of the four doesn't see stays out of its product: 0 times what is no number is none.
-    for (let r = 1; r < count; r++) {
-      for (let j = seen; j < seen + r; j++) {
-        const weight = v128.load_splat<f32>(scores + <usize> r * width + (<usize> j << 2));
-        addScaled(y + <usize> r * row, weight, value + <usize> j * row, size);
-      }
+    packTransposed(queries, query, row, count, size);
+    multiply(scores, 32, key, row, queries, 0, seen + count - 1, size, 8, false);
+    softmax(scores, 32, seen, seen + count - 1, size);
+    for (let r = 0; r < count; r += 4) {
+      const at = scores + (<usize> r << 2), to = y + <usize> r * row;
+      const four = min(4, count - r), first = seen + r;
+      multiplyTransposed(to, row, at, 32, scratch, apart, four, first, size);
+      const rest = at + ((<usize> first) << 5), later = value + <usize> first * row;
+      complete(to, rest, shares + (<usize> r << 2), later, four, size, row);
     }
-  }
-}
-
-/** Turns the first `seen` scores of a row to weights; those behind them, up to a multiple of four, become 0. */
-function softmax(scores: usize, seen: i32, scale: v128): void {
-  const last = scores + (<usize> seen << 2);
-  const end = scores + (<usize> ((seen + 3) & ~3) << 2);
-  for (let at = last; at < end; at += 4) store<f32>(at, -Infinity);
-  let most = f32x4.splat(-Infinity);
-  for (let at = scores; at < end; at += 16) most = f32x4.pmax(most, v128.load(at));
-  const top = f32x4.splat(largest(f32x4.mul(most, scale)));
-  let all = f32x4.splat(0);
-  for (let at = scores; at < end; at += 16) {
-    const weight = exp(f32x4.sub(f32x4.mul(v128.load(at), scale), top));
-    v128.store(at, weight);
-    all = f32x4.add(all, weight);
-  }
-  const share = f32x4.splat(1 / sum(all));
-  for (let at = scores; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), share));
-}
-
-/** y += weight · x */
-function addScaled(y: usize, weight: v128, x: usize, size: i32): void {
-  for (let c = 0; c < size; c += 4, y += 16, x += 16) {
-    const count = min(4, size - c);
-    write(y, madd(weight, read(x, count), read(y, count)), count);
   }
 }
 
 /**
- * One query, `heads` heads of `size` channels. The softmax runs along: when a block of keys brings a larger score, what
- * was added up before is scaled down.
+ * Scores, in rows of eight queries for each key, to weights that are still to be multiplied by `shares`. The first of the
+ * queries sees `seen` keys, each other one more, the last all of them.
  */
-function attend(
-  y: usize,
-  query: usize,
-  key: usize,
-  value: usize,
-  seen: i32,
-  size: i32,
-  row: usize,
-  heads: i32,
-): void {
-  const step = (<usize> size) << 2;
-  const end = step * <usize> heads;
-  for (let c: usize = 0; c < end; c += 4) store<f32>(y + c, 0);
-  for (let head = 0; head < heads; head++) {
-    store<f32>(tops + (<usize> head << 2), -1e38);
-    store<f32>(totals + (<usize> head << 2), 0);
-  }
-  for (let first = 0; first < seen; first += KEYS) {
-    const count = min(KEYS, seen - first);
-    for (let head = 0; head < heads; head++) {
-      const at = step * <usize> head;
-      attendBlock(y + at, query + at, key + at, value + at, count, size, row, <usize> head << 2);
-    }
-    key += row * <usize> count;
-    value += row * <usize> count;
-  }
-  for (let head = 0; head < heads; head++) {
-    const total = load<f32>(totals + (<usize> head << 2));
-    for (const last = y + step; y < last; y += 4) store<f32>(y, load<f32>(y) / total);
-  }
-}
-
-/** One query of one head over one block of keys. */
-function attendBlock(
-  y: usize,
-  query: usize,
-  key: usize,
-  value: usize,
-  count: i32,
-  size: i32,
-  row: usize,
-  head: usize,
-): void {
+function softmax(scores: usize, row: usize, seen: i32, all: i32, size: i32): void {
   const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
-  const top = load<f32>(tops + head);
-  let scores = f32x4.splat(top);
-  for (let j = 0; j < count; j += 4, key += 4 * row) {
-    // Past the last key it stands again, which changes no maximum.
-    const score = f32x4.mul(dot4(key, row, min(4, count - j), query, size), scale);
-    v128.store(weights + ((<usize> j) << 2), score);
-    scores = f32x4.pmax(scores, score);
+  for (let j = seen; j < all; j++) {
+    const at = scores + <usize> j * row;
+    for (let r = 0; r <= j - seen; r++) store<f32>(at + (<usize> r << 2), -Infinity);
   }
-  const next = largest(scores);
-  const shrink = f32x4.extract_lane(exp(f32x4.splat(top - next)), 0);
-  store<f32>(tops + head, next);
-
-  let block = f32x4.splat(0);
-  for (let j = 0; j < count; j += 4) {
-    const at = weights + ((<usize> j) << 2);
-    v128.store(at, exp(f32x4.sub(v128.load(at), f32x4.splat(next))));
-    block = f32x4.add(block, read(at, min(4, count - j)));
+  const end = scores + <usize> all * row;
+  let most0 = f32x4.splat(-Infinity), most1 = most0;
+  for (let at = scores; at < end; at += row) {
+    most0 = f32x4.pmax(most0, v128.load(at)), most1 = f32x4.pmax(most1, v128.load(at, 16));
   }
-  store<f32>(totals + head, load<f32>(totals + head) * shrink + sum(block));
-  addValues(y, value, count, (<usize> size) << 2, row, shrink);
+  const top0 = f32x4.mul(most0, scale), top1 = f32x4.mul(most1, scale);
+  let sum0 = f32x4.splat(0), sum1 = sum0;
+  for (let at = scores; at < end; at += row) {
+    const weight0 = exp(f32x4.sub(f32x4.mul(v128.load(at), scale), top0));
+    const weight1 = exp(f32x4.sub(f32x4.mul(v128.load(at, 16), scale), top1));
+    v128.store(at, weight0), v128.store(at, weight1, 16);
+    sum0 = f32x4.add(sum0, weight0), sum1 = f32x4.add(sum1, weight1);
+  }
+  const one = constant(ONE);
+  v128.store(shares, f32x4.div(one, sum0)), v128.store(shares, f32x4.div(one, sum1), 16);
 }
 
 /**
- * y = shrink · y + Σ_j weights_j v_j, eight channels at a time. Four keys add up side by side, or each would wait for
- * the one before.
+ * The sums of up to four queries: adds the values that the first doesn't see, which can't be in the product of all, since 0
+ * times what is no number is none, and divides by the sum of the weights.
  */
-function addValues(y: usize, value: usize, count: i32, end: usize, row: usize, shrink: f32): void {
-  const last = weights + ((<usize> count) << 2);
-  const fours = weights + ((<usize> (count & ~3)) << 2);
-  const factor = f32x4.splat(shrink);
-  let c: usize = 0;
-  for (; c + 32 <= end; c += 32) {
-    let a0 = f32x4.mul(v128.load(y + c), factor), b0 = f32x4.mul(v128.load(y + c, 16), factor);
-    let a1 = f32x4.splat(0), a2 = a1, a3 = a1, b1 = a1, b2 = a1, b3 = a1;
-    let from = value + c;
-    let at = weights;
-    for (; at < fours; at += 16, from += 4 * row) {
-      const v1 = from + row, v2 = v1 + row, v3 = v2 + row;
-      const w0 = v128.load_splat<f32>(at), w1 = v128.load_splat<f32>(at, 4);
-      a0 = madd(w0, v128.load(from), a0), b0 = madd(w0, v128.load(from, 16), b0);
-      a1 = madd(w1, v128.load(v1), a1), b1 = madd(w1, v128.load(v1, 16), b1);
-      const w2 = v128.load_splat<f32>(at, 8), w3 = v128.load_splat<f32>(at, 12);
-      a2 = madd(w2, v128.load(v2), a2), b2 = madd(w2, v128.load(v2, 16), b2);
-      a3 = madd(w3, v128.load(v3), a3), b3 = madd(w3, v128.load(v3, 16), b3);
-    }
-    for (; at < last; at += 4, from += row) {
-      const weight = v128.load_splat<f32>(at);
-      a0 = madd(weight, v128.load(from), a0), b0 = madd(weight, v128.load(from, 16), b0);
-    }
-    v128.store(y + c, f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3)));
-    v128.store(y + c, f32x4.add(f32x4.add(b0, b1), f32x4.add(b2, b3)), 16);
-  }
-  for (; c < end; c += 16) {
-    const lanes = min(4, <i32> ((end - c) >> 2));
-    let a = f32x4.mul(read(y + c, lanes), factor);
-    let from = value + c;
-    for (let at = weights; at < last; at += 4, from += row) {
-      a = madd(v128.load_splat<f32>(at), read(from, lanes), a);
-    }
-    write(y + c, a, lanes);
+function complete(y: usize, weights: usize, share: usize, value: usize, count: i32, size: i32, row: usize): void {
+  const y1 = y + row, y2 = y1 + row, y3 = y2 + row;
+  for (let c = 0; c < size; c += 4, value += 16) {
+    const at = (<usize> c) << 2;
+    const lanes = min(4, size - c);
+    write(y + at, f32x4.mul(read(y + at, lanes), v128.load_splat<f32>(share)), lanes);
+    if (count < 2) continue;
+    const a = read(value, lanes);
+    const second = madd(v128.load_splat<f32>(weights, 4), a, read(y1 + at, lanes));
+    write(y1 + at, f32x4.mul(second, v128.load_splat<f32>(share, 4)), lanes);
+    if (count < 3) continue;
+    const b = read(value + row, lanes);
+    let third = madd(v128.load_splat<f32>(weights, 8), a, read(y2 + at, lanes));
+    third = madd(v128.load_splat<f32>(weights, 40), b, third);
+    write(y2 + at, f32x4.mul(third, v128.load_splat<f32>(share, 8)), lanes);
+    if (count < 4) continue;
+    let fourth = madd(v128.load_splat<f32>(weights, 12), a, read(y3 + at, lanes));
+    fourth = madd(v128.load_splat<f32>(weights, 44), b, fourth);
+    fourth = madd(v128.load_splat<f32>(weights, 76), read(value + 2 * row, lanes), fourth);
+    write(y3 + at, f32x4.mul(fourth, v128.load_splat<f32>(share, 12)), lanes);
   }
 }
 
@@ -278,9 +188,12 @@ export function attentionBackward(
   }
 }
 
+/** Of eight queries, gy_i·y_i. */
+const means = memory.data(8 << 2, 16);
+
 /**
- * All queries of one head. The scratch memory has the keys, the keys and the values transposed, and of the queries that go
- * together their weights p, their d, gy and themselves; all but p and d are in panels.
+ * All queries of one head. The scratch memory has the keys in panels, and of the queries that go together themselves and
+ * their gy, in panels and transposed, then the weights p and the d, a row a key.
  */
 function goBack(
   gQuery: usize,
@@ -297,51 +210,57 @@ function goBack(
   row: usize,
   scratch: usize,
 ): void {
-  const scale = <f32> (1 / sqrt(<f64> size));
-  const width = (<usize> inPanels(keyTime)) << 2;
+  const width = (<usize> QUERIES) << 2;
   const apart = (<usize> size) << 5, keysApart = (<usize> keyTime) << 5;
-  const turnedKeys = scratch;
-  const turnedValues = turnedKeys + <usize> size * width;
-  const keys = turnedValues + <usize> size * width;
-  const weights = keys + ((<usize> (inPanels(size) * keyTime)) << 2);
-  const slopes = weights + <usize> QUERIES * width;
-  const queries = slopes + <usize> QUERIES * width;
-  const gys = queries + ((<usize> (QUERIES * inPanels(size))) << 2);
-  packTransposed(turnedKeys, key, row, keyTime, size);
-  packTransposed(turnedValues, value, row, keyTime, size);
-  pack(keys, key, row, keyTime, size);
+  const panels = (<usize> inPanels(size)) << 2;
+  const queries = scratch + panels * <usize> keyTime, gys = queries + panels * <usize> QUERIES;
+  const turnedQueries = gys + panels * <usize> QUERIES, turnedGys = turnedQueries + width * <usize> size;
+  const weights = turnedGys + width * <usize> size, slopes = weights + width * <usize> keyTime;
+  pack(scratch, key, row, keyTime, size);
   for (let i = 0; i < queryTime; i += QUERIES) {
     const count = min(QUERIES, queryTime - i);
     const seen = keyTime - queryTime + i + 1, all = seen + count - 1;
     const at = <usize> i * row, countApart = (<usize> count) << 5;
-    multiply(weights, width, query + at, row, 4, turnedKeys, apart, count, size, all, false);
-    multiply(slopes, width, gy + at, row, 4, turnedValues, apart, count, size, all, false);
-    for (let r = 0; r < count; r++) {
-      const from = at + <usize> r * row, to = <usize> r * width;
-      softmax(weights + to, seen + r, f32x4.splat(scale));
-      slope(slopes + to, weights + to, seen + r, all, dot(gy + from, y + from, size), scale);
+    packTransposed(turnedQueries, query + at, row, count, size);
+    packTransposed(turnedGys, gy + at, row, count, size);
+    multiply(weights, width, key, row, turnedQueries, apart, all, size, count, false);
+    multiply(slopes, width, value, row, turnedGys, apart, all, size, count, false);
+    for (let r = 0; r < count; r += 8) {
+      const column = (<usize> r) << 2, eight = min(8, count - r);
+      for (let q = r; q < r + eight; q++) {
+        const from = at + <usize> q * row;
+        store<f32>(means + ((<usize> (q - r)) << 2), dot(gy + from, y + from, size));
+      }
+      softmax(weights + column, width, seen + r, seen + r + eight - 1, size);
+      slope(slopes + column, weights + column, width, seen + r + eight - 1, all, size);
     }
     pack(queries, query + at, row, count, size);
     pack(gys, gy + at, row, count, size);
-    multiply(gQuery + at, row, slopes, width, 4, keys, keysApart, count, all, size, false);
-    multiply(gKey, row, slopes, 4, width, queries, countApart, all, count, size, true);
-    multiply(gValue, row, weights, 4, width, gys, countApart, all, count, size, true);
+    multiplyTransposed(gQuery + at, row, slopes, width, scratch, keysApart, count, all, size);
+    multiply(gKey, row, slopes, width, queries, countApart, all, count, size, true);
+    multiply(gValue, row, weights, width, gys, countApart, all, count, size, true);
   }
 }
 
 /**
- * Turns the products gy_i·v_j of one query to d_ij. It has `seen` keys; what other queries see behind them, up to `all`,
- * becomes 0, in the weights too.
+ * Of eight queries, the weights times `shares`, and the products gy_i·v_j to d_ij. The last of them sees `seen` keys; what
+ * is behind them, up to `all`, becomes 0.
  */
-function slope(slopes: usize, weights: usize, seen: i32, all: i32, mean: f32, scale: f32): void {
-  for (let j = seen; j < all; j++) {
-    store<f32>(slopes + (<usize> j << 2), 0);
-    store<f32>(weights + (<usize> j << 2), 0);
+function slope(slopes: usize, weights: usize, row: usize, seen: i32, all: i32, size: i32): void {
+  const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
+  const share0 = v128.load(shares), share1 = v128.load(shares, 16);
+  const mean0 = v128.load(means), mean1 = v128.load(means, 16);
+  for (let j = 0; j < seen; j++, slopes += row, weights += row) {
+    const weight0 = f32x4.mul(v128.load(weights), share0), weight1 = f32x4.mul(v128.load(weights, 16), share1);
+    const along0 = f32x4.mul(f32x4.sub(v128.load(slopes), mean0), scale);
+    const along1 = f32x4.mul(f32x4.sub(v128.load(slopes, 16), mean1), scale);
+    v128.store(weights, weight0), v128.store(weights, weight1, 16);
+    v128.store(slopes, f32x4.mul(weight0, along0)), v128.store(slopes, f32x4.mul(weight1, along1), 16);
   }
-  const end = (<usize> ((seen + 3) & ~3)) << 2;
-  for (let at: usize = 0; at < end; at += 16) {
-    const along = f32x4.mul(f32x4.sub(v128.load(slopes + at), f32x4.splat(mean)), f32x4.splat(scale));
-    v128.store(slopes + at, f32x4.mul(v128.load(weights + at), along));
+  const zero = f32x4.splat(0);
+  for (let j = seen; j < all; j++, slopes += row, weights += row) {
+    v128.store(weights, zero), v128.store(weights, zero, 16);
+    v128.store(slopes, zero), v128.store(slopes, zero, 16);
   }
 }
 

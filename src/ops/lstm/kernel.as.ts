@@ -31,7 +31,7 @@ export function lstmRecurrence(
   const sums = panels + row * <usize> inPanels(4 * channels);
   packTransposed(panels, hiddenWeight, row, 4 * channels, channels);
   for (let t = 0; t < time; t++, y += row, gates += 4 * row) {
-    multiply(sums, 4 * row, nextHidden, row, 4, panels, row << 3, batch, channels, 4 * channels, false);
+    multiply(sums, 4 * row, nextHidden, row, panels, row << 3, batch, channels, 4 * channels, false);
     for (let b = 0; b < batch; b++) {
       const state = <usize> b * row;
       const sum = sums + 4 * state, gate = gates + 4 * state * <usize> time;
@@ -156,7 +156,7 @@ export function lstmRecurrenceBackward(
         );
       }
     }
-    multiply(gHidden, row, gates, 4 * row, 4, panels, row << 5, batch, 4 * channels, channels, false);
+    multiply(gHidden, row, gates, 4 * row, panels, row << 5, batch, 4 * channels, channels, false);
   }
 }
 

@@ -1,0 +1,122 @@
+import { exp } from "../../backends/wasm/math.as";
+import { largest, madd, read, sum, write } from "../../backends/wasm/vectors.as";
+import { dot4 } from "../linear/kernel.as";
+
+/** So many keys are taken at a time: their rows stay in the first-level cache from one head to the next. */
+const KEYS: i32 = 64;
+/** So many heads go over the keys together, each with its largest score and its sum so far. */
+export const HEADS: i32 = 64;
+const weights = memory.data(64 << 2, 16);
+const tops = memory.data(64 << 2);
+const totals = memory.data(64 << 2);
+
+/**
+ * One query, `heads` heads of `size` channels. The softmax runs along: when a block of keys brings a larger score, what
+ * was added up before is scaled down.
+ */
+export function attend(
+  y: usize,
+  query: usize,
+  key: usize,
+  value: usize,
+  seen: i32,
+  size: i32,
+  row: usize,
+  heads: i32,
+): void {
+  const step = (<usize> size) << 2;
+  const end = step * <usize> heads;
+  for (let c: usize = 0; c < end; c += 4) store<f32>(y + c, 0);
+  for (let head = 0; head < heads; head++) {
+    store<f32>(tops + (<usize> head << 2), -1e38);
+    store<f32>(totals + (<usize> head << 2), 0);
+  }
+  for (let first = 0; first < seen; first += KEYS) {
+    const count = min(KEYS, seen - first);
+    for (let head = 0; head < heads; head++) {
+      const at = step * <usize> head;
+      attendBlock(y + at, query + at, key + at, value + at, count, size, row, <usize> head << 2);
+    }
+    key += row * <usize> count;
+    value += row * <usize> count;
+  }
+  for (let head = 0; head < heads; head++) {
+    const total = load<f32>(totals + (<usize> head << 2));
+    for (const last = y + step; y < last; y += 4) store<f32>(y, load<f32>(y) / total);
+  }
+}
+
+/** One query of one head over one block of keys. */
+function attendBlock(
+  y: usize,
+  query: usize,
+  key: usize,
+  value: usize,
+  count: i32,
+  size: i32,
+  row: usize,
+  head: usize,
+): void {
+  const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
+  const top = load<f32>(tops + head);
+  let scores = f32x4.splat(top);
+  for (let j = 0; j < count; j += 4, key += 4 * row) {
+    // Past the last key it stands again, which changes no maximum.
+    const score = f32x4.mul(dot4(key, row, min(4, count - j), query, size), scale);
+    v128.store(weights + ((<usize> j) << 2), score);
+    scores = f32x4.pmax(scores, score);
+  }
+  const next = largest(scores);
+  const shrink = f32x4.extract_lane(exp(f32x4.splat(top - next)), 0);
+  store<f32>(tops + head, next);
+
+  let block = f32x4.splat(0);
+  for (let j = 0; j < count; j += 4) {
+    const at = weights + ((<usize> j) << 2);
+    v128.store(at, exp(f32x4.sub(v128.load(at), f32x4.splat(next))));
+    block = f32x4.add(block, read(at, min(4, count - j)));
+  }
+  store<f32>(totals + head, load<f32>(totals + head) * shrink + sum(block));
+  addValues(y, value, count, (<usize> size) << 2, row, shrink);
+}
+
+/**
+ * y = shrink · y + Σ_j weights_j v_j, eight channels at a time. Four keys add up side by side, or each would wait for
+ * the one before.
+ */
+function addValues(y: usize, value: usize, count: i32, end: usize, row: usize, shrink: f32): void {
+  const last = weights + ((<usize> count) << 2);
+  const fours = weights + ((<usize> (count & ~3)) << 2);
+  const factor = f32x4.splat(shrink);
+  let c: usize = 0;
+  for (; c + 32 <= end; c += 32) {
+    let a0 = f32x4.mul(v128.load(y + c), factor), b0 = f32x4.mul(v128.load(y + c, 16), factor);
+    let a1 = f32x4.splat(0), a2 = a1, a3 = a1, b1 = a1, b2 = a1, b3 = a1;
+    let from = value + c;
+    let at = weights;
+    for (; at < fours; at += 16, from += 4 * row) {
+      const v1 = from + row, v2 = v1 + row, v3 = v2 + row;
+      const w0 = v128.load_splat<f32>(at), w1 = v128.load_splat<f32>(at, 4);
+      a0 = madd(w0, v128.load(from), a0), b0 = madd(w0, v128.load(from, 16), b0);
+      a1 = madd(w1, v128.load(v1), a1), b1 = madd(w1, v128.load(v1, 16), b1);
+      const w2 = v128.load_splat<f32>(at, 8), w3 = v128.load_splat<f32>(at, 12);
+      a2 = madd(w2, v128.load(v2), a2), b2 = madd(w2, v128.load(v2, 16), b2);
+      a3 = madd(w3, v128.load(v3), a3), b3 = madd(w3, v128.load(v3, 16), b3);
+    }
+    for (; at < last; at += 4, from += row) {
+      const weight = v128.load_splat<f32>(at);
+      a0 = madd(weight, v128.load(from), a0), b0 = madd(weight, v128.load(from, 16), b0);
+    }
+    v128.store(y + c, f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3)));
+    v128.store(y + c, f32x4.add(f32x4.add(b0, b1), f32x4.add(b2, b3)), 16);
+  }
+  for (; c < end; c += 16) {
+    const lanes = min(4, <i32> ((end - c) >> 2));
+    let a = f32x4.mul(read(y + c, lanes), factor);
+    let from = value + c;
+    for (let at = weights; at < last; at += 4, from += row) {
+      a = madd(v128.load_splat<f32>(at), read(from, lanes), a);
+    }
+    write(y + c, a, lanes);
+  }
+}
