@@ -1,0 +1,98 @@
+/**
+ * How fast the operations that go through time are, forward and backward, in the sizes of a training step of both presets:
+ * 32 sequences of 128 tokens, so that a millisecond is 244 ns a token. For `deno bench -A bench/recurrent_bench.ts`.
+ *
+ * @module
+ */
+import { type Backend, createReference, createWasm, presets, read, type Tensor, tensor } from "../mod.ts";
+import { randomSource } from "../src/random.ts";
+import { checkLogits } from "./subjects.ts";
+
+const batch = 32, time = 128;
+const backends: readonly (readonly [name: string, backend: Backend])[] = [
+  ["wasm, relaxed SIMD", await createWasm()],
+  ["wasm, baseline SIMD", await createWasm({ simd: "baseline" })],
+];
+const { uniform } = randomSource(1);
+
+/** One operation with its inputs; `back` takes what `run` has returned, too. */
+interface Subject {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  run(on: Backend, inputs: readonly Tensor[]): readonly Tensor[];
+  back(on: Backend, inputs: readonly Tensor[], results: readonly Tensor[]): readonly Tensor[];
+}
+
+const reference = createReference();
+
+function draw(shape: readonly number[], low: number, high: number): Tensor {
+  const size = shape.reduce((a, b) => a * b);
+  const data = Float32Array.from({ length: size }, () => low + (high - low) * uniform());
+  return tensor(data, shape, reference);
+}
+
+function subjects(preset: "matched" | "seed"): Subject[] {
+  const { rwkv, transformer, lstm } = presets[preset];
+  const x = (channels: number) => draw([batch, time, channels], -1, 1);
+  const state = () => draw([batch, lstm.channels], -1, 1);
+  const reach = lstm.channels ** -0.5;
+  return [{
+    name: `wkv, ${preset}: C ${rwkv.channels}`,
+    inputs: [
+      draw([rwkv.channels], -1, 0),
+      draw([rwkv.channels], -1, 1),
+      x(rwkv.channels),
+      x(rwkv.channels),
+      draw([batch, 4, rwkv.channels], 0, 1),
+    ],
+    run: (on, [decay, bonus, key, value, state]) => on.wkv(decay, bonus, key, value, state),
+    back: (on, [decay, bonus, key, value, state], [y]) =>
+      on.backward.wkv(value, state, decay, bonus, key, value, state, y),
+  }, {
+    name: `attention, ${preset}: C ${transformer.channels}, ${transformer.heads} heads`,
+    inputs: [x(transformer.channels), x(transformer.channels), x(transformer.channels)],
+    run: (on, [query, key, value]) => [on.attention(query, key, value, transformer.heads)],
+    back: (on, [query, key, value], [y]) =>
+      on.backward.attention(value, query, key, value, y, transformer.heads),
+  }, {
+    name: `lstmRecurrence, ${preset}: C ${lstm.channels}`,
+    inputs: [
+      x(4 * lstm.channels),
+      draw([4 * lstm.channels, lstm.channels], -reach, reach),
+      state(),
+      state(),
+    ],
+    run: (on, [gates, weight, hidden, cell]) => on.lstmRecurrence(gates, weight, hidden, cell),
+    back: (on, [gates, weight, hidden, cell], [y]) =>
+      on.backward.lstmRecurrence(y, hidden, cell, gates, weight, cell),
+  }];
+}
+
+for (const { name, inputs, run, back } of [...subjects("matched"), ...subjects("seed")]) {
+  const expected = run(reference, inputs);
+  const wanted = [expected, back(reference, inputs, expected)];
+  for (const [backendName, backend] of backends) {
+    const moved = await Promise.all(inputs.map(async (t) => tensor(await read(t), t.shape, backend)));
+    const results = run(backend, moved);
+    const directions = [
+      ["forward", () => run(backend, moved)],
+      ["backward", () => back(backend, moved, results)],
+    ] as const;
+    for (const [which, [direction, go]] of directions.entries()) {
+      for (const [i, found] of go().entries()) {
+        checkLogits(
+          `${name} ${direction} on ${backendName}`,
+          await read(found),
+          await read(wanted[which][i]),
+        );
+        backend.free(found);
+      }
+      Deno.bench({
+        group: `${name}, ${direction}`,
+        name: backendName,
+        baseline: backend === backends[0][1],
+        fn: () => backend.free(go()),
+      });
+    }
+  }
+}
