@@ -1,43 +1,16 @@
 /**
- * The WKV shaders by themselves, at every chunk size; `wkv_test.ts` holds the backend to the cases of all backends. Where there is no GPU
- * adapter the tests are ignored; with REQUIRE_WEBGPU=1 they fail.
+ * The WKV shaders by themselves, at every chunk size; `wkv_test.ts` holds the backend to the cases of all backends.
  */
 import { assert, assertEquals } from "@std/assert";
-import { type Dispatch, type Gpu, type GpuBlock, GpuQueue } from "../../src/backends/webgpu/gpu.ts";
-import { GpuPool } from "../../src/backends/webgpu/pool.ts";
+import type { Gpu } from "../../src/backends/webgpu/gpu.ts";
 import { wkvChunked } from "../../src/ops/wkv/chunked.ts";
 import { wkv as reference } from "../../src/ops/wkv/reference.ts";
 import { wkvSerial } from "../../src/ops/wkv/serial.ts";
 import { chunkFor, wkv } from "../../src/ops/wkv/shader.ts";
-import { type RandomSource, randomSource } from "../../src/random.ts";
-import { assertNear, assertSame, list, normal, type Numbers, numbers } from "../helpers.ts";
-import { wkvView } from "./cases/wkv.ts";
-
-const device = await openDevice();
-const required = Deno.env.get("REQUIRE_WEBGPU") === "1";
-if (device === null) console.error("The tests of the WKV shaders need a GPU adapter, and there is none");
-
-async function openDevice(): Promise<GPUDevice | null> {
-  const adapter = await globalThis.navigator?.gpu?.requestAdapter();
-  return await adapter?.requestDevice() ?? null;
-}
-
-/** A test that gets the kernels' GPU. */
-function testOnGpu(name: string, body: (bench: Bench, t: Deno.TestContext) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: device === null && !required,
-    async fn(t) {
-      if (device === null) throw new Error("Cannot test the WKV shaders: there must be a GPU adapter");
-      const bench = new Bench(device);
-      try {
-        await body(bench, t);
-      } finally {
-        bench.dispose();
-      }
-    },
-  });
-}
+import { randomSource } from "../../src/random.ts";
+import { assertNear, list, type Numbers, numbers } from "../helpers.ts";
+import { startedInputs, wkvView } from "./cases/wkv.ts";
+import { type GpuBench, testOnGpu, watched } from "./gpu_bench.ts";
 
 type Kernel = typeof wkvSerial;
 
@@ -53,93 +26,16 @@ interface Outputs {
   readonly state: Float64Array;
 }
 
-const guardWords = 8, guard = 12345.678;
-
-/** Runs kernels on numbers, with more memory than they may touch. */
-class Bench {
-  readonly #pool: GpuPool;
-  readonly queue: GpuQueue;
-
-  constructor(device: GPUDevice) {
-    this.#pool = new GpuPool(device, () => this.queue.submit());
-    this.queue = new GpuQueue(device, this.#pool);
-  }
-
-  dispose(): void {
-    this.queue.dispose();
-    this.#pool.dispose();
-  }
-
-  /** Outputs start as NaN, so that whatever is not written shows; what lies past them has to stay. */
-  async run(kernel: Kernel, inputs: readonly Numbers[], gpu: Gpu = this.queue): Promise<Outputs> {
-    const [decay, bonus, key, value, state] = inputs;
-    const [batch, time, channels] = key.shape;
-    const outputs = [key, state].map(({ data }) => this.#put(new Float32Array(data.length).fill(NaN), guard));
-    const copies = inputs.map(({ data }) => this.#put(data, NaN));
-    const [y, nextState] = outputs;
-    const [w, u, k, v, start] = copies;
-    kernel(gpu, y, nextState, w, u, k, v, start, batch, time, channels);
-    const sizes = [key, state, decay, bonus, key, value, state].map(({ data }) => data.length);
-    const [yRead, stateRead, ...inputsRead] = await Promise.all(
-      [...outputs, ...copies].map((block, i) => this.queue.read(block, sizes[i] + guardWords)),
-    );
-    inputsRead.forEach((read, i) => assertSame(read, guarded(inputs[i].data, NaN), `input ${i} afterwards`));
-    [yRead, stateRead].forEach((read, i) => {
-      assertSame(read.subarray(sizes[i]), guarded([], guard), `guard of output ${i}`);
-    });
-    [...outputs, ...copies].forEach((block, i) => this.#pool.give(block, sizes[i] + guardWords));
-    return {
-      y: Float64Array.from(yRead.subarray(0, sizes[0])),
-      state: Float64Array.from(stateRead.subarray(0, sizes[1])),
-    };
-  }
-
-  #put(data: ArrayLike<number>, word: number): GpuBlock {
-    const block = this.#pool.take(data.length + guardWords);
-    this.queue.write(block, guarded(data, word));
-    return block;
-  }
-}
-
-/** The same GPU, with an eye on what is dispatched. */
-function watched(gpu: Gpu, onDispatch: (run: Dispatch) => void, limits = gpu.limits): Gpu {
-  return {
-    limits,
-    dispatch(run) {
-      onDispatch(run);
-      gpu.dispatch(run);
-    },
-    withScratch: (size, body) => gpu.withScratch(size, body),
-    table: (name, make) => gpu.table(name, make),
-  };
-}
-
-function guarded(data: ArrayLike<number>, word: number): Float32Array<ArrayBuffer> {
-  const all = new Float32Array(data.length + guardWords).fill(word);
-  all.set(data);
-  return all;
-}
-
-/** decay, bonus, key, value and a state that is not the first. */
-function inputsOf(
-  random: RandomSource,
-  [batch, time, channels]: readonly number[],
-  keyOf = random.normal,
-): Numbers[] {
-  const shape = [batch, time, channels];
-  const starts = [
-    random.normal,
-    () => 0.5 + random.uniform(),
-    random.normal,
-    () => random.integer(9),
-  ];
-  return [
-    numbers([channels], (c) => -Math.exp(-6 + 8 * c / channels)),
-    normal(random, [channels]),
-    numbers(shape, keyOf),
-    normal(random, shape),
-    numbers([batch, 4, channels], (i) => starts[Math.floor(i / channels) % 4]()),
-  ];
+async function run(
+  bench: GpuBench,
+  kernel: Kernel,
+  inputs: readonly Numbers[],
+  gpu: Gpu = bench.queue,
+): Promise<Outputs> {
+  const [, , key, , state] = inputs;
+  const sizes = [key, state].map(({ data }) => data.length);
+  const [y, nextState] = await bench.run(kernel, sizes, inputs, key.shape, gpu);
+  return { y, state: nextState };
 }
 
 function exactly(inputs: readonly Numbers[]): Outputs {
@@ -170,10 +66,10 @@ testOnGpu("wkvSerial() and wkvChunked() equal the float64 reference", async (ben
     for (const channels of [1, 7, 128, 200]) {
       const shape = [1 + case_++ % 3, time, channels];
       await t.step(shape.join("×"), async () => {
-        const inputs = inputsOf(random, shape);
+        const inputs = startedInputs(random, shape);
         const expected = exactly(inputs);
         for (const chunk of chunks) {
-          const actual = await bench.run(kernelOf(chunk), inputs);
+          const actual = await run(bench, kernelOf(chunk), inputs);
           assertEqualOutputs(actual, expected, inputs, 1e-5, `chunk ${chunk}`);
         }
       });
@@ -184,10 +80,10 @@ testOnGpu("wkvSerial() and wkvChunked() equal the float64 reference", async (ben
 testOnGpu("wkvSerial() and wkvChunked() do not drift over 4096 steps with keys of ±50", async (bench) => {
   const random = randomSource(2);
   const key = () => random.uniform() < 0.02 ? 50 * Math.sign(random.normal()) : random.normal();
-  const inputs = inputsOf(random, [2, 4096, 13], key);
+  const inputs = startedInputs(random, [2, 4096, 13], key);
   const { y } = exactly(inputs);
   for (const chunk of chunks) {
-    const actual = await bench.run(kernelOf(chunk), inputs);
+    const actual = await run(bench, kernelOf(chunk), inputs);
     const errors = y.map((value, i) => Math.abs(actual.y[i] - value) / (Math.abs(value) + 0.01));
     const error = errors.reduce((most, each) => Math.max(most, each));
     assert(error <= 2e-4, `chunk ${chunk}: error is ${error}`);
@@ -196,7 +92,7 @@ testOnGpu("wkvSerial() and wkvChunked() do not drift over 4096 steps with keys o
 
 testOnGpu("wkvSerial() and wkvChunked() may be split anywhere", async (bench) => {
   const random = randomSource(3), batch = 2, time = 130, channels = 9;
-  const inputs = inputsOf(random, [batch, time, channels]);
+  const inputs = startedInputs(random, [batch, time, channels]);
   const part = ({ data }: Numbers, start: number, end: number) => ({
     shape: [batch, end - start, channels],
     data: Float32Array.from({ length: batch * (end - start) * channels }, (_, i) => {
@@ -206,14 +102,14 @@ testOnGpu("wkvSerial() and wkvChunked() may be split anywhere", async (bench) =>
   });
   const [decay, bonus, key, value, state] = inputs;
   for (const chunk of [0, 1, 7, 16, 64]) {
-    const whole = await bench.run(kernelOf(chunk), inputs);
+    const whole = await run(bench, kernelOf(chunk), inputs);
     for (const cut of [1, 63, 64, 65, 129]) {
       const [head, tail] = [[0, cut], [cut, time]].map(([start, end]) =>
         [key, value].map((x) => part(x, start, end))
       );
-      const first = await bench.run(kernelOf(chunk), [decay, bonus, ...head, state]);
+      const first = await run(bench, kernelOf(chunk), [decay, bonus, ...head, state]);
       const between = { shape: state.shape, data: Float32Array.from(first.state) };
-      const second = await bench.run(kernelOf(chunk), [decay, bonus, ...tail, between]);
+      const second = await run(bench, kernelOf(chunk), [decay, bonus, ...tail, between]);
       const joined = [0, 1].flatMap((b) => [
         ...first.y.subarray(b * cut * channels, (b + 1) * cut * channels),
         ...second.y.subarray(b * (time - cut) * channels, (b + 1) * (time - cut) * channels),
@@ -225,26 +121,26 @@ testOnGpu("wkvSerial() and wkvChunked() may be split anywhere", async (bench) =>
 });
 
 testOnGpu("wkvSerial() and wkvChunked() go on past what a dispatch or a loop can hold", async (bench) => {
-  const inputs = inputsOf(randomSource(4), [1, 70_001, 2]);
+  const inputs = startedInputs(randomSource(4), [1, 70_001, 2]);
   const expected = exactly(inputs);
   let dispatches = 0;
   const counting = watched(bench.queue, () => dispatches++);
-  assertEqualOutputs(await bench.run(wkvSerial, inputs, counting), expected, inputs, 1e-5, "serial");
+  assertEqualOutputs(await run(bench, wkvSerial, inputs, counting), expected, inputs, 1e-5, "serial");
   assertEquals(dispatches, 3);
   for (const chunk of [1, 2, 40_000]) {
-    assertEqualOutputs(await bench.run(kernelOf(chunk), inputs), expected, inputs, 1e-5, `chunk ${chunk}`);
+    assertEqualOutputs(await run(bench, kernelOf(chunk), inputs), expected, inputs, 1e-5, `chunk ${chunk}`);
   }
 });
 
 testOnGpu("wkvSerial() and wkvChunked() lay more workgroups than a row holds in rows", async (bench) => {
-  const inputs = inputsOf(randomSource(5), [3, 65, 200]);
+  const inputs = startedInputs(randomSource(5), [3, 65, 200]);
   const expected = exactly(inputs);
   const limits = { maxComputeWorkgroupsPerDimension: 9 } as GPUSupportedLimits;
   const narrow = watched(bench.queue, ({ workgroups }) => {
     assert(workgroups.every((count) => count! <= 9), `workgroups are ${workgroups}`);
   }, limits);
   for (const chunk of [0, 16, 33]) {
-    const actual = await bench.run(kernelOf(chunk), inputs, narrow);
+    const actual = await run(bench, kernelOf(chunk), inputs, narrow);
     assertEqualOutputs(actual, expected, inputs, 1e-5, `chunk ${chunk}`);
   }
 });
@@ -267,16 +163,16 @@ testOnGpu("wkvSerial() and wkvChunked() keep NaN, where the reference has it", a
   const expected = view(exactly(clean));
   assertEquals(expected[1], [0, 2, 3, 4, 5, 6, 7], "channels of the reference whose mean is NaN");
   for (const chunk of [0, 1, 2, 7, 16, 64]) {
-    assertEquals(view(await bench.run(kernelOf(chunk), clean)), expected, `chunk ${chunk}`);
+    assertEquals(view(await run(bench, kernelOf(chunk), clean)), expected, `chunk ${chunk}`);
   }
 });
 
 testOnGpu("wkv() goes in steps or in chunks, and through no step at all", async (bench) => {
   for (const [shape, dispatches] of [[[2, 0, 3], 1], [[2, 1, 3], 1], [[1, 700, 3], 3]] as const) {
-    const inputs = inputsOf(randomSource(6), shape);
+    const inputs = startedInputs(randomSource(6), shape);
     let count = 0;
     const counting = watched(bench.queue, () => count++);
-    const actual = await bench.run(wkv, inputs, counting);
+    const actual = await run(bench, wkv, inputs, counting);
     assertEquals(count, dispatches, `dispatches at ${shape}`);
     assertEqualOutputs(actual, exactly(inputs), inputs, 1e-5, `${shape}`);
   }

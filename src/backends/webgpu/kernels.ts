@@ -31,12 +31,12 @@ import { rotary, rotaryBackward } from "../../ops/rotary/shader.ts";
 import { sample } from "../../ops/sample/shader.ts";
 import { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../ops/shift_time/shader.ts";
 import { softmax, softmaxBackward } from "../../ops/softmax/shader.ts";
-import { wkv } from "../../ops/wkv/shader.ts";
+import { wkv, wkvBackward } from "../../ops/wkv/shader.ts";
 import type { Kernels } from "../kernels.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 
 /** Of these there are no shaders yet. */
-type Missing = "wkvBackward" | "attentionBackward" | "lstmRecurrenceBackward";
+type Missing = "attentionBackward" | "lstmRecurrenceBackward";
 
 /** A kernel's dispatches: the kernel's own arguments behind the GPU that they go to. */
 type Shaders = {
@@ -79,6 +79,7 @@ const shaders: Shaders = {
   softmaxBackward,
   shiftTimeBackward,
   lastStepBackward,
+  wkvBackward,
   rotaryBackward,
   crossEntropyBackward,
   adamW,

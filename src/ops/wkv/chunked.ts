@@ -5,7 +5,8 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, inRows, main } from "../../backends/webgpu/wgsl.ts";
+import { bindings } from "../../backends/webgpu/wgsl.ts";
+import { scanSums } from "./scan.ts";
 import { addStep, groupsOfAll, mainOfAll, readSums, replayStep, sums, walk, writeSums } from "./walk.ts";
 
 /**
@@ -32,82 +33,6 @@ const reduce = [
   ${walk(addStep)}
   writeCarry(4u * run * params.channels + channel, past);`),
 ].join("");
-
-/** Invocations in a workgroup of the scan. */
-const threads = 256;
-
-/**
- * Puts in the place of each chunk's sums those of everything up to its end, the state before the first step included. The
- * chunks of a channel are cut into ranges, an invocation each: it adds up its chunks, the ranges are scanned in doubling
- * steps, and each then goes through its chunks again from what came before. A workgroup has some channels that are next
- * to one another in memory, with all their ranges.
- */
-function scan(ranges: number): string {
-  const tile = threads / ranges;
-  return [
-    bindings({
-      sizes: ["batch", "channels", "chunk", "reduced", "tiles"],
-      outputs: ["carries"],
-      inputs: ["decay", "state"],
-    }),
-    sums,
-    readSums("readState", "state"),
-    readSums("readCarry", "carries"),
-    writeSums("writeCarry", "carries"),
-    `var<workgroup> scanned: array<Sums, ${threads}>;`,
-    main(
-      threads,
-      `
-  let batch = group / params.tiles;
-  let channel = group % params.tiles * ${tile}u + lane % ${tile}u;
-  let range = lane / ${tile}u;
-  // An invocation without a channel goes along for the barriers, with no chunks.
-  let inside = batch < params.batch && channel < params.channels;
-  let length = (params.reduced + ${ranges - 1}u) / ${ranges}u;
-  let first = min(range * length, params.reduced);
-  let end = min(first + length, params.reduced);
-  let chunks = select(0u, end - first, inside);
-  let firstAt = 4u * (batch * params.reduced + first) * params.channels + channel;
-  let steps = f32(params.chunk);
-  var w = -1.0;
-  var past = noSums();
-  if (inside) { w = decay[channel]; }
-  if (inside && range == 0u) { past = readState(4u * batch * params.channels + channel); }
-  let before = past;
-
-  var at = firstAt;
-  for (var left = chunks; left > 0u; left--) {
-    past = extend(past, readCarry(at), steps, w);
-    at += 4u * params.channels;
-  }
-  scanned[lane] = past;
-  workgroupBarrier();
-  for (var reach = 1u; reach < ${ranges}u; reach *= 2u) {
-    if (range >= reach) {
-      // These sums go back to the end of the range that the others come from.
-      let since = min((range + 1u - reach) * length, params.reduced);
-      past = extend(scanned[lane - reach * ${tile}u], past, f32((end - since) * params.chunk), w);
-    }
-    workgroupBarrier();
-    scanned[lane] = past;
-    workgroupBarrier();
-  }
-
-  past = before;
-  if (range > 0u) { past = scanned[lane - ${tile}u]; }
-  at = firstAt;
-  for (var left = chunks; left > 0u; left--) {
-    past = extend(past, readCarry(at), steps, w);
-    writeCarry(at, past);
-    at += 4u * params.channels;
-  }`,
-    ),
-  ].join("");
-}
-
-/** Where chunks are few and channels many, it is the channels that fill the device. */
-const fewRanges = 8, manyRanges = 32;
-const scanOfFew = scan(fewRanges), scanOfMany = scan(manyRanges);
 
 /** All steps once more, each chunk from what the scan has put in the place of the one before. */
 const replay = [
@@ -160,23 +85,8 @@ export function wkvChunked(
   chunk: number,
 ): void {
   const chunks = Math.ceil(time / chunk), reduced = chunks - 1;
-  const few = reduced <= 4 * fewRanges;
-  const tiles = Math.ceil(channels * (few ? fewRanges : manyRanges) / threads);
   gpu.withScratch(batch * reduced * 4 * channels, (carries) => {
-    gpu.dispatch({
-      code: reduce,
-      outputs: [carries],
-      inputs: [decay, key, value],
-      sizes: [batch, time, channels, chunk, reduced],
-      workgroups: groupsOfAll(batch * reduced * channels, gpu.limits),
-    });
-    gpu.dispatch({
-      code: few ? scanOfFew : scanOfMany,
-      outputs: [carries],
-      inputs: [decay, state],
-      sizes: [batch, channels, chunk, reduced, tiles],
-      workgroups: inRows(batch * tiles, gpu.limits),
-    });
+    wkvCarries(gpu, carries, decay, key, value, state, batch, time, channels, chunk, reduced);
     gpu.dispatch({
       code: replay,
       outputs: [y, nextState],
@@ -185,4 +95,29 @@ export function wkvChunked(
       workgroups: groupsOfAll(batch * chunks * channels, gpu.limits),
     });
   });
+}
+
+/** The states behind the first chunks, as many as are to be reduced, `[batch, reduced, 4, channels]`; all of them are whole. */
+export function wkvCarries(
+  gpu: Gpu,
+  carries: GpuBlock,
+  decay: GpuBlock,
+  key: GpuBlock,
+  value: GpuBlock,
+  state: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+  chunk: number,
+  reduced: number,
+): void {
+  if (reduced === 0) return;
+  gpu.dispatch({
+    code: reduce,
+    outputs: [carries],
+    inputs: [decay, key, value],
+    sizes: [batch, time, channels, chunk, reduced],
+    workgroups: groupsOfAll(batch * reduced * channels, gpu.limits),
+  });
+  scanSums(gpu, carries, decay, state, batch, channels, chunk, reduced);
 }

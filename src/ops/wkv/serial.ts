@@ -11,7 +11,7 @@ import { groupsOfAll, mainOfAll, readSums, replayStep, sums, walk, writeSums } f
  * The most steps in a dispatch: systems end dispatches that take seconds, and a software driver ends the loops of an
  * invocation after 65,535 iterations.
  */
-const stepsAtOnce = 32_768;
+export const stepsAtOnce = 32_768;
 
 const code = [
   bindings({

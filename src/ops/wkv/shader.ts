@@ -5,7 +5,8 @@
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { wkvChunked } from "./chunked.ts";
-import { wkvSerial } from "./serial.ts";
+import { wkvChunkedBackward } from "./chunked_backward.ts";
+import { stepsAtOnce, wkvSerial } from "./serial.ts";
 
 /** As many channels, of all sequences together, keep the memory of a large GPU busy on their own. */
 const manyChannels = 16_384;
@@ -34,6 +35,36 @@ export function wkv(
   } else {
     wkvSerial(gpu, y, nextState, decay, bonus, key, value, state, batch, time, channels);
   }
+}
+
+/** See `wkvGradient` in `mod.ts`. */
+export function wkvBackward(
+  gpu: Gpu,
+  gDecay: GpuBlock,
+  gBonus: GpuBlock,
+  gKey: GpuBlock,
+  gValue: GpuBlock,
+  gState: GpuBlock,
+  gy: GpuBlock,
+  gNextState: GpuBlock,
+  decay: GpuBlock,
+  bonus: GpuBlock,
+  key: GpuBlock,
+  value: GpuBlock,
+  state: GpuBlock,
+  _y: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+): void {
+  // Steps that are more than a dispatch may take one after another are chunks as well.
+  const chunk = Math.min(Math.max(1, chunkFor(batch, channels, time, gpu.limits)), stepsAtOnce);
+  wkvChunkedBackward(
+    gpu,
+    ...[gDecay, gBonus, gKey, gValue, gState] as const,
+    ...[gy, gNextState, decay, bonus, key, value, state] as const,
+    ...[batch, time, channels, chunk] as const,
+  );
 }
 
 /**

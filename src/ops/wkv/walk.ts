@@ -9,7 +9,7 @@ import { inRows, main, nan } from "../../backends/webgpu/wgsl.ts";
 const threads = 64;
 
 /** How many steps are loaded before the first of them is used: few channels can't hide the latency of memory. */
-const block = 8;
+export const block = 8;
 
 /**
  * Sums over a run of steps: numerator and denominator at a scale of e^(anchor + age·w) as of the run's end. Anchor and
@@ -94,32 +94,37 @@ export const addStep = "past = extend(past, Sums(v, 1.0, k, 0.0), 1.0, w);";
 /** Statements for a step that stands at `here`: writes its output, then adds it. */
 export const replayStep = `y[here] = output(past, w, u, k, v); ${addStep}`;
 
+/** What a step takes from each input: the name that it has there, and the buffer. */
+const keyAndValue: Record<string, string> = { k: "key", v: "value" };
+
 /**
  * Statements that take `count` steps of a channel, the first of them at the element `first`. A block of steps is loaded
  * while the one before it is worked on.
  */
-export function walk(step: string): string {
+export function walk(step: string, inputs = keyAndValue): string {
   const each = (line: (i: number) => string) =>
     Array.from({ length: block }, (_, i) => line(i)).join("\n    ");
+  const ofAll = (line: (name: string, buffer: string) => string) =>
+    Object.entries(inputs).map(([name, buffer]) => line(name, buffer)).join(" ");
   return `
   let row = params.channels;
   let blocks = count / ${block}u;
   var at = first;
   if (blocks > 0u) {
-    ${each((i) => `var key${i} = key[at + ${i}u * row]; var value${i} = value[at + ${i}u * row];`)}
+    ${each((i) => ofAll((name, buffer) => `var ${name}${i} = ${buffer}[at + ${i}u * row];`))}
     for (var left = blocks; left > 0u; left--) {
       // Behind the last block there may be nothing: it is loaded once more instead.
       let next = at + select(0u, ${block}u * row, left > 1u);
+      ${each((i) => ofAll((name, buffer) => `let ${name}Next${i} = ${buffer}[next + ${i}u * row];`))}
       ${
-    each((i) => `let nextKey${i} = key[next + ${i}u * row]; let nextValue${i} = value[next + ${i}u * row];`)
+    each((i) => `{ let here = at + ${i}u * row; ${ofAll((name) => `let ${name} = ${name}${i};`)} ${step} }`)
   }
-      ${each((i) => `{ let here = at + ${i}u * row; let k = key${i}; let v = value${i}; ${step} }`)}
-      ${each((i) => `key${i} = nextKey${i}; value${i} = nextValue${i};`)}
+      ${each((i) => ofAll((name) => `${name}${i} = ${name}Next${i};`))}
       at += ${block}u * row;
     }
   }
   for (var left = count % ${block}u; left > 0u; left--) {
-    let here = at; let k = key[here]; let v = value[here];
+    let here = at; ${ofAll((name, buffer) => `let ${name} = ${buffer}[here];`)}
     ${step}
     at += row;
   }`;

@@ -25,6 +25,28 @@ function wkvInputs(
   ];
 }
 
+/** decay, bonus, key, value and a state that is not the first; decays from slow to fast. */
+export function startedInputs(
+  random: RandomSource,
+  [batch, time, channels]: readonly number[],
+  keyOf = random.normal,
+): Numbers[] {
+  const shape = [batch, time, channels];
+  const starts = [
+    random.normal,
+    () => 0.5 + random.uniform(),
+    random.normal,
+    () => random.integer(9),
+  ];
+  return [
+    numbers([channels], (c) => -Math.exp(-6 + 8 * c / channels)),
+    normal(random, [channels]),
+    numbers(shape, keyOf),
+    normal(random, shape),
+    numbers([batch, 4, channels], (i) => starts[Math.floor(i / channels) % 4]()),
+  ];
+}
+
 const scan: Case["run"] = ([decay, bonus, key, value, start]) => {
   const { y, state } = wkv({ decay, bonus }, { key, value }, start);
   return [y, state];

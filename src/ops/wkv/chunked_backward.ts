@@ -1,0 +1,266 @@
+/**
+ * The gradient of the WKV scan in parallel over time. What later steps ask of the past is added up as the past itself is,
+ * so the same chunks serve: each is gone through forward from its carry for what it asks of the past all in all, these are
+ * scanned from the end to the start, and each chunk is gone through backwards from what comes behind it.
+ *
+ * A chunk that goes backwards needs the states before its steps. One in eight is kept; those in between are computed
+ * again. With all steps in one chunk this is the serial kernel, an invocation a channel.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import { bindings, inRows, main } from "../../backends/webgpu/wgsl.ts";
+import { wkvCarries } from "./chunked.ts";
+import { scanSums } from "./scan.ts";
+import { addStep, block, groupsOfAll, mainOfAll, readSums, walk, writeSums } from "./walk.ts";
+import { outputBack, walkBlockBack } from "./walk_back.ts";
+
+/**
+ * All that is held between the kernels is in one buffer, of which a kernel can be bound to eight:
+ *
+ * - what is asked of the past, `[batch, chunks + 1, 4, channels]`, the latest first: by the gradient of the last state,
+ *   and then by each chunk, the last one first; after the scan, also by everything behind it
+ * - the states before each block of steps, and the last state, `[batch, chunks · blocks + 1, 4, channels]`
+ * - what each chunk adds to the gradients of decay and bonus, `[batch, chunks, 2, channels]`
+ */
+const sizes = ["batch", "time", "channels", "chunk", "chunks", "blocks", "statesAt", "partsAt"];
+
+const held = outputBack + readSums("readHeld", "held") + writeSums("writeHeld", "held") + `
+fn askedAt(batch: u32, place: u32) -> u32 {
+  return 4u * (batch * (params.chunks + 1u) + place) * params.channels;
+}
+
+fn stateAt(batch: u32, block: u32) -> u32 {
+  return params.statesAt + 4u * (batch * (params.chunks * params.blocks + 1u) + block) * params.channels;
+}
+
+fn lastStateAt(batch: u32) -> u32 {
+  return stateAt(batch, params.chunks * params.blocks);
+}
+
+fn partAt(batch: u32, chunk: u32) -> u32 {
+  return params.partsAt + 2u * (batch * params.chunks + chunk) * params.channels;
+}
+
+// The scan takes it that all chunks are whole: what is asked at the end is as old as the steps that the last one lacks.
+fn lacking() -> f32 {
+  return f32(params.chunks * params.chunk - params.time);
+}
+`;
+
+/** For each chunk and channel, its sequence, its decay and bonus, and the elements of its steps. */
+const ofChunk = `
+  let run = id / params.channels;
+  let channel = id % params.channels;
+  if (run >= params.batch * params.chunks) { return; }
+  let batch = run / params.chunks;
+  let chunk = run % params.chunks;
+  let w = decay[channel];
+  let u = bonus[channel];
+  let start = chunk * params.chunk;
+  let steps = min(params.chunk, params.time - start);
+  let first = (batch * params.time + start) * params.channels + channel;`;
+
+/** The states inside each chunk, and what it asks of the past before it, from its first step to its last. */
+const survey = [
+  bindings({
+    sizes,
+    outputs: ["held"],
+    inputs: ["decay", "bonus", "key", "value", "gy", "state", "carries"],
+  }),
+  held,
+  readSums("readState", "state"),
+  readSums("readCarry", "carries"),
+  mainOfAll(`${ofChunk}
+  var past: Sums;
+  if (chunk == 0u) {
+    past = readState(4u * batch * params.channels + channel);
+  } else {
+    past = readCarry(4u * (batch * (params.chunks - 1u) + chunk - 1u) * params.channels + channel);
+  }
+  var asked = noSums();
+  var done = 0u;
+  let count = steps;
+  ${
+    walk(
+      `if (done % ${block}u == 0u) {
+      writeHeld(stateAt(batch, chunk * params.blocks + done / ${block}u) + channel, past);
+    }
+    asked = extend(ask(past, w, u, k, v, g).past, asked, f32(done), w);
+    ${addStep}
+    done++;`,
+      { k: "key", v: "value", g: "gy" },
+    )
+  }
+  writeHeld(askedAt(batch, params.chunks - chunk) + channel, asked);
+  if (chunk == params.chunks - 1u) { writeHeld(lastStateAt(batch) + channel, past); }`),
+].join("");
+
+/** What the gradient of the last state asks. */
+const turn = [
+  bindings({ sizes, outputs: ["held"], inputs: ["gNextState"] }),
+  held,
+  mainOfAll(`
+  let batch = id / params.channels;
+  let channel = id % params.channels;
+  if (batch >= params.batch) { return; }
+  let last = readHeld(lastStateAt(batch) + channel);
+  let at = 4u * batch * params.channels + channel;
+  let asked = Sums(gNextState[at], gNextState[at + params.channels], -last.anchor, -last.age - lacking());
+  writeHeld(askedAt(batch, 0u) + channel, asked);`),
+].join("");
+
+/** All chunks backwards, each from what is asked behind it. */
+const replay = [
+  bindings({
+    sizes,
+    outputs: ["gKey", "gValue", "held"],
+    inputs: ["decay", "bonus", "key", "value", "gy"],
+  }),
+  held,
+  mainOfAll(`${ofChunk}
+  let row = params.channels;
+  var later = readHeld(askedAt(batch, params.chunks - 1u - chunk) + channel);
+  if (chunk == params.chunks - 1u) { later.age += lacking(); }
+  var gw = 0.0;
+  var gu = 0.0;
+  for (var left = (steps + ${block - 1}u) / ${block}u; left > 0u; left--) {
+    let before = (left - 1u) * ${block}u;
+    let count = min(${block}u, steps - before);
+    let at = first + before * row;
+    let past0 = readHeld(stateAt(batch, chunk * params.blocks + left - 1u) + channel);
+    ${walkBlockBack}
+  }
+  let part = partAt(batch, chunk) + channel;
+  held[part] = gw;
+  held[part + row] = gu;`),
+].join("");
+
+/** The gradient of the first state, and what that of the last state's anchor and age goes to. */
+const finish = [
+  bindings({
+    sizes,
+    outputs: ["gState", "gKey", "held"],
+    inputs: ["decay", "key", "state", "gNextState"],
+  }),
+  held,
+  readSums("readState", "state"),
+  readSums("readGradient", "gNextState"),
+  writeSums("writeGradient", "gState"),
+  mainOfAll(`
+  let batch = id / params.channels;
+  let channel = id % params.channels;
+  if (batch >= params.batch) { return; }
+  let w = decay[channel];
+  let at = 4u * batch * params.channels + channel;
+  let first = readState(at);
+  let last = readHeld(lastStateAt(batch) + channel);
+  let next = readGradient(at);
+  let asked = readHeld(askedAt(batch, params.chunks) + channel);
+  let scale = shrink(fma(first.age + asked.age, w, first.anchor + asked.anchor));
+  let grow = meet(first, asked, 0.0, w);
+
+  // A state counts through a·e^(q + n·w) and b·e^(q + n·w) alone: were its exponent larger, (a, b) would be smaller.
+  let shrunk = fma(last.numerator, next.numerator, last.denominator * next.denominator);
+  let gAnchor = next.anchor - shrunk;
+  // The last anchor is the key of a step, unless it still is that of the first state, whose age need not be an integer.
+  let renewed = f32(params.time) - 1.0 - last.age;
+  var isKey = renewed >= 0.0 && last.age >= 0.0 && floor(last.age) == last.age;
+  if (isKey) {
+    let here = (batch * params.time + u32(renewed)) * params.channels + channel;
+    isKey = key[here] == last.anchor;
+    if (isKey) { gKey[here] += gAnchor; }
+  }
+  writeGradient(at, Sums(
+    scale * asked.numerator,
+    scale * asked.denominator,
+    grow + select(gAnchor, 0.0, isKey),
+    w * grow + select(next.age - w * shrunk, 0.0, isKey),
+  ));
+  held[partAt(batch, 0u) + channel] += first.age * grow - last.age * shrunk;`),
+].join("");
+
+/** Invocations in a workgroup that adds up, and channels of it. */
+const adders = 256, tile = 8;
+
+/** The gradients of decay and bonus: all parts added up, in an order that is always the same. */
+const addUp = [
+  bindings({ sizes, outputs: ["gDecay", "gBonus"], inputs: ["held"] }),
+  `var<workgroup> added: array<vec2f, ${adders}>;`,
+  main(
+    adders,
+    `
+  let channel = group * ${tile}u + lane % ${tile}u;
+  var sum = vec2f();
+  if (channel < params.channels) {
+    for (var run = lane / ${tile}u; run < params.batch * params.chunks; run += ${adders / tile}u) {
+      let at = params.partsAt + 2u * run * params.channels + channel;
+      sum += vec2f(held[at], held[at + params.channels]);
+    }
+  }
+  added[lane] = sum;
+  workgroupBarrier();
+  if (lane >= ${tile}u || channel >= params.channels) { return; }
+  for (var other = lane + ${tile}u; other < ${adders}u; other += ${tile}u) { sum += added[other]; }
+  gDecay[channel] = sum.x;
+  gBonus[channel] = sum.y;`,
+  ),
+].join("");
+
+/** As the kernel `wkvBackward`, in chunks of so many steps, at least 1. */
+export function wkvChunkedBackward(
+  gpu: Gpu,
+  gDecay: GpuBlock,
+  gBonus: GpuBlock,
+  gKey: GpuBlock,
+  gValue: GpuBlock,
+  gState: GpuBlock,
+  gy: GpuBlock,
+  gNextState: GpuBlock,
+  decay: GpuBlock,
+  bonus: GpuBlock,
+  key: GpuBlock,
+  value: GpuBlock,
+  state: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+  chunk: number,
+): void {
+  const chunks = Math.max(1, Math.ceil(time / chunk)), blocks = Math.ceil(chunk / block);
+  const sums = batch * 4 * channels;
+  const statesAt = sums * (chunks + 1), partsAt = statesAt + sums * (chunks * blocks + 1);
+  const sizes = [batch, time, channels, chunk, chunks, blocks, statesAt, partsAt];
+  const ofChunks = groupsOfAll(batch * chunks * channels, gpu.limits);
+  const ofChannels = groupsOfAll(batch * channels, gpu.limits);
+  gpu.withScratch(partsAt + batch * chunks * 2 * channels, (held) => {
+    gpu.withScratch(sums * (chunks - 1), (carries) => {
+      wkvCarries(gpu, carries, decay, key, value, state, batch, time, channels, chunk, chunks - 1);
+      const inputs = [decay, bonus, key, value, gy, state, carries];
+      gpu.dispatch({ code: survey, outputs: [held], inputs, sizes, workgroups: ofChunks });
+    });
+    gpu.dispatch({ code: turn, outputs: [held], inputs: [gNextState], sizes, workgroups: ofChannels });
+    scanSums(gpu, held, decay, null, batch, channels, chunk, chunks + 1);
+    gpu.dispatch({
+      code: replay,
+      outputs: [gKey, gValue, held],
+      inputs: [decay, bonus, key, value, gy],
+      sizes,
+      workgroups: ofChunks,
+    });
+    gpu.dispatch({
+      code: finish,
+      outputs: [gState, gKey, held],
+      inputs: [decay, key, state, gNextState],
+      sizes,
+      workgroups: ofChannels,
+    });
+    gpu.dispatch({
+      code: addUp,
+      outputs: [gDecay, gBonus],
+      inputs: [held],
+      sizes,
+      workgroups: inRows(Math.ceil(channels / tile), gpu.limits),
+    });
+  });
+}

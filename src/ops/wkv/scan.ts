@@ -1,0 +1,119 @@
+/**
+ * The scan of the sums of chunks: forward over the chunks' own sums, and backwards over what they ask of the past.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import { bindings, inRows, main } from "../../backends/webgpu/wgsl.ts";
+import { readSums, sums, writeSums } from "./walk.ts";
+
+/** Invocations in a workgroup of the scan. */
+const threads = 256;
+
+/**
+ * Puts in the place of each chunk's sums those of everything up to its end. The
+ * chunks of a channel are cut into ranges, an invocation each: it adds up its chunks, the ranges are scanned in doubling
+ * steps, and each then goes through its chunks again from what came before. A workgroup has some channels that are next
+ * to one another in memory, with all their ranges.
+ */
+function scan(ranges: number, fromState: boolean): string {
+  const tile = threads / ranges;
+  return [
+    bindings({
+      sizes: ["batch", "channels", "chunk", "reduced", "tiles"],
+      outputs: ["carries"],
+      inputs: fromState ? ["decay", "state"] : ["decay"],
+    }),
+    sums,
+    fromState ? readSums("readState", "state") : "",
+    readSums("readCarry", "carries"),
+    writeSums("writeCarry", "carries"),
+    `var<workgroup> scanned: array<Sums, ${threads}>;`,
+    main(
+      threads,
+      `
+  let batch = group / params.tiles;
+  let channel = group % params.tiles * ${tile}u + lane % ${tile}u;
+  let range = lane / ${tile}u;
+  // An invocation without a channel goes along for the barriers, with no chunks.
+  let inside = batch < params.batch && channel < params.channels;
+  let length = (params.reduced + ${ranges - 1}u) / ${ranges}u;
+  let first = min(range * length, params.reduced);
+  let end = min(first + length, params.reduced);
+  let chunks = select(0u, end - first, inside);
+  let firstAt = 4u * (batch * params.reduced + first) * params.channels + channel;
+  let steps = f32(params.chunk);
+  var w = -1.0;
+  var past = noSums();
+  if (inside) { w = decay[channel]; }
+  ${
+        fromState
+          ? "if (inside && range == 0u) { past = readState(4u * batch * params.channels + channel); }"
+          : ""
+      }
+  let before = past;
+
+  var at = firstAt;
+  for (var left = chunks; left > 0u; left--) {
+    past = extend(past, readCarry(at), steps, w);
+    at += 4u * params.channels;
+  }
+  scanned[lane] = past;
+  workgroupBarrier();
+  for (var reach = 1u; reach < ${ranges}u; reach *= 2u) {
+    if (range >= reach) {
+      // These sums go back to the end of the range that the others come from.
+      let since = min((range + 1u - reach) * length, params.reduced);
+      past = extend(scanned[lane - reach * ${tile}u], past, f32((end - since) * params.chunk), w);
+    }
+    workgroupBarrier();
+    scanned[lane] = past;
+    workgroupBarrier();
+  }
+
+  past = before;
+  if (range > 0u) { past = scanned[lane - ${tile}u]; }
+  at = firstAt;
+  for (var left = chunks; left > 0u; left--) {
+    past = extend(past, readCarry(at), steps, w);
+    writeCarry(at, past);
+    at += 4u * params.channels;
+  }`,
+    ),
+  ].join("");
+}
+
+/** Where chunks are few and channels many, it is the channels that fill the device. */
+const fewRanges = 8, manyRanges = 32;
+const scanOfFew = scan(fewRanges, true), scanOfMany = scan(manyRanges, true);
+const scanOfFewAlone = scan(fewRanges, false), scanOfManyAlone = scan(manyRanges, false);
+
+/**
+ * Puts in the place of the sums of each chunk, `[batch, reduced, 4, channels]`, those of everything up to its end.
+ *
+ * @param state what there is before the first chunk; null: nothing
+ * @param chunk the steps of every chunk
+ */
+export function scanSums(
+  gpu: Gpu,
+  carries: GpuBlock,
+  decay: GpuBlock,
+  state: GpuBlock | null,
+  batch: number,
+  channels: number,
+  chunk: number,
+  reduced: number,
+): void {
+  const few = reduced <= 4 * fewRanges;
+  const tiles = Math.ceil(channels * (few ? fewRanges : manyRanges) / threads);
+  const [codeOfFew, codeOfMany] = state === null
+    ? [scanOfFewAlone, scanOfManyAlone]
+    : [scanOfFew, scanOfMany];
+  gpu.dispatch({
+    code: few ? codeOfFew : codeOfMany,
+    outputs: [carries],
+    inputs: state === null ? [decay] : [decay, state],
+    sizes: [batch, channels, chunk, reduced, tiles],
+    workgroups: inRows(batch * tiles, gpu.limits),
+  });
+}

@@ -1,0 +1,65 @@
+/**
+ * The WGSL of the way back through the WKV scan: what a step's output asks of the past, and the walk through a block of
+ * steps from its last to its first.
+ *
+ * What comes later asks of the sums (a, b) before a step for the gradients ga·e^exponent of a·e^(q + n·w) and
+ * gb·e^exponent of b·e^(q + n·w). These are sums of the same kind, over the steps that come later, with an exponent that
+ * falls by w for each step in between; so they are held, extended and scanned as the sums themselves are.
+ *
+ * @module
+ */
+import { block, sums } from "./walk.ts";
+
+/** The functions of {@linkcode sums}, and how an output is differentiated. */
+export const outputBack = sums + `
+// The gradients of a step's output: of its own exponent u + k, of its own value, and what it asks of the past.
+struct Asked { exponent: f32, value: f32, past: Sums }
+
+// The output is (e^p a + e^(u + k) v) / (e^p b + e^(u + k)), with the larger of both exponents taken out of all.
+fn ask(past: Sums, w: f32, u: f32, k: f32, v: f32, g: f32) -> Asked {
+  let ahead = fma(-past.age, w, k - past.anchor) + u;
+  let smaller = shrink(ahead);
+  let leads = ahead > 0.0;
+  let kept = select(1.0, smaller, leads);
+  let own = select(smaller, 1.0, leads);
+  let weight = fma(kept, past.denominator, own);
+  let y = fma(kept, past.numerator, own * v) / weight;
+  let r = g / weight;
+  let scale = Sums(r, -r * y, select(-past.anchor, -(u + k), leads), select(-past.age, 0.0, leads));
+  return Asked(own * r * (v - y), own * r, scale);
+}
+
+// What two runs have to do with each other: Σ ga·a + gb·b of the sums before a place and what is asked of them behind it,
+// steps later. What leads in either was taken out of both, so the exponent is never above 0.
+fn meet(past: Sums, later: Sums, steps: f32, w: f32) -> f32 {
+  let share = shrink(fma(past.age + later.age + steps, w, past.anchor + later.anchor));
+  return share * fma(past.numerator, later.numerator, past.denominator * later.denominator);
+}
+`;
+
+/**
+ * Statements that take the last `count` steps, up to a block of them, from their last to their first. The first stands
+ * at the element `at`, with the variable `past0` before it. Gradients of keys and values are written, those of decay and
+ * bonus added to `gw` and `gu`, and what is asked of the past is added to `later`.
+ */
+export const walkBlockBack = (() => {
+  const places = Array.from({ length: block }, (_, i) => i);
+  const loads = places.map((i) => `
+    let at${i} = at + min(${i}u, count - 1u) * row;
+    let k${i} = key[at${i}];
+    let v${i} = value[at${i}];
+    let g${i} = gy[at${i}];`);
+  const states = places.slice(1).map((i) => `
+    let past${i} = extend(past${i - 1}, Sums(v${i - 1}, 1.0, k${i - 1}, 0.0), 1.0, w);`);
+  const steps = places.reverse().map((i) => `
+    if (count > ${i}u) {
+      let asked = ask(past${i}, w, u, k${i}, v${i}, g${i});
+      let share = shrink(fma(later.age, w, k${i} + later.anchor));
+      gKey[at${i}] = fma(share, fma(later.numerator, v${i}, later.denominator), asked.exponent);
+      gValue[at${i}] = fma(share, later.numerator, asked.value);
+      gu += asked.exponent;
+      gw += meet(past${i}, later, 1.0, w);
+      later = extend(later, asked.past, 1.0, w);
+    }`);
+  return [...loads, ...states, ...steps].join("");
+})();
