@@ -73,10 +73,13 @@ var<workgroup> sums: array<f32, ${threads}>;
     workgroupBarrier();
     var left = select(0u, atomicLoad(&found[word]), inside);
     workgroupBarrier();
+    // Summed up word by word: one row would lose its last bits beside the sum of thousands.
+    var part = 0.0;
     while (left != 0u) {
-      sum += gy[(first + 32u * word + firstTrailingBit(left)) * params.channels + channel];
+      part += gy[(first + 32u * word + firstTrailingBit(left)) * params.channels + channel];
       left &= left - 1u;
     }
+    sum += part;
   }
   sums[lane] = sum;
   workgroupBarrier();
