@@ -2,25 +2,31 @@
 // See `Kernels` in ../kernels.ts; addresses are in bytes, 0 stands for null.
 export { attention, attentionBackward } from "../../ops/attention/kernel.as";
 export { copyRows } from "../../ops/batch/kernel.as";
-export { crossEntropy } from "../../ops/cross_entropy/kernel.as";
+export { clipToNorm, sumOfSquares } from "../../ops/clip/kernel.as";
+export { crossEntropy, crossEntropyBackward } from "../../ops/cross_entropy/kernel.as";
 export {
   add,
   gelu,
+  geluBackward,
   mix,
+  mixBackward,
   multiply,
   negativeExp,
   sigmoid,
+  sigmoidBackward,
   squaredRelu,
+  squaredReluBackward,
   tanh,
+  tanhBackward,
 } from "../../ops/elementwise/kernel.as";
-export { embedding } from "../../ops/embedding/kernel.as";
-export { layerNorm } from "../../ops/layer_norm/kernel.as";
-export { linear } from "../../ops/linear/kernel.as";
+export { embedding, embeddingBackward } from "../../ops/embedding/kernel.as";
+export { layerNorm, layerNormBackward } from "../../ops/layer_norm/kernel.as";
+export { linear, linearBackwardInput, linearBackwardWeight } from "../../ops/linear/kernel.as";
 export { lstmRecurrence, lstmRecurrenceBackward } from "../../ops/lstm/kernel.as";
-export { rotary } from "../../ops/rotary/kernel.as";
+export { rotary, rotaryBackward } from "../../ops/rotary/kernel.as";
 export { sample } from "../../ops/sample/kernel.as";
-export { lastStep, shiftTime } from "../../ops/shift_time/kernel.as";
-export { softmax } from "../../ops/softmax/kernel.as";
+export { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../ops/shift_time/kernel.as";
+export { softmax, softmaxBackward } from "../../ops/softmax/kernel.as";
 export { wkv, wkvBackward } from "../../ops/wkv/kernel.as";
 
 export { channelMix } from "../../layers/channel_mix.as";

@@ -83,3 +83,11 @@ export function copy(to: usize, from: usize, count: i32): void {
   for (; from < end; from += 16, to += 16) v128.store(to, v128.load(from));
   if (count & 3) storePart(to, loadPart(from, count & 3), count & 3);
 }
+
+/** y += x */
+export function accumulate(y: usize, x: usize, count: i32): void {
+  const end = x + ((<usize> (count & ~3)) << 2);
+  for (; x < end; x += 16, y += 16) v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
+  const rest = count & 3;
+  if (rest) storePart(y, f32x4.add(loadPart(y, rest), loadPart(x, rest)), rest);
+}

@@ -1,5 +1,6 @@
 import { log } from "../../backends/wasm/doubles.as";
 import { exp } from "../../backends/wasm/math.as";
+import { read, sum, write } from "../../backends/wasm/vectors.as";
 import { rowMaximum } from "../softmax/kernel.as";
 
 /** loss = Σ weight·(log Σ e^logits - logits[target]) / Σ weight, added up in double precision */
@@ -48,4 +49,57 @@ function logSumExp(x: usize, size: i32): f64 {
   }
   // log takes a positive number; a NaN among the logits must come out as one.
   return all > 0 ? log(all) + <f64> maximum : NaN;
+}
+
+/** gLogits = gLoss · weight · (softmax(logits) - the target's one) / Σ weight */
+export function crossEntropyBackward(
+  gLogits: usize,
+  gLoss: usize,
+  logits: usize,
+  targets: usize,
+  weights: usize,
+  rows: i32,
+  vocabulary: i32,
+): void {
+  let weightSum: f64 = weights ? 0 : <f64> rows;
+  if (weights) for (let r = 0; r < rows; r++) weightSum += <f64> load<f32>(weights + ((<usize> r) << 2));
+  const share = <f64> load<f32>(gLoss) / weightSum;
+  const row = (<usize> vocabulary) << 2;
+  for (let r = 0; r < rows; r++, gLogits += row, logits += row, targets += 4) {
+    const weight: f64 = weights ? <f64> load<f32>(weights + ((<usize> r) << 2)) : 1;
+    // What is masked may be anything, NaN included.
+    if (weight == 0 && weightSum != 0) {
+      memory.fill(gLogits, 0, row);
+      continue;
+    }
+    const target = load<f32>(targets);
+    if (target >= 0 && target < <f32> vocabulary && floor(target) == target) {
+      const at = (<usize> <i32> target) << 2;
+      backOneRow(gLogits, gLogits + at, logits, vocabulary, <f32> (share * weight));
+    } else {
+      for (let i: usize = 0; i < row; i += 4) store<f32>(gLogits + i, NaN);
+    }
+  }
+}
+
+/** The target's own gradient is what the others sum to: 1 - softmax would be rounded where the target is all but sure. */
+function backOneRow(gLogits: usize, target: usize, logits: usize, vocabulary: i32, scale: f32): void {
+  const top = f32x4.splat(rowMaximum(logits, vocabulary));
+  for (let i: usize = 0, count = vocabulary; count > 0; i += 16, count -= 4) {
+    const part = min(4, count);
+    write(gLogits + i, exp(f32x4.sub(read(logits + i, part), top)), part);
+  }
+  const own = load<f32>(target);
+  store<f32>(target, 0);
+  let sums = f32x4.splat(0);
+  for (let i: usize = 0, count = vocabulary; count > 0; i += 16, count -= 4) {
+    sums = f32x4.add(sums, read(gLogits + i, min(4, count)));
+  }
+  const others = sum(sums);
+  const factor = scale / (others + own);
+  for (let i: usize = 0, count = vocabulary; count > 0; i += 16, count -= 4) {
+    const part = min(4, count);
+    write(gLogits + i, f32x4.mul(read(gLogits + i, part), f32x4.splat(factor)), part);
+  }
+  store<f32>(target, -others * factor);
 }

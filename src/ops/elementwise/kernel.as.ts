@@ -1,5 +1,5 @@
 import * as vector from "../../backends/wasm/math.as";
-import { loadPart, madd, storePart } from "../../backends/wasm/vectors.as";
+import { loadPart, madd, read, storePart, write } from "../../backends/wasm/vectors.as";
 
 // Four at a time; the last one to three go through the same function. (Handing the function to one common loop would
 // call it through a table for every vector: AssemblyScript inlines none of that.)
@@ -108,4 +108,104 @@ export function negativeExp(y: usize, x: usize, size: i32): void {
 @inline
 function negativeExp4(x: v128): v128 {
   return f32x4.neg(vector.exp(x));
+}
+
+/** gx = gy · ratio, gBefore = gy · (1 - ratio), gRatio = Σ gy · (x - before) */
+export function mixBackward(
+  gx: usize,
+  gBefore: usize,
+  gRatio: usize,
+  gy: usize,
+  x: usize,
+  before: usize,
+  ratio: usize,
+  rows: i32,
+  channels: i32,
+): void {
+  const row = (<usize> channels) << 2;
+  memory.fill(gRatio, 0, row);
+  for (let r = 0; r < rows; r++) {
+    for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
+      const part = min(4, count);
+      const g = read(gy + c, part), share = read(ratio + c, part);
+      write(gx + c, f32x4.mul(g, share), part);
+      write(gBefore + c, f32x4.mul(g, f32x4.sub(vector.constant(vector.ONE), share)), part);
+      const difference = f32x4.sub(read(x + c, part), read(before + c, part));
+      write(gRatio + c, madd(g, difference, read(gRatio + c, part)), part);
+    }
+    gx += row;
+    gBefore += row;
+    gy += row;
+    x += row;
+    before += row;
+  }
+}
+
+/** gx = gy · e / (1 + e)² with e = e^-|x|, which is gy · y · (1 - y) where y itself would have been rounded to 1 */
+export function sigmoidBackward(gx: usize, gy: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, sigmoidBackward4(v128.load(gy), v128.load(x)));
+  const rest = size & 3;
+  if (rest) storePart(gx, sigmoidBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
+}
+
+// @ts-ignore: decorator
+@inline
+function sigmoidBackward4(gy: v128, x: v128): v128 {
+  const e = vector.exp(f32x4.neg(f32x4.abs(x)));
+  const below = f32x4.add(e, vector.constant(vector.ONE));
+  return f32x4.div(f32x4.mul(gy, e), f32x4.mul(below, below));
+}
+
+/** gx = 4 · gy · e / (1 + e)² with e = e^-2|x|, which is gy · (1 - y²) where y itself would have been rounded to 1 */
+export function tanhBackward(gx: usize, gy: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, tanhBackward4(v128.load(gy), v128.load(x)));
+  const rest = size & 3;
+  if (rest) storePart(gx, tanhBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
+}
+
+/** tanh x = 2 · sigmoid 2x - 1 */
+// @ts-ignore: decorator
+@inline
+function tanhBackward4(gy: v128, x: v128): v128 {
+  const quarter = sigmoidBackward4(gy, f32x4.add(x, x));
+  const half = f32x4.add(quarter, quarter);
+  return f32x4.add(half, half);
+}
+
+/** gx = 2 · gy · max(x, 0) */
+export function squaredReluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, squaredReluBackward4(v128.load(gy), v128.load(x)));
+  const rest = size & 3;
+  if (rest) storePart(gx, squaredReluBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
+}
+
+// @ts-ignore: decorator
+@inline
+function squaredReluBackward4(gy: v128, x: v128): v128 {
+  return f32x4.mul(f32x4.add(gy, gy), f32x4.pmax(x, f32x4.splat(0)));
+}
+
+/** 3 · 0.044715 */
+const QUADRATIC = memory.data<f32>([0.134145]);
+
+/** With s = 1 / (1 + e^-2u), u = √(2/π) · (x + 0.044715 x³): gx = gy · (s + x · s · (1 - s) · 2u') */
+export function geluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, geluBackward4(v128.load(gy), v128.load(x)));
+  const rest = size & 3;
+  if (rest) storePart(gx, geluBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
+}
+
+// @ts-ignore: decorator
+@inline
+function geluBackward4(gy: v128, x: v128): v128 {
+  const one = vector.constant(vector.ONE);
+  const square = f32x4.mul(x, x);
+  const steep = f32x4.mul(x, vector.constant(SLOPE));
+  const s = vector.sigmoid(f32x4.mul(steep, madd(square, vector.constant(CUBIC), one)));
+  const slope = f32x4.mul(steep, madd(square, vector.constant(QUADRATIC), one));
+  return f32x4.mul(gy, madd(f32x4.mul(s, f32x4.sub(one, s)), slope, s));
 }

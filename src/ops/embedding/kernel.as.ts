@@ -1,4 +1,4 @@
-import { copy } from "../../backends/wasm/vectors.as";
+import { accumulate, copy } from "../../backends/wasm/vectors.as";
 
 /** y[i] = weight[ids[i]]; an id that names no row gives NaN */
 export function embedding(y: usize, ids: usize, weight: usize, count: i32, vocabulary: i32, channels: i32): void {
@@ -9,6 +9,25 @@ export function embedding(y: usize, ids: usize, weight: usize, count: i32, vocab
       copy(y, weight + <usize> <i32> id * row, channels);
     } else {
       for (let c: usize = 0; c < row; c += 4) store<f32>(y + c, NaN);
+    }
+  }
+}
+
+/** gWeight[id] = Σ gy[i] over the places i of the id; an id that names no row counts nowhere */
+export function embeddingBackward(
+  gWeight: usize,
+  gy: usize,
+  ids: usize,
+  count: i32,
+  vocabulary: i32,
+  channels: i32,
+): void {
+  const row = (<usize> channels) << 2;
+  memory.fill(gWeight, 0, row * <usize> vocabulary);
+  for (let i = 0; i < count; i++, ids += 4, gy += row) {
+    const id = load<f32>(ids);
+    if (id >= 0 && id < <f32> vocabulary && floor(id) == id) {
+      accumulate(gWeight + <usize> <i32> id * row, gy, channels);
     }
   }
 }

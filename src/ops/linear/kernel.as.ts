@@ -1,4 +1,5 @@
-import { loadPart, madd, read, storePart, sums, write } from "../../backends/wasm/vectors.as";
+import { accumulate, loadPart, madd, read, storePart, sums, write } from "../../backends/wasm/vectors.as";
+import { product } from "./product.as";
 
 /** So many numbers of x stay in the first-level cache while the weights pass by. */
 const BLOCK: i32 = 6144;
@@ -14,7 +15,44 @@ export function linear(
   outputs: i32,
 ): void {
   if (rows == 1) multiplyVector(y, x, weight, bias, inputs, outputs);
-  else multiplyMatrix(y, x, weight, bias, rows, inputs, outputs);
+  else if (rows < FEW) multiplyMatrix(y, x, weight, bias, rows, inputs, outputs);
+  else product(y, x, (<usize> inputs) << 2, 4, weight, 4, (<usize> inputs) << 2, bias, rows, inputs, outputs);
+}
+
+/** For fewer rows, packing the weights costs more than it saves. */
+const FEW: i32 = 8;
+
+/** gx = gy·W */
+export function linearBackwardInput(
+  gx: usize,
+  gy: usize,
+  weight: usize,
+  rows: i32,
+  inputs: i32,
+  outputs: i32,
+): void {
+  product(gx, gy, (<usize> outputs) << 2, 4, weight, (<usize> inputs) << 2, 4, 0, rows, outputs, inputs);
+}
+
+/** gW = gyᵀ·x, gb = Σ gy */
+export function linearBackwardWeight(
+  gWeight: usize,
+  gBias: usize,
+  gy: usize,
+  x: usize,
+  rows: i32,
+  inputs: i32,
+  outputs: i32,
+): void {
+  product(gWeight, gy, 4, (<usize> outputs) << 2, x, (<usize> inputs) << 2, 4, 0, outputs, rows, inputs);
+  if (gBias) sumRows(gBias, gy, rows, outputs);
+}
+
+/** y = Σ x over the rows */
+function sumRows(y: usize, x: usize, rows: i32, columns: i32): void {
+  const row = (<usize> columns) << 2;
+  memory.fill(y, 0, row);
+  for (let r = 0; r < rows; r++, x += row) accumulate(y, x, columns);
 }
 
 /**

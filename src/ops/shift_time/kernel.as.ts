@@ -17,3 +17,26 @@ export function lastStep(y: usize, x: usize, batch: i32, time: i32, channels: i3
   const sequence = row * <usize> time;
   for (let b = 0; b < batch; b++, y += row, x += sequence) copy(y, x + sequence - row, channels);
 }
+
+/** gx[t] = gy[t + 1], the last step's 0, and gFirst = gy[0] */
+export function shiftTimeBackward(gx: usize, gFirst: usize, gy: usize, batch: i32, time: i32, channels: i32): void {
+  const row = (<usize> channels) << 2;
+  const sequence = row * <usize> time;
+  if (time == 0) {
+    memory.fill(gFirst, 0, row * <usize> batch);
+    return;
+  }
+  for (let b = 0; b < batch; b++, gx += sequence, gy += sequence, gFirst += row) {
+    copy(gFirst, gy, channels);
+    copy(gx, gy + row, (time - 1) * channels);
+    memory.fill(gx + sequence - row, 0, row);
+  }
+}
+
+/** gx[time - 1] = gy, 0 before */
+export function lastStepBackward(gx: usize, gy: usize, batch: i32, time: i32, channels: i32): void {
+  const row = (<usize> channels) << 2;
+  const sequence = row * <usize> time;
+  memory.fill(gx, 0, sequence * <usize> batch);
+  for (let b = 0; b < batch; b++, gx += sequence, gy += row) copy(gx + sequence - row, gy, channels);
+}

@@ -1,5 +1,5 @@
 import { exp } from "../../backends/wasm/math.as";
-import { largest, loadPart, storePart, sum } from "../../backends/wasm/vectors.as";
+import { largest, loadPart, madd, read, storePart, sum, write } from "../../backends/wasm/vectors.as";
 
 /** y = e^(x - max x) / Σ e^(x - max x), row by row */
 export function softmax(y: usize, x: usize, rows: i32, channels: i32): void {
@@ -21,6 +21,23 @@ export function softmax(y: usize, x: usize, rows: i32, channels: i32): void {
     const scale = f32x4.splat(1 / sum(total));
     for (let c: usize = 0; c < whole; c += 16) v128.store(y + c, f32x4.mul(v128.load(y + c), scale));
     if (rest) storePart(y + whole, f32x4.mul(loadPart(y + whole, rest), scale), rest);
+  }
+}
+
+/** gx = y · (gy - Σ gy · y), row by row */
+export function softmaxBackward(gx: usize, gy: usize, y: usize, rows: i32, channels: i32): void {
+  const row = (<usize> channels) << 2;
+  for (let r = 0; r < rows; r++, gx += row, gy += row, y += row) {
+    let products = f32x4.splat(0);
+    for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
+      const part = min(4, count);
+      products = madd(read(gy + c, part), read(y + c, part), products);
+    }
+    const total = f32x4.splat(sum(products));
+    for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
+      const part = min(4, count);
+      write(gx + c, f32x4.mul(read(y + c, part), f32x4.sub(read(gy + c, part), total)), part);
+    }
   }
 }
 
