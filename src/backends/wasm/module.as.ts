@@ -1,5 +1,6 @@
 // Everything that the WebAssembly module exports, besides its memory: one function a kernel.
 // See `Kernels` in ../kernels.ts; addresses are in bytes, 0 stands for null.
+export { adamW } from "../../ops/adam_w/kernel.as";
 export { attention, attentionBackward } from "../../ops/attention/kernel.as";
 export { copyRows } from "../../ops/batch/kernel.as";
 export { clipToNorm, sumOfSquares } from "../../ops/clip/kernel.as";
