@@ -5,6 +5,7 @@
  */
 import { adamW } from "../../ops/adam_w/shader.ts";
 import { attention } from "../../ops/attention/shader.ts";
+import { attentionBackward } from "../../ops/attention/shader_backward.ts";
 import { copyRows } from "../../ops/batch/shader.ts";
 import { clipToNorm, sumOfSquares } from "../../ops/clip/shader.ts";
 import { crossEntropy, crossEntropyBackward } from "../../ops/cross_entropy/shader.ts";
@@ -36,7 +37,7 @@ import type { Kernels } from "../kernels.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 
 /** Of these there are no shaders yet. */
-type Missing = "attentionBackward" | "lstmRecurrenceBackward";
+type Missing = "lstmRecurrenceBackward";
 
 /** A kernel's dispatches: the kernel's own arguments behind the GPU that they go to. */
 type Shaders = {
@@ -81,6 +82,7 @@ const shaders: Shaders = {
   lastStepBackward,
   wkvBackward,
   rotaryBackward,
+  attentionBackward,
   crossEntropyBackward,
   adamW,
   sumOfSquares,

@@ -1,0 +1,309 @@
+/**
+ * The gradient of causal attention on a GPU, without a matrix of all weights. A first dispatch leaves of each query its
+ * largest score, the sum of its weights and gy·y, from which every weight can be computed again: by workgroups that take
+ * some queries through the keys, for the gradient of the queries, and by others that take some keys through the queries,
+ * for those of keys and values. So each sum is one invocation's own.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import {
+  bindings,
+  exponential,
+  inRows,
+  iterationsAtOnce,
+  iterationsOf,
+  main,
+  nan,
+  rank,
+} from "../../backends/webgpu/wgsl.ts";
+
+/** Rows that a workgroup is for; others that it takes on at a time; channels that are in its memory at a time. */
+const rows = 16, others = 64, depth = 16;
+const threads = 256;
+/** Invocations that share a row: the others first, then the channels. */
+const lanes = threads / rows;
+const pitch = depth + 1;
+/** Of the others, those of one invocation: it has those at its column, and every `lanes` further on. */
+const places = Array.from({ length: others / lanes }, (_, i) => ({ i, at: `column + ${i * lanes}u` }));
+const ofPlaces = (line: (i: number, at: string) => string) =>
+  places.map(({ i, at }) => line(i, at)).join("\n    ");
+
+const sizes = [
+  ...["groups", "queryTime", "keyTime", "keyCapacity", "valueCapacity"],
+  ...["channels", "heads", "size", "blocks", "start", "end"],
+];
+
+function declarations(outputs: readonly string[], inputs: readonly string[]): string {
+  return `${bindings({ sizes, constants: ["scale"], outputs, inputs })}${nan}${rank}${exponential}
+var<workgroup> rowTile: array<f32, ${rows * pitch}>;
+var<workgroup> otherTile: array<f32, ${others * pitch}>;
+`;
+}
+
+/** Which head of which sequence, and which rows of it, a workgroup is for, and where those stand in the buffers. */
+const place = `if (group >= params.groups) { return; }
+  let head = group / params.blocks % params.heads;
+  let sequence = group / params.blocks / params.heads;
+  let channel = head * params.size;
+  let queryAt = sequence * params.queryTime * params.channels + channel;
+  let keyAt = sequence * params.keyCapacity * params.channels + channel;
+  let valueAt = sequence * params.valueCapacity * params.channels + channel;
+  // The keys from before the first query.
+  let past = params.keyTime - params.queryTime;
+  let column = lane % ${lanes}u;
+  let firstRow = group % params.blocks * ${rows}u;
+  let mine = lane / ${lanes}u;
+  let row = firstRow + mine;`;
+
+/** Rows of a head in a buffer: where they start, and how many there are. */
+interface Rows {
+  readonly buffer: string;
+  readonly at: string;
+  readonly count: string;
+}
+
+/** Variables `name0`, `name1` …: products of the invocation's row with its others, from `first` on. */
+function products(name: string, row: Rows, other: Rows): string {
+  return `${places.map(({ i }) => `var ${name}${i} = 0.0;`).join(" ")}
+    for (var chunk = 0u; chunk < params.size; chunk += ${depth}u) {
+      let word = lane % ${depth}u;
+      let exists = chunk + word < params.size;
+      let place = lane / ${depth}u;
+      var element = 0.0;
+      if (exists && firstRow + place < ${row.count}) {
+        element = ${row.buffer}[${row.at} + (firstRow + place) * params.channels + chunk + word];
+      }
+      rowTile[place * ${pitch}u + word] = element;
+      for (var k = place; k < ${others}u; k += ${threads / depth}u) {
+        element = 0.0;
+        if (exists && first + k < ${other.count}) {
+          element = ${other.buffer}[${other.at} + (first + k) * params.channels + chunk + word];
+        }
+        otherTile[k * ${pitch}u + word] = element;
+      }
+      workgroupBarrier();
+      // Summed up chunk by chunk: a small product would lose its last bits beside the sum of hundreds.
+      ${places.map(({ i }) => `var part${i} = 0.0;`).join(" ")}
+      for (var c = 0u; c < ${depth}u; c++) {
+        let element = rowTile[mine * ${pitch}u + c];
+        ${ofPlaces((i, at) => `part${i} += element * otherTile[(${at}) * ${pitch}u + c];`)}
+      }
+      ${places.map(({ i }) => `${name}${i} += part${i};`).join(" ")}
+      workgroupBarrier();
+    }`;
+}
+
+const query = { buffer: "query", at: "queryAt", count: "params.queryTime" };
+const gradient = { buffer: "gy", at: "queryAt", count: "params.queryTime" };
+const key = { buffer: "key", at: "keyAt", count: "params.keyTime" };
+const value = { buffer: "value", at: "valueAt", count: "params.keyTime" };
+
+/** What a tile of others adds to the loops of an invocation, at most, with the gradients of its row or without. */
+function iterationsOfTile(size: number, gradients: boolean): number {
+  const chunks = Math.ceil(size / depth);
+  const products = iterationsOf(chunks, iterationsOf(others * depth / threads) + iterationsOf(depth));
+  const sums = iterationsOf(Math.ceil(size / lanes), iterationsOf(others));
+  return 1 + (gradients ? 2 * products + sums : products);
+}
+
+/** Of each query and head: the largest score, the sum of the weights at its scale, and gy·y. */
+export const weighShader = `${declarations(["sums: vec4f"], ["query", "key", "gy", "y"])}
+var<workgroup> found: array<vec4f, ${threads}>;
+${
+  main(
+    threads,
+    `${place}
+  let seen = past + row + 1u;
+  let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
+  var top = -3.4028234e38;
+  var total = 0.0;
+  for (var first = params.start; first < end; first += ${others}u) {
+    ${products("score", query, key)}
+    ${
+      ofPlaces((i, at) =>
+        `if (first + ${at} < min(seen, end)) {
+      var score = score${i} * params.scale;
+      // Infinity has no softmax.
+      if (rank(score) >= rankOfInfinity) { score = nanOf(lane); }
+      if (score > top) {
+        total = total * exponential(top - score) + 1.0;
+        top = score;
+      } else {
+        total += exponential(score - top);
+      }
+    }`
+      )
+    }
+  }
+  var mean = 0.0;
+  if (row < params.queryTime) {
+    let at = queryAt + row * params.channels;
+    for (var c = column; c < params.size; c += ${lanes}u) { mean += gy[at + c] * y[at + c]; }
+  }
+  found[lane] = vec4f(top, total, mean, 0.0);
+  workgroupBarrier();
+  if (column > 0u || row >= params.queryTime) { return; }
+  let at = (sequence * params.queryTime + row) * params.heads + head;
+  var all = found[lane];
+  for (var other = 1u; other < ${lanes}u; other++) { all = join(all, found[lane + other]); }
+  // The mean is known each time, the weights are those of one more range of keys.
+  if (params.start > 0u) { all = join(all, vec4f(sums[at].xy, 0.0, 0.0)); }
+  sums[at] = all;`,
+  )
+}
+fn join(a: vec4f, b: vec4f) -> vec4f {
+  let top = max(a.x, b.x);
+  return vec4f(top, a.y * exponential(a.x - top) + b.y * exponential(b.x - top), a.z + b.z, 0.0);
+}
+`;
+
+/**
+ * A workgroup takes its rows through others that it shares with them by the causal order, `from` to `until`, and adds
+ * what each of these contributes to the gradients of its rows.
+ */
+function gradientShader(
+  { outputs, rowsOf, score, along, seen, stats, sums }: {
+    readonly outputs: readonly string[];
+    readonly rowsOf: string;
+    readonly score: string;
+    readonly along: string;
+    /** Statements for `start` and `end` of the workgroup, and `low` and `high` of the row. */
+    readonly seen: string;
+    /** The sums of the query, for the other at a place. */
+    readonly stats: (at: string) => string;
+    /** What is added to each output: a sum over `k`, the others. */
+    readonly sums: readonly string[];
+  },
+): string {
+  return `${declarations(outputs, ["query", "key", "value", "gy", "sums: vec4f"])}
+var<workgroup> weights: array<f32, ${rows * others}>;
+var<workgroup> slopes: array<f32, ${rows * others}>;
+${
+    main(
+      threads,
+      `${place}
+  let exists = row < ${rowsOf};
+  let outAt = (sequence * ${rowsOf} + row) * params.channels + channel;
+  ${seen}
+  if (exists && params.start == 0u) {
+    for (var c = column; c < params.size; c += ${lanes}u) {
+      ${outputs.map((name) => `${name}[outAt + c] = 0.0;`).join(" ")}
+    }
+  }
+  for (var first = start; first < end; first += ${others}u) {
+    ${score}
+    ${along}
+    ${
+        ofPlaces((i, at) =>
+          `{
+      let known = ${stats(at)};
+      let weight = exponential(score${i} * params.scale - known.x) / known.y;
+      weights[mine * ${others}u + ${at}] = weight;
+      slopes[mine * ${others}u + ${at}] = weight * (along${i} - known.z) * params.scale;
+    }`
+        )
+      }
+    workgroupBarrier();
+    // Where a query doesn't see a key nothing is touched: a NaN there is none of its business.
+    let lowest = max(low, first) - first;
+    let highest = max(min(high, min(end, first + ${others}u)), first) - first;
+    if (exists) {
+      for (var c = column; c < params.size; c += ${lanes}u) {
+        ${outputs.map((_, i) => `var sum${i} = 0.0;`).join(" ")}
+        for (var k = lowest; k < highest; k++) {
+          ${sums.map((term, i) => `sum${i} += ${term};`).join("\n          ")}
+        }
+        ${outputs.map((name, i) => `${name}[outAt + c] += sum${i};`).join("\n        ")}
+      }
+    }
+    // The next weights are written behind the barriers of the products.
+  }`,
+    )
+  }`;
+}
+
+/** The query and head that are the workgroup's row or, for its keys, one of the others. */
+const sumsOf = (query: string) => `sums[(sequence * params.queryTime + ${query}) * params.heads + head]`;
+
+/** With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j */
+export const queryGradientShader = gradientShader({
+  outputs: ["gQuery"],
+  rowsOf: "params.queryTime",
+  score: products("score", query, key),
+  along: products("along", gradient, value),
+  seen: `let start = params.start;
+  let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
+  let low = 0u;
+  let high = past + row + 1u;`,
+  stats: () => sumsOf("min(row, params.queryTime - 1u)"),
+  sums: [`slopes[mine * ${others}u + k] * key[keyAt + (first + k) * params.channels + c]`],
+});
+
+/** gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i */
+export const keyGradientShader = gradientShader({
+  outputs: ["gKey", "gValue"],
+  rowsOf: "params.keyTime",
+  score: products("score", key, query),
+  along: products("along", value, gradient),
+  // The first query that sees a key is that of the same time, or of all, where the key is older than they are.
+  seen: `let start = max(params.start, max(firstRow, past) - past);
+  let end = params.end;
+  let low = max(row, past) - past;
+  let high = params.queryTime;`,
+  stats: (at) => sumsOf(`min(first + ${at}, params.queryTime - 1u)`),
+  sums: [
+    `slopes[mine * ${others}u + k] * query[queryAt + (first + k) * params.channels + c]`,
+    `weights[mine * ${others}u + k] * gy[queryAt + (first + k) * params.channels + c]`,
+  ],
+});
+
+/** See `attentionGradient` in `mod.ts`. */
+export function attentionBackward(
+  gpu: Gpu,
+  gQuery: GpuBlock,
+  gKey: GpuBlock,
+  gValue: GpuBlock,
+  gy: GpuBlock,
+  query: GpuBlock,
+  key: GpuBlock,
+  value: GpuBlock,
+  y: GpuBlock,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  channels: number,
+  heads: number,
+): void {
+  const size = channels / heads;
+  /** Runs a shader for all rows, over as many of the others in a dispatch as its loops may have. */
+  function run(code: string, outputs: GpuBlock[], inputs: GpuBlock[], own: number, total: number): void {
+    const blocks = Math.ceil(own / rows), groups = batch * heads * blocks;
+    const tiles = Math.floor(iterationsAtOnce / iterationsOfTile(size, code !== weighShader));
+    const atOnce = others * Math.max(1, tiles);
+    let from = 0;
+    do {
+      const until = Math.min(total, from + atOnce);
+      gpu.dispatch({
+        code,
+        outputs,
+        inputs,
+        sizes: [
+          ...[groups, queryTime, keyTime, keyCapacity, valueCapacity],
+          ...[channels, heads, size, blocks, from, until],
+        ],
+        constants: [1 / Math.sqrt(size)],
+        workgroups: inRows(groups, gpu.limits),
+      });
+      from = until;
+    } while (from < total);
+  }
+  gpu.withScratch(4 * batch * queryTime * heads, (sums) => {
+    const inputs = [query, key, value, gy, sums];
+    run(weighShader, [sums], [query, key, gy, y], queryTime, keyTime);
+    run(queryGradientShader, [gQuery], inputs, queryTime, keyTime);
+    run(keyGradientShader, [gKey, gValue], inputs, keyTime, queryTime);
+  });
+}
