@@ -28,6 +28,7 @@ import { embedding, embeddingBackward } from "../../ops/embedding/shader.ts";
 import { layerNorm, layerNormBackward } from "../../ops/layer_norm/shader.ts";
 import { linear, linearBackwardInput, linearBackwardWeight } from "../../ops/linear/shader.ts";
 import { lstmRecurrence } from "../../ops/lstm/shader.ts";
+import { lstmRecurrenceBackward } from "../../ops/lstm/shader_backward.ts";
 import { rotary, rotaryBackward } from "../../ops/rotary/shader.ts";
 import { sample } from "../../ops/sample/shader.ts";
 import { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../ops/shift_time/shader.ts";
@@ -36,12 +37,9 @@ import { wkv, wkvBackward } from "../../ops/wkv/shader.ts";
 import type { Kernels } from "../kernels.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 
-/** Of these there are no shaders yet. */
-type Missing = "lstmRecurrenceBackward";
-
 /** A kernel's dispatches: the kernel's own arguments behind the GPU that they go to. */
 type Shaders = {
-  readonly [K in Exclude<keyof Kernels<GpuBlock>, "timeMix" | "channelMix" | Missing>]: (
+  readonly [K in Exclude<keyof Kernels<GpuBlock>, "timeMix" | "channelMix">]: (
     gpu: Gpu,
     ...args: Parameters<Kernels<GpuBlock>[K]>
   ) => void;
@@ -83,6 +81,7 @@ const shaders: Shaders = {
   wkvBackward,
   rotaryBackward,
   attentionBackward,
+  lstmRecurrenceBackward,
   crossEntropyBackward,
   adamW,
   sumOfSquares,

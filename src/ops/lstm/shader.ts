@@ -20,7 +20,7 @@ import {
 import { copyRows } from "../batch/shader.ts";
 
 /** The most channels of which one workgroup holds the gates. */
-const heldChannels = 512;
+export const heldChannels = 512;
 
 const declarations = bindings({
   sizes: ["batch", "time", "channels", "start", "end"],

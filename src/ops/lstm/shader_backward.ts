@@ -1,0 +1,234 @@
+/**
+ * The gradient of an LSTM's recurrence on a GPU. The cells come first, a channel of a sequence an invocation; then back
+ * through time as the recurrence went forward: a workgroup a sequence where its memory holds the gates, otherwise a
+ * dispatch a step.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import {
+  bindings,
+  each,
+  exponential,
+  groupsOfEach,
+  hyperbolicTangent,
+  inRows,
+  iterationsAtOnce,
+  iterationsOf,
+  logistic,
+  main,
+  nan,
+} from "../../backends/webgpu/wgsl.ts";
+import { copyRows } from "../batch/shader.ts";
+import { heldChannels } from "./shader.ts";
+
+/** The cell before each of the steps from params.start to params.end. */
+export const lstmCellsShader = bindings({
+  sizes: ["size", "time", "channels", "start", "end"],
+  outputs: ["cells"],
+  inputs: ["preactivations", "cell"],
+}) + nan + exponential + logistic + hyperbolicTangent + each(`let channels = params.channels;
+  let channel = i % channels;
+  let first = i / channels * params.time;
+  var before = cell[i];
+  if (params.start > 0u) { before = cells[(first + params.start - 1u) * channels + channel]; }
+  for (var time = params.start; time < params.end; time++) {
+    if (time > 0u) {
+      let gate = (first + time - 1u) * 4u * channels + channel;
+      let kept = logistic(preactivations[gate + channels]) * before;
+      before = kept + logistic(preactivations[gate]) * hyperbolicTangent(preactivations[gate + 2u * channels]);
+    }
+    cells[(first + time) * channels + channel] = before;
+  }`);
+
+const declarations = bindings({
+  sizes: ["batch", "time", "channels", "start", "end"],
+  outputs: ["gPreactivations", "gHidden", "gCell"],
+  inputs: ["gy", "preactivations", "hiddenWeight", "cells"],
+}) + nan + exponential + logistic + hyperbolicTangent + `
+// The gradients of a channel's gates i, f, g, o at a step, given that of what its hidden value does later. That of the
+// cell behind the step stands in gCell, and that of the cell before it takes its place.
+fn retreat(row: u32, sequence: u32, channel: u32, later: f32) -> vec4f {
+  let channels = params.channels;
+  let gate = row * 4u * channels + channel;
+  let i = logistic(preactivations[gate]);
+  let f = logistic(preactivations[gate + channels]);
+  let g = hyperbolicTangent(preactivations[gate + 2u * channels]);
+  let o = logistic(preactivations[gate + 3u * channels]);
+  let before = cells[row * channels + channel];
+  let squashed = hyperbolicTangent(f * before + i * g);
+  let ofHidden = later + gy[row * channels + channel];
+  let at = sequence * channels + channel;
+  let ofCell = gCell[at] + ofHidden * o * (1.0 - squashed * squashed);
+  let all = vec4f(
+    ofCell * g * i * (1.0 - i),
+    ofCell * before * f * (1.0 - f),
+    ofCell * i * (1.0 - g * g),
+    ofHidden * squashed * o * (1.0 - o),
+  );
+  gCell[at] = ofCell * f;
+  gPreactivations[gate] = all.x;
+  gPreactivations[gate + channels] = all.y;
+  gPreactivations[gate + 2u * channels] = all.z;
+  gPreactivations[gate + 3u * channels] = all.w;
+  return all;
+}
+`;
+
+/** Invocations of a workgroup that is for a sequence. */
+const threads = 256;
+
+/**
+ * The steps from params.end back to params.start of one sequence a workgroup. As many invocations as there are for a
+ * channel share the sum over the gates.
+ */
+export const lstmSequenceBackwardShader = `${declarations}
+var<workgroup> held: array<f32, ${heldChannels}>;
+var<workgroup> gates: array<f32, ${4 * heldChannels}>;
+var<workgroup> parts: array<f32, ${Math.max(threads, heldChannels)}>;
+${
+  main(
+    threads,
+    `if (group >= params.batch) { return; }
+  let channels = params.channels;
+  let shares = max(1u, ${threads}u / channels);
+  let length = (4u * channels + shares - 1u) / shares;
+  for (var c = lane; c < channels; c += ${threads}u) { held[c] = gHidden[group * channels + c]; }
+  workgroupBarrier();
+  for (var time = params.end; time > params.start; time--) {
+    let row = group * params.time + time - 1u;
+    for (var c = lane; c < channels; c += ${threads}u) {
+      let all = retreat(row, group, c, held[c]);
+      gates[c] = all.x;
+      gates[channels + c] = all.y;
+      gates[2u * channels + c] = all.z;
+      gates[3u * channels + c] = all.w;
+    }
+    workgroupBarrier();
+    for (var part = lane; part < channels * shares; part += ${threads}u) {
+      let c = part % channels;
+      let end = min((part / channels + 1u) * length, 4u * channels);
+      var gate = part / channels * length;
+      // Four sums side by side, or each product would wait for the last.
+      var sum = vec4f();
+      for (; gate + 4u <= end; gate += 4u) {
+        let at = gate * channels + c;
+        sum += vec4f(gates[gate], gates[gate + 1u], gates[gate + 2u], gates[gate + 3u]) * vec4f(
+          hiddenWeight[at],
+          hiddenWeight[at + channels],
+          hiddenWeight[at + 2u * channels],
+          hiddenWeight[at + 3u * channels],
+        );
+      }
+      for (; gate < end; gate++) { sum.x += gates[gate] * hiddenWeight[gate * channels + c]; }
+      parts[part] = (sum.x + sum.y) + (sum.z + sum.w);
+    }
+    workgroupBarrier();
+    for (var c = lane; c < channels; c += ${threads}u) {
+      var sum = 0.0;
+      for (var part = c; part < channels * shares; part += channels) { sum += parts[part]; }
+      held[c] = sum;
+    }
+    workgroupBarrier();
+  }
+  for (var c = lane; c < channels; c += ${threads}u) { gHidden[group * channels + c] = held[c]; }`,
+  )
+}`;
+
+/** Channels of a workgroup of a step, and how many invocations share the sum over the gates for each. */
+const tile = 16, shares = 16;
+
+/**
+ * At the hidden values between two steps, with params.start steps before them, of all sequences, some channels a
+ * workgroup: first what the step behind leaves for them, then the gradients of the gates of the step before. Behind the
+ * last step there is only the latter, before the first only the former.
+ */
+export const lstmStepBackwardShader = `${declarations}
+var<workgroup> parts: array<f32, ${tile * shares}>;
+${
+  main(
+    tile * shares,
+    `let channels = params.channels;
+  let tiles = (channels + ${tile - 1}u) / ${tile}u;
+  let sequence = group / tiles;
+  if (sequence >= params.batch) { return; }
+  let channel = group % tiles * ${tile}u + lane % ${tile}u;
+  let row = sequence * params.time + params.start;
+  var part = 0.0;
+  if (channel < channels && params.start < params.time) {
+    for (var gate = lane / ${tile}u; gate < 4u * channels; gate += ${shares}u) {
+      part += gPreactivations[row * 4u * channels + gate] * hiddenWeight[gate * channels + channel];
+    }
+  }
+  parts[lane] = part;
+  workgroupBarrier();
+  if (lane >= ${tile}u || channel >= channels) { return; }
+  let at = sequence * channels + channel;
+  var later = part;
+  for (var share = 1u; share < ${shares}u; share++) { later += parts[lane + share * ${tile}u]; }
+  if (params.start == params.time) { later = gHidden[at]; }
+  if (params.start == 0u) {
+    gHidden[at] = later;
+  } else {
+    retreat(row - 1u, sequence, channel, later);
+  }`,
+  )
+}`;
+
+/** Back through time, from what every step added up to: `preactivations_t = gates_t + U h_{t-1}` */
+export function lstmRecurrenceBackward(
+  gpu: Gpu,
+  gPreactivations: GpuBlock,
+  gHidden: GpuBlock,
+  gCell: GpuBlock,
+  gy: GpuBlock,
+  gNextHidden: GpuBlock,
+  gNextCell: GpuBlock,
+  preactivations: GpuBlock,
+  hiddenWeight: GpuBlock,
+  cell: GpuBlock,
+  batch: number,
+  time: number,
+  channels: number,
+): void {
+  copyRows(gpu, gHidden, 0, channels, gNextHidden, 0, channels, batch, channels);
+  copyRows(gpu, gCell, 0, channels, gNextCell, 0, channels, batch, channels);
+  if (time === 0) return;
+  gpu.withScratch(batch * time * channels, (cells) => {
+    for (let start = 0; start < time; start += iterationsAtOnce) {
+      gpu.dispatch({
+        code: lstmCellsShader,
+        outputs: [cells],
+        inputs: [preactivations, cell],
+        sizes: [batch * channels, time, channels, start, Math.min(time, start + iterationsAtOnce)],
+        workgroups: groupsOfEach(batch * channels, gpu.limits),
+      });
+    }
+    const retreat = (code: string, start: number, end: number, groups: number) =>
+      gpu.dispatch({
+        code,
+        outputs: [gPreactivations, gHidden, gCell],
+        inputs: [gy, preactivations, hiddenWeight, cells],
+        sizes: [batch, time, channels, start, end],
+        workgroups: inRows(groups, gpu.limits),
+      });
+    if (channels <= heldChannels) {
+      const stepsAtOnce = Math.floor(iterationsAtOnce / iterationsOfStep(channels));
+      for (let end = time; end > 0; end -= stepsAtOnce) {
+        retreat(lstmSequenceBackwardShader, Math.max(0, end - stepsAtOnce), end, batch);
+      }
+    } else {
+      const groups = batch * Math.ceil(channels / tile);
+      for (let step = time; step >= 0; step--) retreat(lstmStepBackwardShader, step, step, groups);
+    }
+  });
+}
+
+/** What a step of {@linkcode lstmSequenceBackwardShader} adds to the loops of an invocation, at most. */
+function iterationsOfStep(channels: number): number {
+  const shares = Math.max(1, Math.floor(threads / channels));
+  const length = Math.ceil(4 * channels / shares);
+  const products = iterationsOf(Math.floor(length / 4)) + iterationsOf(3);
+  const times = Math.ceil(channels / threads);
+  return 1 + iterationsOf(times) + iterationsOf(times, products) + iterationsOf(times, iterationsOf(shares));
+}
