@@ -95,8 +95,9 @@ function runEach(
 }
 
 /**
- * Back through time, all sequences together. The scratch memory has the cells before each step, behind one another by
- * steps, then the weights in panels, then the gradients of one step's gates.
+ * Back through time, all sequences together. What the gates were stands in `gPreactivations` until its gradient takes its
+ * place. The scratch memory has the cells before each step and behind the last, sequence by sequence, then the weights in
+ * panels, then the gradients of one step's gates.
  */
 export function lstmRecurrenceBackward(
   gPreactivations: usize,
@@ -114,80 +115,73 @@ export function lstmRecurrenceBackward(
   scratch: usize,
 ): void {
   const row = (<usize> channels) << 2;
-  const all = row * <usize> batch;
-  const panels = scratch + all * <usize> (time + 1);
-  const gates = panels + 4 * row * <usize> inPanels(channels);
-  pack(panels, hiddenWeight, row, 4 * channels, channels);
-  copy(scratch, cell, batch * channels);
-  let cells = scratch;
-  for (let t = 0; t < time; t++, cells += all) {
-    for (let b = 0; b < batch; b++) {
-      const state = cells + <usize> b * row;
-      const a = preactivations + (<usize> (b * time + t) * row << 2);
-      for (let c = 0; c < channels; c += 4) {
-        const count = min(channels - c, 4);
-        const at = (<usize> c) << 2;
-        const i = sigmoid(read(a + at, count)), f = sigmoid(read(a + row + at, count));
-        const g = tanh(read(a + 2 * row + at, count));
-        write(state + all + at, madd(f, read(state + at, count), f32x4.mul(i, g)), count);
-      }
-    }
+  const sequence = row * <usize> time, cells = sequence + row;
+  const panels = scratch + <usize> batch * cells;
+  const gGates = panels + 4 * row * <usize> inPanels(channels);
+  for (let b = 0; b < batch; b++) {
+    const from = scratch + <usize> b * cells, gates = 4 * <usize> b * sequence;
+    copy(from, cell + <usize> b * row, channels);
+    activate(gPreactivations + gates, from, preactivations + gates, time, channels);
   }
-
   copy(gHidden, gNextHidden, batch * channels);
   copy(gCell, gNextCell, batch * channels);
+  pack(panels, hiddenWeight, row, 4 * channels, channels);
   for (let t = time - 1; t >= 0; t--) {
-    cells -= all;
     for (let b = 0; b < batch; b++) {
-      const state = <usize> b * row, step = <usize> (b * time + t) * row;
-      for (let c = 0; c < channels; c += 4) {
-        const at = (<usize> c) << 2;
-        stepBack(
-          gPreactivations + 4 * step + at,
-          gates + 4 * state + at,
-          gHidden + state + at,
-          gCell + state + at,
-          gy + step + at,
-          preactivations + 4 * step + at,
-          cells + state + at,
-          cells + all + state + at,
-          row,
-          min(channels - c, 4),
-        );
-      }
+      const state = <usize> b * row;
+      const step = <usize> b * sequence + <usize> t * row;
+      const before = scratch + state + step;
+      stepBack(gPreactivations + 4 * step, gGates + 4 * state, gHidden + state, gCell + state, gy + step, before, channels);
     }
-    multiply(gHidden, row, gates, 4 * row, panels, row << 5, batch, 4 * channels, channels, false);
+    multiply(gHidden, row, gGates, 4 * row, panels, row << 5, batch, 4 * channels, channels, false);
   }
 }
 
-/** `count` (1 to 4) channels of one step of one sequence; `gates` are written to both places. */
-// @ts-ignore: decorator
-@inline
+/** The gates of one sequence, and the cell behind each step from the one before. */
+function activate(gates: usize, cell: usize, preactivations: usize, time: i32, channels: i32): void {
+  const row = (<usize> channels) << 2;
+  for (let t = 0; t < time; t++, gates += 4 * row, preactivations += 4 * row, cell += row) {
+    for (let c = 0; c < channels; c += 4) {
+      const count = min(channels - c, 4);
+      const at = (<usize> c) << 2;
+      const from = preactivations + at, to = gates + at;
+      const i = sigmoid(read(from, count)), f = sigmoid(read(from + row, count));
+      const g = tanh(read(from + 2 * row, count)), o = sigmoid(read(from + 3 * row, count));
+      write(to, i, count), write(to + row, f, count), write(to + 2 * row, g, count), write(to + 3 * row, o, count);
+      write(cell + row + at, madd(f, read(cell + at, count), f32x4.mul(i, g)), count);
+    }
+  }
+}
+
+/** One step of one sequence; the gradients of its gates take their place, and stand a second time with those of others. */
 function stepBack(
-  gPreactivations: usize,
   gates: usize,
+  gGates: usize,
   gHidden: usize,
   gCell: usize,
   gy: usize,
-  preactivations: usize,
-  before: usize,
-  after: usize,
-  row: usize,
-  count: i32,
+  cell: usize,
+  channels: i32,
 ): void {
+  const row = (<usize> channels) << 2;
   const one = constant(ONE);
-  const i = sigmoid(read(preactivations, count)), f = sigmoid(read(preactivations + row, count));
-  const g = tanh(read(preactivations + 2 * row, count)), o = sigmoid(read(preactivations + 3 * row, count));
-  const squashed = tanh(read(after, count));
-  const gh = f32x4.add(read(gHidden, count), read(gy, count));
-  const gc = madd(f32x4.mul(gh, o), nmadd(squashed, squashed, one), read(gCell, count));
-  const gi = f32x4.mul(f32x4.mul(gc, g), nmadd(i, i, i));
-  const gf = f32x4.mul(f32x4.mul(gc, read(before, count)), nmadd(f, f, f));
-  const gg = f32x4.mul(f32x4.mul(gc, i), nmadd(g, g, one));
-  const go = f32x4.mul(f32x4.mul(gh, squashed), nmadd(o, o, o));
-  write(gPreactivations, gi, count), write(gates, gi, count);
-  write(gPreactivations + row, gf, count), write(gates + row, gf, count);
-  write(gPreactivations + 2 * row, gg, count), write(gates + 2 * row, gg, count);
-  write(gPreactivations + 3 * row, go, count), write(gates + 3 * row, go, count);
-  write(gCell, f32x4.mul(gc, f), count);
+  for (let c = 0; c < channels; c += 4) {
+    const count = min(channels - c, 4);
+    const at = (<usize> c) << 2;
+    const to = gates + at, copied = gGates + at;
+    const i = read(to, count), f = read(to + row, count);
+    const g = read(to + 2 * row, count), o = read(to + 3 * row, count);
+    const squashed = tanh(read(cell + row + at, count));
+    const gh = f32x4.add(read(gHidden + at, count), read(gy + at, count));
+    const gc = madd(f32x4.mul(gh, o), nmadd(squashed, squashed, one), read(gCell + at, count));
+    const gi = f32x4.mul(f32x4.mul(gc, g), nmadd(i, i, i));
+    const gf = f32x4.mul(f32x4.mul(gc, read(cell + at, count)), nmadd(f, f, f));
+    const gg = f32x4.mul(f32x4.mul(gc, i), nmadd(g, g, one));
+    const go = f32x4.mul(f32x4.mul(gh, squashed), nmadd(o, o, o));
+    write(to, gi, count), write(copied, gi, count);
+    write(to + row, gf, count), write(copied + row, gf, count);
+    write(to + 2 * row, gg, count), write(copied + 2 * row, gg, count);
+    write(to + 3 * row, go, count), write(copied + 3 * row, go, count);
+    write(gCell + at, f32x4.mul(gc, f), count);
+  }
 }
