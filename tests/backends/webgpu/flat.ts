@@ -1,9 +1,24 @@
 /**
- * Takes thousands of steps and reads a thousand prompts with a tiny model on a GPU, and prints how many buffers there are
- * and how large the process is after each part. A process of its own, since a test can ask for a collection only with a
- * flag of V8, and what JavaScript has not collected yet would hide a leak.
+ * Takes thousands of steps and reads a thousand prompts with a tiny model on a GPU, trains a network of two layers for
+ * hundreds of steps more, each with numbers of its own, and prints how many buffers there are and how large the process is
+ * after each part. A process of its own, since a test can ask for a collection only with a flag of V8, and what JavaScript
+ * has not collected yet would hide a leak.
  */
-import { createWebGpu, put, read, rwkv, type Tensor } from "@seqmix/seqmix";
+import {
+  adamW,
+  clipByGlobalNorm,
+  createWebGpu,
+  crossEntropy,
+  layerNorm,
+  linear,
+  put,
+  read,
+  rwkv,
+  squaredRelu,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+} from "@seqmix/seqmix";
 import { countBuffers, requestDevice } from "./gpu.ts";
 
 declare const gc: () => void;
@@ -53,5 +68,31 @@ const prompts = await measure(20, (part) => {
   return latest!;
 });
 
-console.log(JSON.stringify({ steps, prompts }));
+// Rows enough for sums in parts.
+const rows = 300;
+const x = tensor(new Float32Array(3 * rows).map((_, i) => Math.sin(i)), [1, rows, 3], backend);
+const targets = tensor(new Float32Array(rows).map((_, i) => i % 4), [1, rows], backend);
+let network = {
+  norm: { weight: tensor([1, 1, 1], [3], backend), bias: tensor([0, 0, 0], [3], backend) },
+  hidden: tensor(new Float32Array(15).map((_, i) => Math.cos(i)), [5, 3], backend),
+  head: tensor(new Float32Array(20).map((_, i) => Math.cos(3 * i)), [4, 5], backend),
+};
+let optimizer = adamW.init(network);
+const updates = await measure(20, () => {
+  let latest: Tensor | undefined;
+  for (let i = 0; i < 25; i++) {
+    const { value, grads } = valueAndGrad(({ norm, hidden, head }) => {
+      const logits = linear(squaredRelu(linear(layerNorm(norm, x), hidden)), head);
+      return crossEntropy(logits, targets);
+    }, network);
+    const clipped = clipByGlobalNorm(grads, 1);
+    const next = adamW.update(clipped, optimizer, network, { learningRate: 1e-3 });
+    backend.free([latest, grads, clipped, optimizer, network]);
+    ({ params: network, state: optimizer } = next);
+    latest = value;
+  }
+  return latest!;
+});
+
+console.log(JSON.stringify({ steps, prompts, updates }));
 device.destroy();
