@@ -16,7 +16,6 @@ import type {
 import { rowsOf, sizeOf } from "../tree.ts";
 import { deviceBackward } from "./device_backward.ts";
 import type { Device, Kernels } from "./kernels.ts";
-import { withScratch } from "./scratch.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
 type TimeMixTensors = Parameters<NonNullable<Operations["timeMix"]>>;
@@ -308,18 +307,33 @@ export class DeviceBackend<M> implements Backend {
     const [batch, queryTime, channels] = query.shape;
     const keys = this.#store.alive(key), values = this.#store.alive(value);
     const y = this.#store.make(query.shape);
-    const times = [queryTime, key.shape[1], keys.stepsApart, values.stepsApart] as const;
-    const sizes = [batch, ...times, channels, heads] as const;
-    withScratch(this.#device, this.#store, "attention", sizes, (scratch) => {
-      this.#kernels.attention(
-        y.memory,
-        this.#memory(query),
-        keys.memory,
-        values.memory,
-        ...sizes,
-        scratch,
-      );
-    });
+    const keyTime = key.shape[1], keysApart = keys.stepsApart, valuesApart = values.stepsApart;
+    const scratch = this.#store.makeScratch(
+      this.#device.scratch?.attention?.(
+        batch,
+        queryTime,
+        keyTime,
+        keysApart,
+        valuesApart,
+        channels,
+        heads,
+      ),
+    );
+    this.#kernels.attention(
+      y.memory,
+      this.#memory(query),
+      keys.memory,
+      values.memory,
+      batch,
+      queryTime,
+      keyTime,
+      keysApart,
+      valuesApart,
+      channels,
+      heads,
+      scratch?.memory,
+    );
+    if (scratch) this.#store.free(scratch);
     return y;
   }
 
@@ -334,20 +348,21 @@ export class DeviceBackend<M> implements Backend {
     const y = this.#store.make([batch, time, channels]);
     const nextHidden = this.#store.make(hidden.shape);
     const nextCell = this.#store.make(cell.shape);
-    const sizes = [batch, time, channels] as const;
-    withScratch(this.#device, this.#store, "lstmRecurrence", sizes, (scratch) => {
-      this.#kernels.lstmRecurrence(
-        y.memory,
-        nextHidden.memory,
-        nextCell.memory,
-        this.#memory(gates),
-        this.#memory(hiddenWeight),
-        this.#memory(hidden),
-        this.#memory(cell),
-        ...sizes,
-        scratch,
-      );
-    });
+    const scratch = this.#store.makeScratch(this.#device.scratch?.lstmRecurrence?.(batch, time, channels));
+    this.#kernels.lstmRecurrence(
+      y.memory,
+      nextHidden.memory,
+      nextCell.memory,
+      this.#memory(gates),
+      this.#memory(hiddenWeight),
+      this.#memory(hidden),
+      this.#memory(cell),
+      batch,
+      time,
+      channels,
+      scratch?.memory,
+    );
+    if (scratch) this.#store.free(scratch);
     return [y, nextHidden, nextCell];
   }
 

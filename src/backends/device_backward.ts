@@ -6,7 +6,6 @@
 import type { BackwardOperations, Tensor } from "../tensor.ts";
 import { rowsOf, sizeOf } from "../tree.ts";
 import type { Device, Kernels } from "./kernels.ts";
-import { withScratch } from "./scratch.ts";
 import type { TensorStore } from "./tensor_store.ts";
 
 type BackwardKernel<M> = {
@@ -28,9 +27,14 @@ export function deviceBackward<M>(
   ): Tensor[] {
     const results = shapes.map((shape) => shape && store.make(shape));
     const run = device.kernels[name] as (...args: (M | number | null)[]) => void;
-    withScratch(device, store, name, sizes, (...scratch) => {
-      run(...results.map((result) => result && result.memory), ...inputs, ...sizes, ...scratch);
-    });
+    const scratch = store.makeScratch(device.scratch?.[name]?.(...sizes));
+    run(
+      ...results.map((result) => result && result.memory),
+      ...inputs,
+      ...sizes,
+      ...scratch === null ? [] : [scratch.memory],
+    );
+    store.free(scratch);
     return results as Tensor[];
   }
 

@@ -165,6 +165,11 @@ export class TensorStore<M> {
     return this.#hold(shape, sizeOf(shape), null);
   }
 
+  /** Scratch memory of `size` elements for a kernel; null where it needs none. */
+  makeScratch(size = 0): DeviceTensor<M> | null {
+    return size === 0 ? null : this.make([size]);
+  }
+
   /** A new `[batch, time, channels]` with any contents and room for `capacity` steps. */
   makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
     return this.#hold([batch, time, channels], batch * capacity * channels, { capacity, steps: [time] });
