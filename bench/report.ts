@@ -1,9 +1,11 @@
 /**
- * `deno task report`: the time and the memory of a token for RWKV, LSTM and Transformer, at growing contexts.
+ * `deno task report`: the time and the memory of a token for RWKV, LSTM and Transformer, at growing contexts, and how well
+ * they learn.
  *
- * Prints the tables on stdout (and how far it is on stderr), and writes `report.json`, `report.md` and the figures.
- * `deno task report --help` lists the options. What a context is and what a step of each kind does: `subjects.ts`; how
- * the time is taken: `report/interleave.ts`; what memory counts: `count_memory.ts`.
+ * Prints the tables on stdout (and how far it is on stderr), and writes `report.json`, `report.md` and the figures; what
+ * it does not measure stays as an earlier run left it. `deno task report --help` lists the options. What a context is
+ * and what a step of each kind does: `subjects.ts`; how the time is taken: `report/interleave.ts`; what memory counts:
+ * `count_memory.ts`; what is trained on what: `training/`.
  *
  * @module
  */
@@ -14,15 +16,20 @@ import { fullEffort } from "./report/interleave.ts";
 import { measureLatency } from "./report/latency.ts";
 import { describeMachine, describeRuntime } from "./report/machine.ts";
 import { measureMemory } from "./report/memory.ts";
+import { mergeResults, readResult } from "./report/merge.ts";
 import { type Options, parseOptions, usage } from "./report/options.ts";
 import { countParameters, partsOf } from "./report/parts.ts";
 import { startProgress } from "./report/progress.ts";
 import type { Result } from "./report/result.ts";
+import { checkpointNames, measureTraining } from "./training/measure.ts";
 import { leftOut, measureWkv, openKernels } from "./wkv/measure.ts";
+import { writeWhole } from "./write_file.ts";
 
-async function measure({ only, presets, lengths, backends }: Options): Promise<Result> {
+async function measure(options: Options, command: string): Promise<Result> {
+  const { only, presets, lengths, backends } = options;
   const date = new Date().toISOString();
   const machine = describeMachine(), runtime = await describeRuntime();
+  const runs = [{ date, command, machine, runtime, sections: only }];
   let times: Pick<Result, "latency" | "limits"> = { latency: [], limits: [] };
   let memory: Result["memory"] = [];
   if (only.includes("latency")) {
@@ -36,7 +43,29 @@ async function measure({ only, presets, lengths, backends }: Options): Promise<R
     memory = await measureMemory(backends, presets, lengths, progress.update);
   }
   const wkv = only.includes("wkv") ? await measureScans(backends) : { wkv: [], wkvNotes: [] };
-  return { machine, runtime, date, ...times, memory, training: [], ...wkv };
+  const training = only.includes("training") ? await trainAll(options, date) : [];
+  return { machine, runtime, date, runs, ...times, memory, training, ...wkv };
+}
+
+/** The trainings, each of which keeps a checkpoint until the whole report is written. */
+async function trainAll({ backends, training, out }: Options, date: string): Promise<Result["training"]> {
+  const checkpoints = checkpointFolder(out);
+  await Deno.mkdir(checkpoints, { recursive: true });
+  using backend = await openBackend(backends[0]);
+  using progress = startProgress("Training");
+  return await measureTraining(training, { backend, date, checkpoints }, progress);
+}
+
+function checkpointFolder(out: string): string {
+  return `${out}/checkpoints`;
+}
+
+/** Once the report has their results, so that the same command begins anew. */
+async function removeCheckpoints({ backends, training, out }: Options): Promise<void> {
+  const folder = checkpointFolder(out);
+  for (const name of checkpointNames(training, backends[0])) await Deno.remove(`${folder}/${name}`);
+  // Others' checkpoints stay.
+  await Deno.remove(folder).catch(() => {});
 }
 
 /** What is estimated to take longer for a run of the scan is left out. */
@@ -64,14 +93,17 @@ function optionsOf(args: readonly string[]): Options {
   }
 }
 
-/** Makes the folder before anything is measured, so that one that can't be made is known at once. */
-async function makeFolder(path: string): Promise<void> {
+/**
+ * Makes the folder and reads the report in it before anything is measured, so that what stands in the way is known at once.
+ */
+async function openFolder(path: string): Promise<void> {
   try {
     await Deno.mkdir(path, { recursive: true });
+    await readResult(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : error;
     console.error(
-      `Cannot write report: --out must be a folder that can be made, current folder fails with ${reason}`,
+      `Cannot write report: --out must be a folder for a report, current folder ${path} fails with ${reason}`,
     );
     Deno.exit(1);
   }
@@ -82,16 +114,17 @@ if (import.meta.main) {
   if (options.help) {
     console.log(usage);
   } else {
-    await makeFolder(options.out);
-    const result = await measure(options);
-    const command = ["deno task report", ...Deno.args].join(" ");
-    const parts = partsOf(result, options.presets, countParameters(), command);
+    await openFolder(options.out);
+    const measured = await measure(options, ["deno task report", ...Deno.args].join(" "));
+    const result = mergeResults(await readResult(options.out), measured);
+    const parts = partsOf(result, countParameters());
     const files = new Map([
       ["report.json", JSON.stringify(result, null, 2) + "\n"],
-      ["report.md", toMarkdown("Seqmix: time and memory of a token", parts)],
+      ["report.md", toMarkdown("Seqmix: time, memory and learning", parts)],
       ...await drawFigures(result),
     ]);
-    for (const [name, text] of files) await Deno.writeTextFile(`${options.out}/${name}`, text);
+    for (const [name, contents] of files) await writeWhole(`${options.out}/${name}`, contents);
+    if (options.only.includes("training")) await removeCheckpoints(options);
     console.log(toText(parts));
     console.error(`Wrote ${[...files.keys()].join(", ")} to ${options.out}`);
   }

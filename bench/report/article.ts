@@ -40,3 +40,17 @@ export const article: readonly ArticleRow[] = [
 export function articleAt(length: number): ArticleRow | undefined {
   return article.find((row) => row.length === length);
 }
+
+export interface ArticleTraining {
+  readonly trainLoss: number;
+  readonly testLoss: number;
+  /** 0 to 1 */
+  readonly accuracy: number;
+}
+
+/** After 50 epochs, on sequences of its own. */
+export const articleTraining: Readonly<Record<ModelName, ArticleTraining>> = {
+  rwkv: { trainLoss: 0.234, testLoss: 0.289, accuracy: 0.873 },
+  transformer: { trainLoss: 0.198, testLoss: 0.267, accuracy: 0.889 },
+  lstm: { trainLoss: 0.312, testLoss: 0.378, accuracy: 0.821 },
+};

@@ -8,20 +8,22 @@ import { articleAt } from "./article.ts";
 import type { Part } from "./document.ts";
 import { times } from "./format.ts";
 import { distinct, find } from "./lookup.ts";
+import { runOf } from "./merge.ts";
 import type { MemoryRow, Result } from "./result.ts";
 
 /**
- * How many times RWKV's time and memory the Transformer needs, beside what the article says.
+ * How many times RWKV's time and memory the Transformer needs, beside what the article says; none where neither was
+ * measured.
  *
  * @param seedParameters how many parameters the models of the article's sizes have
  */
-export function comparisonPart(
-  { latency, memory, machine }: Result,
-  seedParameters: readonly number[],
-): Part {
+export function comparisonParts(result: Result, seedParameters: readonly number[]): Part[] {
+  const { latency, memory } = result;
   const cells: readonly Cell[] = latency.length > 0 ? latency : memory;
+  if (cells.length === 0) return [];
+  const { machine } = runOf(result, latency.length > 0 ? "latency" : "memory");
   const millions = (count: number) => (count / 1e6).toFixed(2);
-  return {
+  return [{
     title: "RWKV against Transformer",
     intro: [
       "How many times RWKV's time and memory the Transformer takes, with a cache and with full recomputation. " +
@@ -77,7 +79,7 @@ export function comparisonPart(
       "- Task: it does not say what its patterns are; here the sequences are this library's synthetic task, though " +
       "time and memory do not depend on them.",
     ],
-  };
+  }];
 }
 
 /** Cached and full, in times of RWKV. */

@@ -8,6 +8,7 @@ import { articleAt } from "./article.ts";
 import type { Part } from "./document.ts";
 import { megabytes } from "./format.ts";
 import { distinct, find } from "./lookup.ts";
+import { runOf } from "./merge.ts";
 import type { MemoryRow, Result } from "./result.ts";
 
 /** The tables of a result's memory; none where it has none. */
@@ -19,7 +20,9 @@ export function memoryParts(result: Result): Part[] {
   ];
 }
 
-function totalPart({ memory, runtime }: Result, preset: PresetName, first: boolean): Part {
+function totalPart(result: Result, preset: PresetName, first: boolean): Part {
+  const { memory } = result;
+  const { runtime } = runOf(result, "memory");
   const rows = memory.filter((row) => row.preset === preset);
   return {
     title: `Memory for a token, MB: ${preset}`,

@@ -5,38 +5,53 @@
  */
 import { parseArgs } from "@std/cli";
 import { allBackendNames, backendNames, checkBackendName } from "../backends.ts";
-import { type PresetName, presetNames } from "../subjects.ts";
+import { type ModelName, modelNames, type PresetName, presetNames } from "../subjects.ts";
+import type { TrainingPlan } from "../training/measure.ts";
 
-export type Section = "latency" | "memory" | "wkv";
+export type Section = "latency" | "memory" | "wkv" | "training";
 
 export interface Options {
   readonly help: boolean;
   readonly only: readonly Section[];
+  /** Of latency and memory; the trainings' are in their plan. */
   readonly presets: readonly PresetName[];
   /** In ascending order. */
   readonly lengths: readonly number[];
   readonly backends: readonly string[];
+  /** Trainings run on the first of the backends. */
+  readonly training: TrainingPlan;
   readonly out: string;
 }
 
-const sections: readonly Section[] = ["latency", "memory", "wkv"];
-/** Sections of the report that are not there yet. */
-const later: readonly string[] = ["training"];
+const sections: readonly Section[] = ["latency", "memory", "wkv", "training"];
+/** What is measured where nothing is asked for: training takes longer than all the rest. */
+const quick: readonly Section[] = ["latency", "memory", "wkv"];
+const defaultEpochs = 50, defaultSeeds = 1;
+/** So many workers at most where nothing is asked for: a batch is 32 sequences, and each wants some of them. */
+const mostWorkers = 4;
 const defaultLengths: readonly number[] = [32, 64, 128, 256];
 /** A context that is longer fills the memory of a small machine with its caches. */
 const longest = 65_536;
 
 export const usage = `Usage: deno task report [options]
 
-Measures the time and the memory of a token for RWKV, LSTM and Transformer, and the WKV scan over time, prints the
-tables, and writes report.json, report.md and figures.
+Measures the time and the memory of a token for RWKV, LSTM and Transformer, the WKV scan over time, and how well the
+three learn; prints the tables, and writes report.json, report.md and figures. What is not measured stays as it is in
+the report that is there already.
 
-${line(`--only ${sections}`, "what to measure (default: all)")}
-${line(`--preset ${presetNames}`, "which sizes of the models (default: all)")}
+${line(`--only ${sections}`, "what to measure (default: all but training)")}
+${line(`--preset ${presetNames}`, "which sizes of the models (default: all; of training: matched)")}
 ${line(`--lengths ${defaultLengths}`, `tokens of context, from 1 to ${longest} (default: these)`)}
-${line(`--backend ${allBackendNames}`, `where to run (default: ${backendNames})`)}
+${line(`--backend ${allBackendNames}`, `where to run (default: ${backendNames}); training: on the first`)}
 ${line("--out DIR", "where to write (default: results)")}
-${line("--help", "prints this")}`;
+${line("--help", "prints this")}
+
+For training, which goes on where it was when the same command was interrupted (from DIR/checkpoints):
+
+${line(`--models ${modelNames}`, "which models (default: all)")}
+${line("--seeds N", `how often, each time with other sequences (default: ${defaultSeeds})`)}
+${line("--epochs N", `how often to go through the sequences (default: ${defaultEpochs})`)}
+${line("--workers N", `that share each batch (default: one a core, ${mostWorkers} at most; on webgpu 1)`)}`;
 
 function line(flag: string, meaning: string): string {
   return `  ${flag.padEnd(34)}${meaning}`;
@@ -51,7 +66,7 @@ export function parseOptions(args: readonly string[]): Options {
   const action = "read command line";
   const flags = parseArgs([...args], {
     boolean: ["help"],
-    string: ["only", "preset", "lengths", "backend", "out"],
+    string: ["only", "preset", "lengths", "backend", "out", "models", "seeds", "epochs", "workers"],
     unknown: (arg: string) => {
       throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${arg}`);
     },
@@ -60,19 +75,12 @@ export function parseOptions(args: readonly string[]): Options {
   if (flags._.length > 0) {
     throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is -- ${flags._[0]}`);
   }
-  const only = listOf(action, "only", flags.only) ?? sections;
-  for (const section of only) {
-    if (later.includes(section)) {
-      throw new RangeError(
-        `Cannot ${action}: --only must be of ${
-          sections.join(", ")
-        }, current ${section} is not part of this version`,
-      );
-    }
-    checkChoice(action, "only", section, sections);
-  }
-  const presets = listOf(action, "preset", flags.preset) ?? presetNames;
-  for (const preset of presets) checkChoice(action, "preset", preset, presetNames);
+  const only = listOf(action, "only", flags.only) ?? quick;
+  for (const section of only) checkChoice(action, "only", section, sections);
+  const presets = listOf(action, "preset", flags.preset) as readonly PresetName[] | undefined;
+  for (const preset of presets ?? []) checkChoice(action, "preset", preset, presetNames);
+  const models = listOf(action, "models", flags.models) ?? modelNames;
+  for (const model of models) checkChoice(action, "models", model, modelNames);
   const backends = listOf(action, "backend", flags.backend) ?? backendNames;
   for (const backend of backends) checkBackendName(action, backend);
   const lengths = listOf(action, "lengths", flags.lengths)?.map(Number) ?? defaultLengths;
@@ -89,11 +97,33 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     help: flags.help,
     only: only as readonly Section[],
-    presets: presets as readonly PresetName[],
+    presets: presets ?? presetNames,
     lengths: [...new Set(lengths)].sort((a, b) => a - b),
     backends,
+    training: {
+      presets: presets ?? ["matched"],
+      models: models as readonly ModelName[],
+      seeds: countOf(action, "seeds", flags.seeds) ?? defaultSeeds,
+      epochs: countOf(action, "epochs", flags.epochs) ?? defaultEpochs,
+      workers: countOf(action, "workers", flags.workers) ??
+        (backends[0] === "webgpu" ? 1 : Math.min(mostWorkers, navigator.hardwareConcurrency)),
+    },
     out: flags.out ?? "results",
   };
+}
+
+/** A number of at least 1; undefined where the flag is not given. */
+function countOf(action: string, flag: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const count = Number(value);
+  if (!(Number.isSafeInteger(count) && count >= 1)) {
+    throw new RangeError(
+      `Cannot ${action}: --${flag} must be a whole number of at least 1, current value is ${
+        JSON.stringify(value)
+      }`,
+    );
+  }
+  return count;
 }
 
 /** The values between the commas, each once; undefined where the flag is not given. */

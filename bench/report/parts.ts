@@ -11,12 +11,14 @@ import {
   type PresetName,
   presetNames,
 } from "../subjects.ts";
-import { comparisonPart } from "./comparison_part.ts";
+import { comparisonParts } from "./comparison_part.ts";
 import type { Part } from "./document.ts";
 import { digits } from "./format.ts";
 import { latencyParts } from "./latency_parts.ts";
+import { distinct } from "./lookup.ts";
 import { memoryParts } from "./memory_parts.ts";
-import type { Result } from "./result.ts";
+import type { Result, Run } from "./result.ts";
+import { trainingParts } from "./training_parts.ts";
 import { wkvParts } from "./wkv_part.ts";
 
 /** How many parameters each model of each preset has. */
@@ -31,26 +33,26 @@ export function countParameters(): ParameterCounts {
   ) as ParameterCounts;
 }
 
-/** All parts of the report of a result, measured by a command. */
-export function partsOf(
-  result: Result,
-  presets: readonly PresetName[],
-  parameters: ParameterCounts,
-  command: string,
-): Part[] {
+/** All parts of the report of a result. */
+export function partsOf(result: Result, parameters: ParameterCounts): Part[] {
   return [
-    originPart(result, command),
-    parametersPart(presets, parameters),
+    ...result.runs.map((run) => originPart(run, result)),
+    parametersPart(result, parameters),
     ...latencyParts(result),
     ...memoryParts(result),
+    ...trainingParts(result.training),
     ...wkvParts(result),
-    comparisonPart(result, Object.values(parameters.seed)),
+    ...comparisonParts(result, Object.values(parameters.seed)),
   ];
 }
 
-function originPart({ machine, runtime, date }: Result, command: string): Part {
+function originPart({ machine, runtime, date, command, sections }: Run, { runs, training }: Result): Part {
+  const trained = distinct(training.filter((row) => row.date === date), "preset");
+  const measured = sections.map((section) =>
+    section === "training" ? `training of ${trained.join(" and ")}` : section
+  );
   return {
-    title: "Where the numbers come from",
+    title: `Where the numbers come from${runs.length > 1 ? `: ${measured.join(", ")}` : ""}`,
     table: {
       columns: ["what", "which"],
       rows: [
@@ -65,8 +67,9 @@ function originPart({ machine, runtime, date }: Result, command: string): Part {
   };
 }
 
-function parametersPart(presets: readonly PresetName[], parameters: ParameterCounts): Part {
-  const rows = presets.map((preset) => {
+function parametersPart({ latency, memory, training }: Result, parameters: ParameterCounts): Part {
+  const presets = new Set([latency, memory, training].flatMap((rows) => rows.map(({ preset }) => preset)));
+  const rows = presetNames.filter((preset) => presets.has(preset)).map((preset) => {
     const counts = modelNames.map((name) => parameters[preset][name]);
     const apart = Math.max(...counts) / Math.min(...counts) - 1;
     return [preset, ...counts.map((count) => count.toLocaleString("en")), `${digits(100 * apart)}%`];

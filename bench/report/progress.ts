@@ -1,5 +1,5 @@
 /**
- * How far a measurement is: a bar where stderr is a terminal, a line otherwise.
+ * How far a measurement is: a bar where stderr is a terminal, lines otherwise.
  *
  * @module
  */
@@ -8,27 +8,46 @@ import { Presets, SingleBar } from "cli-progress";
 
 /** Shows how far a task is, until it is disposed of. */
 export interface ProgressBar extends Disposable {
-  update(done: number, total: number): void;
+  /** @param status what is going on, beside the bar */
+  update(done: number, total: number, status?: string): void;
+  /** A line where there is no bar: a log can be read later. */
+  log(line: string): void;
 }
 
 export function startProgress(task: string): ProgressBar {
   if (!Deno.stderr.isTerminal()) {
     console.error(`${task} ...`);
-    return { update() {}, [Symbol.dispose]() {} };
+    return { update() {}, log: (line) => console.error(line), [Symbol.dispose]() {} };
   }
   const bar = new SingleBar(
-    { format: `${task} {bar} {percentage}% | {eta_formatted} left`, clearOnComplete: true, hideCursor: true },
+    {
+      format: `${task} {bar} {percentage}% | {eta_formatted} left{status}`,
+      barsize: 24,
+      clearOnComplete: true,
+      hideCursor: true,
+      // Its own way of being interrupted ends the bar alone, and the task goes on unseen.
+      gracefulExit: false,
+    },
     Presets.shades_classic,
   );
-  bar.start(1, 0);
+  const interrupted = () => {
+    bar.stop();
+    Deno.exit(130);
+  };
+  Deno.addSignalListener("SIGINT", interrupted);
+  bar.start(1, 0, { status: "" });
   let prepared = false;
   return {
-    update(done, total) {
+    update(done, total, status) {
       // Started again once the whole is known: what is left is reckoned from here, not from the preparations.
-      if (!prepared) bar.start(total, 0);
+      if (!prepared) bar.start(total, done, { status: "" });
       prepared = true;
-      bar.update(done);
+      bar.update(done, { status: status === undefined ? "" : ` | ${status}` });
     },
-    [Symbol.dispose]: () => bar.stop(),
+    log() {},
+    [Symbol.dispose]() {
+      bar.stop();
+      Deno.removeSignalListener("SIGINT", interrupted);
+    },
   };
 }

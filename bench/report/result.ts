@@ -4,8 +4,10 @@
  * @module
  */
 import type { Cell, PresetName } from "../subjects.ts";
+import type { TrainingRow } from "../training/train.ts";
 import type { WkvRow } from "../wkv/measure.ts";
 import type { Machine, Runtime } from "./machine.ts";
+import type { Section } from "./options.ts";
 
 /** The time of a token. */
 export interface LatencyRow extends Cell {
@@ -40,17 +42,31 @@ export interface MemoryRow extends Cell, MemoryCount {
   readonly processBytes: number | null;
 }
 
-/** All that a report measured; a section that was not asked for is empty. */
+/** A run of `deno task report`. */
+export interface Run {
+  /** ISO 8601; its name, for the rows of `training`. */
+  readonly date: string;
+  readonly command: string;
+  readonly machine: Machine;
+  readonly runtime: Runtime;
+  /** Which sections of the report are from it. */
+  readonly sections: readonly Section[];
+}
+
+/** All that a report holds; a section that was never asked for is empty. */
 export interface Result {
+  /** Of the newest run. */
   readonly machine: Machine;
   readonly runtime: Runtime;
   /** ISO 8601 */
   readonly date: string;
+  /** The runs that the sections are from, the newest last. */
+  readonly runs: readonly Run[];
   readonly latency: readonly LatencyRow[];
   /** The matrix-vector products alone, from the same run as `latency`. */
   readonly limits: readonly LimitRow[];
   readonly memory: readonly MemoryRow[];
-  readonly training: readonly never[];
+  readonly training: readonly TrainingRow[];
   readonly wkv: readonly WkvRow[];
   /** Which GPU it was, whose clock, and what was left out why. */
   readonly wkvNotes: readonly string[];

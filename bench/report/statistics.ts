@@ -10,3 +10,14 @@ export function p99(samples: readonly number[]): number | null {
   if (samples.length < 100) return null;
   return samples.toSorted((a, b) => a - b)[Math.ceil(0.99 * samples.length) - 1];
 }
+
+export function mean(samples: readonly number[]): number {
+  return samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+}
+
+/** The sample standard deviation, with n - 1; null of one sample, which can't tell. */
+export function deviation(samples: readonly number[]): number | null {
+  if (samples.length < 2) return null;
+  const middle = mean(samples);
+  return Math.sqrt(samples.reduce((sum, sample) => sum + (sample - middle) ** 2, 0) / (samples.length - 1));
+}

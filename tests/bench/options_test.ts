@@ -9,6 +9,13 @@ Deno.test("parseOptions() has a default for everything", () => {
     presets: ["seed", "matched"],
     lengths: [32, 64, 128, 256],
     backends: backendNames,
+    training: {
+      presets: ["matched"],
+      models: ["rwkv", "lstm", "transformer"],
+      seeds: 1,
+      epochs: 50,
+      workers: Math.min(4, navigator.hardwareConcurrency),
+    },
     out: "results",
   });
 });
@@ -23,6 +30,10 @@ Deno.test("parseOptions() reads lists, each value once, and sorts the lengths", 
     "--backend=reference",
     "--out",
     "elsewhere",
+    "--models=lstm",
+    "--seeds=3",
+    "--epochs=2",
+    "--workers=7",
   ]);
   assertEquals(options, {
     help: false,
@@ -30,13 +41,32 @@ Deno.test("parseOptions() reads lists, each value once, and sorts the lengths", 
     presets: ["matched", "seed"],
     lengths: [32, 4096],
     backends: ["reference"],
+    training: { presets: ["matched", "seed"], models: ["lstm"], seeds: 3, epochs: 2, workers: 7 },
     out: "elsewhere",
   });
 });
 
+Deno.test("parseOptions() trains where it is asked for alone, on a GPU without workers", () => {
+  const { only, training } = parseOptions(["--only=training", "--backend=webgpu"]);
+  assertEquals([only, training.workers], [["training"], 1]);
+});
+
 Deno.test("parseOptions() knows --help, which names every flag", () => {
   assertEquals(parseOptions(["--help"]).help, true);
-  for (const flag of ["--only", "--preset", "--lengths", "--backend", "--out", "--help"]) {
+  for (
+    const flag of [
+      "--only",
+      "--preset",
+      "--lengths",
+      "--backend",
+      "--models",
+      "--seeds",
+      "--epochs",
+      "--workers",
+      "--out",
+      "--help",
+    ]
+  ) {
     assertStringIncludes(usage, flag);
   }
 });
@@ -44,15 +74,7 @@ Deno.test("parseOptions() knows --help, which names every flag", () => {
 Deno.test.each([
   [["--speed"], "flags must be those of --help, current flag is --speed"],
   [["latency"], "flags must be those of --help, current flag is latency"],
-  [
-    ["--only=training"],
-    "--only must be of latency, memory, wkv, current training is not part of this version",
-  ],
-  [
-    ["--only=memory,training"],
-    "--only must be of latency, memory, wkv, current training is not part of this version",
-  ],
-  [["--only=speed"], '--only must be of latency, memory, wkv, current value is "speed"'],
+  [["--only=speed"], '--only must be of latency, memory, wkv, training, current value is "speed"'],
   [["--only="], '--only must be values with commas between them, current value is ""'],
   [["--preset=large"], '--preset must be of seed, matched, current value is "large"'],
   [["--backend=cuda"], 'current backend is "cuda"'],
@@ -60,6 +82,10 @@ Deno.test.each([
   [["--lengths=32,x"], "--lengths must be integers from 1 to 65536, current value is 32,x"],
   [["--lengths=0"], "--lengths must be integers from 1 to 65536, current value is 0"],
   [["--lengths=1.5"], "--lengths must be integers from 1 to 65536, current value is 1.5"],
+  [["--models=gru"], '--models must be of rwkv, lstm, transformer, current value is "gru"'],
+  [["--seeds=0"], '--seeds must be a whole number of at least 1, current value is "0"'],
+  [["--epochs=1.5"], '--epochs must be a whole number of at least 1, current value is "1.5"'],
+  [["--workers="], '--workers must be a whole number of at least 1, current value is ""'],
   [["--out="], "--out must be a folder, current value is empty"],
   [["--", "--only=memory"], "flags must be those of --help, current flag is -- --only=memory"],
 ])("parseOptions() refuses %j", (args, words) => {

@@ -4,6 +4,7 @@ import { toMarkdown } from "../../bench/report/document.ts";
 import { drawFigures } from "../../bench/report/figures.ts";
 import { countParameters, partsOf } from "../../bench/report/parts.ts";
 import type { Result } from "../../bench/report/result.ts";
+import { machine, runtime, trainings } from "./results.ts";
 
 const cells: Cell[] = ["reference", "other"].flatMap((backend) =>
   [32, 256, 1024].flatMap((length) =>
@@ -14,10 +15,13 @@ const cells: Cell[] = ["reference", "other"].flatMap((backend) =>
 /** How many times RWKV's each way takes in these made-up results, before its growth. */
 const factor = { recurrent: 1, cached: 2, full: 10 } as const;
 
+const date = "2020-01-01T00:00:00.000Z";
+
 const result: Result = {
-  machine: { cpu: "A processor", cores: 2, memoryBytes: 8 * 2 ** 30, system: "a system" },
-  runtime: { deno: "2", v8: "15", typescript: "6", processBytes: 35e6 },
-  date: "2020-01-01T00:00:00.000Z",
+  machine,
+  runtime,
+  date,
+  runs: [{ date, machine, runtime, command: "deno task report", sections: ["latency", "memory", "wkv"] }],
   latency: cells.map((cell) => ({
     ...cell,
     medianMs: factor[cell.mode] * (cell.mode === "recurrent" ? 1 : cell.length / 32),
@@ -46,8 +50,7 @@ const result: Result = {
 
 const parameters = countParameters();
 
-const markdown = (from: Result) =>
-  toMarkdown("Report", partsOf(from, ["seed", "matched"], parameters, "deno task report"));
+const markdown = (from: Result) => toMarkdown("Report", partsOf(from, parameters));
 
 /** The cells of the rows of a part's table that hold a text. */
 function rowsWith(report: string, title: string, ...texts: string[]): string[][] {
@@ -81,9 +84,22 @@ Deno.test("partsOf() compares RWKV with the Transformer beside the article's 3.2
 });
 
 Deno.test("partsOf() counts the parameters, those of matched within 2% of one another", () => {
-  const [matched] = rowsWith(markdown(result), "Parameters", "matched");
+  const both = { ...result, training: trainings({ seeds: 1, date }) };
+  const [matched] = rowsWith(markdown(both), "Parameters", "matched");
   const counts = matched.slice(1, 4).map((count) => Number(count.replaceAll(",", "")));
   assert(Math.max(...counts) / Math.min(...counts) <= 1.02);
+});
+
+Deno.test("partsOf() says of each run what is from it", () => {
+  const later = { ...result.runs[0], date: "later", command: "train", sections: ["training"] as const };
+  const training = trainings({ seeds: 1, date: "later" });
+  const report = markdown({ ...result, training, runs: [...result.runs, later] });
+  assertEquals(rowsWith(report, "Where the numbers come from: latency, memory, wkv", "command"), [
+    ["command", "deno task report"],
+  ]);
+  assertEquals(rowsWith(report, "Where the numbers come from: training of matched", "command"), [
+    ["command", "train"],
+  ]);
 });
 
 Deno.test("partsOf() leaves out what was not measured", () => {
@@ -94,6 +110,14 @@ Deno.test("partsOf() leaves out what was not measured", () => {
     "-",
     "3.18x",
   ]);
+  const onlyTraining = markdown({
+    ...result,
+    latency: [],
+    limits: [],
+    memory: [],
+    training: trainings({ seeds: 1, date }),
+  });
+  assert(!onlyTraining.includes("RWKV against") && onlyTraining.includes("Learning: matched"));
   const onlyLatency = markdown({ ...result, memory: [] });
   assert(!onlyLatency.includes("Memory for a token"));
   assertEquals(rowsWith(onlyLatency, "RWKV against", "reference", " 256 ")[0].slice(6, 8), ["-", "-"]);
