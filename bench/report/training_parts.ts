@@ -142,7 +142,8 @@ const still = 0.02;
 function convergenceNotes(rows: readonly TrainingRow[]): string[] {
   const [{ epochs, ngramOrder }] = rows;
   const last = Math.ceil(epochs / 5);
-  if (epochs <= last) return [];
+  // So few epochs tell nothing of where they lead.
+  if (last < 2) return [];
   return byModel(rows).map(([model, rows]) => {
     const fall = mean(
       rows.map(({ curve }) => 1 - curve[epochs - 1].testLoss / curve[epochs - 1 - last].testLoss),
