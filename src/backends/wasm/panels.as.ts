@@ -1,7 +1,7 @@
 // Products of matrices that are small, or long and thin: the right side is packed once into panels of eight columns, so
 // that whatever its shape was, the loop inside reads it from end to end, eight numbers at a time.
 
-import { loadPart, madd, read, write } from "./vectors.as";
+import { loadPart, madd, read, storePart } from "./vectors.as";
 
 /** The columns of a panel. */
 const WIDTH: i32 = 8;
@@ -15,12 +15,18 @@ export function inPanels(columns: i32): i32 {
 
 /** Packs `rows` rows, `row` bytes apart, of `columns` columns; columns past the last are zeros. */
 export function pack(to: usize, from: usize, row: usize, rows: i32, columns: i32): void {
-  for (let column = 0; column < columns; column += WIDTH, from += 32) {
-    const left = columns - column;
+  for (; columns >= WIDTH; columns -= WIDTH, from += 32) {
     let at = from;
-    for (let r = 0; r < rows; r++, at += row, to += 32) {
-      v128.store(to, left < 4 ? loadPart(at, left) : v128.load(at));
-      v128.store(to, left > 4 ? read(at + 16, min(4, left - 4)) : f32x4.splat(0), 16);
+    for (const end = to + ((<usize> rows) << 5); to < end; at += row, to += 32) {
+      const u = v128.load(at), v = v128.load(at, 16);
+      v128.store(to, u);
+      v128.store(to, v, 16);
+    }
+  }
+  if (columns) {
+    for (const end = to + ((<usize> rows) << 5); to < end; from += row, to += 32) {
+      v128.store(to, read(from, min(4, columns)));
+      v128.store(to, columns > 4 ? loadPart(from + 16, columns - 4) : f32x4.splat(0), 16);
     }
   }
 }
@@ -49,14 +55,15 @@ function gather(a: usize, b: usize, c: usize, d: usize): v128 {
 }
 
 /**
- * y = a·b, or y += a·b where `adds`: `rows`×`inner` by `inner`×`columns`; the panels of b are `apart` bytes apart. What is
- * past the last row of a stands in memory again, or isn't read.
+ * y = a·b, or y += a·b where `adds`: `rows`×`inner` by `inner`×`columns`. Of a, rows are `aRow` bytes apart and columns
+ * `aStep`, so that it may as well stand transposed; the panels of b are `apart` bytes apart.
  */
 export function multiply(
   y: usize,
   yRow: usize,
   a: usize,
   aRow: usize,
+  aStep: usize,
   b: usize,
   apart: usize,
   rows: i32,
@@ -66,52 +73,29 @@ export function multiply(
 ): void {
   for (let column = 0; column < columns; column += WIDTH, y += 32, b += apart) {
     const width = min(WIDTH, columns - column);
-    for (let r = 0; r < rows; r += 4) {
-      const at = a + <usize> r * aRow, count = min(4, rows - r);
-      const one = count > 1 ? aRow : 0, two = count > 2 ? one + aRow : one, three = count > 3 ? two + aRow : two;
-      multiplyTile(y + <usize> r * yRow, yRow, at, at + one, at + two, at + three, 4, b, count, inner, width, adds);
+    let from = a, to = y;
+    for (let r = 0; r < rows; r += 4, from += 4 * aRow, to += 4 * yRow) {
+      multiplyTile(to, yRow, from, aRow, aStep, b, min(4, rows - r), inner, width, adds);
     }
   }
 }
 
-/** The same with a transposed: `inner` rows, `aRow` bytes apart, in whole fours of columns. */
-export function multiplyTransposed(
-  y: usize,
-  yRow: usize,
-  a: usize,
-  aRow: usize,
-  b: usize,
-  apart: usize,
-  rows: i32,
-  inner: i32,
-  columns: i32,
-): void {
-  for (let column = 0; column < columns; column += WIDTH, y += 32, b += apart) {
-    const width = min(WIDTH, columns - column);
-    for (let r = 0; r < rows; r += 4) {
-      const at = a + (<usize> r << 2);
-      multiplyTile(y + <usize> r * yRow, yRow, at, at + 4, at + 8, at + 12, aRow, b, min(4, rows - r), inner, width, false);
-    }
-  }
-}
-
-/** `rows` (1 to 4) by `columns` (1 to 8). Neighbours in a row of a are `step` bytes apart. */
+/** `rows` (1 to 4) by `columns` (1 to 8); past the last row, the last row is taken again and not stored. */
 // @ts-ignore: decorator
 @inline
 function multiplyTile(
   y: usize,
   yRow: usize,
   a0: usize,
-  a1: usize,
-  a2: usize,
-  a3: usize,
-  step: usize,
+  aRow: usize,
+  aStep: usize,
   b: usize,
   rows: i32,
   inner: i32,
   columns: i32,
   adds: bool,
 ): void {
+  let a1 = rows > 1 ? a0 + aRow : a0, a2 = rows > 2 ? a1 + aRow : a1, a3 = rows > 3 ? a2 + aRow : a2;
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
   let t0 = s0, t1 = s0, t2 = s0, t3 = s0;
   for (const end = b + ((<usize> inner) << 5); b < end; b += 32) {
@@ -122,7 +106,7 @@ function multiplyTile(
     const w2 = v128.load_splat<f32>(a2), w3 = v128.load_splat<f32>(a3);
     s2 = madd(w2, u, s2), t2 = madd(w2, v, t2);
     s3 = madd(w3, u, s3), t3 = madd(w3, v, t3);
-    a0 += step, a1 += step, a2 += step, a3 += step;
+    a0 += aStep, a1 += aStep, a2 += aStep, a3 += aStep;
   }
   finish(y, s0, t0, columns, adds);
   if (rows > 1) finish(y + yRow, s1, t1, columns, adds);
@@ -133,7 +117,24 @@ function multiplyTile(
 // @ts-ignore: decorator
 @inline
 function finish(y: usize, left: v128, right: v128, columns: i32, adds: bool): void {
-  const first = min(4, columns);
-  write(y, adds ? f32x4.add(left, read(y, first)) : left, first);
-  if (columns > 4) write(y + 16, adds ? f32x4.add(right, read(y + 16, columns - 4)) : right, columns - 4);
+  if (columns < WIDTH) {
+    finishPart(y, left, right, columns, adds);
+    return;
+  }
+  if (adds) {
+    left = f32x4.add(left, v128.load(y));
+    right = f32x4.add(right, v128.load(y, 16));
+  }
+  v128.store(y, left);
+  v128.store(y, right, 16);
+}
+
+function finishPart(y: usize, left: v128, right: v128, columns: i32, adds: bool): void {
+  if (columns >= 4) {
+    v128.store(y, adds ? f32x4.add(left, v128.load(y)) : left);
+    y += 16;
+    columns -= 4;
+    left = right;
+  }
+  if (columns) storePart(y, adds ? f32x4.add(left, loadPart(y, columns)) : left, columns);
 }

@@ -1,5 +1,5 @@
 import { constant, exp, ONE } from "../../backends/wasm/math.as";
-import { inPanels, multiply, multiplyTransposed, pack, packTransposed } from "../../backends/wasm/panels.as";
+import { inPanels, multiply, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { madd, read, sum, write } from "../../backends/wasm/vectors.as";
 import { attend, HEADS } from "./one_query.as";
 
@@ -70,12 +70,12 @@ function attendTogether(
     const count = min(8, queryTime - i);
     const seen = keyTime - queryTime + i + 1;
     packTransposed(queries, query, row, count, size);
-    multiply(scores, 32, key, row, queries, 0, seen + count - 1, size, 8, false);
+    multiply(scores, 32, key, row, 4, queries, 0, seen + count - 1, size, 8, false);
     softmax(scores, 32, seen, seen + count - 1, size);
     for (let r = 0; r < count; r += 4) {
       const at = scores + (<usize> r << 2), to = y + <usize> r * row;
       const four = min(4, count - r), first = seen + r;
-      multiplyTransposed(to, row, at, 32, scratch, apart, four, first, size);
+      multiply(to, row, at, 4, 32, scratch, apart, four, first, size, false);
       const rest = at + ((<usize> first) << 5), later = value + <usize> first * row;
       complete(to, rest, shares + (<usize> r << 2), later, four, size, row);
     }
@@ -223,8 +223,8 @@ function goBack(
     const at = <usize> i * row, countApart = (<usize> count) << 5;
     packTransposed(turnedQueries, query + at, row, count, size);
     packTransposed(turnedGys, gy + at, row, count, size);
-    multiply(weights, width, key, row, turnedQueries, apart, all, size, count, false);
-    multiply(slopes, width, value, row, turnedGys, apart, all, size, count, false);
+    multiply(weights, width, key, row, 4, turnedQueries, apart, all, size, count, false);
+    multiply(slopes, width, value, row, 4, turnedGys, apart, all, size, count, false);
     for (let r = 0; r < count; r += 8) {
       const column = (<usize> r) << 2, eight = min(8, count - r);
       for (let q = r; q < r + eight; q++) {
@@ -236,9 +236,9 @@ function goBack(
     }
     pack(queries, query + at, row, count, size);
     pack(gys, gy + at, row, count, size);
-    multiplyTransposed(gQuery + at, row, slopes, width, scratch, keysApart, count, all, size);
-    multiply(gKey, row, slopes, width, queries, countApart, all, count, size, true);
-    multiply(gValue, row, weights, width, gys, countApart, all, count, size, true);
+    multiply(gQuery + at, row, slopes, 4, width, scratch, keysApart, count, all, size, false);
+    multiply(gKey, row, slopes, width, 4, queries, countApart, all, count, size, true);
+    multiply(gValue, row, weights, width, 4, gys, countApart, all, count, size, true);
   }
 }
 

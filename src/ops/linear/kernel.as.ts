@@ -1,5 +1,5 @@
 import { accumulate, loadPart, madd, read, storePart, sums, write } from "../../backends/wasm/vectors.as";
-import { product } from "./product.as";
+import { multiplyColumns, multiplyRows } from "./product.as";
 
 /** So many numbers of x stay in the first-level cache while the weights pass by. */
 const BLOCK: i32 = 6144;
@@ -16,11 +16,11 @@ export function linear(
 ): void {
   if (rows == 1) multiplyVector(y, x, weight, bias, inputs, outputs);
   else if (rows < FEW) multiplyMatrix(y, x, weight, bias, rows, inputs, outputs);
-  else product(y, x, (<usize> inputs) << 2, 4, weight, 4, (<usize> inputs) << 2, bias, rows, inputs, outputs);
+  else multiplyRows(y, x, weight, true, bias, rows, inputs, outputs);
 }
 
 /** For fewer rows, packing the weights costs more than it saves. */
-const FEW: i32 = 8;
+const FEW: i32 = 16;
 
 /** gx = gy·W */
 export function linearBackwardInput(
@@ -31,7 +31,7 @@ export function linearBackwardInput(
   inputs: i32,
   outputs: i32,
 ): void {
-  product(gx, gy, (<usize> outputs) << 2, 4, weight, (<usize> inputs) << 2, 4, 0, rows, outputs, inputs);
+  multiplyRows(gx, gy, weight, false, 0, rows, outputs, inputs);
 }
 
 /** gW = gyᵀ·x, gb = Σ gy */
@@ -44,7 +44,7 @@ export function linearBackwardWeight(
   inputs: i32,
   outputs: i32,
 ): void {
-  product(gWeight, gy, 4, (<usize> outputs) << 2, x, (<usize> inputs) << 2, 4, 0, outputs, rows, inputs);
+  multiplyColumns(gWeight, gy, x, rows, outputs, inputs);
   if (gBias) sumRows(gBias, gy, rows, outputs);
 }
 

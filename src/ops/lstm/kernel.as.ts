@@ -31,7 +31,7 @@ export function lstmRecurrence(
   const sums = panels + row * <usize> inPanels(4 * channels);
   packTransposed(panels, hiddenWeight, row, 4 * channels, channels);
   for (let t = 0; t < time; t++, y += row, gates += 4 * row) {
-    multiply(sums, 4 * row, nextHidden, row, panels, row << 3, batch, channels, 4 * channels, false);
+    multiply(sums, 4 * row, nextHidden, row, 4, panels, row << 3, batch, channels, 4 * channels, false);
     for (let b = 0; b < batch; b++) {
       const state = <usize> b * row;
       const sum = sums + 4 * state, gate = gates + 4 * state * <usize> time;
@@ -133,7 +133,7 @@ export function lstmRecurrenceBackward(
       const before = scratch + state + step;
       stepBack(gPreactivations + 4 * step, gGates + 4 * state, gHidden + state, gCell + state, gy + step, before, channels);
     }
-    multiply(gHidden, row, gGates, 4 * row, panels, row << 5, batch, 4 * channels, channels, false);
+    multiply(gHidden, row, gGates, 4 * row, 4, panels, row << 5, batch, 4 * channels, channels, false);
   }
 }
 
