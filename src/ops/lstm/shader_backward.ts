@@ -79,8 +79,8 @@ fn retreat(row: u32, sequence: u32, channel: u32, later: f32) -> vec4f {
 const threads = 256;
 
 /**
- * The steps from params.end back to params.start of one sequence a workgroup. As many invocations as there are for a
- * channel share the sum over the gates.
+ * The steps from params.end back to params.start of one sequence a workgroup. Where channels are few, some invocations share
+ * the sum over the gates for each.
  */
 export const lstmSequenceBackwardShader = `${declarations}
 var<workgroup> held: array<f32, ${heldChannels}>;
@@ -91,7 +91,7 @@ ${
     threads,
     `if (group >= params.batch) { return; }
   let channels = params.channels;
-  let shares = max(1u, ${threads}u / channels);
+  let shares = max(1u, min(${threads}u / channels, channels / 8u));
   let length = (4u * channels + shares - 1u) / shares;
   for (var c = lane; c < channels; c += ${threads}u) { held[c] = gHidden[group * channels + c]; }
   workgroupBarrier();
@@ -226,7 +226,7 @@ export function lstmRecurrenceBackward(
 
 /** What a step of {@linkcode lstmSequenceBackwardShader} adds to the loops of an invocation, at most. */
 function iterationsOfStep(channels: number): number {
-  const shares = Math.max(1, Math.floor(threads / channels));
+  const shares = Math.max(1, Math.floor(Math.min(threads / channels, channels / 8)));
   const length = Math.ceil(4 * channels / shares);
   const products = iterationsOf(Math.floor(length / 4)) + iterationsOf(3);
   const times = Math.ceil(channels / threads);
