@@ -65,7 +65,13 @@ testOnGpu("attentionBackward() equals the float64 reference", async (bench, t) =
 
 testOnGpu("attentionBackward() goes on past what a dispatch or a loop can hold", async (bench) => {
   // Very many keys, and rows so long that few keys and queries are too many.
-  for (const sizes of [[1, 1, 32_000, 32_000, 32_000, 2, 1], [1, 65, 65, 65, 65, 8192, 1]] as const) {
+  for (
+    const sizes of [
+      [1, 1, 32_000, 32_000, 32_000, 2, 1],
+      [1, 65, 65, 65, 65, 8192, 1],
+      [1, 3, 260, 260, 260, 8192, 1],
+    ] as const
+  ) {
     const inputs = inputsOf(randomSource(1), sizes);
     const expected = exactly(inputs, sizes);
     let dispatches = 0;

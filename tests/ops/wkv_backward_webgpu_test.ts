@@ -150,6 +150,12 @@ testOnGpu("wkvChunkedBackward() gives the last anchor's gradient to what set it"
       await assertEqualGradients(bench, chunk, drawn(random, inputs));
     }
   }
+  // Half a step behind a step whose key is as large.
+  const inputs = startedInputs(random, [1, 40, 1], () => -9);
+  inputs[0].data.fill(-0.05);
+  inputs[2].data[33] = 0;
+  inputs[4].data.set([1, 1, 0, -34.5]);
+  for (const chunk of [7, 16, 64]) await assertEqualGradients(bench, chunk, drawn(random, inputs));
 });
 
 testOnGpu("wkvChunkedBackward() goes on past what a loop can hold", async (bench) => {
