@@ -114,7 +114,7 @@ export function trainingText({ subject, training, leftOut }: TrainingComparison)
   const row = (name: string, speed: string, ratio: string, meaning: string) =>
     `  ${name.padEnd(24)}${speed.padStart(9)}${ratio.padStart(13)}  ${meaning}`.trimEnd();
   return [
-    `${preset} ${labelOf(subject)}, training on ${batchSize} sequences of ${length}`,
+    `${preset} ${labelOf({ model })}, training on ${batchSize} sequences of ${length}`,
     row("", "tokens/s", "", ""),
     row(nameOf(own), digits(own.tokensPerS), "", ""),
     ...others.map((other) => {
