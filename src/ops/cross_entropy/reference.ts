@@ -52,10 +52,12 @@ export function crossEntropyBackward(
     const scale = known ? gLoss[0] * weight / weightSum : NaN;
     let largest = -Infinity;
     for (let i = 0; i < vocabulary; i++) largest = Math.max(largest, logits[at + i]);
-    let sum = 0;
-    for (let i = 0; i < vocabulary; i++) sum += Math.exp(logits[at + i] - largest);
+    // The target's own is what the others sum to: 1 less its share would be rounded where it is all but sure.
+    let others = 0;
+    for (let i = 0; i < vocabulary; i++) others += i === target ? 0 : Math.exp(logits[at + i] - largest);
+    const sum = others + Math.exp(logits[at + target] - largest);
     for (let i = 0; i < vocabulary; i++) {
-      gLogits[at + i] = scale * (Math.exp(logits[at + i] - largest) / sum - (i === target ? 1 : 0));
+      gLogits[at + i] = scale * (i === target ? -others : Math.exp(logits[at + i] - largest)) / sum;
     }
   }
 }
