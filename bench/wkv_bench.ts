@@ -1,10 +1,11 @@
 /**
  * The WKV scan, for `deno bench -A bench/wkv_bench.ts`: a group a shape, B×T×C, with the kernels `webgpu serial` (a step
- * after another) and `webgpu chunked` (in parallel over time), a copy of as many elements, `wasm` and `reference`.
+ * after another) and `webgpu chunked` (in parallel over time), each also with its gradient, a copy of as many elements,
+ * `wasm` and `reference`.
  *
  * First a table on stderr: medians by the GPU's own clock where it has one, as GB/s of the 12 bytes a step and channel that
- * every scan moves, and of what the kernel really moves. The benches after it include the wait for the GPU, which takes
- * Deno 11 ms. Every output is checked first. What would take a device too long is left out, and named.
+ * every scan moves, the 32 with its gradient, and of what the kernel really moves. The benches after it include the wait for
+ * the GPU, which takes Deno 11 ms. Every output is checked first. What would take a device too long is left out, and named.
  *
  * @module
  */

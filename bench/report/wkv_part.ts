@@ -16,9 +16,10 @@ export function wkvParts({ wkv, wkvNotes }: Pick<Result, "wkv" | "wkvNotes">): P
     title: "The WKV scan",
     intro: [
       "Serial: a step after another, in parallel over channels alone. Chunked: in parallel over time, too; the steps are " +
-      "read twice. Copy: as many elements as a tensor has, read and written, which is what the memory gives. Nominal GB/s " +
-      "counts the 12 bytes a step and channel that every scan has to move, traffic all that the kernel reads and writes. " +
-      "More than the copy of a large tensor: from the caches.",
+      "read twice. With the gradient: the scan, and then all gradients of its inputs from that of y. Copy: as many " +
+      "elements as a tensor has, read and written, which is what the memory gives. Nominal GB/s counts the 12 bytes a " +
+      "step and channel that every scan has to move, the 32 with its gradient, traffic all that the kernel reads and " +
+      "writes. More than the copy of a large tensor: from the caches.",
     ],
     table: wkvTable(wkv),
     notes: wkvNotes,
@@ -42,7 +43,7 @@ export function wkvTable(rows: readonly WkvRow[]): Table {
         rows.find((other) =>
           other.backend === row.backend && other.kernel === kernel && nameOf(other) === nameOf(row)
         );
-      const copy = beside("copy"), serial = beside("serial");
+      const copy = beside("copy"), serial = beside(row.kernel.replace("chunked", "serial"));
       return [
         nameOf(row),
         `${row.backend} ${row.kernel}`,
@@ -50,7 +51,9 @@ export function wkvTable(rows: readonly WkvRow[]): Table {
         digits(row.gbPerS),
         digits(row.trafficGbPerS),
         copy === undefined ? "-" : `${Math.round(100 * row.trafficGbPerS / copy.trafficGbPerS)}%`,
-        row.kernel === "chunked" && serial !== undefined ? times(serial.medianMs / row.medianMs) : "-",
+        row.kernel.startsWith("chunked") && serial !== undefined
+          ? times(serial.medianMs / row.medianMs)
+          : "-",
       ];
     }),
   };

@@ -9,14 +9,11 @@ import {
   requestAdapter,
   requestDevice,
 } from "../../src/backends/webgpu/adapter.ts";
-import { type GpuBlock, GpuQueue } from "../../src/backends/webgpu/gpu.ts";
+import { GpuQueue } from "../../src/backends/webgpu/gpu.ts";
 import { GpuPool } from "../../src/backends/webgpu/pool.ts";
-import { bindings, each, groupsOfEach } from "../../src/backends/webgpu/wgsl.ts";
-import { wkvChunked } from "../../src/ops/wkv/chunked.ts";
-import { wkvSerial } from "../../src/ops/wkv/serial.ts";
-import { bestChunk } from "../../src/ops/wkv/shader.ts";
-import { serialBytes, type WkvKernel } from "./kernel.ts";
-import { elementsOf, type Shape } from "./shapes.ts";
+import type { WkvKernel } from "./kernel.ts";
+import { type GradientBlocks, type Scan, type ScanBlocks, scans } from "./scans.ts";
+import { elementsOf } from "./shapes.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 /** A GPU and its kernels. */
@@ -58,56 +55,9 @@ export async function openGpu(): Promise<Bench> {
   };
 }
 
-interface Scan {
-  readonly trafficBytes: (shape: Shape, limits: GPUSupportedLimits) => number;
-  readonly dispatch: (queue: GpuQueue, blocks: Blocks, shape: Shape) => void;
-}
-
-type Blocks = readonly [
-  y: GpuBlock,
-  nextState: GpuBlock,
-  decay: GpuBlock,
-  bonus: GpuBlock,
-  key: GpuBlock,
-  value: GpuBlock,
-  state: GpuBlock,
-];
-
-const copy = bindings({ sizes: ["size"], outputs: ["y: vec4f"], inputs: ["x: vec4f"] }) +
-  each("y[i] = x[i];");
-
-const scans: Readonly<Record<string, Scan>> = {
-  serial: {
-    trafficBytes: serialBytes,
-    dispatch: (queue, blocks, { batch, length, channels }) =>
-      wkvSerial(queue, ...blocks, batch, length, channels),
-  },
-  chunked: {
-    trafficBytes: chunkedBytes,
-    dispatch: (queue, blocks, { batch, length, channels }) =>
-      wkvChunked(queue, ...blocks, batch, length, channels, bestChunk(batch, channels, length, queue.limits)),
-  },
-  copy: {
-    trafficBytes: (shape) => 8 * elementsOf(shape),
-    dispatch(queue, [y, , , , key], shape) {
-      const size = elementsOf(shape) / 4;
-      const workgroups = groupsOfEach(size, queue.limits);
-      queue.dispatch({ code: copy, outputs: [y], inputs: [key], sizes: [size], workgroups });
-    },
-  },
-};
-
-/** The steps of all chunks but the last are read twice, and the sums of each are written twice and read three times. */
-function chunkedBytes(shape: Shape, limits: GPUSupportedLimits): number {
-  const { batch, length, channels } = shape;
-  const chunk = bestChunk(batch, channels, length, limits);
-  const reduced = Math.ceil(length / chunk) - 1;
-  return serialBytes(shape) + batch * channels * reduced * (8 * chunk + 5 * 16);
-}
-
 function gpuKernel(
   kernel: string,
-  { trafficBytes, dispatch }: Scan,
+  { work, gradient, nominalBytes, trafficBytes, dispatch }: Scan,
   device: GPUDevice,
   stopwatch: Stopwatch,
   nsPerElement: number,
@@ -116,7 +66,9 @@ function gpuKernel(
   return {
     backend: "webgpu",
     kernel,
-    nsPerElement,
+    checked: gradient ? "gKey" : "y",
+    nsPerElement: work * nsPerElement,
+    nominalBytes,
     refusal(shape) {
       const most = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
       const bytes = 4 * elementsOf(shape);
@@ -132,10 +84,15 @@ function gpuKernel(
         return block;
       };
       const { decay, bonus, key, value, state } = inputs;
-      const y = pool.take(key.length), nextState = pool.take(state.length);
-      const blocks: Blocks = [y, nextState, put(decay), put(bonus), put(key), put(value), put(state)];
+      const takeFor = (data: Float32Array) => pool.take(data.length);
+      const y = takeFor(key), nextState = takeFor(state);
+      const blocks: ScanBlocks = [y, nextState, put(decay), put(bonus), put(key), put(value), put(state)];
+      const gradientBlocks: GradientBlocks | null = !gradient ? null : [
+        ...[takeFor(decay), takeFor(bonus), takeFor(key), takeFor(value), takeFor(state)] as const,
+        ...[put(inputs.gradient), put(new Float32Array(state.length))] as const,
+      ];
       const submit = (times: number) => {
-        for (let i = 0; i < times; i++) dispatch(queue, blocks, shape);
+        for (let i = 0; i < times; i++) dispatch(queue, blocks, gradientBlocks, shape);
         queue.submit();
       };
       let runs = 0;
@@ -151,7 +108,7 @@ function gpuKernel(
           }
           return await stopwatch.time(() => submit(runs)) / runs;
         },
-        output: () => kernel === "copy" ? null : queue.read(y, key.length),
+        output: () => kernel === "copy" ? null : queue.read(gradientBlocks?.[2] ?? y, key.length),
         free() {
           queue.dispose();
           pool.dispose();

@@ -4,7 +4,7 @@
  * @module
  */
 import { randomSource } from "../../mod.ts";
-import { wkv } from "../../src/ops/wkv/reference.ts";
+import { wkv, wkvBackward } from "../../src/ops/wkv/reference.ts";
 import { elementsOf, nameOf, type Shape } from "./shapes.ts";
 
 /** The inputs, from the first step on. */
@@ -14,6 +14,8 @@ export interface Inputs {
   readonly key: Float32Array<ArrayBuffer>;
   readonly value: Float32Array<ArrayBuffer>;
   readonly state: Float32Array<ArrayBuffer>;
+  /** Of y; that of the last state is 0. */
+  readonly gradient: Float32Array<ArrayBuffer>;
 }
 
 /** Normal keys and values. A large tensor repeats them, at a distance that is a prime. */
@@ -34,6 +36,7 @@ export function makeInputs(shape: Shape): Inputs {
     key: normal(elementsOf(shape)),
     value: normal(elementsOf(shape)),
     state,
+    gradient: normal(elementsOf(shape)),
   };
 }
 
@@ -45,35 +48,45 @@ function expected({ batch, length, channels }: Shape, inputs: Inputs) {
       const row = firstRow + Math.floor(i / places.length);
       return data[row * channels + places[i % places.length]];
     });
-  const y = new Float64Array(length * places.length), nextState = new Float64Array(4 * places.length);
-  wkv(
-    y,
-    nextState,
-    pick(inputs.decay, 1, 0),
-    pick(inputs.bonus, 1, 0),
-    pick(inputs.key, length, (batch - 1) * length),
-    pick(inputs.value, length, (batch - 1) * length),
+  const steps = (data: Float32Array) => pick(data, length, (batch - 1) * length);
+  const zeros = (rows: number) => new Float64Array(rows * places.length);
+  const sizes = [1, length, places.length] as const;
+  const params = [pick(inputs.decay, 1, 0), pick(inputs.bonus, 1, 0)] as const;
+  const given = [
+    ...params,
+    steps(inputs.key),
+    steps(inputs.value),
     pick(inputs.state, 4, (batch - 1) * 4),
-    1,
-    length,
-    places.length,
-  );
-  return { y, places };
+  ] as const;
+  const y = zeros(length), gKey = zeros(length);
+  wkv(y, zeros(4), ...given, ...sizes);
+  const others = [zeros(1), zeros(1), gKey, zeros(length), zeros(4)] as const;
+  wkvBackward(...others, steps(inputs.gradient), zeros(4), ...given, y, ...sizes);
+  return { y, gKey, places };
 }
 
 /**
- * Checks an output on some channels of the last sequence.
+ * Checks an output, or another result, on some channels of the last sequence.
  *
  * @throws {Error} if an element is further off than 1e-4 of the largest
  */
-export function checkOutput(what: string, shape: Shape, inputs: Inputs, y: Float32Array): void {
+export function checkOutput(
+  what: string,
+  shape: Shape,
+  inputs: Inputs,
+  output: Float32Array,
+  checked: "y" | "gKey" = "y",
+): void {
   const { batch, length, channels } = shape;
   const wanted = expected(shape, inputs);
   let error = 0, scale = 0;
-  wanted.y.forEach((value, i) => {
+  wanted[checked].forEach((value, i) => {
     const row = (batch - 1) * length + Math.floor(i / wanted.places.length);
     // Math.max keeps a NaN.
-    error = Math.max(error, Math.abs(y[row * channels + wanted.places[i % wanted.places.length]] - value));
+    error = Math.max(
+      error,
+      Math.abs(output[row * channels + wanted.places[i % wanted.places.length]] - value),
+    );
     scale = Math.max(scale, Math.abs(value));
   });
   if (!(error <= 1e-4 * scale)) {

@@ -13,7 +13,7 @@ export interface Prepared {
   run(): void | Promise<void>;
   /** ms a run, as the device itself counts. */
   time(): Promise<number>;
-  /** The output of the last run; null of what computes no scan. */
+  /** The result of the last run that is checked; null of what computes no scan. */
   output(): Promise<Float32Array> | null;
   free(): void;
 }
@@ -21,12 +21,18 @@ export interface Prepared {
 /** A way of computing the scan. */
 export interface WkvKernel {
   readonly backend: string;
-  /** `serial`, `chunked`, or `copy`: no scan, but the most that the device's memory gives. */
+  /**
+   * `serial`, `chunked`, each alone or `+ gradient`, or `copy`: no scan, but the most that the device's memory gives.
+   */
   readonly kernel: string;
+  /** What is checked: the scan's output, or the gradient of the keys. */
+  readonly checked: "y" | "gKey";
   /** About what a run takes for each element, in ns, of all that is not memory alone. */
   readonly nsPerElement: number;
   /** Why this device can't hold the tensors of a shape; null if it can. */
   refusal(shape: Shape): string | null;
+  /** The bytes that every kernel for the same has to read and write. */
+  nominalBytes(shape: Shape): number;
   /** The bytes that a run really reads and writes. */
   trafficBytes(shape: Shape): number;
   prepare(shape: Shape, inputs: Inputs): Prepared;
@@ -38,13 +44,13 @@ export function labelOf({ backend, kernel }: WkvKernel): string {
 }
 
 /** What every scan has to move: key and value in, y out. */
-export function nominalBytes(shape: Shape): number {
+export function scanBytes(shape: Shape): number {
   return 12 * elementsOf(shape);
 }
 
 /** What a scan moves that goes through the steps once: that, and the state in and out. */
 export function serialBytes(shape: Shape): number {
-  return nominalBytes(shape) + 2 * 16 * shape.batch * shape.channels;
+  return scanBytes(shape) + 2 * 16 * shape.batch * shape.channels;
 }
 
 /** The scan of a backend that computes on the CPU, as the library's users call it. */
@@ -52,8 +58,10 @@ export function onCpu(backend: Backend, nsPerElement: number): WkvKernel {
   return {
     backend: backend.name,
     kernel: "serial",
+    checked: "y",
     nsPerElement,
     refusal: () => null,
+    nominalBytes: scanBytes,
     trafficBytes: serialBytes,
     prepare({ batch, length, channels }, inputs) {
       const put = (data: Float32Array, ...shape: number[]) => tensor(data, shape, backend);

@@ -7,7 +7,7 @@ import { createReference, createWasm } from "../../mod.ts";
 import { median } from "../report/statistics.ts";
 import { openGpu } from "./gpu.ts";
 import { checkOutput, type Inputs, makeInputs } from "./inputs.ts";
-import { labelOf, nominalBytes, onCpu, type Prepared, type WkvKernel } from "./kernel.ts";
+import { labelOf, onCpu, type Prepared, type WkvKernel } from "./kernel.ts";
 import { elementsOf, nameOf, type Shape, shapes } from "./shapes.ts";
 
 /** The time of a scan. */
@@ -15,7 +15,10 @@ export interface WkvRow extends Shape {
   readonly backend: string;
   readonly kernel: string;
   readonly medianMs: number;
-  /** By the 12 bytes a step and channel that every scan has to move; of a copy, by those that it moves. */
+  /**
+   * By the 12 bytes a step and channel that every scan has to move, the 32 with its gradient; of a copy, by those that it
+   * moves.
+   */
   readonly gbPerS: number;
   /** By the bytes that the kernel really moves. */
   readonly trafficGbPerS: number;
@@ -75,7 +78,7 @@ export async function prepare(kernel: WkvKernel, shape: Shape, inputs: Inputs): 
   const prepared = kernel.prepare(shape, inputs);
   await prepared.run();
   const output = prepared.output();
-  if (output !== null) checkOutput(labelOf(kernel), shape, inputs, await output);
+  if (output !== null) checkOutput(labelOf(kernel), shape, inputs, await output, kernel.checked);
   return prepared;
 }
 
@@ -109,13 +112,12 @@ export async function measureWkv(
 }
 
 function rowOf(kernel: WkvKernel, shape: Shape, medianMs: number): WkvRow {
-  const traffic = kernel.trafficBytes(shape);
   return {
     backend: kernel.backend,
     kernel: kernel.kernel,
     ...shape,
     medianMs,
-    gbPerS: (kernel.kernel === "copy" ? traffic : nominalBytes(shape)) / medianMs / 1e6,
-    trafficGbPerS: traffic / medianMs / 1e6,
+    gbPerS: kernel.nominalBytes(shape) / medianMs / 1e6,
+    trafficGbPerS: kernel.trafficBytes(shape) / medianMs / 1e6,
   };
 }

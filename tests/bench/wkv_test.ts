@@ -66,12 +66,16 @@ Deno.test("wkvTable() sets the chunked scan beside the serial one, and all besid
     { ...at, kernel: "serial", medianMs: 10, gbPerS: 0.15, trafficGbPerS: 0.16 },
     { ...at, kernel: "chunked", medianMs: 2, gbPerS: 0.8, trafficGbPerS: 1.3 },
     { ...at, kernel: "copy", medianMs: 1, gbPerS: 2, trafficGbPerS: 2 },
+    { ...at, kernel: "serial + gradient", medianMs: 30, gbPerS: 0.4, trafficGbPerS: 0.5 },
+    { ...at, kernel: "chunked + gradient", medianMs: 10, gbPerS: 1.2, trafficGbPerS: 1.5 },
     { ...at, backend: "wasm", kernel: "serial", medianMs: 4, gbPerS: 0.4, trafficGbPerS: 0.4 },
   ];
   assertEquals(wkvTable(rows).rows.map((row) => [row[1], row[5], row[6]]), [
     ["webgpu serial", "8%", "-"],
     ["webgpu chunked", "65%", "5.00x"],
     ["webgpu copy", "100%", "-"],
+    ["webgpu serial + gradient", "25%", "-"],
+    ["webgpu chunked + gradient", "75%", "3.00x"],
     ["wasm serial", "-", "-"],
   ]);
   assertEquals(wkvParts({ wkv: rows, wkvNotes: ["a note"] })[0].notes, ["a note"]);

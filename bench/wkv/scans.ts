@@ -1,0 +1,111 @@
+/**
+ * What a GPU's kernels are measured at: the WKV scans, the scans with their gradients, and a copy.
+ *
+ * @module
+ */
+import type { Gpu, GpuBlock } from "../../src/backends/webgpu/gpu.ts";
+import { bindings, each, groupsOfEach } from "../../src/backends/webgpu/wgsl.ts";
+import { wkvChunked } from "../../src/ops/wkv/chunked.ts";
+import { wkvChunkedBackward } from "../../src/ops/wkv/chunked_backward.ts";
+import { stepsAtOnce, wkvSerial } from "../../src/ops/wkv/serial.ts";
+import { bestChunk } from "../../src/ops/wkv/shader.ts";
+import { scanBytes, serialBytes, type WkvKernel } from "./kernel.ts";
+import { elementsOf, type Shape } from "./shapes.ts";
+
+/** One way to compute it. */
+export interface Scan extends Pick<WkvKernel, "nominalBytes"> {
+  /** About how many times the work of the scan alone it is. */
+  readonly work: number;
+  readonly trafficBytes: (shape: Shape, limits: GPUSupportedLimits) => number;
+  readonly dispatch: (gpu: Gpu, blocks: ScanBlocks, gradient: GradientBlocks | null, shape: Shape) => void;
+  /** Whether it needs the blocks of the gradient. */
+  readonly gradient: boolean;
+}
+
+/** y, the next state; decay, bonus, key, value, state. */
+export type ScanBlocks = readonly [GpuBlock, GpuBlock, GpuBlock, GpuBlock, GpuBlock, GpuBlock, GpuBlock];
+
+/** The gradients of decay, bonus, key, value and state; those of y and of the last state. */
+export type GradientBlocks = ScanBlocks;
+
+const copy = bindings({ sizes: ["size"], outputs: ["y: vec4f"], inputs: ["x: vec4f"] }) +
+  each("y[i] = x[i];");
+
+const serial: Scan = {
+  work: 1,
+  gradient: false,
+  nominalBytes: scanBytes,
+  trafficBytes: serialBytes,
+  dispatch: (gpu, blocks, _, { batch, length, channels }) =>
+    wkvSerial(gpu, ...blocks, batch, length, channels),
+};
+
+const chunked: Scan = {
+  work: 1,
+  gradient: false,
+  nominalBytes: scanBytes,
+  trafficBytes: chunkedBytes,
+  dispatch: (gpu, blocks, _, shape) =>
+    wkvChunked(gpu, ...blocks, shape.batch, shape.length, shape.channels, chunkAt(shape, gpu.limits)),
+};
+
+/** By name; `chunked…` stands beside `serial…`. */
+export const scans: Readonly<Record<string, Scan>> = {
+  serial,
+  chunked,
+  "serial + gradient": withGradient(serial, ({ length }) => Math.min(length, stepsAtOnce)),
+  "chunked + gradient": withGradient(chunked, chunkAt),
+  copy: {
+    work: 1,
+    gradient: false,
+    nominalBytes: (shape) => 8 * elementsOf(shape),
+    trafficBytes: (shape) => 8 * elementsOf(shape),
+    dispatch(gpu, [y, , , , key], _, shape) {
+      const size = elementsOf(shape) / 4;
+      const workgroups = groupsOfEach(size, gpu.limits);
+      gpu.dispatch({ code: copy, outputs: [y], inputs: [key], sizes: [size], workgroups });
+    },
+  },
+};
+
+function chunkAt({ batch, length, channels }: Shape, limits: GPUSupportedLimits): number {
+  return bestChunk(batch, channels, length, limits);
+}
+
+/** The scan, and then its gradient in chunks of so many steps. */
+function withGradient(scan: Scan, chunkAt: (shape: Shape, limits: GPUSupportedLimits) => number): Scan {
+  return {
+    work: 4,
+    gradient: true,
+    // As the scan, and key, value and the gradient of y in, those of key and value out.
+    nominalBytes: (shape) => scanBytes(shape) + 20 * elementsOf(shape),
+    trafficBytes: (shape, limits) =>
+      scan.trafficBytes(shape, limits) + gradientBytes(shape, chunkAt(shape, limits)),
+    dispatch(gpu, blocks, gradient, shape) {
+      scan.dispatch(gpu, blocks, null, shape);
+      const [, , ...inputs] = blocks;
+      const chunk = chunkAt(shape, gpu.limits);
+      wkvChunkedBackward(gpu, ...gradient!, ...inputs, shape.batch, shape.length, shape.channels, chunk);
+    },
+  };
+}
+
+/** The steps of all chunks but the last are read twice, and the sums of each are written twice and read three times. */
+function chunkedBytes(shape: Shape, limits: GPUSupportedLimits): number {
+  return serialBytes(shape) + carriesBytes(shape, chunkAt(shape, limits));
+}
+
+function carriesBytes({ batch, length, channels }: Shape, chunk: number): number {
+  return batch * channels * (Math.ceil(length / chunk) - 1) * (8 * chunk + 5 * 16);
+}
+
+/**
+ * The carries once more; then key, value and gy are read twice, the gradients of key and value written, and one state in
+ * eight written and read; for each chunk, what it asks is written twice and read three times, its parts once each.
+ */
+function gradientBytes(shape: Shape, chunk: number): number {
+  const { batch, length, channels } = shape;
+  const chunks = Math.ceil(length / chunk);
+  return carriesBytes(shape, chunk) + batch * channels * (24 + 8 + 4) * length +
+    batch * channels * chunks * (5 * 16 + 2 * 8);
+}
