@@ -96,10 +96,10 @@ function optionsOf(args: readonly string[]): Options {
 /**
  * Makes the folder and reads the report in it before anything is measured, so that what stands in the way is known at once.
  */
-async function openFolder(path: string): Promise<void> {
+async function openFolder(path: string): Promise<Result | undefined> {
   try {
     await Deno.mkdir(path, { recursive: true });
-    await readResult(path);
+    return await readResult(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : error;
     console.error(
@@ -109,23 +109,37 @@ async function openFolder(path: string): Promise<void> {
   }
 }
 
+/** Writes the report and its figures, and prints its tables. */
+async function write(result: Result, folder: string): Promise<void> {
+  const parts = partsOf(result, countParameters());
+  const files = new Map([
+    ["report.json", JSON.stringify(result, null, 2) + "\n"],
+    ["report.md", toMarkdown("Seqmix: time, memory and learning", parts)],
+    ...await drawFigures(result),
+  ]);
+  for (const [name, contents] of files) await writeWhole(`${folder}/${name}`, contents);
+  console.log(toText(parts));
+  console.error(`Wrote ${[...files.keys()].join(", ")} to ${folder}`);
+}
+
 if (import.meta.main) {
   const options = optionsOf(Deno.args);
-  if (options.help) {
+  const { help, redraw, only, out } = options;
+  if (help) {
     console.log(usage);
   } else {
-    await openFolder(options.out);
-    const measured = await measure(options, ["deno task report", ...Deno.args].join(" "));
-    const result = mergeResults(await readResult(options.out), measured);
-    const parts = partsOf(result, countParameters());
-    const files = new Map([
-      ["report.json", JSON.stringify(result, null, 2) + "\n"],
-      ["report.md", toMarkdown("Seqmix: time, memory and learning", parts)],
-      ...await drawFigures(result),
-    ]);
-    for (const [name, contents] of files) await writeWhole(`${options.out}/${name}`, contents);
-    if (options.only.includes("training")) await removeCheckpoints(options);
-    console.log(toText(parts));
-    console.error(`Wrote ${[...files.keys()].join(", ")} to ${options.out}`);
+    const before = await openFolder(out);
+    if (redraw && before === undefined) {
+      console.error(`Cannot redraw report: ${out} must have a report.json, current folder has none`);
+      Deno.exit(1);
+    }
+    if (redraw) {
+      await write(before!, out);
+    } else {
+      const measured = await measure(options, ["deno task report", ...Deno.args].join(" "));
+      // Read again: another run may have written meanwhile.
+      await write(mergeResults(await readResult(out), measured), out);
+      if (only.includes("training")) await removeCheckpoints(options);
+    }
   }
 }

@@ -5,7 +5,10 @@
  */
 import { type Cell, labelOf, type Mode, type ModelName, ways } from "../subjects.ts";
 import { drawFigure, type Panel } from "./line_figure.ts";
+import { toPng } from "./png.ts";
 import type { Result } from "./result.ts";
+import { drawTraining } from "./training_figure.ts";
+import { figureName, groupsOf } from "./training_parts.ts";
 
 const colors: Readonly<Record<`${ModelName}-${Mode}`, string>> = {
   "rwkv-recurrent": "#c8303f",
@@ -14,9 +17,18 @@ const colors: Readonly<Record<`${ModelName}-${Mode}`, string>> = {
   "transformer-full": "#2f4b8f",
 } as Record<`${ModelName}-${Mode}`, string>;
 
+/** Where a model is not told apart by how it decodes. */
+const modelColors: Readonly<Record<ModelName, string>> = {
+  rwkv: colors["rwkv-recurrent"],
+  lstm: colors["lstm-recurrent"],
+  transformer: colors["transformer-cached"],
+};
+
 /** The figures that a result allows, by the name of their file. */
-export async function drawFigures({ latency, memory }: Result): Promise<Map<string, string>> {
-  const figures = new Map<string, string>();
+export async function drawFigures(
+  { latency, memory, training }: Result,
+): Promise<Map<string, string | Uint8Array>> {
+  const figures = new Map<string, string | Uint8Array>();
   if (latency.length > 0) {
     figures.set(
       "latency.svg",
@@ -38,6 +50,14 @@ export async function drawFigures({ latency, memory }: Result): Promise<Map<stri
         panels: panelsOf(memory, (row) => row.totalBytes / 1e6),
       }),
     );
+  }
+  for (const rows of groupsOf(training)) {
+    const [{ preset, backend }] = rows;
+    const times = latency.filter((row) => row.preset === preset && row.backend === backend);
+    const [[panel]] = times.length > 0 ? panelsOf(times, (row) => row.medianMs) : [[]];
+    const svg = await drawTraining(rows, modelColors, panel && { ...panel, title: "Time per token" });
+    figures.set(`${figureName(rows)}.svg`, svg);
+    figures.set(`${figureName(rows)}.png`, await toPng(svg));
   }
   return figures;
 }

@@ -12,6 +12,8 @@ export type Section = "latency" | "memory" | "wkv" | "training";
 
 export interface Options {
   readonly help: boolean;
+  /** Measure nothing, and draw the report that is there anew. */
+  readonly redraw: boolean;
   readonly only: readonly Section[];
   /** Of latency and memory; the trainings' are in their plan. */
   readonly presets: readonly PresetName[];
@@ -44,6 +46,7 @@ ${line(`--preset ${presetNames}`, "which sizes of the models (default: all; of t
 ${line(`--lengths ${defaultLengths}`, `tokens of context, from 1 to ${longest} (default: these)`)}
 ${line(`--backend ${allBackendNames}`, `where to run (default: ${backendNames}); training: on the first`)}
 ${line("--out DIR", "where to write (default: results)")}
+${line("--redraw", "measures nothing: writes report.md and the figures anew from report.json")}
 ${line("--help", "prints this")}
 
 For training, which goes on where it was when the same command was interrupted (from DIR/checkpoints):
@@ -65,7 +68,7 @@ function line(flag: string, meaning: string): string {
 export function parseOptions(args: readonly string[]): Options {
   const action = "read command line";
   const flags = parseArgs([...args], {
-    boolean: ["help"],
+    boolean: ["help", "redraw"],
     string: ["only", "preset", "lengths", "backend", "out", "models", "seeds", "epochs", "workers"],
     unknown: (arg: string) => {
       throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${arg}`);
@@ -96,6 +99,7 @@ export function parseOptions(args: readonly string[]): Options {
   }
   return {
     help: flags.help,
+    redraw: flags.redraw,
     only: only as readonly Section[],
     presets: presets ?? presetNames,
     lengths: [...new Set(lengths)].sort((a, b) => a - b),

@@ -28,6 +28,11 @@ export function byModel(rows: readonly TrainingRow[]): (readonly [ModelName, Tra
     .filter(([, rows]) => rows.length > 0);
 }
 
+/** The name of their figure's files. */
+export function figureName([{ preset, backend }]: readonly TrainingRow[]): string {
+  return `training-${preset}${backend === "wasm" ? "" : `-${backend}`}`;
+}
+
 function titleOf(what: string, [{ preset, backend }]: readonly TrainingRow[]): string {
   return `${what}: ${preset}${backend === "wasm" ? "" : ` on ${backend}`}`;
 }
@@ -97,6 +102,7 @@ function scorePart(rows: readonly TrainingRow[]): Part {
         ],
       ],
     },
+    figure: `${figureName(rows)}.svg`,
     notes: [nearnessNote(rows), ...convergenceNotes(rows)],
   };
 }
@@ -107,7 +113,7 @@ function below({ ceilingAccuracy, accuracy }: TrainingRow): number {
 }
 
 /** One row a seed: all models of a seed have the same sequences, and so the same baselines. */
-function lessons(rows: readonly TrainingRow[]): TrainingRow[] {
+export function lessons(rows: readonly TrainingRow[]): TrainingRow[] {
   return [...new Map(rows.map((row) => [row.seed, row])).values()];
 }
 

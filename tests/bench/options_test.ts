@@ -5,6 +5,7 @@ import { parseOptions, usage } from "../../bench/report/options.ts";
 Deno.test("parseOptions() has a default for everything", () => {
   assertEquals(parseOptions([]), {
     help: false,
+    redraw: false,
     only: ["latency", "memory", "wkv"],
     presets: ["seed", "matched"],
     lengths: [32, 64, 128, 256],
@@ -37,6 +38,7 @@ Deno.test("parseOptions() reads lists, each value once, and sorts the lengths", 
   ]);
   assertEquals(options, {
     help: false,
+    redraw: false,
     only: ["memory"],
     presets: ["matched", "seed"],
     lengths: [32, 4096],
@@ -44,6 +46,10 @@ Deno.test("parseOptions() reads lists, each value once, and sorts the lengths", 
     training: { presets: ["matched", "seed"], models: ["lstm"], seeds: 3, epochs: 2, workers: 7 },
     out: "elsewhere",
   });
+});
+
+Deno.test("parseOptions() knows --redraw", () => {
+  assertEquals(parseOptions(["--redraw", "--out=somewhere"]).redraw, true);
 });
 
 Deno.test("parseOptions() trains where it is asked for alone, on a GPU without workers", () => {

@@ -1,0 +1,95 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { drawFigures } from "../../bench/report/figures.ts";
+import { toPng } from "../../bench/report/png.ts";
+import type { Result } from "../../bench/report/result.ts";
+import { ways } from "../../bench/subjects.ts";
+import { machine, runtime, trainingRow, trainings } from "./results.ts";
+
+const latency: Result["latency"] = [32, 64, 256].flatMap((length) =>
+  ways.map((way, i) => ({
+    ...way,
+    preset: "matched",
+    backend: "wasm",
+    length,
+    medianMs: 0.01 * (i + 1),
+    p99Ms: null,
+    samples: 1,
+  }))
+);
+
+function resultOf(training: Result["training"], parts: Partial<Result> = {}): Result {
+  const nothing = { runs: [], latency: [], limits: [], memory: [], wkv: [], wkvNotes: [] };
+  return { machine, runtime, date: "today", ...nothing, ...parts, training };
+}
+
+/** The texts of an SVG. */
+const textsOf = (svg: unknown) =>
+  [...(svg as string).matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text);
+
+/** A PNG's width and height, after its signature. */
+function sizeOf(png: unknown): [number, number] {
+  const bytes = png as Uint8Array;
+  assertEquals([...bytes.subarray(0, 8)], [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return [view.getUint32(16), view.getUint32(20)];
+}
+
+Deno.test("drawFigures() draws the article's four panels, with their units, as SVG and PNG", async () => {
+  const figures = await drawFigures(resultOf(trainings({ seeds: 3, date: "today" }), { latency }));
+  assertEquals([...figures.keys()], ["latency.svg", "training-matched.svg", "training-matched.png"]);
+  const svg = figures.get("training-matched.svg") as string;
+  const texts = textsOf(svg);
+  for (
+    const text of [
+      "Learning the synthetic task: matched, 52 thousand parameters",
+      "Training loss",
+      "Test loss",
+      "Time per token",
+      "Test accuracy",
+      "epoch",
+      "loss (nats a token)",
+      "time per token (ms)",
+      "context (tokens)",
+      "accuracy (%)",
+      "RWKV 0.160",
+      "n-gram 0.428",
+      "best possible 96.7%",
+      "n-gram 83.4%",
+      "Transformer, full ×4",
+      "83.0%",
+    ]
+  ) assert(texts.includes(text), `${text} must be among ${texts}`);
+  assertEquals(texts.filter((text) => text === "best possible 0.120").length, 1, "of the test loss alone");
+  assert(!/NaN|undefined|Infinity/.test(svg));
+  const [, width, height] = /viewBox="0 0 (\d+) (\d+)"/.exec(svg)!.map(Number);
+  assertEquals(sizeOf(figures.get("training-matched.png")), [2 * width, 2 * height]);
+});
+
+Deno.test("drawFigures() has a figure for each preset and backend, with no time where none was measured", async () => {
+  const training = [
+    ...trainings({ seeds: 1, date: "today" }),
+    trainingRow({ preset: "seed", parameters: 874_496 }),
+    trainingRow({ preset: "seed", parameters: 542_720, model: "lstm" }),
+    trainingRow({ preset: "seed", backend: "webgpu", epochs: 1 }),
+  ];
+  const figures = await drawFigures(resultOf(training));
+  assertEquals([...figures.keys()].filter((name) => name.endsWith(".png")), [
+    "training-matched.png",
+    "training-seed.png",
+    "training-seed-webgpu.png",
+  ]);
+  const texts = textsOf(figures.get("training-seed.svg"));
+  assert(!texts.includes("Time per token") && texts.includes("50 epochs, one seed"));
+  assertStringIncludes(texts.join(), "seed, 543 to 874 thousand parameters");
+  for (const figure of figures.values()) assert(!/NaN|undefined/.test(String(figure)));
+});
+
+Deno.test("toPng() has letters, on a machine without fonts too", async () => {
+  const svg = (text: string) =>
+    `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="20"><text x="2" y="15" ` +
+    `font-family="Helvetica, Arial, sans-serif">${text}</text></svg>`;
+  const [empty, word, other] = await Promise.all(["", "word", "drow"].map((text) => toPng(svg(text))));
+  assertEquals(sizeOf(word), [120, 40]);
+  assert(word.length > empty.length + 200, `${word.length} bytes with a word, ${empty.length} without`);
+  assert(String(word) !== String(other));
+});
