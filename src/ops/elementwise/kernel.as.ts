@@ -1,5 +1,5 @@
 import * as vector from "../../backends/wasm/math.as";
-import { loadPart, madd, read, storePart, write } from "../../backends/wasm/vectors.as";
+import { loadPart, madd, storePart } from "../../backends/wasm/vectors.as";
 
 // Four at a time; the last one to three go through the same function. (Handing the function to one common loop would
 // call it through a table for every vector: AssemblyScript inlines none of that.)
@@ -122,16 +122,24 @@ export function mixBackward(
   rows: i32,
   channels: i32,
 ): void {
+  const rest = channels & 3;
+  const whole = (<usize> (channels & ~3)) << 2;
   const row = (<usize> channels) << 2;
   memory.fill(gRatio, 0, row);
   for (let r = 0; r < rows; r++) {
-    for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
-      const part = min(4, count);
-      const g = read(gy + c, part), share = read(ratio + c, part);
-      write(gx + c, f32x4.mul(g, share), part);
-      write(gBefore + c, f32x4.mul(g, f32x4.sub(vector.constant(vector.ONE), share)), part);
-      const difference = f32x4.sub(read(x + c, part), read(before + c, part));
-      write(gRatio + c, madd(g, difference, read(gRatio + c, part)), part);
+    for (let c: usize = 0; c < whole; c += 16) {
+      const g = v128.load(gy + c), share = v128.load(ratio + c);
+      v128.store(gx + c, f32x4.mul(g, share));
+      v128.store(gBefore + c, f32x4.mul(g, f32x4.sub(vector.constant(vector.ONE), share)));
+      const difference = f32x4.sub(v128.load(x + c), v128.load(before + c));
+      v128.store(gRatio + c, madd(g, difference, v128.load(gRatio + c)));
+    }
+    if (rest) {
+      const g = loadPart(gy + whole, rest), share = loadPart(ratio + whole, rest);
+      storePart(gx + whole, f32x4.mul(g, share), rest);
+      storePart(gBefore + whole, f32x4.mul(g, f32x4.sub(vector.constant(vector.ONE), share)), rest);
+      const difference = f32x4.sub(loadPart(x + whole, rest), loadPart(before + whole, rest));
+      storePart(gRatio + whole, madd(g, difference, loadPart(gRatio + whole, rest)), rest);
     }
     gx += row;
     gBefore += row;

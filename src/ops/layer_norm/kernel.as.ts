@@ -1,9 +1,15 @@
-import { loadPart, madd, nmadd, read, storePart, sum, write } from "../../backends/wasm/vectors.as";
+import { loadPart, madd, nmadd, storePart, sum } from "../../backends/wasm/vectors.as";
 
 /**
- * y = (x - mean) / √(variance + ε) · weight + bias, row by row. The first mean is rounded to single precision; the
- * second pass takes the mean of what is left too, so that rows far from zero come out as exact as others.
+ * So many rows at a time go through each of the passes: a row's sums and roots, one waiting for another, then run beside
+ * those of the rows after it.
  */
+const ROWS: i32 = 16;
+const centers = memory.data(16 << 2);
+const means = memory.data(16 << 2);
+const scales = memory.data(16 << 2);
+
+/** y = (x - mean) / √(variance + ε) · weight + bias, row by row */
 export function layerNorm(
   y: usize,
   x: usize,
@@ -16,14 +22,112 @@ export function layerNorm(
   const row = (<usize> channels) << 2;
   const whole = (<usize> (channels & ~3)) << 2;
   const rest = channels & 3;
-  const size = <f32> channels;
-  for (let r = 0; r < rows; r++, x += row, y += row) {
-    let total = rest ? loadPart(x + whole, rest) : f32x4.splat(0);
-    for (let c: usize = 0; c < whole; c += 16) total = f32x4.add(total, v128.load(x + c));
-    const center = f32x4.splat(sum(total) / size);
+  for (let first = 0; first < rows; first += ROWS) {
+    const count = min(ROWS, rows - first);
+    measure(y, x, count, channels, epsilon);
+    for (let r = 0; r < count; r++, x += row, y += row) {
+      const shift = at(means, r), scale = at(scales, r);
+      for (let c: usize = 0; c < whole; c += 16) {
+        const normal = f32x4.mul(f32x4.sub(v128.load(y + c), shift), scale);
+        v128.store(y + c, madd(normal, v128.load(weight + c), v128.load(bias + c)));
+      }
+      if (rest) {
+        const normal = f32x4.mul(f32x4.sub(loadPart(y + whole, rest), shift), scale);
+        storePart(y + whole, madd(normal, loadPart(weight + whole, rest), loadPart(bias + whole, rest)), rest);
+      }
+    }
+  }
+}
 
-    let left = f32x4.splat(0);
-    let squares = f32x4.splat(0);
+/**
+ * With x̂ the normalized row and g = gy·weight: gx = (g - mean g - x̂ mean(g·x̂)) / √(variance + ε); gWeight = Σ gy·x̂,
+ * gBias = Σ gy
+ */
+export function layerNormBackward(
+  gx: usize,
+  gWeight: usize,
+  gBias: usize,
+  gy: usize,
+  x: usize,
+  weight: usize,
+  rows: i32,
+  channels: i32,
+  epsilon: f64,
+): void {
+  const row = (<usize> channels) << 2;
+  memory.fill(gWeight, 0, row);
+  memory.fill(gBias, 0, row);
+  for (let first = 0; first < rows; first += ROWS) {
+    const count = min(ROWS, rows - first);
+    measure(gx, x, count, channels, epsilon);
+    for (let r = 0; r < count; r++, x += row, gx += row, gy += row) {
+      goBack(gx, gWeight, gBias, gy, weight, channels, at(means, r), at(scales, r));
+    }
+  }
+}
+
+/** One row, whose differences from its center stand in gx. */
+function goBack(
+  gx: usize,
+  gWeight: usize,
+  gBias: usize,
+  gy: usize,
+  weight: usize,
+  channels: i32,
+  shift: v128,
+  scale: v128,
+): void {
+  const whole = (<usize> (channels & ~3)) << 2;
+  const rest = channels & 3;
+  const size = <f32> channels;
+  let gs = f32x4.splat(0), products = gs;
+  for (let c: usize = 0; c < whole; c += 16) {
+    const g = v128.load(gy + c), normal = f32x4.mul(f32x4.sub(v128.load(gx + c), shift), scale);
+    v128.store(gWeight + c, madd(g, normal, v128.load(gWeight + c)));
+    v128.store(gBias + c, f32x4.add(g, v128.load(gBias + c)));
+    v128.store(gx + c, normal);
+    const weighted = f32x4.mul(g, v128.load(weight + c));
+    gs = f32x4.add(gs, weighted);
+    products = madd(weighted, normal, products);
+  }
+  if (rest) {
+    const g = loadPart(gy + whole, rest), normal = f32x4.mul(f32x4.sub(loadPart(gx + whole, rest), shift), scale);
+    storePart(gWeight + whole, madd(g, normal, loadPart(gWeight + whole, rest)), rest);
+    storePart(gBias + whole, f32x4.add(g, loadPart(gBias + whole, rest)), rest);
+    storePart(gx + whole, normal, rest);
+    // Past the end the weights, which are zeros there, make zeros of whatever stands in the lanes.
+    const weighted = f32x4.mul(g, loadPart(weight + whole, rest));
+    gs = f32x4.add(gs, weighted);
+    products = madd(weighted, loadPart(gx + whole, rest), products);
+  }
+  const meanOfG = f32x4.splat(sum(gs) / size), meanOfGx = f32x4.splat(sum(products) / size);
+  for (let c: usize = 0; c < whole; c += 16) {
+    const g = f32x4.sub(f32x4.mul(v128.load(gy + c), v128.load(weight + c)), meanOfG);
+    v128.store(gx + c, f32x4.mul(nmadd(v128.load(gx + c), meanOfGx, g), scale));
+  }
+  if (rest) {
+    const g = f32x4.sub(f32x4.mul(loadPart(gy + whole, rest), loadPart(weight + whole, rest)), meanOfG);
+    storePart(gx + whole, f32x4.mul(nmadd(loadPart(gx + whole, rest), meanOfGx, g), scale), rest);
+  }
+}
+
+/**
+ * Writes x less a row's center to y, and the mean of what is left and 1 / √(variance + ε) to the tables. The center is the
+ * mean rounded to single precision: with the mean of what is left too, rows far from zero come out as exact as others.
+ */
+function measure(y: usize, x: usize, rows: i32, channels: i32, epsilon: f64): void {
+  const row = (<usize> channels) << 2;
+  const whole = (<usize> (channels & ~3)) << 2;
+  const rest = channels & 3;
+  const size = <f32> channels;
+  for (let r = 0, from = x; r < rows; r++, from += row) {
+    let total = rest ? loadPart(from + whole, rest) : f32x4.splat(0);
+    for (let c: usize = 0; c < whole; c += 16) total = f32x4.add(total, v128.load(from + c));
+    store<f32>(centers + ((<usize> r) << 2), sum(total) / size);
+  }
+  for (let r = 0; r < rows; r++, x += row, y += row) {
+    const center = at(centers, r);
+    let left = f32x4.splat(0), squares = left;
     if (rest) {
       // By way of memory, where the lanes past the end become zeros again.
       storePart(y + whole, f32x4.sub(loadPart(x + whole, rest), center), rest);
@@ -38,70 +142,14 @@ export function layerNorm(
     }
     const mean = sum(left) / size;
     const variance = sum(squares) / size - mean * mean;
-    const shift = f32x4.splat(mean);
-    const scale = f32x4.splat(<f32> (1 / sqrt(<f64> variance + epsilon)));
-    for (let c: usize = 0; c < whole; c += 16) {
-      const normal = f32x4.mul(f32x4.sub(v128.load(y + c), shift), scale);
-      v128.store(y + c, madd(normal, v128.load(weight + c), v128.load(bias + c)));
-    }
-    if (rest) {
-      const normal = f32x4.mul(f32x4.sub(loadPart(y + whole, rest), shift), scale);
-      storePart(y + whole, madd(normal, loadPart(weight + whole, rest), loadPart(bias + whole, rest)), rest);
-    }
+    store<f32>(means + ((<usize> r) << 2), mean);
+    store<f32>(scales + ((<usize> r) << 2), <f32> (1 / sqrt(<f64> variance + epsilon)));
   }
 }
 
-/**
- * With x̂ the normalized row and g = gy·weight: gx = (g - mean g - x̂ mean(g·x̂)) / √(variance + ε). As in `layerNorm`, a
- * second mean mends the rounding of the first.
- */
-export function layerNormBackward(
-  gx: usize,
-  gWeight: usize,
-  gBias: usize,
-  gy: usize,
-  x: usize,
-  weight: usize,
-  rows: i32,
-  channels: i32,
-  epsilon: f64,
-): void {
-  const row = (<usize> channels) << 2;
-  const size = <f32> channels;
-  memory.fill(gWeight, 0, row);
-  memory.fill(gBias, 0, row);
-  for (let r = 0; r < rows; r++, x += row, gy += row, gx += row) {
-    let total = f32x4.splat(0);
-    for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
-      total = f32x4.add(total, read(x + c, min(4, count)));
-    }
-    const center = f32x4.splat(sum(total) / size);
-
-    let left = f32x4.splat(0), squares = left, gs = left, products = left;
-    for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
-      const part = min(4, count);
-      // By way of memory, where the lanes past the end become zeros again.
-      write(gx + c, f32x4.sub(read(x + c, part), center), part);
-      const difference = read(gx + c, part);
-      const g = f32x4.mul(read(gy + c, part), read(weight + c, part));
-      left = f32x4.add(left, difference);
-      squares = madd(difference, difference, squares);
-      gs = f32x4.add(gs, g);
-      products = madd(g, difference, products);
-    }
-    const mean = sum(left) / size;
-    const variance = sum(squares) / size - mean * mean;
-    const scale = <f32> (1 / sqrt(<f64> variance + epsilon));
-    const meanOfG = sum(gs) / size;
-    const meanOfGx = (sum(products) / size - meanOfG * mean) * scale;
-    for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
-      const part = min(4, count);
-      const normal = f32x4.mul(f32x4.sub(read(gx + c, part), f32x4.splat(mean)), f32x4.splat(scale));
-      const g = read(gy + c, part);
-      write(gWeight + c, madd(g, normal, read(gWeight + c, part)), part);
-      write(gBias + c, f32x4.add(g, read(gBias + c, part)), part);
-      const rest = f32x4.sub(f32x4.mul(g, read(weight + c, part)), f32x4.splat(meanOfG));
-      write(gx + c, f32x4.mul(nmadd(normal, f32x4.splat(meanOfGx), rest), f32x4.splat(scale)), part);
-    }
-  }
+/** The number of row r, in all four lanes. */
+// @ts-ignore: decorator
+@inline
+function at(table: usize, r: i32): v128 {
+  return v128.load_splat<f32>(table + ((<usize> r) << 2));
 }

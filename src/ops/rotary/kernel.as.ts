@@ -1,4 +1,5 @@
 import { exp, log, quarterTurnRest, quarterTurns, shortCos, shortSin } from "../../backends/wasm/doubles.as";
+import { loadPart, madd, nmadd, storePart } from "../../backends/wasm/vectors.as";
 
 /** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
 export function rotary(
@@ -28,6 +29,11 @@ export function rotaryBackward(
   turn(gx, gy, batch, time, channels, heads, position, base, -1);
 }
 
+/** So many pairs of a head are turned at a time. */
+const PAIRS: i32 = 64;
+const cosines = memory.data(64 << 2, 16);
+const sines = memory.data(64 << 2, 16);
+
 /** `direction` is 1, or -1 for back. */
 function turn(
   y: usize,
@@ -45,24 +51,51 @@ function turn(
   const row = (<usize> channels) << 2;
   const slower = exp(-log(base) / <f64> half);
   let speed: f64 = 1;
-  for (let i = 0; i < half; i++, speed *= slower) {
+  for (let first = 0; first < half; first += PAIRS) {
+    const count = min(PAIRS, half - first);
+    let next = speed;
     for (let t = 0; t < time; t++) {
-      const angle = (position + <f64> t) * speed;
-      const rest = quarterTurnRest(angle);
-      const quarter = <i32> quarterTurns(angle);
-      const a = shortSin(rest), b = shortCos(rest);
-      let sin = quarter & 1 ? b : a, cos = quarter & 1 ? a : b;
-      if (quarter & 2) sin = -sin;
-      if ((quarter + 1) & 2) cos = -cos;
-      sin *= direction;
-      for (let n = 0; n < batch; n++) {
-        let at = <usize> (n * time + t) * row + ((<usize> i) << 2);
-        for (let head = 0; head < heads; head++, at += 2 * far) {
-          const first = <f64> load<f32>(x + at), second = <f64> load<f32>(x + at + far);
-          store<f32>(y + at, <f32> (first * cos - second * sin));
-          store<f32>(y + at + far, <f32> (second * cos + first * sin));
-        }
+      next = tabulate(position + <f64> t, speed, slower, direction, count);
+      for (let b = 0; b < batch; b++) {
+        let at = <usize> (b * time + t) * row + ((<usize> first) << 2);
+        for (let head = 0; head < heads; head++, at += 2 * far) turnPairs(y + at, x + at, far, count);
       }
     }
+    speed = next;
+  }
+}
+
+/** Writes the cosines and sines of position·speed for `count` pairs, each slower than the one before; gives the next speed. */
+function tabulate(position: f64, speed: f64, slower: f64, direction: f64, count: i32): f64 {
+  const end = (<usize> count) << 2;
+  for (let i: usize = 0; i < end; i += 4, speed *= slower) {
+    const angle = position * speed;
+    const rest = quarterTurnRest(angle);
+    const quarter = <i32> quarterTurns(angle);
+    const a = shortSin(rest), b = shortCos(rest);
+    let sin = quarter & 1 ? b : a, cos = quarter & 1 ? a : b;
+    if (quarter & 2) sin = -sin;
+    if ((quarter + 1) & 2) cos = -cos;
+    store<f32>(cosines + i, <f32> cos);
+    store<f32>(sines + i, <f32> (sin * direction));
+  }
+  return speed;
+}
+
+/** Turns `count` pairs by the angles in the tables; the second of a pair is `far` bytes from the first. */
+function turnPairs(y: usize, x: usize, far: usize, count: i32): void {
+  const whole = (<usize> (count & ~3)) << 2;
+  for (let i: usize = 0; i < whole; i += 16) {
+    const cos = v128.load(cosines + i), sin = v128.load(sines + i);
+    const first = v128.load(x + i), second = v128.load(x + i + far);
+    v128.store(y + i, nmadd(second, sin, f32x4.mul(first, cos)));
+    v128.store(y + i + far, madd(first, sin, f32x4.mul(second, cos)));
+  }
+  const rest = count & 3;
+  if (rest) {
+    const cos = v128.load(cosines + whole), sin = v128.load(sines + whole);
+    const first = loadPart(x + whole, rest), second = loadPart(x + whole + far, rest);
+    storePart(y + whole, nmadd(second, sin, f32x4.mul(first, cos)), rest);
+    storePart(y + whole + far, madd(first, sin, f32x4.mul(second, cos)), rest);
   }
 }
