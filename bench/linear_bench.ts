@@ -1,37 +1,48 @@
 /**
- * How fast matrices are multiplied, for `deno bench -A`: 2048 rows by a weight of 512 by 128, the up-projection of a long
- * prompt in the sizes of the `seed` preset. It is 0.27 GFLOP (a multiplication and an addition each), so 8.9 ms are
- * 30 GFLOP/s.
+ * How fast the three products of a linear map are, `y = x·Wᵀ`, `gx = gy·W` and `gW = gyᵀ·x`, for `deno bench -A
+ * bench/linear_bench.ts`: a long prompt or a training step in the sizes of the `seed` preset, training steps (32 sequences of
+ * 128 tokens) in those of `matched`. A group's name says how many operations that is, a multiplication and an addition
+ * each: 0.27 GFLOP in 8.9 ms are 30 GFLOP/s.
  *
  * @module
  */
-import { type Backend, createReference, createWasm, linear, read, tensor } from "../mod.ts";
+import { type Backend, createReference, createWasm, linear, read, type Tensor, tensor } from "../mod.ts";
 import { randomSource } from "../src/random.ts";
-import { checkLogits, settle } from "./subjects.ts";
+import { checkLogits } from "./subjects.ts";
 
-const rows = 2048, outputs = 512, inputs = 128;
+const shapes = [[2048, 128, 512], [4096, 32, 32], [4096, 32, 100], [4096, 38, 152]];
 const backends: readonly (readonly [name: string, backend: Backend])[] = [
   ["wasm, relaxed SIMD", await createWasm()],
   ["wasm, baseline SIMD", await createWasm({ simd: "baseline" })],
-  ["reference", createReference()],
 ];
+const reference = createReference();
+const products: Record<string, (on: Backend, x: Tensor, weight: Tensor, gy: Tensor) => Tensor> = {
+  "y = x·Wᵀ": (_, x, weight) => linear(x, weight),
+  "gx = gy·W": (on, _, weight, gy) => on.backward.linearInput(gy, weight),
+  "gW = gyᵀ·x": (on, x, _, gy) => on.backward.linearWeight(gy, x, false)[0],
+};
 
 const random = randomSource(1);
-const draw = (size: number) => Float32Array.from({ length: size }, random.normal);
-const x = draw(rows * inputs), weight = draw(outputs * inputs);
-let expected: Float32Array | undefined;
-for (const [name, backend] of backends.toReversed()) {
-  const tensors = [tensor(x, [rows, inputs], backend), tensor(weight, [outputs, inputs], backend)] as const;
-  const y = linear(...tensors);
-  const values = await read(y);
-  backend.free(y);
-  checkLogits(`products on ${name}`, values, expected ??= values);
-  Deno.bench({
-    group: `${rows}×${outputs}×${inputs}, 0.27 GFLOP`,
-    name,
-    baseline: name === backends[0][0],
-    // Long enough for a few runs to tell.
-    ...name === "reference" ? { n: 10, warmup: 2 } : {},
-    fn: () => settle(linear(...tensors)),
+for (const [rows, inputs, outputs] of shapes) {
+  const drawn = [[rows, inputs], [outputs, inputs], [rows, outputs]].map((shape) => {
+    const data = Float32Array.from({ length: shape[0] * shape[1] }, random.normal);
+    return (backend: Backend) => tensor(data, shape, backend);
   });
+  for (const [name, run] of Object.entries(products)) {
+    const [x, weight, gy] = drawn.map((on) => on(reference));
+    const expected = await read(run(reference, x, weight, gy));
+    const flops = (2 * rows * inputs * outputs / 1e9).toPrecision(2);
+    for (const [on, backend] of backends) {
+      const [x, weight, gy] = drawn.map((on) => on(backend));
+      const found = run(backend, x, weight, gy);
+      checkLogits(`${name} on ${on}`, await read(found), expected);
+      backend.free(found);
+      Deno.bench({
+        group: `${rows}×${inputs}→${outputs}, ${name}, ${flops} GFLOP`,
+        name: on,
+        baseline: backend === backends[0][1],
+        fn: () => backend.free(run(backend, x, weight, gy)),
+      });
+    }
+  }
 }
