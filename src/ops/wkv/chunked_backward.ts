@@ -22,6 +22,8 @@ import { outputBack, walkBlockBack } from "./walk_back.ts";
  *   and then by each chunk, the last one first; after the scan, also by everything behind it
  * - the states before each block of steps, and the last state, `[batch, chunks · blocks + 1, 4, channels]`
  * - what each chunk adds to the gradients of decay and bonus, `[batch, chunks, 2, channels]`
+ *
+ * The states are half as many floats as the keys, and with chunks of 32 steps or more the rest is less than that.
  */
 const sizes = ["batch", "time", "channels", "chunk", "chunks", "blocks", "statesAt", "partsAt"];
 
