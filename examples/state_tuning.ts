@@ -88,9 +88,11 @@ for (let step = 0; step < 150; step++) {
 
 const after = await testLoss(state);
 console.log(
-  `${parameterCount(state)} numbers of state tuned, ${
+  `a state of ${parameterCount(state)} numbers tuned, ${
     parameterCount(params!)
-  } parameters left alone: loss on other ` +
-    `sequences of the two motifs ${before.toFixed(3)} before, ${after.toFixed(3)} after`,
+  } parameters left alone: the loss on ` +
+    `other sequences of the two motifs is ${before.toFixed(3)} from the fresh state and ${
+      after.toFixed(3)
+    } from it`,
 );
 if (!(after < 0.9 * before)) throw new Error("a tuned state must be better than a fresh one");
