@@ -62,6 +62,11 @@ Deno.test("mergeResults() adds trainings up by preset, backend, model and seed",
   merged = mergeResults(merged, resultOf("tuesday", ["training"], { training: tuesday }));
   assertEquals(merged.training, [...friday, ...tuesday]);
   assertEquals(sectionsOf(merged), { friday: ["training"], tuesday: ["training"] });
+  // One model of them.
+  const sunday = [trainingRow({ model: "lstm", seed: 2, date: "sunday" })];
+  merged = mergeResults(merged, resultOf("sunday", ["training"], { training: sunday }));
+  const others = tuesday.filter(({ model, seed }) => model !== "lstm" || seed !== 2);
+  assertEquals(merged.training, [...friday, ...others, ...sunday]);
 });
 
 Deno.test("mergeResults() never mixes trainings of other epochs or on other sequences", () => {

@@ -1,0 +1,127 @@
+/**
+ * How fast the models are trained, for `deno bench -A bench/training_bench.ts`: a group for each preset and backend, with
+ * RWKV's whole step as its baseline.
+ *
+ * - `forward`: the loss of 8 sequences of 125 tokens.
+ * - `and backward`: with the gradients of all parameters.
+ * - `and update`: with clipping and AdamW, a whole step of training.
+ *
+ * That is 1,000 tokens, so that iterations a second are thousands of tokens a second. Losses and gradients of two sequences
+ * are compared with the reference's before anything is timed. WebGPU is left out where a CPU plays the GPU, and stderr says so.
+ * `deno task peers` times larger batches, beside PyTorch.
+ *
+ * @module
+ */
+import {
+  adamW,
+  type Backend,
+  clipByGlobalNorm,
+  createReference,
+  createWasm,
+  createWebGpu,
+  crossEntropy,
+  motifTask,
+  sampleSequences,
+} from "../mod.ts";
+import { describeAdapter, isSoftware, requestAdapter } from "../src/backends/webgpu/adapter.ts";
+import { batchGradient } from "../src/train/batch_gradient.ts";
+import { batchOf } from "../src/train/batches.ts";
+import { toFlat } from "../src/train/flat.ts";
+import { tensorsOf } from "../src/tree.ts";
+import {
+  checkLogits,
+  labelOf,
+  makeSubject,
+  modelNames,
+  type PresetName,
+  settle,
+  type Subject,
+} from "./subjects.ts";
+
+const sequences = sampleSequences(motifTask({}, 1), { count: 8, length: 126, seed: 2 });
+const batch = batchOf(sequences, [...sequences.keys()]);
+/** Two of them, for the check: with all, it would take longer than the timing. */
+const part = batchOf(sequences, [0, 1]);
+
+/** How many times each preset is timed on a backend. */
+interface Timed {
+  readonly backend: Backend;
+  readonly runs: Readonly<Partial<Record<PresetName, number>>>;
+}
+
+const reference = createReference();
+const timed: Timed[] = [
+  { backend: await createWasm(), runs: { matched: 10, seed: 5 } },
+  { backend: reference, runs: { matched: 3 } },
+  ...await realGpu(),
+];
+
+async function realGpu(): Promise<Timed[]> {
+  try {
+    const { info } = await requestAdapter();
+    if (!isSoftware(info)) return [{ backend: await createWebGpu(), runs: { matched: 10, seed: 10 } }];
+    console.error(
+      `Training on webgpu is left out: its adapter must be a GPU, current one is ${describeAdapter(info)}`,
+    );
+  } catch (error) {
+    console.error(`Training on webgpu is left out: ${error instanceof Error ? error.message : error}`);
+  }
+  return [];
+}
+
+/** The stages of a step. Each ends when its last result is in host memory, and leaves nothing behind. */
+function stagesOf({ model, params, backend }: Subject) {
+  const optimizer = adamW.init(params);
+  /** Waits for what was made last; a GPU has then done all that it was told before. */
+  const finish = (results: unknown) => {
+    const made = tensorsOf(results);
+    const last = made.pop()!;
+    backend.free(made);
+    return settle(last);
+  };
+  return {
+    forward: () =>
+      finish(backend.scope(() => {
+        const { logits } = model.forward(
+          params,
+          batch.inputs,
+          model.initialState(params, batch.inputs.length),
+        );
+        return crossEntropy(logits, batch.targets);
+      })),
+    "and backward": () => finish(backend.scope(() => batchGradient(model, params, batch))),
+    "and update": () =>
+      finish(backend.scope(() => {
+        const { grads } = batchGradient(model, params, batch);
+        return adamW.update(clipByGlobalNorm(grads, 1), optimizer, params, { learningRate: 1e-3 });
+      })),
+  };
+}
+
+/** The loss and all gradients of a part of the batch. */
+async function resultsOf({ model, params, backend }: Subject): Promise<Float32Array> {
+  const results = batchGradient(model, params, part);
+  const numbers = await toFlat(results);
+  backend.free(results);
+  return numbers;
+}
+
+for (const { backend, runs } of timed) {
+  for (const [preset, n] of Object.entries(runs) as [PresetName, number][]) {
+    for (const name of modelNames) {
+      const subject = await makeSubject(preset, name, backend);
+      const expected = await resultsOf(await makeSubject(preset, name, reference));
+      checkLogits(`training of ${name} on ${backend.name}`, await resultsOf(subject), expected);
+      for (const [stage, run] of Object.entries(stagesOf(subject))) {
+        Deno.bench({
+          group: `training, 1000 tokens: ${preset} on ${backend.name}`,
+          name: `${labelOf({ model: name })}, ${stage}`,
+          baseline: name === "rwkv" && stage === "and update",
+          n,
+          warmup: 1,
+          fn: run,
+        });
+      }
+    }
+  }
+}
