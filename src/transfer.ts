@@ -72,7 +72,10 @@ export function zeros(shape: readonly number[], backend: Backend): Tensor {
  * ```
  */
 export async function read(t: Tensor): Promise<Float32Array> {
-  return new Float32Array(await download(t));
+  // A copy already. Where it is there at once, an await would cost more than a small kernel.
+  const copied = download(t);
+  const numbers = copied instanceof Promise ? await copied : copied;
+  return numbers instanceof Float32Array ? numbers : new Float32Array(numbers);
 }
 
 /**
@@ -91,7 +94,8 @@ export async function read(t: Tensor): Promise<Float32Array> {
  * ```
  */
 export async function readFloat64(t: Tensor): Promise<Float64Array> {
-  return new Float64Array(await download(t));
+  const numbers = await download(t);
+  return numbers instanceof Float64Array ? numbers : new Float64Array(numbers);
 }
 
 /**
