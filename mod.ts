@@ -70,6 +70,7 @@ export {
   type MultiHeadAttentionState,
   multiHeadAttentionState,
 } from "./src/layers/multi_head_attention.ts";
+export type { RwkvBlockParams, RwkvBlockState } from "./src/layers/rwkv_block.ts";
 export { timeMix, type TimeMixParams, type TimeMixState, timeMixState } from "./src/layers/time_mix.ts";
 
 export { evaluate, type Evaluation } from "./src/models/evaluate.ts";
@@ -77,13 +78,7 @@ export { generate, type GenerateOptions } from "./src/models/generate.ts";
 export type { AnyLanguageModel, LanguageModel, Prediction } from "./src/models/language_model.ts";
 export { type LstmConfig, lstmModel, type LstmModelParams, type LstmModelState } from "./src/models/lstm.ts";
 export { type Preset, presets } from "./src/models/presets.ts";
-export {
-  rwkv,
-  type RwkvBlockParams,
-  type RwkvConfig,
-  type RwkvParams,
-  type RwkvState,
-} from "./src/models/rwkv.ts";
+export { rwkv, type RwkvConfig, type RwkvParams, type RwkvState } from "./src/models/rwkv.ts";
 export {
   transformer,
   type TransformerBlockParams,

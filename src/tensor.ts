@@ -112,31 +112,32 @@ export interface Operations {
   appendTime(past: Tensor, x: Tensor): Tensor;
   /** See `wkv`. */
   wkv(decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor): [y: Tensor, state: Tensor];
-  /** All of `timeMix` in one call: only where a backend has that, and of the same result as its parts. */
-  timeMix?(
-    mixK: Tensor,
-    mixV: Tensor,
-    mixR: Tensor,
+  /** All of a block of RWKV in one call: only where a backend has that, and of the same result as its parts. */
+  rwkvBlock?(
+    ln1Weight: Tensor,
+    ln1Bias: Tensor,
+    timeMixK: Tensor,
+    timeMixV: Tensor,
+    timeMixR: Tensor,
     decay: Tensor,
     bonus: Tensor,
-    key: Tensor,
-    value: Tensor,
-    receptance: Tensor,
+    timeKey: Tensor,
+    timeValue: Tensor,
+    timeReceptance: Tensor,
     output: Tensor,
+    ln2Weight: Tensor,
+    ln2Bias: Tensor,
+    channelMixK: Tensor,
+    channelMixR: Tensor,
+    channelKey: Tensor,
+    channelReceptance: Tensor,
+    channelValue: Tensor,
     x: Tensor,
-    shift: Tensor,
+    timeShift: Tensor,
     wkv: Tensor,
-  ): [y: Tensor, shift: Tensor, wkv: Tensor];
-  /** All of `channelMix` in one call: only where a backend has that, and of the same result as its parts. */
-  channelMix?(
-    mixK: Tensor,
-    mixR: Tensor,
-    key: Tensor,
-    receptance: Tensor,
-    value: Tensor,
-    x: Tensor,
-    shift: Tensor,
-  ): [y: Tensor, shift: Tensor];
+    channelShift: Tensor,
+    epsilon: number,
+  ): [y: Tensor, timeShift: Tensor, wkv: Tensor, channelShift: Tensor];
   /** See `rotary`. */
   rotary(x: Tensor, heads: number, position: number, base: number): Tensor;
   /** See `attention`. */

@@ -15,11 +15,9 @@ import type {
 } from "../tensor.ts";
 import { rowsOf, sizeOf } from "../tree.ts";
 import { deviceBackward } from "./device_backward.ts";
+import { deviceRwkvBlock } from "./device_rwkv_block.ts";
 import type { Device, Kernels } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
-
-type TimeMixTensors = Parameters<NonNullable<Operations["timeMix"]>>;
-type ChannelMixTensors = Parameters<NonNullable<Operations["channelMix"]>>;
 
 /** The one implementation of {@linkcode Backend} for every device with memory and kernels. */
 export class DeviceBackend<M> implements Backend {
@@ -27,8 +25,7 @@ export class DeviceBackend<M> implements Backend {
   readonly #device: Device<M>;
   readonly #kernels: Kernels<M>;
   readonly #store: TensorStore<M>;
-  readonly timeMix: Operations["timeMix"];
-  readonly channelMix: Operations["channelMix"];
+  readonly rwkvBlock: Operations["rwkvBlock"];
   readonly backward: BackwardOperations;
 
   constructor(device: Device<M>) {
@@ -36,8 +33,7 @@ export class DeviceBackend<M> implements Backend {
     this.#device = device;
     this.#kernels = device.kernels;
     this.#store = new TensorStore(this, device);
-    this.timeMix = device.kernels.timeMix && this.#timeMix;
-    this.channelMix = device.kernels.channelMix && this.#channelMix;
+    this.rwkvBlock = deviceRwkvBlock(device, this.#store, (x) => this.#memory(x));
     this.backward = deviceBackward(device, this.#store, (x) => this.#memory(x));
   }
 
@@ -235,65 +231,6 @@ export class DeviceBackend<M> implements Backend {
       channels,
     );
     return [y, nextState];
-  }
-
-  #timeMix(
-    ...[mixK, mixV, mixR, decay, bonus, key, value, receptance, output, x, shift, wkv]: TimeMixTensors
-  ) {
-    const [batch, time, channels] = x.shape;
-    const scratch = this.#store.make([6 * batch * time * channels + channels]);
-    const y = this.#store.make(x.shape);
-    const nextShift = this.#store.make(shift.shape);
-    const nextState = this.#store.make(wkv.shape);
-    this.#kernels.timeMix!(
-      y.memory,
-      nextShift.memory,
-      nextState.memory,
-      scratch.memory,
-      this.#memory(mixK),
-      this.#memory(mixV),
-      this.#memory(mixR),
-      this.#memory(decay),
-      this.#memory(bonus),
-      this.#memory(key),
-      this.#memory(value),
-      this.#memory(receptance),
-      this.#memory(output),
-      this.#memory(x),
-      this.#memory(shift),
-      this.#memory(wkv),
-      batch,
-      time,
-      channels,
-    );
-    this.#store.free(scratch);
-    return [y, nextShift, nextState] as [Tensor, Tensor, Tensor];
-  }
-
-  #channelMix(...[mixK, mixR, key, receptance, value, x, shift]: ChannelMixTensors) {
-    const [batch, time, channels] = x.shape;
-    const [features] = key.shape;
-    const scratch = this.#store.make([batch * time * (3 * channels + features)]);
-    const y = this.#store.make(x.shape);
-    const nextShift = this.#store.make(shift.shape);
-    this.#kernels.channelMix!(
-      y.memory,
-      nextShift.memory,
-      scratch.memory,
-      this.#memory(mixK),
-      this.#memory(mixR),
-      this.#memory(key),
-      this.#memory(receptance),
-      this.#memory(value),
-      this.#memory(x),
-      this.#memory(shift),
-      batch,
-      time,
-      channels,
-      features,
-    );
-    this.#store.free(scratch);
-    return [y, nextShift] as [Tensor, Tensor];
   }
 
   rotary(x: Tensor, heads: number, position: number, base: number): Tensor {

@@ -222,44 +222,40 @@ export interface Kernels<M> {
   ): void;
   sumOfSquares(y: M, x: M, size: number): void;
   clipToNorm(y: M, x: M, sumOfSquares: M, size: number, maxNorm: number): void;
-  /** The whole layer, where a device has it; `scratch` is 6 arrays of x's size and one of C. */
-  timeMix?(
+  /** A whole block of RWKV, where a device has it. */
+  rwkvBlock?(
     y: M,
-    nextShift: M,
-    nextState: M,
-    scratch: M,
-    mixK: M,
-    mixV: M,
-    mixR: M,
+    nextTimeShift: M,
+    nextWkv: M,
+    nextChannelShift: M,
+    ln1Weight: M,
+    ln1Bias: M,
+    timeMixK: M,
+    timeMixV: M,
+    timeMixR: M,
     decay: M,
     bonus: M,
-    key: M,
-    value: M,
-    receptance: M,
+    timeKey: M,
+    timeValue: M,
+    timeReceptance: M,
     output: M,
+    ln2Weight: M,
+    ln2Bias: M,
+    channelMixK: M,
+    channelMixR: M,
+    channelKey: M,
+    channelReceptance: M,
+    channelValue: M,
     x: M,
-    shift: M,
-    state: M,
-    batch: number,
-    time: number,
-    channels: number,
-  ): void;
-  /** The whole layer, where a device has it; `scratch` is 3 arrays of x's size and one `[B, T, F]`. */
-  channelMix?(
-    y: M,
-    nextShift: M,
-    scratch: M,
-    mixK: M,
-    mixR: M,
-    key: M,
-    receptance: M,
-    value: M,
-    x: M,
-    shift: M,
+    timeShift: M,
+    wkv: M,
+    channelShift: M,
     batch: number,
     time: number,
     channels: number,
     features: number,
+    epsilon: number,
+    scratch?: M,
   ): void;
   /** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart. */
   copyRows(

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { channelMix } from "../layers/channel_mix.ts";
-import { timeMix } from "../layers/time_mix.ts";
+import { rwkvBlock } from "../layers/rwkv_block.ts";
 import { randomSource } from "../random.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
@@ -50,29 +49,27 @@ function outputs(backend: Backend): Tensor[] {
     draw(batch, channels),
     draw(batch, channels),
   );
-  // By the layers, because a backend may have these two in one call instead of the operations above.
+  // By the layer, because a backend may have it in one call instead of the operations above.
   const square = () => draw(channels, channels);
   const ratios = { mixK: vector(), mixV: vector(), mixR: vector() };
   const squares = { key: square(), value: square(), receptance: square(), output: square() };
-  const timeMixed = timeMix({ ...ratios, ...squares, decay: vector(), bonus: vector() }, x, {
-    shift: draw(batch, channels),
-    wkv: wkvState,
-  });
-  const channelMixed = channelMix(
+  const features = { key: draw(9, channels), receptance: square(), value: draw(channels, 9) };
+  const block = rwkvBlock(
     {
-      mixK: vector(),
-      mixR: vector(),
-      key: draw(9, channels),
-      receptance: square(),
-      value: draw(channels, 9),
+      ln1: { weight: vector(), bias: vector() },
+      timeMix: { ...ratios, ...squares, decay: vector(), bonus: vector() },
+      ln2: { weight: vector(), bias: vector() },
+      channelMix: { mixK: vector(), mixR: vector(), ...features },
     },
     x,
-    { shift: draw(batch, channels) },
+    {
+      timeMix: { shift: draw(batch, channels), wkv: wkvState },
+      channelMix: { shift: draw(batch, channels) },
+    },
   );
   return [
-    timeMixed.y,
-    timeMixed.state.wkv,
-    channelMixed.y,
+    block.y,
+    block.state.timeMix.wkv,
     backend.multiply(backend.sigmoid(x), backend.squaredRelu(x)),
     backend.add(backend.gelu(x), backend.tanh(x)),
     backend.softmax(key),

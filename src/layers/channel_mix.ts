@@ -58,13 +58,7 @@ export function channelMix(
   x: Tensor,
   state: ChannelMixState,
 ): { y: Tensor; state: ChannelMixState } {
-  const backend = check(params, x, state);
-  if (backend.channelMix !== undefined) {
-    const { mixK, mixR, key, receptance, value } = params;
-    const [y, shift] = backend.channelMix(mixK, mixR, key, receptance, value, x, state.shift);
-    return { y, state: { shift } };
-  }
-  return backend.scope(() => {
+  return checkChannelMix(params, x, state).scope(() => {
     const before = shiftTime(x, state.shift);
     const key = squaredRelu(linear(mix(x, before, params.mixK), params.key));
     const gate = sigmoid(linear(mix(x, before, params.mixR), params.receptance));
@@ -72,7 +66,8 @@ export function channelMix(
   });
 }
 
-function check(params: ChannelMixParams, x: Tensor, state: ChannelMixState): Backend {
+/** Checks what {@linkcode channelMix} is given; returns the backend on which it runs. */
+export function checkChannelMix(params: ChannelMixParams, x: Tensor, state: ChannelMixState): Backend {
   const action = "mix channels";
   checkShape(action, "params.mixK", params.mixK, "C");
   const [channels] = params.mixK.shape;

@@ -69,14 +69,7 @@ export function timeMix(
   x: Tensor,
   state: TimeMixState,
 ): { y: Tensor; state: TimeMixState } {
-  const backend = check(params, x, state);
-  if (backend.timeMix !== undefined) {
-    const { mixK, mixV, mixR, decay, bonus, key, value, receptance, output } = params;
-    const weights = [mixK, mixV, mixR, decay, bonus, key, value, receptance, output] as const;
-    const [y, shift, wkv] = backend.timeMix(...weights, x, state.shift, state.wkv);
-    return { y, state: { shift, wkv } };
-  }
-  return backend.scope(() => {
+  return checkTimeMix(params, x, state).scope(() => {
     const before = shiftTime(x, state.shift);
     const key = linear(mix(x, before, params.mixK), params.key);
     const value = linear(mix(x, before, params.mixV), params.value);
@@ -90,7 +83,8 @@ export function timeMix(
   });
 }
 
-function check(params: TimeMixParams, x: Tensor, state: TimeMixState): Backend {
+/** Checks what {@linkcode timeMix} is given; returns the backend on which it runs. */
+export function checkTimeMix(params: TimeMixParams, x: Tensor, state: TimeMixState): Backend {
   const action = "mix time";
   checkShape(action, "params.decay", params.decay, "C");
   const [channels] = params.decay.shape;

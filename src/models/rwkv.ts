@@ -3,14 +3,9 @@
  *
  * @module
  */
-import {
-  channelMix,
-  type ChannelMixParams,
-  type ChannelMixState,
-  channelMixState,
-} from "../layers/channel_mix.ts";
-import { timeMix, type TimeMixParams, type TimeMixState, timeMixState } from "../layers/time_mix.ts";
-import { add } from "../ops/elementwise/mod.ts";
+import { channelMixState } from "../layers/channel_mix.ts";
+import { rwkvBlock, type RwkvBlockParams, type RwkvBlockState } from "../layers/rwkv_block.ts";
+import { timeMixState } from "../layers/time_mix.ts";
 import { embedding } from "../ops/embedding/mod.ts";
 import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
@@ -31,18 +26,6 @@ export interface RwkvConfig {
   readonly feedForward: number;
 }
 
-/** One block of an RWKV model. */
-export interface RwkvBlockParams {
-  /** Before the time-mix. */
-  readonly ln1: LayerNormParams;
-  /** See {@linkcode timeMix}. */
-  readonly timeMix: TimeMixParams;
-  /** Before the channel-mix. */
-  readonly ln2: LayerNormParams;
-  /** See {@linkcode channelMix}. */
-  readonly channelMix: ChannelMixParams;
-}
-
 /** The parameters of an RWKV model. */
 export interface RwkvParams {
   /** `[V, C]` */
@@ -60,7 +43,7 @@ export interface RwkvParams {
 /** The state of an RWKV model: of one size, however many tokens it has seen. */
 export interface RwkvState {
   /** A state a block. */
-  readonly blocks: readonly { readonly timeMix: TimeMixState; readonly channelMix: ChannelMixState }[];
+  readonly blocks: readonly RwkvBlockState[];
 }
 
 /**
@@ -136,11 +119,9 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
     return params.embedding.backend.scope(() => {
       let x = layerNorm(params.ln0, embedding(params.embedding, tokens));
       const blocks = params.blocks.map((block, i) => {
-        const time = timeMix(block.timeMix, layerNorm(block.ln1, x), state.blocks[i].timeMix);
-        x = add(x, time.y);
-        const channel = channelMix(block.channelMix, layerNorm(block.ln2, x), state.blocks[i].channelMix);
-        x = add(x, channel.y);
-        return { timeMix: time.state, channelMix: channel.state };
+        const { y, state: after } = rwkvBlock(block, x, state.blocks[i]);
+        x = y;
+        return after;
       });
       return { logits: linear(layerNorm(params.lnOut, x), params.head), state: { blocks } };
     });

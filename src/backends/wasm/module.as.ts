@@ -30,8 +30,7 @@ export { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../
 export { softmax, softmaxBackward } from "../../ops/softmax/kernel.as";
 export { wkv, wkvBackward } from "../../ops/wkv/kernel.as";
 
-export { channelMix } from "../../layers/channel_mix.as";
-export { timeMix } from "../../layers/time_mix.as";
+export { rwkvBlock } from "../../layers/rwkv_block.as";
 
 /** Where the module's own data ends; all memory from here on belongs to JavaScript. */
 const heapBase = __heap_base;

@@ -47,6 +47,12 @@ export const scratch = {
     return channels * (batch * (time + 1) + 4 * (inPanels(channels) + batch));
   },
 
+  rwkvBlock(batch: number, time: number, channels: number, features: number): number {
+    const rows = batch * time;
+    const timeMix = 5 * rows * channels + channels, channelMix = rows * (2 * channels + features);
+    return 2 * rows * channels + Math.max(timeMix, channelMix);
+  },
+
   wkvBackward(_batch: number, time: number): number {
     return 16 * (Math.ceil(time / 64) + 65);
   },

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkLast, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
+import type { Backend, GradientRule, Tensor } from "../../tensor.ts";
 
 /** The gain and the shift of a layer normalization. */
 export interface LayerNormParams {
@@ -13,6 +13,9 @@ export interface LayerNormParams {
   /** `[C]` */
   readonly bias: Tensor;
 }
+
+/** ε, what is added to the variance. */
+export const epsilon = 1e-5;
 
 /**
  * Normalizes the last axis: `y = (x - mean) / √(variance + ε) · weight + bias` with ε = 1e-5 and the variance
@@ -32,12 +35,16 @@ export interface LayerNormParams {
  * ```
  */
 export function layerNorm(params: LayerNormParams, x: Tensor): Tensor {
+  return checkLayerNorm(params, x).layerNorm(x, params.weight, params.bias, epsilon);
+}
+
+/** Checks what {@linkcode layerNorm} is given; returns the backend on which it runs. */
+export function checkLayerNorm({ weight, bias }: LayerNormParams, x: Tensor): Backend {
   const action = "normalize layer";
-  const { weight, bias } = params;
   checkShape(action, "weight", weight, "C");
   checkSameShape(action, "bias", bias, weight.shape);
   checkLast(action, "x", x, weight.shape[0]);
-  return sharedBackend(action, "x, weight, bias", x, weight, bias).layerNorm(x, weight, bias, 1e-5);
+  return sharedBackend(action, "x, weight, bias", x, weight, bias);
 }
 
 /** With x̂ the normalized x and g = gy·weight: gx = (g - mean g - x̂ mean(g·x̂)) / √(variance + ε). */
