@@ -24,7 +24,9 @@ export interface RwkvBlockParams {
 
 /** What a block keeps between calls. */
 export interface RwkvBlockState {
+  /** See {@linkcode timeMix}. */
   readonly timeMix: TimeMixState;
+  /** See {@linkcode channelMix}. */
   readonly channelMix: ChannelMixState;
 }
 
