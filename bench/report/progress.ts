@@ -5,6 +5,7 @@
  */
 // @ts-types="npm:@types/cli-progress@^3.11.6"
 import { Presets, SingleBar } from "cli-progress";
+import { duration } from "./format.ts";
 
 /** Shows how far a task is, until it is disposed of. */
 export interface ProgressBar extends Disposable {
@@ -23,6 +24,8 @@ export function startProgress(task: string): ProgressBar {
     {
       format: `${task} {bar} {percentage}% | {eta_formatted} left{status}`,
       barsize: 24,
+      // Before the first of it is done nothing is known of the rest, and the bar says so in letters.
+      formatTime: (seconds) => Number.isFinite(Number(seconds)) ? duration(seconds) : "?",
       clearOnComplete: true,
       hideCursor: true,
       // Its own way of being interrupted ends the bar alone, and the task goes on unseen.

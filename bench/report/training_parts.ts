@@ -143,25 +143,47 @@ function nearnessNote(rows: readonly TrainingRow[]): string {
 }
 
 /** A model has not converged if its test loss still falls by more than this part of it over the last fifth of the epochs. */
-const still = 0.02;
+const still = 0.01;
+/** As good as the n-gram, in parts of all tokens and of those of one kind, which are fewer. */
+const asGood = 0.005, asGoodAtSlots = 0.05;
 
 function convergenceNotes(rows: readonly TrainingRow[]): string[] {
   const [{ epochs, ngramOrder }] = rows;
   const last = Math.ceil(epochs / 5);
   // So few epochs tell nothing of where they lead.
   if (last < 2) return [];
-  return byModel(rows).map(([model, rows]) => {
+  const notes = byModel(rows).map(([model, rows]) => {
     const fall = mean(
       rows.map(({ curve }) => 1 - curve[epochs - 1].testLoss / curve[epochs - 1 - last].testLoss),
     );
-    const change = `its test loss ${fall >= 0 ? "fell" : "rose"} by ${
-      Math.abs(100 * fall).toFixed(1)
-    }% over the last ${last} epochs`;
-    const memory = mean(rows.map(({ accuracy, ngramAccuracy }) => accuracy - ngramAccuracy)) > 0.005
-      ? ""
-      : `; it is no better than the n-gram of order ${ngramOrder}, and so has learned no long-term memory`;
-    return `${labelOf({ model })} has ${fall > still ? "not converged" : "converged"}: ${change}${memory}.`;
+    const ngram = `the n-gram of order ${ngramOrder}`;
+    const clauses = [
+      `${labelOf({ model })} has ${fall > still ? "not converged" : "converged"}: its test loss ${
+        fall >= 0 ? "fell" : "rose"
+      } by ${Math.abs(100 * fall).toFixed(1)}% over the last ${last} epochs`,
+    ];
+    if (mean(rows.map((row) => row.accuracy - row.ngramAccuracy)) <= asGood) {
+      clauses.push(`it is no better than ${ngram}`);
+    }
+    const slots = mean(rows.map((row) => row.accuracyByKind.slot ?? NaN));
+    const ngramSlots = mean(rows.map((row) => row.ngramByKind.slot ?? NaN));
+    if (slots - ngramSlots <= asGoodAtSlots) {
+      const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+      clauses.push(
+        `it has not learned to remember slots, of which it gets ${percent(slots)} right and ${ngram} ${
+          percent(ngramSlots)
+        }`,
+      );
+    }
+    return `${clauses.join("; ")}.`;
   });
+  return [
+    `Converged: with a test loss that did not fall by more than ${
+      100 * still
+    }% over the last ${last} epochs, in which the ` +
+    "learning rate is below a tenth of its highest.",
+    ...notes,
+  ];
 }
 
 const kinds: Readonly<Record<PositionKind, string>> = {

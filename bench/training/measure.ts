@@ -4,6 +4,7 @@
  * @module
  */
 import { type Backend, presets } from "../../mod.ts";
+import { duration } from "../report/format.ts";
 import type { ProgressBar } from "../report/progress.ts";
 import { labelOf, type ModelName, type PresetName } from "../subjects.ts";
 import { type Lesson, type LessonSize, makeLesson } from "./lesson.ts";
@@ -112,10 +113,4 @@ function shower(title: string, before: number, total: number, progress: Progress
     progress.update(before + step / steps, total, status);
     if (test) progress.log(`${status}, ${duration(secondsLeft)} left`);
   };
-}
-
-/** `45 s`, `3 min 20 s` */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }

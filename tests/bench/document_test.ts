@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { toMarkdown, toText } from "../../bench/report/document.ts";
-import { digits, megabytes, times } from "../../bench/report/format.ts";
+import { digits, duration, megabytes, times } from "../../bench/report/format.ts";
 
 const part = {
   title: "Speed",
@@ -75,4 +75,8 @@ Deno.test("megabytes() are millions of bytes, and a dash where there is no numbe
 
 Deno.test("times() says how many times", () => {
   assertEquals([0.958, 3.178, 24.74, 254.3].map(times), ["0.96x", "3.18x", "24.7x", "254x"]);
+});
+
+Deno.test("duration() says minutes and seconds", () => {
+  assertEquals([0.4, 59.4, 59.6, 200].map(duration), ["0 s", "59 s", "1 min 0 s", "3 min 20 s"]);
 });

@@ -38,13 +38,15 @@ Deno.test("trainingParts() of one seed has no spread, and says so", () => {
   assertEquals(scores.cells["RWKV"].slice(1, 4), ["0.130", "0.150", "94.5"]);
 });
 
-Deno.test("trainingParts() says who is near the best, who has converged, and who has no memory", () => {
+Deno.test("trainingParts() says who is near the best, who has converged, and who remembers no slot", () => {
   const [{ notes }] = parts(trainings({ seeds: 3, date: "today" }));
   assertEquals(notes, [
     "Within 2 points of the best possible accuracy: RWKV (1.2), Transformer (1.4). Further below it: LSTM (13.7).",
+    "Converged: with a test loss that did not fall by more than 1% over the last 10 epochs, in which the learning rate is " +
+    "below a tenth of its highest.",
     "RWKV has converged: its test loss fell by 0.0% over the last 10 epochs.",
     "LSTM has not converged: its test loss fell by 58.3% over the last 10 epochs; it is no better than the n-gram of " +
-    "order 4, and so has learned no long-term memory.",
+    "order 4; it has not learned to remember slots, of which it gets 50.0% right and the n-gram of order 4 50.0%.",
     "Transformer has converged: its test loss fell by 0.0% over the last 10 epochs.",
   ]);
   const [{ notes: none }] = parts([trainingRow({ accuracy: NaN })]);

@@ -2,12 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createReference, loadTree } from "@seqmix/seqmix";
 import { tensorsOf } from "../../src/tree.ts";
 import { type LessonSize, makeLesson } from "../../bench/training/lesson.ts";
-import {
-  checkpointNames,
-  duration,
-  measureTraining,
-  type TrainingPlan,
-} from "../../bench/training/measure.ts";
+import { checkpointNames, measureTraining, type TrainingPlan } from "../../bench/training/measure.ts";
 import { type OnProgress, train, type TrainingRow } from "../../bench/training/train.ts";
 
 const size: LessonSize = {
@@ -137,8 +132,4 @@ Deno.test("measureTraining() trains every model of every seed, and says where it
     assertEquals(files.toSorted(), checkpointNames(plan, "reference").toSorted());
     assertEquals(backend.memory().bytes, 0);
   });
-});
-
-Deno.test("duration() says minutes and seconds", () => {
-  assertEquals([0.4, 59.4, 59.6, 200].map(duration), ["0 s", "59 s", "1 min 0 s", "3 min 20 s"]);
 });
