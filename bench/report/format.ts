@@ -15,6 +15,11 @@ export function times(ratio: number): string {
   return `${ratio >= 100 ? ratio.toFixed(0) : ratio >= 10 ? ratio.toFixed(1) : ratio.toFixed(2)}x`;
 }
 
+/** `1 epoch`, `50 epochs` */
+export function counted(count: number, what: string): string {
+  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
+}
+
 /** `45 s`, `3 min 20 s` */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds);

@@ -18,6 +18,7 @@ import {
   ticks,
   width,
 } from "./figure_style.ts";
+import { counted } from "./format.ts";
 import { linePanel, type Panel } from "./line_figure.ts";
 import { mean } from "./statistics.ts";
 import { byModel, lessons } from "./training_parts.ts";
@@ -43,7 +44,7 @@ export async function drawTraining(
   const title = `Learning the synthetic task: ${preset}, ${
     least === most ? least : `${least} to ${most}`
   } thousand parameters`;
-  const subtitle = `${epochs} epochs, ` +
+  const subtitle = `${counted(epochs, "epoch")}, ` +
     (seeds.length === 1
       ? "one seed"
       : `${seeds.length} seeds: lines and points are their means, bands and bars reach from the lowest to the highest`);

@@ -8,7 +8,7 @@ import { labelOf, type ModelName, modelNames } from "../subjects.ts";
 import type { TrainingRow } from "../training/train.ts";
 import { articleTraining } from "./article.ts";
 import type { Part } from "./document.ts";
-import { digits } from "./format.ts";
+import { counted, digits } from "./format.ts";
 import { deviation, mean } from "./statistics.ts";
 
 /** The tables of a result's trainings; none where it has none. */
@@ -43,9 +43,9 @@ function scorePart(rows: readonly TrainingRow[]): Part {
   return {
     title: titleOf("Learning", rows),
     intro: [
-      `Predicting the next token of the synthetic task: ${epochs} epochs of ${
-        trainSequences.toLocaleString("en")
-      } sequences of 32 to 256 tokens in batches of 32, AdamW (0.9, 0.95) with a learning rate of 0.001 along a ` +
+      `Predicting the next token of the synthetic task: ${counted(epochs, "epoch")} of ${
+        counted(trainSequences, "sequence")
+      } of 32 to 256 tokens in batches of 32, AdamW (0.9, 0.95) with a learning rate of 0.001 along a ` +
       `cosine, gradients clipped at norm 1; tested on ${testSequences} other sequences. Losses are nats a token, ` +
       "the train loss that of the last epoch while it is trained on. " +
       (seeds > 1
