@@ -57,14 +57,41 @@ function sumRows(y: usize, x: usize, rows: i32, columns: i32): void {
 
 /**
  * One row of x. What takes the time is reading the weights, and four streams a quarter of the matrix apart come in
- * faster than one: the four rows of W in one dot4 are not neighbours.
+ * faster than one: the four rows of W in one dot product are not neighbours. One pointer runs through all of W, and 32
+ * bytes of a row at a time: more of them come in slower.
  */
 function multiplyVector(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): void {
   const row = (<usize> inputs) << 2;
   const quarter = outputs >> 2;
-  const apart = (<usize> quarter) << 2;
-  for (let output = 0; output < quarter; output++, y += 4, weight += row) {
-    let result = dot4(weight, quarter * row, 4, x, inputs);
+  const apart = (<usize> quarter) << 2, far = quarter * row;
+  const rest = inputs & 3, left = outputs & 3;
+  for (let output = 0; output < quarter; output++, y += 4) {
+    let a0 = f32x4.splat(0), b0 = a0, c0 = a0, d0 = a0;
+    let a1 = a0, b1 = a0, c1 = a0, d1 = a0;
+    let from = x;
+    for (const end = weight + (row & ~31); weight < end; weight += 32, from += 32) {
+      const b = weight + far, c = b + far, d = c + far;
+      const u = v128.load(from), v = v128.load(from, 16);
+      a0 = madd(u, v128.load(weight), a0), a1 = madd(v, v128.load(weight, 16), a1);
+      b0 = madd(u, v128.load(b), b0), b1 = madd(v, v128.load(b, 16), b1);
+      c0 = madd(u, v128.load(c), c0), c1 = madd(v, v128.load(c, 16), c1);
+      d0 = madd(u, v128.load(d), d0), d1 = madd(v, v128.load(d, 16), d1);
+    }
+    if (row & 16) {
+      const b = weight + far, c = b + far, d = c + far;
+      const u = v128.load(from);
+      a0 = madd(u, v128.load(weight), a0), b0 = madd(u, v128.load(b), b0);
+      c0 = madd(u, v128.load(c), c0), d0 = madd(u, v128.load(d), d0);
+      weight += 16, from += 16;
+    }
+    if (rest) {
+      const b = weight + far, c = b + far, d = c + far;
+      const u = loadPart(from, rest);
+      a1 = madd(u, loadPart(weight, rest), a1), b1 = madd(u, loadPart(b, rest), b1);
+      c1 = madd(u, loadPart(c, rest), c1), d1 = madd(u, loadPart(d, rest), d1);
+      weight += (<usize> rest) << 2;
+    }
+    let result = sums(f32x4.add(a0, a1), f32x4.add(b0, b1), f32x4.add(c0, c1), f32x4.add(d0, d1));
     if (bias) {
       let added = v128.load32_zero(bias);
       added = v128.load_lane<f32>(bias + apart, added, 1);
@@ -78,11 +105,10 @@ function multiplyVector(y: usize, x: usize, weight: usize, bias: usize, inputs: 
     v128.store_lane<f32>(y + 2 * apart, result, 2);
     v128.store_lane<f32>(y + 3 * apart, result, 3);
   }
-  const rest = outputs & 3;
-  if (rest) {
-    let result = dot4(weight + 3 * quarter * row, row, rest, x, inputs);
-    if (bias) result = f32x4.add(result, loadPart(bias + 3 * apart, rest));
-    storePart(y + 3 * apart, result, rest);
+  if (left) {
+    let result = dot4(weight + 3 * far, row, left, x, inputs);
+    if (bias) result = f32x4.add(result, loadPart(bias + 3 * apart, left));
+    storePart(y + 3 * apart, result, left);
   }
 }
 
