@@ -15,8 +15,10 @@ function testFiles(): URL[] {
     "backends/scope_test.ts",
     "backends/create_test.ts",
     "backends/webgpu/device_test.ts",
+    "train/adam_w_test.ts",
+    "train/clip_test.ts",
   ];
-  for (const folder of ["ops/", "layers/", "models/"]) {
+  for (const folder of ["ops/", "layers/", "models/", "autodiff/"]) {
     for (const { name } of Deno.readDirSync(new URL(folder, tests))) {
       if (name.endsWith("_test.ts")) files.push(folder + name);
     }
