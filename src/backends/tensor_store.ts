@@ -193,25 +193,31 @@ export class TensorStore<M> {
   /** The tensor as one of this backend's, alive. */
   alive(x: Tensor): DeviceTensor<M> {
     const t = this.#own(x);
-    if (t.freed || this.#disposed) {
-      throw new TypeError(
-        `Cannot use tensor: it must be alive, current tensor of shape ${showShape(t.shape)} on ` +
-          `${this.#backend.name} was ${t.freed ? "freed" : "disposed of with its backend"}`,
-      );
-    }
+    if (t.freed || this.#disposed) throw this.#notAlive(t);
     return t;
   }
 
   #own(x: Tensor): DeviceTensor<M> {
-    if (!(x instanceof DeviceTensor) || x.backend !== this.#backend) {
-      throw new TypeError(
-        `Cannot use tensor: it must live on this ${this.#backend.name} backend, current value is ${
-          show(x)
-        } of ` +
-          `another ${x.backend.name}`,
-      );
-    }
+    if (!(x instanceof DeviceTensor) || x.backend !== this.#backend) throw this.#notOwn(x);
     return x;
+  }
+
+  // The messages stand apart: what runs a hundred times in a token is small enough to be compiled into its callers.
+
+  #notAlive(t: DeviceTensor<M>): TypeError {
+    return new TypeError(
+      `Cannot use tensor: it must be alive, current tensor of shape ${showShape(t.shape)} on ` +
+        `${this.#backend.name} was ${t.freed ? "freed" : "disposed of with its backend"}`,
+    );
+  }
+
+  #notOwn(x: Tensor): TypeError {
+    return new TypeError(
+      `Cannot use tensor: it must live on this ${this.#backend.name} backend, current value is ${
+        show(x)
+      } of ` +
+        `another ${x.backend.name}`,
+    );
   }
 
   #hold(shape: readonly number[], size: number, cache: Cache | null): DeviceTensor<M> {

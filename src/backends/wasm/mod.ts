@@ -70,10 +70,16 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
     bytesFor: (size) => blockSize(4 * size),
     allocate: (size) => heap.allocate(4 * size),
     release: (address, size) => heap.release(address, 4 * size),
-    upload: (address, data) => floats().set(data, address / 4),
+    upload: (address, data) => write(floats(), data, address / 4),
     download: (address, size) => floats().slice(address / 4, address / 4 + size),
     dispose: () => view = new Float32Array(),
   });
+}
+
+/** The few ids of a step are written sooner than `set` begins. */
+function write(view: Float32Array, data: ArrayLike<number>, at: number): void {
+  if (data.length > 16) view.set(data, at);
+  else for (let i = 0; i < data.length; i++) view[at + i] = data[i];
 }
 
 function compile(simd?: Instructions): Promise<WebAssembly.Module> {

@@ -25,7 +25,7 @@ export function tokenTensor(
     throw new TypeError(`Cannot ${action}: ${name} ${requirement}, current value is ${current}`);
   }
   const time = tokens[0].length;
-  const ids = new Float32Array(tokens.length * time);
+  const ids: number[] = [];
   for (let b = 0; b < tokens.length; b++) {
     if (tokens[b]?.length !== time) {
       throw new TypeError(
@@ -44,7 +44,7 @@ export function tokenTensor(
             `at [${b}, ${t}]`,
         );
       }
-      ids[b * time + t] = id;
+      ids.push(id);
     }
   }
   return backend.upload(ids, [tokens.length, time]);
