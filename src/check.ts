@@ -28,8 +28,8 @@ export function show(value: unknown): string {
 export function isTensor(value: unknown): value is Tensor {
   // Plain property reads: this runs several times in every operation, and `in` would be the slowest part of them.
   if (typeof value !== "object" || value === null) return false;
-  const { shape, backend } = value as Partial<Tensor>;
-  return Array.isArray(shape) && typeof backend === "object";
+  return Array.isArray((value as Partial<Tensor>).shape) &&
+    typeof (value as Partial<Tensor>).backend === "object";
 }
 
 /** Whether a value is a branch of a tree: an array or an object without a class of its own. */
