@@ -26,9 +26,15 @@ export const onnxRuntimeNode: Peer = {
 /** The same compiled to WebAssembly. It copies in and out of its memory, outputs of the caller's it can't fill. */
 export const onnxRuntimeWeb: Peer = {
   name: "onnxruntime-web",
-  open(subject) {
+  async open(subject) {
     web.env.wasm.numThreads = 1;
-    return open(web, { ...oneThread, executionProviders: ["wasm"] }, subject, { preallocate: false });
+    // It puts Node's Worker in the place of the runtime's, which whoever comes after it may need.
+    const { Worker } = globalThis;
+    try {
+      return await open(web, { ...oneThread, executionProviders: ["wasm"] }, subject, { preallocate: false });
+    } finally {
+      globalThis.Worker = Worker;
+    }
   },
 };
 

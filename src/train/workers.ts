@@ -48,8 +48,13 @@ export async function startWorkers(
   start: Omit<Start, "form">,
   form: unknown,
 ): Promise<WorkerPool> {
-  if (typeof Worker === "undefined") {
-    throw new TypeError("Cannot start workers: the runtime must have Worker, current runtime has none");
+  // Node's Worker, which some packages put in the place of the web's, would never answer.
+  if (typeof Worker === "undefined" || !(Worker.prototype instanceof EventTarget)) {
+    throw new TypeError(
+      `Cannot start workers: the runtime must have the web's Worker, current runtime has ${
+        typeof Worker === "undefined" ? "none" : "another"
+      }`,
+    );
   }
   const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
   const workers = Array.from({ length: count }, () => new Worker(url, { type: "module" }));
