@@ -1,6 +1,6 @@
 /**
- * `deno task peers [--only token,training] [--json FILE]`: how long a token takes here, and in ONNX Runtime, jax-js and
- * PyTorch; and how fast a model is trained here and in PyTorch.
+ * `deno task peers [--only startup,token,training] [--json FILE]`: how long it takes until the library can be used; how
+ * long a token takes here, and in ONNX Runtime, jax-js and PyTorch; and how fast a model is trained here and in PyTorch.
  *
  * The same weights, the same output, one thread each. Beside a token's time stands what no implementation with these
  * instructions can be faster than: the matrix-vector products alone, reading the weights, the multiply-adds. Training is
@@ -18,6 +18,7 @@ import { onnxRuntimeNode, onnxRuntimeWeb } from "./onnxruntime.ts";
 import { compileProbes } from "./probes.ts";
 import { pyTorch } from "./pytorch.ts";
 import { expected, seqmixWasm } from "./seqmix.ts";
+import { measureStartup, startupText } from "./startup.ts";
 import { toText } from "./text.ts";
 import { pyTorchTrainer, pyTorchUnbound, seqmixTrainer } from "./trainers.ts";
 import { compareTraining, type TrainingComparison, trainingText } from "./training.ts";
@@ -37,8 +38,11 @@ const trainersOf = ({ model }: Case) => ({
 const trainingLength = 128;
 const trainingEffort = { sampleMs: 200, samples: 11, budgetMs: 5000 };
 
-const parts = ["token", "training"];
-const usage = "Usage: deno task peers [--only token,training] [--json FILE]";
+/** Fresh processes. */
+const startups = 21;
+
+const parts = ["startup", "token", "training"];
+const usage = "Usage: deno task peers [--only startup,token,training] [--json FILE]";
 
 async function allCases(length: number): Promise<Case[]> {
   return (await Promise.all(presetNames.map((preset) => casesOf(preset, length)))).flat();
@@ -95,11 +99,14 @@ if (import.meta.main) {
   const { only, json } = options;
   // Before anything is measured, so that a file that can't be written is known at once.
   const file = json ? await Deno.open(json, { write: true, create: true, truncate: true }) : undefined;
+  const startup = only.includes("startup") ? await measureStartup(startups) : undefined;
   const tokens = only.includes("token") ? await measureTokens() : [];
   const trainings = only.includes("training") ? await measureTraining() : [];
   const note = trainings.length > 0 ? ["Training is compared with PyTorch alone; jax-js is left out."] : [];
-  console.log([...tokens.map(toText), ...trainings.map(trainingText), ...note].join("\n\n"));
+  const began = startup === undefined ? [] : [startupText(startup)];
+  console.log([...began, ...tokens.map(toText), ...trainings.map(trainingText), ...note].join("\n\n"));
   const written = {
+    startup,
     token: tokens.flatMap((result) => result.token),
     training: trainings.flatMap((result) => result.training),
     limits: tokens.map((result) => result.limits),
