@@ -132,17 +132,33 @@ export async function* fit<Config, Params, State>(
   options: FitOptions<Config, Params>,
 ): AsyncGenerator<FitProgress<Params>, void> {
   check(task, options);
-  const { train, test } = task;
   const { backend = reference, workers = 1, signal } = options;
   signal?.throwIfAborted();
-  let run = await startRun(model, task, options, backend);
-  const { settings } = run;
-  using pool = workers === 1 ? null : await startWorkers(
+  const run = await startRun(model, task, options, backend);
+  const pool = workers === 1 ? null : await startWorkers(
     workers,
     { backend: backend.name, model: model.name, module: options.module && String(options.module) },
     run.params,
   );
+  // `using` says this in a word, but Node 20 does not know it.
+  try {
+    yield* takeSteps(model, task, options, run, pool);
+  } finally {
+    pool?.[Symbol.dispose]();
+  }
+}
 
+/** The steps of a training from where it is to its end. */
+async function* takeSteps<Params, State>(
+  model: LanguageModel<never, Params, State>,
+  { train, test }: FitTask,
+  options: FitOptions<unknown, Params>,
+  start: Run<Params>,
+  pool: WorkerPool | null,
+): AsyncGenerator<FitProgress<Params>, void> {
+  const { backend = reference, signal } = options;
+  const { settings } = start;
+  let run = start;
   const lengths = train.map(({ length }) => length);
   const { epochs, batchSize, seed } = settings;
   const orderOf = (epoch: number) => batchOrder(lengths, batchSize, seed, epoch);

@@ -72,9 +72,14 @@ export async function saveRun<P>(
 ): Promise<Uint8Array> {
   const [first] = tensorsOf(run.params);
   const exact = await first.backend.download(first) instanceof Float64Array;
-  using host = createReference({ precision: exact ? "float64" : "float32" });
-  const saved = { model, sequences: fingerprint(train), run: await put(run, host) };
-  return saveTree(saved, { kind });
+  const host = createReference({ precision: exact ? "float64" : "float32" });
+  // `using` says this in a word, but Node 20 does not know it.
+  try {
+    const saved = { model, sequences: fingerprint(train), run: await put(run, host) };
+    return saveTree(saved, { kind });
+  } finally {
+    host[Symbol.dispose]();
+  }
 }
 
 /** What {@linkcode saveRun} saved, if it is of this model and these sequences and agrees with what options ask for. */

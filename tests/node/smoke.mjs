@@ -4,6 +4,7 @@ import {
   createBackend,
   createReference,
   createWasm,
+  fit,
   generate,
   loadTree,
   lstmModel,
@@ -47,3 +48,12 @@ const params = await put(rwkv.init(presets.seed.rwkv, 1), backend);
 for await (const id of generate(rwkv, params, [1, 2, 3], { maxTokens: 8 })) ids.push(id);
 assert.equal(ids.length, 8);
 console.log(`generated ${ids.join(" ")}`);
+
+const train = [[1, 2, 3, 4, 1, 2, 3, 4], [2, 3, 4, 1, 2, 3, 4, 1]];
+let trained;
+for await (const at of fit(rwkv, { train }, { config: presets.matched.rwkv, epochs: 3, backend })) {
+  trained = at;
+}
+assert.ok(trained.trainLoss < Math.log(64));
+assert.ok((await trained.checkpoint()).length > 0);
+console.log(`trained to a loss of ${trained.trainLoss.toFixed(3)}`);
