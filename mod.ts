@@ -70,7 +70,7 @@ export {
   type MultiHeadAttentionState,
   multiHeadAttentionState,
 } from "./src/layers/multi_head_attention.ts";
-export type { RwkvBlockParams, RwkvBlockState } from "./src/layers/rwkv_block.ts";
+export type { RwkvBlockParams, RwkvBlockState } from "./src/layers/rwkv_blocks.ts";
 export { timeMix, type TimeMixParams, type TimeMixState, timeMixState } from "./src/layers/time_mix.ts";
 
 export { evaluate, type Evaluation } from "./src/models/evaluate.ts";

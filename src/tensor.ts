@@ -112,32 +112,16 @@ export interface Operations {
   appendTime(past: Tensor, x: Tensor): Tensor;
   /** See `wkv`. */
   wkv(decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor): [y: Tensor, state: Tensor];
-  /** All of a block of RWKV in one call: only where a backend has that, and of the same result as its parts. */
-  rwkvBlock?(
-    ln1Weight: Tensor,
-    ln1Bias: Tensor,
-    timeMixK: Tensor,
-    timeMixV: Tensor,
-    timeMixR: Tensor,
-    decay: Tensor,
-    bonus: Tensor,
-    timeKey: Tensor,
-    timeValue: Tensor,
-    timeReceptance: Tensor,
-    output: Tensor,
-    ln2Weight: Tensor,
-    ln2Bias: Tensor,
-    channelMixK: Tensor,
-    channelMixR: Tensor,
-    channelKey: Tensor,
-    channelReceptance: Tensor,
-    channelValue: Tensor,
+  /**
+   * All blocks of an RWKV in one call: only where a backend has that, and of the same result as their parts. Of each
+   * block the weights, in the order of its parameters' documentation, and the states: the two shifts and wkv's between.
+   */
+  rwkvBlocks?(
+    weights: readonly Tensor[],
     x: Tensor,
-    timeShift: Tensor,
-    wkv: Tensor,
-    channelShift: Tensor,
+    states: readonly Tensor[],
     epsilon: number,
-  ): [y: Tensor, timeShift: Tensor, wkv: Tensor, channelShift: Tensor];
+  ): [y: Tensor, states: Tensor[]];
   /** See `rotary`. */
   rotary(x: Tensor, heads: number, position: number, base: number): Tensor;
   /** See `attention`. */

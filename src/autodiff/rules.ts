@@ -30,7 +30,7 @@ import type { GradientRule, Operations } from "../tensor.ts";
 /** The operations that go from tensors to tensors, all of which can be recorded. */
 type Recorded = Exclude<
   keyof Operations,
-  "upload" | "download" | "reserveTime" | "rwkvBlock"
+  "upload" | "download" | "reserveTime" | "rwkvBlocks"
 >;
 
 /**

@@ -15,7 +15,7 @@ import type {
 } from "../tensor.ts";
 import { rowsOf, sizeOf } from "../tree.ts";
 import { deviceBackward } from "./device_backward.ts";
-import { deviceRwkvBlock } from "./device_rwkv_block.ts";
+import { deviceRwkvBlocks } from "./device_rwkv_blocks.ts";
 import type { Device, Kernels } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
@@ -25,7 +25,7 @@ export class DeviceBackend<M> implements Backend {
   readonly #device: Device<M>;
   readonly #kernels: Kernels<M>;
   readonly #store: TensorStore<M>;
-  readonly rwkvBlock: Operations["rwkvBlock"];
+  readonly rwkvBlocks: Operations["rwkvBlocks"];
   readonly backward: BackwardOperations;
 
   constructor(device: Device<M>) {
@@ -33,7 +33,7 @@ export class DeviceBackend<M> implements Backend {
     this.#device = device;
     this.#kernels = device.kernels;
     this.#store = new TensorStore(this, device);
-    this.rwkvBlock = deviceRwkvBlock(device, this.#store, (x) => this.#memory(x));
+    this.rwkvBlocks = deviceRwkvBlocks(device, this.#store, (x) => this.#memory(x));
     this.backward = deviceBackward(device, this.#store, (x) => this.#memory(x));
   }
 

@@ -222,40 +222,19 @@ export interface Kernels<M> {
   ): void;
   sumOfSquares(y: M, x: M, size: number): void;
   clipToNorm(y: M, x: M, sumOfSquares: M, size: number, maxNorm: number): void;
-  /** A whole block of RWKV, where a device has it. */
-  rwkvBlock?(
+  /** All blocks of an RWKV, where a device has them: of each 18 weights, 3 states and its number of features. */
+  rwkvBlocks?(
     y: M,
-    nextTimeShift: M,
-    nextWkv: M,
-    nextChannelShift: M,
-    ln1Weight: M,
-    ln1Bias: M,
-    timeMixK: M,
-    timeMixV: M,
-    timeMixR: M,
-    decay: M,
-    bonus: M,
-    timeKey: M,
-    timeValue: M,
-    timeReceptance: M,
-    output: M,
-    ln2Weight: M,
-    ln2Bias: M,
-    channelMixK: M,
-    channelMixR: M,
-    channelKey: M,
-    channelReceptance: M,
-    channelValue: M,
+    nextStates: readonly M[],
+    weights: readonly M[],
     x: M,
-    timeShift: M,
-    wkv: M,
-    channelShift: M,
+    states: readonly M[],
     batch: number,
     time: number,
     channels: number,
-    features: number,
+    features: readonly number[],
     epsilon: number,
-    scratch?: M,
+    scratch: M,
   ): void;
   /** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart. */
   copyRows(

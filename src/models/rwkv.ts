@@ -4,7 +4,7 @@
  * @module
  */
 import { channelMixState } from "../layers/channel_mix.ts";
-import { rwkvBlock, type RwkvBlockParams, type RwkvBlockState } from "../layers/rwkv_block.ts";
+import { type RwkvBlockParams, rwkvBlocks, type RwkvBlockState } from "../layers/rwkv_blocks.ts";
 import { timeMixState } from "../layers/time_mix.ts";
 import { embedding } from "../ops/embedding/mod.ts";
 import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
@@ -117,13 +117,9 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
   forward(params, tokens, state) {
     checkDepth("run RWKV", "blocks", state?.blocks, params.blocks.length);
     return params.embedding.backend.scope(() => {
-      let x = layerNorm(params.ln0, embedding(params.embedding, tokens));
-      const blocks = params.blocks.map((block, i) => {
-        const { y, state: after } = rwkvBlock(block, x, state.blocks[i]);
-        x = y;
-        return after;
-      });
-      return { logits: linear(layerNorm(params.lnOut, x), params.head), state: { blocks } };
+      const x = layerNorm(params.ln0, embedding(params.embedding, tokens));
+      const { y, states } = rwkvBlocks(params.blocks, x, state.blocks);
+      return { logits: linear(layerNorm(params.lnOut, y), params.head), state: { blocks: states } };
     });
   },
 };

@@ -9,6 +9,7 @@ import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { Kernels } from "../kernels.ts";
 import { Heap } from "./heap.ts";
+import { type TableKernel, withLists } from "./rwkv_blocks.ts";
 import { scratch } from "./scratch.ts";
 import { baseline, relaxed } from "./module.ts";
 
@@ -25,7 +26,8 @@ export interface WasmOptions {
 
 type Instructions = NonNullable<WasmOptions["simd"]>;
 
-interface Exports extends Kernels<number> {
+interface Exports extends Omit<Kernels<number>, "rwkvBlocks"> {
+  readonly rwkvBlocks: TableKernel;
   readonly memory: WebAssembly.Memory;
   readonly __heap_base: WebAssembly.Global;
 }
@@ -61,11 +63,12 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   const { memory } = exports;
   const heap = new Heap(memory, exports.__heap_base.value, maximumBytes);
   // A view goes stale when the memory grows: its length is 0 from then on.
-  let view = new Float32Array(memory.buffer);
+  let view = new Float32Array(memory.buffer), wordView = new Uint32Array(memory.buffer);
   const floats = () => view.length === 0 ? view = new Float32Array(memory.buffer) : view;
+  const words = () => wordView.length === 0 ? wordView = new Uint32Array(memory.buffer) : wordView;
   return new DeviceBackend<number>({
     name: "wasm",
-    kernels: exports,
+    kernels: { ...exports, rwkvBlocks: withLists(exports.rwkvBlocks, words) },
     scratch,
     bytesFor: (size) => blockSize(4 * size),
     allocate: (size) => heap.allocate(4 * size),
@@ -73,7 +76,10 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
     upload: (address, data) => write(floats(), data, address / 4),
     // Twice as fast as `slice` for the logits of a step.
     download: (address, size) => new Float32Array(floats().subarray(address / 4, address / 4 + size)),
-    dispose: () => view = new Float32Array(),
+    dispose: () => {
+      view = new Float32Array();
+      wordView = new Uint32Array();
+    },
   });
 }
 

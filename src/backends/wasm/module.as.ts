@@ -30,7 +30,7 @@ export { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../
 export { softmax, softmaxBackward } from "../../ops/softmax/kernel.as";
 export { wkv, wkvBackward } from "../../ops/wkv/kernel.as";
 
-export { rwkvBlock } from "../../layers/rwkv_block.as";
+export { rwkvBlocks } from "../../layers/rwkv_blocks.as";
 
 /** Where the module's own data ends; all memory from here on belongs to JavaScript. */
 const heapBase = __heap_base;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { tableSize } from "./rwkv_blocks.ts";
 
 /** A number of columns in whole panels: see `panels.as.ts`. */
 function inPanels(columns: number): number {
@@ -47,10 +48,11 @@ export const scratch = {
     return channels * (batch * (time + 1) + 4 * (inPanels(channels) + batch));
   },
 
-  rwkvBlock(batch: number, time: number, channels: number, features: number): number {
+  /** With the table of addresses in front. */
+  rwkvBlocks(blocks: number, batch: number, time: number, channels: number, features: number): number {
     const rows = batch * time;
     const timeMix = 5 * rows * channels + channels, channelMix = rows * (2 * channels + features);
-    return 2 * rows * channels + Math.max(timeMix, channelMix);
+    return tableSize(blocks) + 2 * rows * channels + Math.max(timeMix, channelMix);
   },
 
   wkvBackward(_batch: number, time: number): number {

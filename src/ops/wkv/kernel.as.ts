@@ -21,16 +21,18 @@ export function wkv(
   const row = (<usize> channels) << 2;
   const whole = (<usize> (channels & ~3)) << 2;
   const rest = channels & 3;
-  copy(nextState, state, 4 * batch * channels);
-  for (let b = 0; b < batch; b++, nextState += 4 * row) {
+  if (time == 0) copy(nextState, state, 4 * batch * channels);
+  for (let b = 0; b < batch; b++, nextState += 4 * row, state += 4 * row) {
+    let from = state;
     for (let t = 0; t < time; t++, y += row, key += row, value += row) {
       for (let c: usize = 0; c < whole; c += 16) {
-        step(y + c, nextState + c, row, decay + c, bonus + c, key + c, value + c, 4);
+        step(y + c, nextState + c, row, decay + c, bonus + c, key + c, value + c, from + c, 4);
       }
       if (rest) {
         const c = whole;
-        step(y + c, nextState + c, row, decay + c, bonus + c, key + c, value + c, rest);
+        step(y + c, nextState + c, row, decay + c, bonus + c, key + c, value + c, from + c, rest);
       }
+      from = nextState;
     }
   }
 }
@@ -39,12 +41,13 @@ export function wkv(
 @inline
 function step(
   y: usize,
-  state: usize,
+  next: usize,
   row: usize,
   decay: usize,
   bonus: usize,
   key: usize,
   value: usize,
+  state: usize,
   count: i32,
 ): void {
   const w = read(decay, count), k = read(key, count), v = read(value, count);
@@ -59,15 +62,24 @@ function step(
   const past = v128.bitselect(smaller, one, leads);
   const share = v128.bitselect(one, smaller, leads);
   write(y, f32x4.div(madd(past, numerator, f32x4.mul(share, v)), madd(past, denominator, share)), count);
-  advance(state, state, row, w, k, v, count);
+  advance(next, row, numerator, denominator, anchor, age, w, k, v, count);
 }
 
-/** The state after one more step, to the same place or another; its four rows are `row` bytes apart. */
+/** The state after one more step than these four rows; its own are `row` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function advance(next: usize, state: usize, row: usize, w: v128, k: v128, v: v128, count: i32): void {
-  const numerator = read(state, count), denominator = read(state + row, count);
-  const anchor = read(state + 2 * row, count), age = read(state + 3 * row, count);
+function advance(
+  next: usize,
+  row: usize,
+  numerator: v128,
+  denominator: v128,
+  anchor: v128,
+  age: v128,
+  w: v128,
+  k: v128,
+  v: v128,
+  count: i32,
+): void {
   const zero = f32x4.splat(0), one = constant(ONE);
   const older = f32x4.add(age, one);
   const above = f32x4.sub(k, madd(older, w, anchor));
@@ -249,7 +261,10 @@ function goBack(
 /** Goes `steps` steps on from the state at `states` and puts the state after each behind it; where the last one is. */
 function replay(states: usize, key: usize, value: usize, w: v128, steps: i32, row: usize, count: i32): usize {
   for (; steps > 0; steps--, key += row, value += row, states += STATE) {
-    advance(states + STATE, states, 16, w, read(key, count), read(value, count), 4);
+    const numerator = v128.load(states), denominator = v128.load(states, 16);
+    const anchor = v128.load(states, 32), age = v128.load(states, 48);
+    const k = read(key, count), v = read(value, count);
+    advance(states + STATE, 16, numerator, denominator, anchor, age, w, k, v, 4);
   }
   return states;
 }

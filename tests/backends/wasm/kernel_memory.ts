@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Kernels } from "../../../src/backends/kernels.ts";
 import { baseline, relaxed } from "../../../src/backends/wasm/module.ts";
+import { type TableKernel, withLists } from "../../../src/backends/wasm/rwkv_blocks.ts";
 import type { Floats } from "../../../src/tensor.ts";
 
 /** An output of that many elements. */
@@ -14,10 +15,15 @@ export interface Scratch {
   readonly scratch: number;
 }
 
-/** What a kernel takes: outputs, inputs (or null), sizes and constants, scratch memory. */
-export type Argument = Output | Float32Array | number | null | Scratch;
+/** What a kernel takes: outputs, inputs (or null), sizes and constants, scratch memory; or a list of those. */
+export type Argument = Output | Float32Array | number | null | Scratch | readonly Argument[];
+type Single = Exclude<Argument, readonly Argument[]>;
 
-type Exports = Kernels<number> & { memory: WebAssembly.Memory; __heap_base: WebAssembly.Global };
+type Exports = Omit<Kernels<number>, "rwkvBlocks"> & {
+  rwkvBlocks: TableKernel;
+  memory: WebAssembly.Memory;
+  __heap_base: WebAssembly.Global;
+};
 
 /** The bits of a NaN that no arithmetic gives. */
 const poison = 0x7fc5a5a5;
@@ -38,9 +44,10 @@ export class KernelMemory {
    */
   run(name: keyof Kernels<number>, args: readonly Argument[]): Float32Array[] {
     const { memory, __heap_base: base } = this.exports;
+    const singles = singlesOf(args);
     const starts: number[] = [];
     let end = Math.ceil(base.value / 4) + guardWords;
-    for (const arg of args) {
+    for (const arg of singles) {
       starts.push(end);
       if (arg !== null && typeof arg === "object") end += length(arg) + guardWords;
     }
@@ -48,13 +55,14 @@ export class KernelMemory {
     if (missing > 0) memory.grow(Math.ceil(missing / 65536));
     const words = new Uint32Array(memory.buffer), floats = new Float32Array(memory.buffer);
     words.fill(poison, Math.ceil(base.value / 4), end);
-    args.forEach((arg, i) => arg instanceof Float32Array && floats.set(arg, starts[i]));
+    singles.forEach((arg, i) => arg instanceof Float32Array && floats.set(arg, starts[i]));
 
-    const kernel = this.exports[name] as (...args: number[]) => void;
-    kernel(...args.map((arg, i) => arg === null ? 0 : typeof arg === "number" ? arg : 4 * starts[i]));
+    const kernels = { ...this.exports, rwkvBlocks: withLists(this.exports.rwkvBlocks, () => words) };
+    const kernel = kernels[name] as (...args: unknown[]) => void;
+    kernel(...mapSingles(args, (arg, i) => arg === null ? 0 : typeof arg === "number" ? arg : 4 * starts[i]));
 
     const outputs: Float32Array[] = [];
-    args.forEach((arg, i) => {
+    singles.forEach((arg, i) => {
       if (arg === null || typeof arg === "number") return;
       const after = starts[i] + length(arg);
       for (let at = after; at < after + guardWords; at++) {
@@ -86,14 +94,15 @@ export function expected(
   args: readonly Argument[],
 ): Float64Array[] {
   const outputs: Float64Array[] = [];
-  const doubles = args.filter((arg): arg is Exclude<Argument, Scratch> => !isScratch(arg)).map((arg) => {
+  const doubles = mapSingles(args, (arg) => {
     if (arg === null || typeof arg === "number") return arg;
+    if ("scratch" in arg) return undefined;
     if (arg instanceof Float32Array) return Float64Array.from(arg);
     const output = new Float64Array(arg.size).fill(NaN);
     outputs.push(output);
     return output;
   });
-  (kernel as (...args: (Floats | number | null)[]) => void)(...doubles);
+  (kernel as (...args: unknown[]) => void)(...doubles.filter((arg) => arg !== undefined));
   return outputs;
 }
 
@@ -105,7 +114,7 @@ export function compare(
   args: readonly Argument[],
   tolerance: number,
 ): void {
-  const constants = args.filter((arg) => typeof arg === "number").join(", ");
+  const constants = singlesOf(args).filter((arg) => typeof arg === "number").join(", ");
   const wanted = expected(kernel, args);
   kernels.run(name, args).forEach((actual, i) => {
     assertWithin(actual, wanted[i], tolerance, `${name}(${constants}), output ${i}`);
@@ -129,6 +138,14 @@ function length(arg: Output | Float32Array | Scratch): number {
   return "scratch" in arg ? arg.scratch : arg.size;
 }
 
-function isScratch(arg: Argument): arg is Scratch {
-  return arg !== null && typeof arg === "object" && "scratch" in arg;
+/** The arguments, those in lists among them. */
+function singlesOf(args: readonly Argument[]): Single[] {
+  return args.flatMap((arg) => Array.isArray(arg) ? singlesOf(arg) : [arg as Single]);
+}
+
+/** `f` of each argument and its place among all, in lists as they were. */
+function mapSingles(args: readonly Argument[], f: (arg: Single, place: number) => unknown): unknown[] {
+  let place = 0;
+  const mapped = (arg: Argument): unknown => Array.isArray(arg) ? arg.map(mapped) : f(arg as Single, place++);
+  return args.map(mapped);
 }

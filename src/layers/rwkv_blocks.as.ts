@@ -4,10 +4,65 @@ import { channelMix } from "./channel_mix.as";
 import { timeMix } from "./time_mix.as";
 
 /**
- * The block of rwkv_block.ts in one call. `scratch` is 2 arrays of x's size and what the larger of the layers takes;
- * elementwise kernels may overwrite what they read.
+ * The blocks of rwkv_blocks.ts in one call. What has as many parts as there are blocks comes as a table: the addresses of
+ * 18 weights each, of 3 states, of 3 next states, and the numbers of features. `scratch` is 2 arrays of x's size and what
+ * the larger of the layers takes.
  */
-export function rwkvBlock(
+export function rwkvBlocks(
+  y: usize,
+  table: usize,
+  blocks: i32,
+  x: usize,
+  batch: i32,
+  time: i32,
+  channels: i32,
+  epsilon: f64,
+  scratch: usize,
+): void {
+  let states = table + 72 * <usize> blocks, nextStates = states + 12 * <usize> blocks;
+  let features = nextStates + 12 * <usize> blocks;
+  for (; blocks > 0; blocks--, table += 72, states += 12, nextStates += 12, features += 4) {
+    rwkvBlock(
+      y,
+      load<u32>(nextStates),
+      load<u32>(nextStates, 4),
+      load<u32>(nextStates, 8),
+      load<u32>(table),
+      load<u32>(table, 4),
+      load<u32>(table, 8),
+      load<u32>(table, 12),
+      load<u32>(table, 16),
+      load<u32>(table, 20),
+      load<u32>(table, 24),
+      load<u32>(table, 28),
+      load<u32>(table, 32),
+      load<u32>(table, 36),
+      load<u32>(table, 40),
+      load<u32>(table, 44),
+      load<u32>(table, 48),
+      load<u32>(table, 52),
+      load<u32>(table, 56),
+      load<u32>(table, 60),
+      load<u32>(table, 64),
+      load<u32>(table, 68),
+      x,
+      load<u32>(states),
+      load<u32>(states, 4),
+      load<u32>(states, 8),
+      batch,
+      time,
+      channels,
+      load<i32>(features),
+      epsilon,
+      scratch,
+    );
+    // From the second on, a block writes over what it reads.
+    x = y;
+  }
+}
+
+/** One of them. y may be x: it is written last. Elementwise kernels may overwrite what they read. */
+function rwkvBlock(
   y: usize,
   nextTimeShift: usize,
   nextWkv: usize,

@@ -1,4 +1,4 @@
-/** The kernel of a whole block beside the references of its parts. */
+/** The kernel of whole blocks beside the references of their parts. */
 import { scratch } from "../../../src/backends/wasm/scratch.ts";
 import {
   add,
@@ -16,14 +16,51 @@ import { randomSource } from "../../../src/random.ts";
 import type { Floats } from "../../../src/tensor.ts";
 import { builds, compare } from "./kernel_memory.ts";
 
-/** The block of `rwkv_block.ts`, part by part; arguments as in `Kernels`. */
-function rwkvBlock(...args: unknown[]): void {
-  const [y, nextTimeShift, nextWkv, nextChannelShift, ...inputs] = args.slice(0, 26) as Float64Array[];
-  const [ln1Weight, ln1Bias, timeMixK, timeMixV, timeMixR, decay, bonus, ...more] = inputs;
+/** The blocks of `rwkv_blocks.ts`, part by part; arguments as in `Kernels`. */
+function rwkvBlocks(
+  y: Floats,
+  nextStates: readonly Floats[],
+  weights: readonly Floats[],
+  x: Floats,
+  states: readonly Floats[],
+  batch: number,
+  time: number,
+  channels: number,
+  features: readonly number[],
+  epsilon: number,
+): void {
+  features.forEach((count, i) => {
+    rwkvBlock(
+      y,
+      nextStates.slice(3 * i, 3 * i + 3),
+      weights.slice(18 * i, 18 * i + 18),
+      x,
+      states.slice(3 * i, 3 * i + 3),
+      batch,
+      time,
+      channels,
+      count,
+      epsilon,
+    );
+    x = Float64Array.from(y);
+  });
+}
+
+function rwkvBlock(
+  y: Floats,
+  [nextTimeShift, nextWkv, nextChannelShift]: readonly Floats[],
+  weights: readonly Floats[],
+  x: Floats,
+  [timeShift, wkvState, channelShift]: readonly Floats[],
+  batch: number,
+  time: number,
+  channels: number,
+  features: number,
+  epsilon: number,
+): void {
+  const [ln1Weight, ln1Bias, timeMixK, timeMixV, timeMixR, decay, bonus, ...more] = weights;
   const [timeKey, timeValue, timeReceptance, output, ln2Weight, ln2Bias, ...others] = more;
-  const [channelMixK, channelMixR, channelKey, channelReceptance, channelValue, x, ...states] = others;
-  const [timeShift, wkvState, channelShift] = states;
-  const [batch, time, channels, features, epsilon] = args.slice(26) as number[];
+  const [channelMixK, channelMixR, channelKey, channelReceptance, channelValue] = others;
   const rows = batch * time, size = rows * channels;
   const make = (kernel: (y: Floats) => void, length = size): Float64Array => {
     const made = new Float64Array(length);
@@ -58,7 +95,7 @@ function rwkvBlock(...args: unknown[]): void {
 }
 
 for (const { name: build, kernels } of builds) {
-  Deno.test(`rwkvBlock() of ${build} agrees with the references of its parts at any size`, () => {
+  Deno.test(`rwkvBlocks() of ${build} agrees with the references of their parts at any size`, () => {
     const random = randomSource(11);
     const normals = (size: number, scale = 1) =>
       Float32Array.from({ length: size }, () => scale * random.normal());
@@ -66,26 +103,36 @@ for (const { name: build, kernels } of builds) {
     const out = (size: number) => ({ size });
     for (const [batch, time] of [[1, 1], [3, 1], [1, 2], [2, 5], [1, 16], [2, 17]]) {
       for (const channels of [1, 2, 3, 4, 5, 8, 13, 32, 38]) {
-        for (const features of [1, 7, 4 * channels]) {
+        for (const features of [[1], [7], [4 * channels], [5, 1], [3, 2 * channels, 9]]) {
           const square = () => normals(channels * channels, channels ** -0.5);
           const vector = () => normals(channels);
           const size = batch * time * channels, one = batch * channels;
-          const state = normals(4 * one);
-          for (let i = 0; i < state.length; i++) {
-            // Denominators and ages are never below 0.
-            if (Math.floor(i / channels) % 2) state[i] = Math.abs(state[i]) + 0.5;
-            if (Math.floor(i / channels) % 4 === 3) state[i] = Math.round(state[i]);
-          }
-          compare(kernels, "rwkvBlock", rwkvBlock, [
-            ...[out(size), out(one), out(4 * one), out(one)],
+          const weights = (features: number) => [
             ...[vector(), vector(), uniforms(channels), uniforms(channels), uniforms(channels)],
             ...[vector(), vector(), square(), square(), square(), square()],
             ...[vector(), vector(), uniforms(channels), uniforms(channels)],
             ...[normals(features * channels, channels ** -0.5), square()],
             ...[normals(channels * features, features ** -0.5)],
-            ...[normals(size), normals(one), state, normals(one)],
-            ...[batch, time, channels, features, 1e-5],
-            { scratch: scratch.rwkvBlock(batch, time, channels, features) },
+          ];
+          const states = () => {
+            const state = normals(4 * one);
+            for (let i = 0; i < state.length; i++) {
+              // Denominators and ages are never below 0.
+              if (Math.floor(i / channels) % 2) state[i] = Math.abs(state[i]) + 0.5;
+              if (Math.floor(i / channels) % 4 === 3) state[i] = Math.round(state[i]);
+            }
+            return [normals(one), state, normals(one)];
+          };
+          compare(kernels, "rwkvBlocks", rwkvBlocks, [
+            out(size),
+            features.flatMap(() => [out(one), out(4 * one), out(one)]),
+            features.flatMap(weights),
+            normals(size),
+            features.flatMap(states),
+            ...[batch, time, channels],
+            features,
+            1e-5,
+            { scratch: scratch.rwkvBlocks(features.length, batch, time, channels, Math.max(...features)) },
           ], 1e-5);
         }
       }
