@@ -62,11 +62,31 @@ export interface Backend extends Operations {
   hold<A, R>(body: () => A, after: (result: A) => R): R;
   /** The gradients of the operations. For those who write a backend. */
   readonly backward: BackwardOperations;
+  /** Only where the backend runs all blocks of an RWKV in one call. For those who write a backend. */
+  readonly rwkvStacks?: RwkvStacks;
   /** Only where the backend records for gradients: the one inside it, whose tensors it takes as constants. */
   readonly inner?: Backend;
   /** Frees everything; the backend and its tensors can't be used afterwards. */
   [Symbol.dispose](): void;
 }
+
+/**
+ * Blocks of RWKV in one call, of the same result as their parts: of each block the 18 weights in the order of its
+ * parameters' documentation.
+ */
+export interface RwkvStacks {
+  /** What {@linkcode prepare} gave for these very tensors, if none of them was freed since. */
+  find(weights: readonly Tensor[]): RwkvStack | undefined;
+  /** What runs the blocks of these weights, which are checked. */
+  prepare(weights: readonly Tensor[]): RwkvStack;
+}
+
+/** Runs the blocks. Of each the states are the shift of its time-mix, that of wkv and the shift of its channel-mix. */
+export type RwkvStack = (
+  x: Tensor,
+  states: readonly Tensor[],
+  epsilon: number,
+) => [y: Tensor, states: Tensor[]];
 
 /**
  * What a backend computes: one method an operation, for those who write a backend. Everybody else calls the
@@ -112,16 +132,6 @@ export interface Operations {
   appendTime(past: Tensor, x: Tensor): Tensor;
   /** See `wkv`. */
   wkv(decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor): [y: Tensor, state: Tensor];
-  /**
-   * All blocks of an RWKV in one call: only where a backend has that, and of the same result as their parts. Of each
-   * block the weights, in the order of its parameters' documentation, and the states: the two shifts and wkv's between.
-   */
-  rwkvBlocks?(
-    weights: readonly Tensor[],
-    x: Tensor,
-    states: readonly Tensor[],
-    epsilon: number,
-  ): [y: Tensor, states: Tensor[]];
   /** See `rotary`. */
   rotary(x: Tensor, heads: number, position: number, base: number): Tensor;
   /** See `attention`. */

@@ -28,10 +28,7 @@ import { wkvGradient } from "../ops/wkv/mod.ts";
 import type { GradientRule, Operations } from "../tensor.ts";
 
 /** The operations that go from tensors to tensors, all of which can be recorded. */
-type Recorded = Exclude<
-  keyof Operations,
-  "upload" | "download" | "reserveTime" | "rwkvBlocks"
->;
+type Recorded = Exclude<keyof Operations, "upload" | "download" | "reserveTime">;
 
 /**
  * Of each operation its gradient rule; `"constant"` where a result does not change smoothly with what it was made of, and

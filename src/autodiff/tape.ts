@@ -97,7 +97,7 @@ export function createTape(inner: Backend): Tape {
 
   const operations = Object.fromEntries(
     (Object.keys(rules) as (keyof typeof rules)[]).map((name) => [name, recording(name)]),
-  ) as unknown as Omit<Operations, "rwkvBlocks" | "upload" | "download" | "reserveTime">;
+  ) as unknown as Omit<Operations, "upload" | "download" | "reserveTime">;
 
   const backend: Backend = {
     ...operations,

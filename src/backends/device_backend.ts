@@ -10,12 +10,12 @@ import type {
   BackwardOperations,
   Floats,
   MemoryUse,
-  Operations,
+  RwkvStacks,
   Tensor,
 } from "../tensor.ts";
 import { rowsOf, sizeOf } from "../tree.ts";
 import { deviceBackward } from "./device_backward.ts";
-import { deviceRwkvBlocks } from "./device_rwkv_blocks.ts";
+import { deviceRwkvStacks } from "./device_rwkv_stacks.ts";
 import type { Device, Kernels } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
@@ -25,7 +25,7 @@ export class DeviceBackend<M> implements Backend {
   readonly #device: Device<M>;
   readonly #kernels: Kernels<M>;
   readonly #store: TensorStore<M>;
-  readonly rwkvBlocks: Operations["rwkvBlocks"];
+  readonly rwkvStacks: RwkvStacks | undefined;
   readonly backward: BackwardOperations;
 
   constructor(device: Device<M>) {
@@ -33,7 +33,7 @@ export class DeviceBackend<M> implements Backend {
     this.#device = device;
     this.#kernels = device.kernels;
     this.#store = new TensorStore(this, device);
-    this.rwkvBlocks = deviceRwkvBlocks(device, this.#store, (x) => this.#memory(x));
+    this.rwkvStacks = deviceRwkvStacks(device, this.#store, (x) => this.#memory(x));
     this.backward = deviceBackward(device, this.#store, (x) => this.#memory(x));
   }
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { isBranch, show, showShape } from "../check.ts";
+import { isBranch, isTensor, show, showShape } from "../check.ts";
 import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
-import { forEachTensor, sizeOf } from "../tree.ts";
+import { sizeOf } from "../tree.ts";
 import type { Device } from "./kernels.ts";
 
 /** What the tensors that see a part of the same cache have in common. */
@@ -23,6 +23,8 @@ export class DeviceTensor<M> implements Tensor {
   keptBy = 0;
   /** Whether the collector's registry watches it. */
   watched = false;
+  /** Whether {@linkcode TensorStore.watch} is to hear when it is freed. */
+  reliedOn = false;
 
   constructor(
     readonly backend: Backend,
@@ -72,6 +74,8 @@ export class TensorStore<M> {
   #bytes = 0;
   #peakBytes = 0;
   #disposed = false;
+  /** How many tensors were freed that somebody reliedOn on. */
+  #losses = 0;
   /**
    * Tensors that left all scopes. Watching one costs more than a small kernel, and most are freed soon (the state
    * that a step leaves behind), so they wait here first and only the survivors are watched.
@@ -137,12 +141,19 @@ export class TensorStore<M> {
     }
   }
 
+  /** A walk of its own too: it runs in every token. */
   free(tree: unknown): void {
-    forEachTensor(tree, (t) => {
-      const own = this.#own(t);
-      if (this.#held === null) this.#release(own);
-      else this.#held.push(own);
-    });
+    if (tree instanceof DeviceTensor) {
+      if (tree.backend !== this.#backend) throw this.#notOwn(tree);
+      if (this.#held === null) this.#release(tree);
+      else this.#held.push(tree);
+    } else if (Array.isArray(tree)) {
+      for (let i = 0; i < tree.length; i++) this.free(tree[i]);
+    } else if (isTensor(tree)) {
+      throw this.#notOwn(tree);
+    } else if (isBranch(tree)) {
+      for (const key in tree) this.free(tree[key]);
+    }
   }
 
   use(): MemoryUse {
@@ -195,6 +206,18 @@ export class TensorStore<M> {
     const t = this.#own(x);
     if (t.freed || this.#disposed) throw this.#notAlive(t);
     return t;
+  }
+
+  /**
+   * Whether tensors still are alive and where they were, asked for as one question as often as one likes; null where one
+   * of them stands with gaps, so that its packed values are elsewhere each time. Another's loss may give a false no.
+   */
+  watch(tensors: readonly Tensor[]): (() => boolean) | null {
+    const own = tensors.map((x) => this.alive(x));
+    if (!own.every((t) => t.packed)) return null;
+    for (const t of own) t.reliedOn = true;
+    const losses = this.#losses;
+    return () => this.#losses === losses && !this.#disposed;
   }
 
   #own(x: Tensor): DeviceTensor<M> {
@@ -257,6 +280,7 @@ export class TensorStore<M> {
   #release(t: DeviceTensor<M>): void {
     if (t.freed) return;
     t.freed = true;
+    if (t.reliedOn) this.#losses++;
     if (t.watched) this.#registry.unregister(t);
     this.#drop(t);
   }

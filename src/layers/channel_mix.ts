@@ -10,6 +10,8 @@ import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
 
+const action = "mix channels";
+
 /** The parameters of {@linkcode channelMix}. */
 export interface ChannelMixParams {
   /** `[C]`, how much of the current step the keys see. */
@@ -67,8 +69,12 @@ export function channelMix(
 }
 
 /** Checks what {@linkcode channelMix} is given; returns the backend on which it runs. */
-export function checkChannelMix(params: ChannelMixParams, x: Tensor, state: ChannelMixState): Backend {
-  const action = "mix channels";
+function checkChannelMix(params: ChannelMixParams, x: Tensor, state: ChannelMixState): Backend {
+  return wider(checkChannelMixParams(params, x), checkChannelMixState(params, x, state));
+}
+
+/** Checks the parameters of {@linkcode channelMix}; returns the backend that takes them and x. */
+export function checkChannelMixParams(params: ChannelMixParams, x: Tensor): Backend {
   checkShape(action, "params.mixK", params.mixK, "C");
   const [channels] = params.mixK.shape;
   checkShape(action, "params.key", params.key, "F", channels);
@@ -77,20 +83,19 @@ export function checkChannelMix(params: ChannelMixParams, x: Tensor, state: Chan
   checkShape(action, "params.receptance", params.receptance, channels, channels);
   checkShape(action, "params.value", params.value, channels, features);
   checkShape(action, "x", x, "B", "T", channels);
+  const { mixK, mixR, key, receptance, value } = params;
+  const names = "x, params.mixK, params.mixR, params.key, params.receptance";
+  const a = sharedBackend(action, names, x, mixK, mixR, key, receptance);
+  return wider(a, sharedBackend(action, "x, params.value", x, value));
+}
+
+/** Checks what {@linkcode channelMix} of checked parameters is given; returns the backend that takes x and the state. */
+export function checkChannelMixState({ mixK }: ChannelMixParams, x: Tensor, state: ChannelMixState): Backend {
+  const [channels] = mixK.shape;
+  checkShape(action, "x", x, "B", "T", channels);
   checkInteger(action, "T", x.shape[1], 1);
   checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
-  const { mixK, mixR, key, receptance, value } = params;
-  const a = sharedBackend(
-    action,
-    "x, params.mixK, params.mixR, params.key, params.receptance",
-    x,
-    mixK,
-    mixR,
-    key,
-    receptance,
-  );
-  const b = sharedBackend(action, "x, params.value, state.shift", x, value, state.shift);
-  return wider(a, b);
+  return sharedBackend(action, "x, state.shift", x, state.shift);
 }
 
 /**

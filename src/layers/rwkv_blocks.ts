@@ -6,9 +6,21 @@
 import { wider } from "../check.ts";
 import { add } from "../ops/elementwise/mod.ts";
 import { checkLayerNorm, epsilon, layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
-import type { Backend, Tensor } from "../tensor.ts";
-import { channelMix, type ChannelMixParams, type ChannelMixState, checkChannelMix } from "./channel_mix.ts";
-import { checkTimeMix, timeMix, type TimeMixParams, type TimeMixState } from "./time_mix.ts";
+import type { Backend, RwkvStack, Tensor } from "../tensor.ts";
+import {
+  channelMix,
+  type ChannelMixParams,
+  type ChannelMixState,
+  checkChannelMixParams,
+  checkChannelMixState,
+} from "./channel_mix.ts";
+import {
+  checkTimeMixParams,
+  checkTimeMixState,
+  timeMix,
+  type TimeMixParams,
+  type TimeMixState,
+} from "./time_mix.ts";
 
 /** One block of an RWKV model. */
 export interface RwkvBlockParams {
@@ -47,59 +59,70 @@ export function rwkvBlocks(
   x: Tensor,
   states: readonly RwkvBlockState[],
 ): { y: Tensor; states: RwkvBlockState[] } {
+  const weights = weightsOf(blocks);
+  let stack = x.backend.rwkvStacks?.find(weights);
   let backend = x.backend;
-  for (let i = 0; i < blocks.length; i++) backend = wider(backend, check(blocks[i], x, states[i]));
-  if (backend.rwkvBlocks !== undefined && blocks.length > 0) return inOneCall(backend, blocks, x, states);
-  return backend.scope(() => {
-    let y = x;
-    const after = blocks.map((block, i) => {
-      const next = rwkvBlock(block, y, states[i]);
-      y = next.y;
-      return next.state;
-    });
-    return { y, states: after };
-  });
+  for (let i = 0; i < blocks.length; i++) {
+    if (stack === undefined) backend = wider(backend, checkParams(blocks[i], x));
+    backend = wider(backend, checkState(blocks[i], x, states[i]));
+  }
+  // Where some of the tensors are recorded, so are the operations.
+  if (backend !== x.backend || blocks.length === 0) stack = undefined;
+  else stack ??= backend.rwkvStacks?.prepare(weights);
+  return stack === undefined ? backend.scope(() => inParts(blocks, x, states)) : inOneCall(stack, x, states);
 }
 
-function rwkvBlock(
-  params: RwkvBlockParams,
-  x: Tensor,
-  state: RwkvBlockState,
-): { y: Tensor; state: RwkvBlockState } {
-  const time = timeMix(params.timeMix, layerNorm(params.ln1, x), state.timeMix);
-  const z = add(x, time.y);
-  const channel = channelMix(params.channelMix, layerNorm(params.ln2, z), state.channelMix);
-  return { y: add(z, channel.y), state: { timeMix: time.state, channelMix: channel.state } };
-}
-
-function inOneCall(
-  backend: Backend,
+function inParts(
   blocks: readonly RwkvBlockParams[],
   x: Tensor,
   states: readonly RwkvBlockState[],
 ): { y: Tensor; states: RwkvBlockState[] } {
-  const weights: Tensor[] = [], before: Tensor[] = [];
-  for (let i = 0; i < blocks.length; i++) {
-    const { ln1, timeMix: time, ln2, channelMix: channel } = blocks[i];
+  const after: RwkvBlockState[] = [];
+  blocks.forEach((params, i) => {
+    const time = timeMix(params.timeMix, layerNorm(params.ln1, x), states[i].timeMix);
+    const z = add(x, time.y);
+    const channel = channelMix(params.channelMix, layerNorm(params.ln2, z), states[i].channelMix);
+    x = add(z, channel.y);
+    after.push({ timeMix: time.state, channelMix: channel.state });
+  });
+  return { y: x, states: after };
+}
+
+function inOneCall(
+  stack: RwkvStack,
+  x: Tensor,
+  states: readonly RwkvBlockState[],
+): { y: Tensor; states: RwkvBlockState[] } {
+  const before: Tensor[] = [];
+  for (const { timeMix, channelMix } of states) before.push(timeMix.shift, timeMix.wkv, channelMix.shift);
+  const [y, next] = stack(x, before, epsilon);
+  const after: RwkvBlockState[] = [];
+  for (let i = 0; i < next.length; i += 3) {
+    after.push({ timeMix: { shift: next[i], wkv: next[i + 1] }, channelMix: { shift: next[i + 2] } });
+  }
+  return { y, states: after };
+}
+
+/** Of each block its 18 weights, in the order in which they are documented. */
+function weightsOf(blocks: readonly RwkvBlockParams[]): Tensor[] {
+  const weights: Tensor[] = [];
+  for (const { ln1, timeMix: time, ln2, channelMix: channel } of blocks) {
     weights.push(ln1.weight, ln1.bias, time.mixK, time.mixV, time.mixR, time.decay, time.bonus);
     weights.push(time.key, time.value, time.receptance, time.output, ln2.weight, ln2.bias);
     weights.push(channel.mixK, channel.mixR, channel.key, channel.receptance, channel.value);
-    before.push(states[i].timeMix.shift, states[i].timeMix.wkv, states[i].channelMix.shift);
   }
-  const [y, after] = backend.rwkvBlocks!(weights, x, before, epsilon);
-  return {
-    y,
-    states: blocks.map((_, i) => ({
-      timeMix: { shift: after[3 * i], wkv: after[3 * i + 1] },
-      channelMix: { shift: after[3 * i + 2] },
-    })),
-  };
+  return weights;
 }
 
-function check(params: RwkvBlockParams, x: Tensor, state: RwkvBlockState): Backend {
-  const a = checkLayerNorm(params.ln1, x);
-  const b = checkTimeMix(params.timeMix, x, state?.timeMix);
-  const c = checkLayerNorm(params.ln2, x);
-  const d = checkChannelMix(params.channelMix, x, state?.channelMix);
+function checkParams({ ln1, timeMix, ln2, channelMix }: RwkvBlockParams, x: Tensor): Backend {
+  const a = checkLayerNorm(ln1, x), b = checkTimeMixParams(timeMix, x);
+  const c = checkLayerNorm(ln2, x), d = checkChannelMixParams(channelMix, x);
   return wider(wider(a, b), wider(c, d));
+}
+
+function checkState({ timeMix, channelMix }: RwkvBlockParams, x: Tensor, state: RwkvBlockState): Backend {
+  return wider(
+    checkTimeMixState(timeMix, x, state?.timeMix),
+    checkChannelMixState(channelMix, x, state?.channelMix),
+  );
 }

@@ -11,6 +11,8 @@ import { wkv, wkvState } from "../ops/wkv/mod.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
 
+const action = "mix time";
+
 /** The parameters of {@linkcode timeMix}. */
 export interface TimeMixParams {
   /** `[C]`, how much of the current step the keys see. */
@@ -84,8 +86,12 @@ export function timeMix(
 }
 
 /** Checks what {@linkcode timeMix} is given; returns the backend on which it runs. */
-export function checkTimeMix(params: TimeMixParams, x: Tensor, state: TimeMixState): Backend {
-  const action = "mix time";
+function checkTimeMix(params: TimeMixParams, x: Tensor, state: TimeMixState): Backend {
+  return wider(checkTimeMixParams(params, x), checkTimeMixState(params, x, state));
+}
+
+/** Checks the parameters of {@linkcode timeMix}; returns the backend that takes them and x. */
+export function checkTimeMixParams(params: TimeMixParams, x: Tensor): Backend {
   checkShape(action, "params.decay", params.decay, "C");
   const [channels] = params.decay.shape;
   checkShape(action, "params.mixK", params.mixK, channels);
@@ -97,16 +103,22 @@ export function checkTimeMix(params: TimeMixParams, x: Tensor, state: TimeMixSta
   checkShape(action, "params.receptance", params.receptance, channels, channels);
   checkShape(action, "params.output", params.output, channels, channels);
   checkShape(action, "x", x, "B", "T", channels);
-  checkInteger(action, "T", x.shape[1], 1);
-  checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
-  checkShape(action, "state.wkv", state.wkv, x.shape[0], 4, channels);
   const { mixK, mixV, mixR, decay, bonus, key, value, receptance, output } = params;
   const mixes = "x, params.mixK, params.mixV, params.mixR, params.decay";
   const a = sharedBackend(action, mixes, x, mixK, mixV, mixR, decay);
   const b = sharedBackend(action, "x, params.bonus, params.key, params.value", x, bonus, key, value);
   const c = sharedBackend(action, "x, params.receptance, params.output", x, receptance, output);
-  const d = sharedBackend(action, "x, state.shift, state.wkv", x, state.shift, state.wkv);
-  return wider(wider(a, b), wider(c, d));
+  return wider(wider(a, b), c);
+}
+
+/** Checks what {@linkcode timeMix} of checked parameters is given; returns the backend that takes x and the state. */
+export function checkTimeMixState({ decay }: TimeMixParams, x: Tensor, state: TimeMixState): Backend {
+  const [channels] = decay.shape;
+  checkShape(action, "x", x, "B", "T", channels);
+  checkInteger(action, "T", x.shape[1], 1);
+  checkShape(action, "state.shift", state?.shift, x.shape[0], channels);
+  checkShape(action, "state.wkv", state.wkv, x.shape[0], 4, channels);
+  return sharedBackend(action, "x, state.shift, state.wkv", x, state.shift, state.wkv);
 }
 
 /**
