@@ -9,7 +9,6 @@ import { createReference } from "./reference/mod.ts";
 import { selfCheck } from "./self_check.ts";
 import { createWasm } from "./wasm/mod.ts";
 import { describeAdapter, isSoftware, requestAdapter } from "./webgpu/adapter.ts";
-import { openWebGpu } from "./webgpu/mod.ts";
 
 /** A backend by name. */
 export type BackendName = "webgpu" | "wasm" | "reference";
@@ -38,7 +37,8 @@ const makers: Readonly<Record<BackendName, (isLast: boolean) => Promise<Candidat
         `Cannot prefer webgpu: its adapter must be a GPU, current adapter is software (${device})`,
       );
     }
-    return { backend: await openWebGpu(adapter), device };
+    const { openAdapter } = await import("./webgpu/open.ts");
+    return { backend: await openAdapter(adapter), device };
   },
   wasm: async () => ({ backend: await createWasm() }),
   reference: () => ({ backend: createReference() }),

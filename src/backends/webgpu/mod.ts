@@ -5,12 +5,7 @@
  */
 import { show } from "../../check.ts";
 import type { Backend } from "../../tensor.ts";
-import { blockSize } from "../block_size.ts";
-import { DeviceBackend } from "../device_backend.ts";
-import { requestAdapter, requestDevice } from "./adapter.ts";
-import { type GpuBlock, GpuQueue } from "./gpu.ts";
-import { gpuKernels } from "./kernels.ts";
-import { GpuPool } from "./pool.ts";
+import { requestAdapter } from "./adapter.ts";
 
 /** How a WebGPU backend is made. */
 export interface WebGpuOptions {
@@ -56,40 +51,14 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<Backend
       }`,
     );
   }
-  if (device === undefined) return await openWebGpu(await requestAdapter(powerPreference));
+  if (device === undefined) {
+    const adapter = await requestAdapter(powerPreference);
+    const { openAdapter } = await import("./open.ts");
+    return await openAdapter(adapter);
+  }
   if (typeof device?.createBuffer !== "function") {
     throw new TypeError(`Cannot create webgpu: device must be a GPUDevice, current value is ${show(device)}`);
   }
-  return await backendOn(device, () => {});
-}
-
-/** A backend with a device of its own. */
-export async function openWebGpu(adapter: GPUAdapter): Promise<Backend> {
-  const device = await requestDevice(adapter);
-  return await backendOn(device, () => device.destroy());
-}
-
-async function backendOn(device: GPUDevice, close: () => void): Promise<Backend> {
-  const pool = new GpuPool(device, () => queue.letGo());
-  const queue = new GpuQueue(device, pool);
-  // Whether the device is lost already is known a moment later.
-  await Promise.resolve();
-  queue.check();
-  return new DeviceBackend<GpuBlock>({
-    name: "webgpu",
-    kernels: gpuKernels(queue),
-    bytesFor: (size) => blockSize(4 * size),
-    allocate(size) {
-      queue.check();
-      return pool.take(size);
-    },
-    release: (block, size) => pool.give(block, size),
-    upload: (block, data) => queue.write(block, new Float32Array(data)),
-    download: (block, size) => queue.read(block, size),
-    dispose() {
-      queue.dispose();
-      pool.dispose();
-      close();
-    },
-  });
+  const { openDevice } = await import("./open.ts");
+  return await openDevice(device, () => {});
 }

@@ -1,0 +1,45 @@
+/**
+ * A backend on a GPU. It brings all shaders, a third of the library, so nothing may import it but when a backend of
+ * WebGPU is asked for.
+ *
+ * @module
+ */
+import type { Backend } from "../../tensor.ts";
+import { blockSize } from "../block_size.ts";
+import { DeviceBackend } from "../device_backend.ts";
+import { requestDevice } from "./adapter.ts";
+import { type GpuBlock, GpuQueue } from "./gpu.ts";
+import { gpuKernels } from "./kernels.ts";
+import { GpuPool } from "./pool.ts";
+
+/** A backend with a device of its own. */
+export async function openAdapter(adapter: GPUAdapter): Promise<Backend> {
+  const device = await requestDevice(adapter);
+  return await openDevice(device, () => device.destroy());
+}
+
+/** A backend on a device; `close` is called when the backend is disposed of. */
+export async function openDevice(device: GPUDevice, close: () => void): Promise<Backend> {
+  const pool = new GpuPool(device, () => queue.letGo());
+  const queue = new GpuQueue(device, pool);
+  // Whether the device is lost already is known a moment later.
+  await Promise.resolve();
+  queue.check();
+  return new DeviceBackend<GpuBlock>({
+    name: "webgpu",
+    kernels: gpuKernels(queue),
+    bytesFor: (size) => blockSize(4 * size),
+    allocate(size) {
+      queue.check();
+      return pool.take(size);
+    },
+    release: (block, size) => pool.give(block, size),
+    upload: (block, data) => queue.write(block, new Float32Array(data)),
+    download: (block, size) => queue.read(block, size),
+    dispose() {
+      queue.dispose();
+      pool.dispose();
+      close();
+    },
+  });
+}
