@@ -5,7 +5,8 @@
  * @module
  */
 import asc from "assemblyscript/asc";
-import { baseline, relaxed } from "../../src/backends/wasm/module.ts";
+import { base64 as baseline } from "../../src/backends/wasm/module_baseline.ts";
+import { base64 as relaxed } from "../../src/backends/wasm/module_relaxed.ts";
 import { randomSource } from "../../src/random.ts";
 import { type Case, type HostTensor, leavesOf } from "./weights.ts";
 

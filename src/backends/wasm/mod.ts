@@ -11,7 +11,6 @@ import type { Kernels } from "../kernels.ts";
 import { Heap } from "./heap.ts";
 import { type TableKernel, withLists } from "./rwkv_blocks.ts";
 import { scratch } from "./scratch.ts";
-import { baseline, relaxed } from "./module.ts";
 
 /** How a WebAssembly backend is made. */
 export interface WasmOptions {
@@ -34,6 +33,20 @@ interface Exports extends Omit<Kernels<number>, "rwkvBlocks"> {
 
 /** Short of 2³², so that the address behind the last byte is never 0. */
 const most = 2 ** 32 - 65_536;
+
+/** Only the build that is used is loaded. */
+const builds: Readonly<Record<Instructions, () => Promise<{ readonly base64: string }>>> = {
+  relaxed: () => import("./module_relaxed.ts"),
+  baseline: () => import("./module_baseline.ts"),
+};
+
+/** Functions of one instruction, in modules that are valid where a runtime has it; the builds take long to validate. */
+const probes: Readonly<Record<Instructions, string>> = {
+  // (v128, v128, v128) -> v128: f32x4.relaxed_madd
+  relaxed: "AGFzbQEAAAABCAFgA3t7ewF7AwIBAAoNAQsAIAAgASAC/YUCCw==",
+  // (v128) -> v128: v128.not
+  baseline: "AGFzbQEAAAABBgFgAXsBewMCAQAKCAEGACAA/U0L",
+};
 
 /** The compiled modules, shared by all backends; each backend has an instance and a memory of its own. */
 const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
@@ -96,25 +109,28 @@ function compile(simd?: Instructions): Promise<WebAssembly.Module> {
     );
   }
   const candidates: readonly Instructions[] = simd === undefined ? ["relaxed", "baseline"] : [simd];
-  for (const instructions of candidates) {
-    let module = compiled.get(instructions);
-    if (module === undefined) {
-      const bytes = decode(instructions === "relaxed" ? relaxed : baseline);
-      if (!WebAssembly.validate(bytes)) continue;
-      module = WebAssembly.compile(bytes);
-      compiled.set(instructions, module);
-    }
-    return module;
+  const instructions = candidates.find((name) => WebAssembly.validate(decode(probes[name])));
+  if (instructions === undefined) {
+    throw new TypeError(
+      `Cannot create wasm: the runtime must have WebAssembly ${
+        simd === "relaxed" ? "relaxed SIMD" : "SIMD"
+      }, current ` +
+        "runtime has none",
+    );
   }
-  throw new TypeError(
-    `Cannot create wasm: the runtime must have WebAssembly ${
-      simd === "relaxed" ? "relaxed SIMD" : "SIMD"
-    }, current ` +
-      "runtime has none",
-  );
+  let module = compiled.get(instructions);
+  if (module === undefined) {
+    module = builds[instructions]().then(({ base64 }) => WebAssembly.compile(decode(base64)));
+    compiled.set(instructions, module);
+    // A build that a network did not bring may come the next time.
+    module.catch(() => compiled.delete(instructions));
+  }
+  return module;
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {
+  // The loop below takes milliseconds, before it is compiled; not all runtimes can do without it.
+  if (typeof Uint8Array.fromBase64 === "function") return Uint8Array.fromBase64(base64);
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);

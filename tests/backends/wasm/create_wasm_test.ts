@@ -1,5 +1,16 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { add, createWasm, loadTree, presets, put, read, rwkv, saveTree, tensor } from "@seqmix/seqmix";
+import { assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  add,
+  createWasm,
+  linear,
+  loadTree,
+  presets,
+  put,
+  read,
+  rwkv,
+  saveTree,
+  tensor,
+} from "@seqmix/seqmix";
 import { assertSame, type Failure, testFailures, wrong } from "../../helpers.ts";
 
 Deno.test("createWasm() keeps every tensor as it was when its memory grows", async () => {
@@ -37,6 +48,59 @@ Deno.test("createWasm() runs a model after one that it had no room for, whatever
   assertThrows(() => rwkv.forward(params, [new Uint8Array(4000)], state), RangeError);
   assertEquals(backend.memory().bytes, bytes);
   assertEquals(rwkv.forward(params, [[1, 2]], state).logits.shape, [1, 2, 64]);
+});
+
+/** What a body does with a `createWasm` that was never called, where the runtime has something else in a place. */
+async function createWhere<T extends object, R>(
+  place: T,
+  name: keyof T,
+  value: unknown,
+  body: (create: typeof createWasm) => Promise<R>,
+): Promise<R> {
+  const own = Object.getOwnPropertyDescriptor(place, name)!;
+  Object.defineProperty(place, name, { ...own, value });
+  try {
+    const anew: { createWasm: typeof createWasm } = await import(
+      `../../../src/backends/wasm/mod.ts?${crypto.randomUUID()}`
+    );
+    return await body(anew.createWasm);
+  } finally {
+    Object.defineProperty(place, name, own);
+  }
+}
+
+/** Sums of products, which tell the builds apart: one rounds more often. */
+async function sums(create: typeof createWasm, simd?: "relaxed" | "baseline"): Promise<number[]> {
+  using backend = await create({ simd });
+  const weight = tensor(Float32Array.from({ length: 640 }, (_, i) => Math.sin(i)), [10, 64], backend);
+  const x = tensor(Float32Array.from({ length: 64 }, (_, i) => Math.cos(3 * i)), [1, 1, 64], backend);
+  return Array.from(await read(linear(x, weight)));
+}
+
+Deno.test("createWasm() gives the same where a runtime has no Uint8Array.fromBase64", async () => {
+  assertEquals(await createWhere(Uint8Array, "fromBase64", undefined, sums), await sums(createWasm));
+});
+
+Deno.test("createWasm() takes the best instructions that a runtime has, and says so where it has none", async () => {
+  const { validate } = WebAssembly;
+  const isSimd = (bytes: Uint8Array<ArrayBuffer>) => validate(bytes) && !`${bytes}`.includes("253,133,2,");
+  const [relaxed, baseline] = [await sums(createWasm, "relaxed"), await sums(createWasm, "baseline")];
+  assertNotEquals(relaxed, baseline);
+  assertEquals(await sums(createWasm), relaxed);
+  assertEquals(await createWhere(WebAssembly, "validate", isSimd, sums), baseline);
+  const lacks = "Cannot create wasm: the runtime must have WebAssembly";
+  await createWhere(WebAssembly, "validate", isSimd, async (create) => {
+    const reason = `${lacks} relaxed SIMD, current runtime has none`;
+    await assertRejects(() => create({ simd: "relaxed" }), TypeError, reason);
+  });
+  await createWhere(WebAssembly, "validate", () => false, async (create) => {
+    await assertRejects(() => create(), TypeError, `${lacks} SIMD, current runtime has none`);
+    await assertRejects(
+      () => create({ simd: "baseline" }),
+      TypeError,
+      `${lacks} SIMD, current runtime has none`,
+    );
+  });
 });
 
 testFailures("createWasm()", [

@@ -1,7 +1,8 @@
 /** Runs one kernel of the WebAssembly module beside the reference, on the same numbers, with everything watched. */
 import { assert, assertEquals } from "@std/assert";
 import type { Kernels } from "../../../src/backends/kernels.ts";
-import { baseline, relaxed } from "../../../src/backends/wasm/module.ts";
+import { base64 as baseline } from "../../../src/backends/wasm/module_baseline.ts";
+import { base64 as relaxed } from "../../../src/backends/wasm/module_relaxed.ts";
 import { type TableKernel, withLists } from "../../../src/backends/wasm/rwkv_blocks.ts";
 import type { Floats } from "../../../src/tensor.ts";
 
