@@ -2,6 +2,10 @@
  * How long it takes until the library can be used: its import, from a warm module cache, and `createWasm()`. Run by
  * itself with `once`, it measures its own process and prints that as JSON; each sample is such a process.
  *
+ * The import is that of `mod.ts`, as it stands here: Deno looks up, reads and compiles each file that is imported
+ * statically, and looks up and reads those that an `import()` names. What it has made JavaScript of before comes from
+ * its cache; starting Deno is not counted. `createWasm()` loads one build of the kernels, compiles it and makes a backend.
+ *
  * @module
  */
 import { digits } from "../report/format.ts";
@@ -20,7 +24,7 @@ const most = 20;
 
 /** The medians over so many fresh processes, one after the other. */
 export async function measureStartup(processes: number): Promise<Startup> {
-  // The first fills the cache.
+  // The first fills the cache, and is not counted.
   await inFreshProcess();
   const samples: Startup[] = [];
   while (samples.length < processes) samples.push(await inFreshProcess());
