@@ -4,7 +4,6 @@ import type { Kernels } from "../../../src/backends/kernels.ts";
 import { base64 as baseline } from "../../../src/backends/wasm/module_baseline.ts";
 import { base64 as relaxed } from "../../../src/backends/wasm/module_relaxed.ts";
 import { type TableKernel, withLists } from "../../../src/backends/wasm/rwkv_blocks.ts";
-import type { Floats } from "../../../src/tensor.ts";
 
 /** An output of that many elements. */
 export interface Output {
