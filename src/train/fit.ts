@@ -13,7 +13,7 @@ import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
 import { batchGradient } from "./batch_gradient.ts";
 import { type Batch, batchOf, batchOrder } from "./batches.ts";
 import { clipByGlobalNorm } from "./clip.ts";
-import { fromFlat, toFlat } from "./flat.ts";
+import { fromFlat } from "./flat.ts";
 import { loadRun, type Run, saveRun, settingsOf } from "./run.ts";
 import { cosineDecay } from "./schedule.ts";
 import { startWorkers, type WorkerPool } from "./workers.ts";
@@ -265,7 +265,7 @@ async function takeStep<Params, State>(
         : learningRate * rateFactor,
     });
   if (pool !== null) {
-    const { loss, grads } = await pool.gradient(await toFlat(params), batch);
+    const { loss, grads } = await pool.gradient(params, batch);
     const next = backend.scope(() => update(fromFlat(params, grads, backend)));
     return { loss: Promise.resolve(loss), params: next.params, optimizer: next.state };
   }

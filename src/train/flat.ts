@@ -6,9 +6,18 @@
 import type { Backend } from "../tensor.ts";
 import { parameterCount, sizeOf, tensorsOf, treeMap } from "../tree.ts";
 
-/** All numbers of a tree's tensors, in the tree's order. */
-export async function toFlat(tree: unknown): Promise<Float32Array<ArrayBuffer>> {
-  const flat = new Float32Array(parameterCount(tree));
+/** Room for so many numbers that all workers see; undefined where the runtime shares no memory. */
+export function sharedNumbers(count: number): Float32Array | undefined {
+  // A page has the constructor only if it is isolated from other origins.
+  if (typeof SharedArrayBuffer === "undefined") return undefined;
+  return new Float32Array(new SharedArrayBuffer(4 * count));
+}
+
+/** All numbers of a tree's tensors, in the tree's order; `flat` is room for them. */
+export async function toFlat(
+  tree: unknown,
+  flat: Float32Array = new Float32Array(parameterCount(tree)),
+): Promise<Float32Array> {
   const parts = await Promise.all(tensorsOf(tree).map((t) => t.backend.download(t)));
   let at = 0;
   for (const part of parts) {

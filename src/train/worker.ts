@@ -42,9 +42,10 @@ scope.onmessage = async ({ data }) => {
       batchGradient(model, fromFlat(form, data.params, backend), data.batch)
     );
     const [loss] = await backend.download(results.value);
-    const grads = await toFlat(results.grads);
+    const grads = await toFlat(results.grads, data.grads);
     backend.free(results);
-    scope.postMessage({ loss, grads }, [grads.buffer]);
+    // Shared memory stays where it is.
+    scope.postMessage({ loss, grads }, grads.buffer instanceof ArrayBuffer ? [grads.buffer] : []);
   } catch (error) {
     scope.postMessage({ error: String(error) }, []);
   }

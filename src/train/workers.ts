@@ -1,10 +1,13 @@
 /**
- * Gradients made by several workers at once, each with a part of the batch and a backend of its own.
+ * Gradients made by several workers at once, each with a part of the batch and a backend of its own. Parameters and
+ * gradients stand in shared memory where the runtime has it; elsewhere they are copied with each message.
  *
  * @module
  */
 import { saveTree } from "../checkpoint/mod.ts";
+import { parameterCount } from "../tree.ts";
 import { type Batch, splitBatch } from "./batches.ts";
+import { sharedNumbers, toFlat } from "./flat.ts";
 
 /** What a worker is told first. */
 export interface Start {
@@ -22,6 +25,8 @@ export interface Start {
 export interface Request {
   /** The parameters, flat. */
   readonly params: Float32Array;
+  /** Shared room for the gradients; none: the worker answers with its own. */
+  readonly grads: Float32Array | undefined;
   /** Its part of the batch. */
   readonly batch: Batch;
 }
@@ -31,13 +36,16 @@ export type Answer = { readonly ready: true } | {
   /** The mean loss over its part. */
   readonly loss: number;
   /** The gradients of that, flat. */
-  readonly grads: Float32Array<ArrayBuffer>;
+  readonly grads: Float32Array;
 } | { readonly error: string };
 
 /** Workers that are ready for batches. */
 export interface WorkerPool {
-  /** The mean loss of a batch and its gradients, flat: the workers' averaged in their order, by their sequences. */
-  gradient(params: Float32Array, batch: Batch): Promise<{ loss: number; grads: Float32Array }>;
+  /**
+   * The mean loss of a batch and its gradients, flat: the workers' averaged in their order, by their sequences. The next
+   * call writes over them.
+   */
+  gradient(params: unknown, batch: Batch): Promise<{ loss: number; grads: Float32Array }>;
   /** Ends the workers. */
   [Symbol.dispose](): void;
 }
@@ -66,22 +74,33 @@ export async function startWorkers(
     end();
     throw error;
   }
+  const size = parameterCount(form), mean = new Float32Array(size);
+  const flat = sharedNumbers(size) ?? new Float32Array(size);
+  const rooms = workers.map(() => sharedNumbers(size));
   return {
     async gradient(params, batch) {
+      await toFlat(params, flat);
       const parts = splitBatch(batch, count);
-      const answers = await Promise.all(parts.map((part, i) => ask(workers[i], { params, batch: part })));
-      const grads = new Float32Array(params.length);
+      const answers = await Promise.all(
+        parts.map((part, i) => ask(workers[i], { params: flat, grads: rooms[i], batch: part })),
+      );
       let loss = 0;
+      mean.fill(0);
       answers.forEach((answer, i) => {
         if (!("grads" in answer)) throw new Error("a worker answered without gradients");
         const share = parts[i].inputs.length / batch.inputs.length;
         loss += share * answer.loss;
-        for (let at = 0; at < grads.length; at++) grads[at] += share * answer.grads[at];
+        addScaled(mean, share, answer.grads);
       });
-      return { loss, grads };
+      return { loss, grads: mean };
     },
     [Symbol.dispose]: end,
   };
+}
+
+/** sum += factor · x */
+function addScaled(sum: Float32Array, factor: number, x: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i] += factor * x[i];
 }
 
 /** A worker's answer; one question at a time. */

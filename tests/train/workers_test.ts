@@ -46,7 +46,7 @@ for (const { name: on, create } of places) {
       const batch = batchOf(task.train, [0, 2, 4, 6, 8]);
       using pool = await startWorkers(3, { backend: on, model: model.name, module: undefined }, params);
       const alone = batchGradient(model, params, batch);
-      const together = await pool.gradient(await toFlat(params), batch);
+      const together = await pool.gradient(params, batch);
       assertNear(together.grads, await toFlat(alone.grads), 1e-5, "gradient");
       assertNear([together.loss], await toFlat(alone.value), 1e-5, "loss");
     });
@@ -87,6 +87,18 @@ const run = (options: Partial<FitOptions<{ vocabulary: number }, unknown>>, trai
 Deno.test("fit() shares a model of one's own among workers by the URL of its module", async () => {
   const [two] = await run({ module }), [one] = await run({ workers: 1 });
   assertNear(two.losses, one.losses, 1e-4);
+});
+
+Deno.test("fit() gives the same where workers share no memory", async () => {
+  const [shared] = await run({ module });
+  const { SharedArrayBuffer } = globalThis;
+  try {
+    Reflect.deleteProperty(globalThis, "SharedArrayBuffer");
+    const [copied] = await run({ module });
+    assertEquals(copied.losses, shared.losses);
+  } finally {
+    Object.assign(globalThis, { SharedArrayBuffer });
+  }
 });
 
 Deno.test("fit() says what is wrong with a worker's model, and ends its workers", async () => {
