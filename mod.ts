@@ -23,6 +23,8 @@ export type {
   Floats,
   MemoryUse,
   Operations,
+  RwkvStack,
+  RwkvStacks,
   Tensor,
 } from "./src/tensor.ts";
 export { put, read, readFloat64, tensor } from "./src/transfer.ts";
