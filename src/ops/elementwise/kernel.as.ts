@@ -234,8 +234,11 @@ function squaredReluBackward4(gy: v128, x: v128): v128 {
   return f32x4.mul(f32x4.add(gy, gy), f32x4.pmax(x, f32x4.splat(0)));
 }
 
-/** 3 · 0.044715 */
-const QUADRATIC = memory.data<f32>([0.134145]);
+/** 2·√(2/π) · 0.044715, and three times that */
+const SLOPE_CUBIC = memory.data<f32>([0.07135481282632573]);
+const SLOPE_QUADRATIC = memory.data<f32>([0.2140644384789772]);
+/** Where x² is past this the slope is 0 or 1; powers of x would be infinite before x is. */
+const FAR = memory.data<f32>([225]);
 
 /** With s = 1 / (1 + e^-2u), u = √(2/π) · (x + 0.044715 x³): gx = gy · (s + x · s · (1 - s) · 2u') */
 export function geluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
@@ -248,10 +251,10 @@ export function geluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
 // @ts-ignore: decorator
 @inline
 function geluBackward4(gy: v128, x: v128): v128 {
-  const one = vector.constant(vector.ONE);
-  const square = f32x4.mul(x, x);
-  const steep = f32x4.mul(x, vector.constant(SLOPE));
-  const s = vector.sigmoid(f32x4.mul(steep, madd(square, vector.constant(CUBIC), one)));
-  const slope = f32x4.mul(steep, madd(square, vector.constant(QUADRATIC), one));
-  return f32x4.mul(gy, madd(f32x4.mul(s, f32x4.sub(one, s)), slope, s));
+  const square = f32x4.pmin(f32x4.mul(x, x), vector.constant(FAR));
+  const steep = madd(square, vector.constant(SLOPE_CUBIC), vector.constant(SLOPE));
+  const s = vector.sigmoid(f32x4.mul(x, steep));
+  const slope = madd(square, vector.constant(SLOPE_QUADRATIC), vector.constant(SLOPE));
+  const change = f32x4.mul(f32x4.mul(s, f32x4.sub(vector.constant(vector.ONE), s)), slope);
+  return f32x4.mul(gy, madd(change, x, s));
 }

@@ -106,6 +106,12 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
+  Deno.test(`geluBackward() of ${build} is 0 or 1 however far from zero`, () => {
+    const x = Float32Array.of(15, -15, 1e13, -1e13, 1e19, -1e19, 3e38, -3e38, NaN);
+    const gy = normals(x.length);
+    check("geluBackward", elementwise.geluBackward, [out(x.length), gy, x, x.length], 1e-7);
+  });
+
   Deno.test(`layerNormBackward() of ${build} agrees with the reference, far from zero too`, () => {
     for (const rows of [0, 1, 2, 5]) {
       for (const channels of sizes.slice(2)) {

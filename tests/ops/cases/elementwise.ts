@@ -77,6 +77,6 @@ export const elementwiseCases = {
   sigmoid: [...unary(sigmoid, [Infinity, -Infinity], 90), ...alone(sigmoid, -60, -20, 20)],
   tanh: [...unary(tanh, [Infinity, -Infinity], 60), ...alone(tanh, 1e-4, -0.3, 20)],
   squaredRelu: [...unary(squaredRelu, [Infinity, -Infinity], 1e4), ...alone(squaredRelu, 1e-4, -1e-4)],
-  gelu: [...unary(gelu, [Infinity], 60), ...alone(gelu, 1e-4, 30)],
+  gelu: [...unary(gelu, [Infinity], 60), ...alone(gelu, 1e-4, 30, 1e30, -1e30)],
   negativeExp: [...unary(negativeExp, [Infinity, -Infinity], 60), ...alone(negativeExp, -60, 1e-4, 60)],
 };
