@@ -136,7 +136,7 @@ function complete(y: usize, weights: usize, share: usize, value: usize, count: i
   }
 }
 
-/** So many queries go back together. */
+/** So many queries go back together, where all numbers are finite. */
 const QUERIES: i32 = 16;
 
 /**
@@ -165,8 +165,13 @@ export function attentionBackward(
   const row = (<usize> channels) << 2;
   memory.fill(gKey, 0, row * <usize> (batch * keyTime));
   memory.fill(gValue, 0, row * <usize> (batch * keyTime));
+  const queryBytes = row * <usize> queryTime, past = row * <usize> (keyTime - queryTime);
   for (let b = 0; b < batch; b++) {
-    const q = row * <usize> (b * queryTime), k = row * <usize> (b * keyTime);
+    const q = queryBytes * <usize> b, k = row * <usize> (b * keyTime);
+    const keys = key + row * <usize> (b * keyCapacity), values = value + row * <usize> (b * valueCapacity);
+    // A query that doesn't see a key has weight 0 in their product; but 0 times what is no number is none.
+    const finite = areFinite(gy + q, queryBytes) && areFinite(query + q, queryBytes) &&
+      areFinite(keys + past, queryBytes) && areFinite(values + past, queryBytes);
     for (let head = 0; head < heads; head++) {
       const at = (<usize> (head * size)) << 2;
       goBack(
@@ -175,9 +180,10 @@ export function attentionBackward(
         gValue + k + at,
         gy + q + at,
         query + q + at,
-        key + row * <usize> (b * keyCapacity) + at,
-        value + row * <usize> (b * valueCapacity) + at,
+        keys + at,
+        values + at,
         y + q + at,
+        finite ? QUERIES : 1,
         queryTime,
         keyTime,
         size,
@@ -192,8 +198,8 @@ export function attentionBackward(
 const means = memory.data(8 << 2, 16);
 
 /**
- * All queries of one head. The scratch memory has the keys in panels, and of the queries that go together themselves and
- * their gy, in panels and transposed, then the weights p and the d, a row a key.
+ * All queries of one head, up to `together` at a time. The scratch memory has the keys in panels, and of the queries that
+ * go together themselves and their gy, in panels and transposed, then the weights p and the d, a row a key.
  */
 function goBack(
   gQuery: usize,
@@ -204,6 +210,7 @@ function goBack(
   key: usize,
   value: usize,
   y: usize,
+  together: i32,
   queryTime: i32,
   keyTime: i32,
   size: i32,
@@ -217,8 +224,8 @@ function goBack(
   const turnedQueries = gys + panels * <usize> QUERIES, turnedGys = turnedQueries + width * <usize> size;
   const weights = turnedGys + width * <usize> size, slopes = weights + width * <usize> keyTime;
   pack(scratch, key, row, keyTime, size);
-  for (let i = 0; i < queryTime; i += QUERIES) {
-    const count = min(QUERIES, queryTime - i);
+  for (let i = 0; i < queryTime; i += together) {
+    const count = min(together, queryTime - i);
     const seen = keyTime - queryTime + i + 1, all = seen + count - 1;
     const at = <usize> i * row, countApart = (<usize> count) << 5;
     packTransposed(turnedQueries, query + at, row, count, size);
@@ -271,4 +278,18 @@ function dot(a: usize, b: usize, size: i32): f32 {
     products = madd(read(a, count), read(b, count), products);
   }
   return sum(products);
+}
+
+/** Whether there is neither NaN nor infinity in so many bytes. */
+function areFinite(x: usize, bytes: usize): bool {
+  const zero = f32x4.splat(0);
+  let a = zero, b = zero, c = zero, d = zero;
+  const end = x + bytes, whole = x + (bytes & ~63);
+  for (; x < whole; x += 64) {
+    a = madd(v128.load(x), zero, a), b = madd(v128.load(x, 16), zero, b);
+    c = madd(v128.load(x, 32), zero, c), d = madd(v128.load(x, 48), zero, d);
+  }
+  let rest: f32 = 0;
+  for (; x < end; x += 4) rest += load<f32>(x) * 0;
+  return sum(f32x4.add(f32x4.add(a, b), f32x4.add(c, d))) + rest == 0;
 }

@@ -87,6 +87,26 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
+  test(`attentionBackward() of ${build} keeps NaN and infinities from what sees them not`, () => {
+    const [queries, keys, channels] = [21, 25, 12];
+    for (const number of [NaN, Infinity]) {
+      for (const place of ["gy", "query", "key", "value"]) {
+        const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys);
+        const gy = normals(queries * channels);
+        const rows = { gy, query, key, value } as Record<string, Float32Array>;
+        // Of a query, or the key of the same time.
+        rows[place][(place === "gy" || place === "query" ? 6 : 6 + keys - queries) * channels + 5] = number;
+        const y = Float32Array.from(
+          expected(attention, [out(queries * channels), query, key, value, ...sizes])[0],
+        );
+        check("attentionBackward", attentionBackward, [
+          ...[out(queries * channels), out(keys * channels), out(keys * channels)],
+          ...[gy, query, key, value, y, ...sizes],
+        ], 5e-5);
+      }
+    }
+  });
+
   test(`lstmRecurrence() of ${build} agrees with the reference with all sequences together`, () => {
     for (const [batch, time] of [[2, 17], [3, 11], [5, 9], [32, 1], [33, 3]]) {
       for (const channels of widths) {
