@@ -1,5 +1,5 @@
 import { exp, log, quarterTurnRest, quarterTurns, shortCos, shortSin } from "../../backends/wasm/doubles.as";
-import { loadPart, madd, nmadd, storePart } from "../../backends/wasm/vectors.as";
+import { madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
 
 /** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
 export function rotary(
@@ -85,17 +85,16 @@ function tabulate(position: f64, speed: f64, slower: f64, direction: f64, count:
 /** Turns `count` pairs by the angles in the tables; the second of a pair is `far` bytes from the first. */
 function turnPairs(y: usize, x: usize, far: usize, count: i32): void {
   const whole = (<usize> (count & ~3)) << 2;
-  for (let i: usize = 0; i < whole; i += 16) {
-    const cos = v128.load(cosines + i), sin = v128.load(sines + i);
-    const first = v128.load(x + i), second = v128.load(x + i + far);
-    v128.store(y + i, nmadd(second, sin, f32x4.mul(first, cos)));
-    v128.store(y + i + far, madd(first, sin, f32x4.mul(second, cos)));
-  }
-  const rest = count & 3;
-  if (rest) {
-    const cos = v128.load(cosines + whole), sin = v128.load(sines + whole);
-    const first = loadPart(x + whole, rest), second = loadPart(x + whole + far, rest);
-    storePart(y + whole, nmadd(second, sin, f32x4.mul(first, cos)), rest);
-    storePart(y + whole + far, madd(first, sin, f32x4.mul(second, cos)), rest);
-  }
+  for (let at: usize = 0; at < whole; at += 16) turnFour(y, x, far, at, 4);
+  if (count & 3) turnFour(y, x, far, whole, count & 3);
+}
+
+/** Turns up to four pairs, those at a byte of the tables. */
+// @ts-ignore: decorator
+@inline
+function turnFour(y: usize, x: usize, far: usize, at: usize, count: i32): void {
+  const cos = v128.load(cosines + at), sin = v128.load(sines + at);
+  const first = read(x + at, count), second = read(x + at + far, count);
+  write(y + at, nmadd(second, sin, f32x4.mul(first, cos)), count);
+  write(y + at + far, madd(first, sin, f32x4.mul(second, cos)), count);
 }

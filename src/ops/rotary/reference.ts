@@ -1,55 +1,36 @@
 import type { Floats } from "../../tensor.ts";
 
-/** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
-export function rotary(
-  y: Floats,
-  x: Floats,
-  batch: number,
-  time: number,
-  channels: number,
-  heads: number,
-  position: number,
-  base: number,
-): void {
-  const half = channels / heads / 2;
-  for (let t = 0; t < time; t++) {
-    for (let i = 0; i < half; i++) {
-      const angle = (position + t) * base ** (-i / half);
-      const cos = Math.cos(angle), sin = Math.sin(angle);
-      for (let b = 0; b < batch; b++) {
-        for (let head = 0; head < heads; head++) {
-          const at = (b * time + t) * channels + head * 2 * half + i;
-          y[at] = x[at] * cos - x[at + half] * sin;
-          y[at + half] = x[at + half] * cos + x[at] * sin;
+/** A kernel that turns the pair (i, i + N/2) of each head by the angle direction·(position + t)·base^(-2i/N) */
+function turning(direction: 1 | -1) {
+  return (
+    y: Floats,
+    x: Floats,
+    batch: number,
+    time: number,
+    channels: number,
+    heads: number,
+    position: number,
+    base: number,
+  ): void => {
+    const half = channels / heads / 2;
+    for (let t = 0; t < time; t++) {
+      for (let i = 0; i < half; i++) {
+        const angle = direction * (position + t) * base ** (-i / half);
+        const cos = Math.cos(angle), sin = Math.sin(angle);
+        for (let b = 0; b < batch; b++) {
+          for (let head = 0; head < heads; head++) {
+            const at = (b * time + t) * channels + head * 2 * half + i;
+            y[at] = x[at] * cos - x[at + half] * sin;
+            y[at + half] = x[at + half] * cos + x[at] * sin;
+          }
         }
       }
     }
-  }
+  };
 }
 
-/** Turns the pair (i, i + N/2) of each head back by the angle that `rotary` turns it by */
-export function rotaryBackward(
-  gx: Floats,
-  gy: Floats,
-  batch: number,
-  time: number,
-  channels: number,
-  heads: number,
-  position: number,
-  base: number,
-): void {
-  const half = channels / heads / 2;
-  for (let t = 0; t < time; t++) {
-    for (let i = 0; i < half; i++) {
-      const angle = (position + t) * base ** (-i / half);
-      const cos = Math.cos(angle), sin = Math.sin(angle);
-      for (let b = 0; b < batch; b++) {
-        for (let head = 0; head < heads; head++) {
-          const at = (b * time + t) * channels + head * 2 * half + i;
-          gx[at] = gy[at] * cos + gy[at + half] * sin;
-          gx[at + half] = gy[at + half] * cos - gy[at] * sin;
-        }
-      }
-    }
-  }
-}
+/** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
+export const rotary = turning(1);
+
+/** The gradient: turns the pair (i, i + N/2) of each head back by the angle that `rotary` turns it by */
+export const rotaryBackward = turning(-1);

@@ -49,60 +49,36 @@ fn sinCos(phase: u32) -> vec2f {
   y[at + params.half] = second * angle.y + first * angle.x;`);
 }
 
-const code = rotaryShader(false), backCode = rotaryShader(true);
+/** A kernel that turns with this shader. */
+function turning(code: string) {
+  return (
+    gpu: Gpu,
+    y: GpuBlock,
+    x: GpuBlock,
+    batch: number,
+    time: number,
+    channels: number,
+    heads: number,
+    position: number,
+    base: number,
+  ): void => {
+    const pairs = channels / 2, half = pairs / heads;
+    const size = batch * time * pairs;
+    gpu.dispatch({
+      code,
+      outputs: [y],
+      inputs: [x, gpu.table(`turns ${half} ${base}`, () => turnsOfPairs(half, base))],
+      sizes: [size, time, half, pairs, position],
+      workgroups: groupsOfEach(size, gpu.limits),
+    });
+  };
+}
 
 /** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
-export function rotary(
-  gpu: Gpu,
-  y: GpuBlock,
-  x: GpuBlock,
-  batch: number,
-  time: number,
-  channels: number,
-  heads: number,
-  position: number,
-  base: number,
-): void {
-  turn(gpu, code, y, x, batch, time, channels, heads, position, base);
-}
+export const rotary = turning(rotaryShader(false));
 
 /** Turns the pair (i, i + N/2) of each head back by the angle that `rotary` turns it by */
-export function rotaryBackward(
-  gpu: Gpu,
-  gx: GpuBlock,
-  gy: GpuBlock,
-  batch: number,
-  time: number,
-  channels: number,
-  heads: number,
-  position: number,
-  base: number,
-): void {
-  turn(gpu, backCode, gx, gy, batch, time, channels, heads, position, base);
-}
-
-function turn(
-  gpu: Gpu,
-  code: string,
-  y: GpuBlock,
-  x: GpuBlock,
-  batch: number,
-  time: number,
-  channels: number,
-  heads: number,
-  position: number,
-  base: number,
-): void {
-  const pairs = channels / 2, half = pairs / heads;
-  const size = batch * time * pairs;
-  gpu.dispatch({
-    code,
-    outputs: [y],
-    inputs: [x, gpu.table(`turns ${half} ${base}`, () => turnsOfPairs(half, base))],
-    sizes: [size, time, half, pairs, position],
-    workgroups: groupsOfEach(size, gpu.limits),
-  });
-}
+export const rotaryBackward = turning(rotaryShader(true));
 
 /** The fraction of a turn that each pair of a head turns in a step, as 64 bits, the lower 32 first. */
 function turnsOfPairs(half: number, base: number): Uint32Array<ArrayBuffer> {
