@@ -24,19 +24,10 @@ export function attention(
         const q = (b * queryTime + i) * channels + head * size;
         const k = b * keyCapacity * channels + head * size;
         const v = b * valueCapacity * channels + head * size;
-        let largest = -Infinity;
-        for (let j = 0; j < seen; j++) {
-          let score = 0;
-          for (let c = 0; c < size; c++) score += query[q + c] * key[k + j * channels + c];
-          weights[j] = score / Math.sqrt(size);
-          largest = Math.max(largest, weights[j]);
-        }
-        let sum = 0;
+        const sum = weigh(weights.subarray(0, seen), query.subarray(q, q + size), key.subarray(k), channels);
         output.fill(0);
         for (let j = 0; j < seen; j++) {
-          const weight = Math.exp(weights[j] - largest);
-          sum += weight;
-          for (let c = 0; c < size; c++) output[c] += weight * value[v + j * channels + c];
+          for (let c = 0; c < size; c++) output[c] += weights[j] * value[v + j * channels + c];
         }
         for (let c = 0; c < size; c++) y[q + c] = output[c] / sum;
       }
@@ -74,15 +65,7 @@ export function attentionBackward(
         const q = (b * queryTime + i) * channels + channel;
         const k = b * keyCapacity * channels + channel;
         const v = b * valueCapacity * channels + channel;
-        let largest = -Infinity;
-        for (let j = 0; j < seen; j++) {
-          let score = 0;
-          for (let c = 0; c < size; c++) score += query[q + c] * key[k + j * channels + c];
-          weights[j] = score / Math.sqrt(size);
-          largest = Math.max(largest, weights[j]);
-        }
-        let sum = 0;
-        for (let j = 0; j < seen; j++) sum += weights[j] = Math.exp(weights[j] - largest);
+        const sum = weigh(weights.subarray(0, seen), query.subarray(q, q + size), key.subarray(k), channels);
         let mean = 0;
         for (let c = 0; c < size; c++) mean += gy[q + c] * y[q + c];
         queryRow.fill(0);
@@ -103,4 +86,18 @@ export function attentionBackward(
     gKey.set(keySums, b * keyTime * channels);
     gValue.set(valueSums, b * keyTime * channels);
   }
+}
+
+/** Writes the weights of the first keys, `row` numbers apart, each still to be divided by their sum, which it returns. */
+function weigh(weights: Float64Array, query: Floats, key: Floats, row: number): number {
+  let largest = -Infinity;
+  for (let j = 0; j < weights.length; j++) {
+    let score = 0;
+    for (let c = 0; c < query.length; c++) score += query[c] * key[j * row + c];
+    weights[j] = score / Math.sqrt(query.length);
+    largest = Math.max(largest, weights[j]);
+  }
+  let sum = 0;
+  for (let j = 0; j < weights.length; j++) sum += weights[j] = Math.exp(weights[j] - largest);
+  return sum;
 }
