@@ -6,6 +6,19 @@
  */
 import type { Floats } from "../tensor.ts";
 
+type SequenceSizes = [batch: number, time: number, channels: number];
+type RotarySizes = [...SequenceSizes, heads: number, position: number, base: number];
+/** Keys and values of a sequence are `keyCapacity` and `valueCapacity` rows apart, of which `keyTime` are filled. */
+type AttentionSizes = [
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  channels: number,
+  heads: number,
+];
+
 /**
  * One kernel an operation, over memory `M` of the device: a typed array, an address, a GPU buffer. The order of
  * arguments is the same on every device: outputs, inputs, sizes, constants. A kernel writes every element of its
@@ -24,45 +37,11 @@ export interface Kernels<M> {
   gelu(y: M, x: M, size: number): void;
   negativeExp(y: M, x: M, size: number): void;
   softmax(y: M, x: M, rows: number, channels: number): void;
-  shiftTime(y: M, x: M, first: M, batch: number, time: number, channels: number): void;
-  lastStep(y: M, x: M, batch: number, time: number, channels: number): void;
-  wkv(
-    y: M,
-    nextState: M,
-    decay: M,
-    bonus: M,
-    key: M,
-    value: M,
-    state: M,
-    batch: number,
-    time: number,
-    channels: number,
-  ): void;
-  rotary(
-    y: M,
-    x: M,
-    batch: number,
-    time: number,
-    channels: number,
-    heads: number,
-    position: number,
-    base: number,
-  ): void;
-  /** Keys and values of a sequence are `keyCapacity` and `valueCapacity` rows apart, of which `keyTime` are filled. */
-  attention(
-    y: M,
-    query: M,
-    key: M,
-    value: M,
-    batch: number,
-    queryTime: number,
-    keyTime: number,
-    keyCapacity: number,
-    valueCapacity: number,
-    channels: number,
-    heads: number,
-    scratch?: M,
-  ): void;
+  shiftTime(y: M, x: M, first: M, ...sizes: SequenceSizes): void;
+  lastStep(y: M, x: M, ...sizes: SequenceSizes): void;
+  wkv(y: M, nextState: M, decay: M, bonus: M, key: M, value: M, state: M, ...sizes: SequenceSizes): void;
+  rotary(y: M, x: M, ...sizes: RotarySizes): void;
+  attention(y: M, query: M, key: M, value: M, ...sizes: [...AttentionSizes, scratch?: M]): void;
   lstmRecurrence(
     y: M,
     nextHidden: M,
@@ -71,10 +50,7 @@ export interface Kernels<M> {
     hiddenWeight: M,
     hidden: M,
     cell: M,
-    batch: number,
-    time: number,
-    channels: number,
-    scratch?: M,
+    ...sizes: [...SequenceSizes, scratch?: M]
   ): void;
   crossEntropy(loss: M, logits: M, targets: M, weights: M | null, rows: number, vocabulary: number): void;
   sample(
@@ -128,8 +104,8 @@ export interface Kernels<M> {
   squaredReluBackward(gx: M, gy: M, x: M, size: number): void;
   geluBackward(gx: M, gy: M, x: M, size: number): void;
   softmaxBackward(gx: M, gy: M, y: M, rows: number, channels: number): void;
-  shiftTimeBackward(gx: M, gFirst: M, gy: M, batch: number, time: number, channels: number): void;
-  lastStepBackward(gx: M, gy: M, batch: number, time: number, channels: number): void;
+  shiftTimeBackward(gx: M, gFirst: M, gy: M, ...sizes: SequenceSizes): void;
+  lastStepBackward(gx: M, gy: M, ...sizes: SequenceSizes): void;
   wkvBackward(
     gDecay: M,
     gBonus: M,
@@ -144,21 +120,9 @@ export interface Kernels<M> {
     value: M,
     state: M,
     y: M,
-    batch: number,
-    time: number,
-    channels: number,
-    scratch?: M,
+    ...sizes: [...SequenceSizes, scratch?: M]
   ): void;
-  rotaryBackward(
-    gx: M,
-    gy: M,
-    batch: number,
-    time: number,
-    channels: number,
-    heads: number,
-    position: number,
-    base: number,
-  ): void;
+  rotaryBackward(gx: M, gy: M, ...sizes: RotarySizes): void;
   /** Gradients of keys and values are without gaps, whatever the capacities. */
   attentionBackward(
     gQuery: M,
@@ -169,14 +133,7 @@ export interface Kernels<M> {
     key: M,
     value: M,
     y: M,
-    batch: number,
-    queryTime: number,
-    keyTime: number,
-    keyCapacity: number,
-    valueCapacity: number,
-    channels: number,
-    heads: number,
-    scratch?: M,
+    ...sizes: [...AttentionSizes, scratch?: M]
   ): void;
   /** `preactivations` are `gates_t + U h_{t-1}`; gy, gNextHidden and gNextCell are those of the three results. */
   lstmRecurrenceBackward(
@@ -189,10 +146,7 @@ export interface Kernels<M> {
     preactivations: M,
     hiddenWeight: M,
     cell: M,
-    batch: number,
-    time: number,
-    channels: number,
-    scratch?: M,
+    ...sizes: [...SequenceSizes, scratch?: M]
   ): void;
   crossEntropyBackward(
     gLogits: M,
