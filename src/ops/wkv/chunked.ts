@@ -7,6 +7,7 @@
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings } from "../../backends/webgpu/wgsl.ts";
 import { scanSums } from "./scan.ts";
+import type { WkvArguments } from "./serial.ts";
 import { addStep, groupsOfAll, mainOfAll, readSums, replayStep, sums, walk, writeSums } from "./walk.ts";
 
 /**
@@ -34,6 +35,15 @@ const reduce = [
   writeCarry(4u * run * params.channels + channel, past);`),
 ].join("");
 
+/** What there is before a chunk: the state, or what the scan has put in the place of the chunk before. */
+export const pastOfChunk = `
+  var past: Sums;
+  if (chunk == 0u) {
+    past = readState(4u * batch * params.channels + channel);
+  } else {
+    past = readCarry(4u * (batch * (params.chunks - 1u) + chunk - 1u) * params.channels + channel);
+  }`;
+
 /** All steps once more, each chunk from what the scan has put in the place of the one before. */
 const replay = [
   bindings({
@@ -55,35 +65,17 @@ const replay = [
   let chunk = run % params.chunks;
   let w = decay[channel];
   let u = bonus[channel];
-  let stateAt = 4u * batch * params.channels + channel;
-  var past: Sums;
-  if (chunk == 0u) {
-    past = readState(stateAt);
-  } else {
-    past = readCarry(4u * (batch * (params.chunks - 1u) + chunk - 1u) * params.channels + channel);
-  }
+  ${pastOfChunk}
   let start = chunk * params.chunk;
   let count = min(params.chunk, params.time - start);
   let first = (batch * params.time + start) * params.channels + channel;
   ${walk(replayStep)}
-  if (chunk == params.chunks - 1u) { writeNext(stateAt, past); }`),
+  if (chunk == params.chunks - 1u) { writeNext(4u * batch * params.channels + channel, past); }`),
 ].join("");
 
 /** As the kernel `wkv`, in chunks of so many steps; there must be a step. */
-export function wkvChunked(
-  gpu: Gpu,
-  y: GpuBlock,
-  nextState: GpuBlock,
-  decay: GpuBlock,
-  bonus: GpuBlock,
-  key: GpuBlock,
-  value: GpuBlock,
-  state: GpuBlock,
-  batch: number,
-  time: number,
-  channels: number,
-  chunk: number,
-): void {
+export function wkvChunked(gpu: Gpu, ...args: [...WkvArguments, chunk: number]): void {
+  const [y, nextState, decay, bonus, key, value, state, batch, time, channels, chunk] = args;
   const chunks = Math.ceil(time / chunk), reduced = chunks - 1;
   gpu.withScratch(batch * reduced * 4 * channels, (carries) => {
     wkvCarries(gpu, carries, decay, key, value, state, batch, time, channels, chunk, reduced);

@@ -10,7 +10,7 @@
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, inRows, main } from "../../backends/webgpu/wgsl.ts";
-import { wkvCarries } from "./chunked.ts";
+import { pastOfChunk, wkvCarries } from "./chunked.ts";
 import { scanSums } from "./scan.ts";
 import { addStep, block, groupsOfAll, mainOfAll, readSums, walk, writeSums } from "./walk.ts";
 import { outputBack, walkBlockBack } from "./walk_back.ts";
@@ -74,12 +74,7 @@ const survey = [
   readSums("readState", "state"),
   readSums("readCarry", "carries"),
   mainOfAll(`${ofChunk}
-  var past: Sums;
-  if (chunk == 0u) {
-    past = readState(4u * batch * params.channels + channel);
-  } else {
-    past = readCarry(4u * (batch * (params.chunks - 1u) + chunk - 1u) * params.channels + channel);
-  }
+  ${pastOfChunk}
   var asked = noSums();
   var done = 0u;
   let count = steps;

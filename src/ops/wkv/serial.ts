@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Kernels } from "../../backends/kernels.ts";
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings } from "../../backends/webgpu/wgsl.ts";
 import { groupsOfAll, mainOfAll, readSums, replayStep, sums, walk, writeSums } from "./walk.ts";
@@ -38,20 +39,12 @@ const code = [
   writeNext(stateAt, past);`),
 ].join("");
 
+/** The blocks and sizes of the kernel `wkv`. */
+export type WkvArguments = Parameters<Kernels<GpuBlock>["wkv"]>;
+
 /** As the kernel `wkv`. */
-export function wkvSerial(
-  gpu: Gpu,
-  y: GpuBlock,
-  nextState: GpuBlock,
-  decay: GpuBlock,
-  bonus: GpuBlock,
-  key: GpuBlock,
-  value: GpuBlock,
-  state: GpuBlock,
-  batch: number,
-  time: number,
-  channels: number,
-): void {
+export function wkvSerial(gpu: Gpu, ...args: WkvArguments): void {
+  const [y, nextState, decay, bonus, key, value, state, batch, time, channels] = args;
   let start = 0;
   do {
     const count = Math.min(stepsAtOnce, time - start);
