@@ -20,17 +20,18 @@ import {
   nan,
   rank,
 } from "../../backends/webgpu/wgsl.ts";
+import {
+  type Block,
+  declarations,
+  iterationsOfProducts,
+  ofPlaces,
+  others,
+  placeOf,
+  products,
+} from "./tile.ts";
 
-/** What one workgroup takes on at a time. */
-interface Block {
-  readonly queries: number;
-  readonly threads: number;
-}
-
-/** Keys of a tile; channels of it that are in the memory of the workgroup at a time. */
-const keys = 64, depth = 16;
-const manyQueries: Block = { queries: 16, threads: 256 };
-const oneQuery: Block = { queries: 1, threads: 64 };
+const manyQueries: Block = { rows: 16, threads: 256 };
+const oneQuery: Block = { rows: 1, threads: 64 };
 /** Queries below which {@linkcode manyQueries} would be mostly empty. */
 const fewQueries = 8;
 /** Keys of a split that are enough work for a workgroup, where there are few queries. */
@@ -40,35 +41,17 @@ const keysOfSplit = 256;
  * Σ e^(score - top) value over a split of the keys, with the top score and the sum of the weights in `sums`; divided by that
  * sum already where there is only one split.
  */
-export function attentionShader({ queries, threads }: Block): string {
-  // Each query has as many invocations, which share its keys first and its channels then.
-  const lanes = threads / queries;
-  const scores = Array.from({ length: keys / lanes }, (_, i) => i);
-  const pitch = depth + 1;
-  return `${
-    bindings({
-      sizes: [
-        "groups",
-        "queryTime",
-        "keyTime",
-        "keyCapacity",
-        "valueCapacity",
-        "channels",
-        "heads",
-        "size",
-        "blocks",
-        "splits",
-        "keysOfSplit",
-        "rows",
-      ],
-      constants: ["scale"],
-      outputs: ["y", "sums: vec2f"],
-      inputs: ["query", "key", "value"],
-    })
-  }${nan}${rank}${exponential}
-var<workgroup> queryTile: array<f32, ${queries * pitch}>;
-var<workgroup> keyTile: array<f32, ${keys * pitch}>;
-var<workgroup> weights: array<f32, ${queries * keys}>;
+export function attentionShader(block: Block): string {
+  const { rows, threads } = block;
+  const lanes = threads / rows;
+  const query = { buffer: "query", at: "queryAt", end: "params.queryTime" };
+  const key = { buffer: "key", at: "keyAt", end: "end" };
+  return declarations(
+    block,
+    ["splits", "keysOfSplit", "rows"],
+    ["y", "sums: vec2f"],
+    ["query", "key", "value"],
+  ) + `var<workgroup> weights: array<f32, ${rows * others}>;
 ` + main(
     threads,
     `if (group >= params.groups) { return; }
@@ -76,94 +59,44 @@ var<workgroup> weights: array<f32, ${queries * keys}>;
   let block = group / params.splits % params.blocks;
   let head = group / params.splits / params.blocks % params.heads;
   let sequence = group / params.splits / params.blocks / params.heads;
-  let firstQuery = block * ${queries}u;
-  let place = lane / ${lanes}u;
-  let column = lane % ${lanes}u;
-  let i = firstQuery + place;
-  let exists = i < params.queryTime;
-  let past = params.keyTime - params.queryTime;
-  let seen = select(0u, past + i + 1u, exists);
+  ${placeOf(block)}
+  let exists = row < params.queryTime;
+  let seen = select(0u, past + row + 1u, exists);
   // No query of the block sees a key from here on.
-  let until = min(params.keyTime, past + firstQuery + ${queries}u);
+  let until = min(params.keyTime, past + firstRow + ${rows}u);
   let start = split * params.keysOfSplit;
   let end = min(start + params.keysOfSplit, until);
-  let channel = head * params.size;
-  let queries = (sequence * params.queryTime + firstQuery) * params.channels + channel;
-  let keys = sequence * params.keyCapacity * params.channels + channel;
-  let values = sequence * params.valueCapacity * params.channels + channel;
-  let row = sequence * params.queryTime + i;
-  let at = (split * params.rows + row) * params.channels + channel;
+  let outRow = split * params.rows + sequence * params.queryTime + row;
+  let at = outRow * params.channels + channel;
+  let weightsAt = mine * ${others}u;
   var top = -3.4028234e38;
   var total = 0.0;
-  for (var first = start; first < end; first += ${keys}u) {
-    ${scores.map((s) => `var score${s} = 0.0;`).join(" ")}
-    for (var chunk = 0u; chunk < params.size; chunk += ${depth}u) {
-      for (var word = lane; word < ${queries * depth}u; word += ${threads}u) {
-        let q = word / ${depth}u;
-        let c = word % ${depth}u;
-        var element = 0.0;
-        if (firstQuery + q < params.queryTime && chunk + c < params.size) {
-          element = query[queries + q * params.channels + chunk + c];
-        }
-        queryTile[q * ${pitch}u + c] = element;
-      }
-      for (var word = lane; word < ${keys * depth}u; word += ${threads}u) {
-        let k = word / ${depth}u;
-        let c = word % ${depth}u;
-        var element = 0.0;
-        if (first + k < end && chunk + c < params.size) {
-          element = key[keys + (first + k) * params.channels + chunk + c];
-        }
-        keyTile[k * ${pitch}u + c] = element;
-      }
-      workgroupBarrier();
-      // Summed up chunk by chunk: a small product would lose its last bits beside the sum of hundreds.
-      ${scores.map((s) => `var part${s} = 0.0;`).join(" ")}
-      for (var c = 0u; c < ${depth}u; c++) {
-        let q = queryTile[place * ${pitch}u + c];
-        ${
-      scores.map((s) => `part${s} += q * keyTile[(column + ${s * lanes}u) * ${pitch}u + c];`).join(
-        "\n        ",
-      )
-    }
-      }
-      ${scores.map((s) => `score${s} += part${s};`).join(" ")}
-      workgroupBarrier();
-    }
-    ${
-      scores.map((s) => {
-        return `score${s} *= params.scale; weights[place * ${keys}u + column + ${s * lanes}u] = score${s};`;
-      }).join("\n    ")
-    }
+  for (var first = start; first < end; first += ${others}u) {
+    ${products(block, "score", query, key)}
+    ${ofPlaces(block, (i, at) => `score${i} *= params.scale; weights[weightsAt + ${at}] = score${i};`)}
     workgroupBarrier();
 
     // What the query must not see is never touched: a NaN there is none of its business.
-    let count = min(max(seen, first) - first, min(${keys}u, end - first));
-    let mine = place * ${keys}u;
+    let count = min(max(seen, first) - first, min(${others}u, end - first));
     var largest = rank(top);
-    for (var k = 0u; k < count; k++) { largest = max(largest, rank(weights[mine + k])); }
+    for (var k = 0u; k < count; k++) { largest = max(largest, rank(weights[weightsAt + k])); }
     // Infinity has no softmax.
     var next = unrank(largest);
     if (largest >= rankOfInfinity) { next = nanOf(lane); }
     workgroupBarrier();
-    ${
-      scores.map((s) => `weights[place * ${keys}u + column + ${s * lanes}u] = exponential(score${s} - next);`)
-        .join(
-          "\n    ",
-        )
-    }
+    ${ofPlaces(block, (i, at) => `weights[weightsAt + ${at}] = exponential(score${i} - next);`)}
     workgroupBarrier();
 
     let shrink = exponential(top - next);
     var added = 0.0;
-    for (var k = 0u; k < count; k++) { added += weights[mine + k]; }
+    for (var k = 0u; k < count; k++) { added += weights[weightsAt + k]; }
     total = total * shrink + added;
     top = next;
     if (exists) {
       for (var c = column; c < params.size; c += ${lanes}u) {
         var sum = 0.0;
         for (var k = 0u; k < count; k++) {
-          sum += weights[mine + k] * value[values + (first + k) * params.channels + c];
+          sum += weights[weightsAt + k] * value[valueAt + (first + k) * params.channels + c];
         }
         if (first > start) { sum += y[at + c] * shrink; }
         y[at + c] = sum;
@@ -173,7 +106,7 @@ var<workgroup> weights: array<f32, ${queries * keys}>;
   }
   if (!exists) { return; }
   if (params.splits > 1u) {
-    if (column == 0u) { sums[(split * params.rows + row) * params.heads + head] = vec2f(top, total); }
+    if (column == 0u) { sums[outRow * params.heads + head] = vec2f(top, total); }
     if (start >= end) {
       for (var c = column; c < params.size; c += ${lanes}u) { y[at + c] = 0.0; }
     }
@@ -240,8 +173,8 @@ export function attention(
   const size = channels / heads, rows = batch * queryTime;
   const few = queryTime < fewQueries;
   const block = few ? oneQuery : manyQueries;
-  const blocks = Math.ceil(queryTime / block.queries);
-  const most = keys * Math.max(1, Math.floor(iterationsAtOnce / iterationsOfTile(block, size)));
+  const blocks = Math.ceil(queryTime / block.rows);
+  const most = others * Math.max(1, Math.floor(iterationsAtOnce / iterationsOfTile(block, size)));
   const keysEach = few ? Math.min(keysOfSplit, most) : most;
   const splits = Math.ceil(keyTime / keysEach);
   const groups = batch * heads * blocks * splits;
@@ -274,9 +207,7 @@ export function attention(
 }
 
 /** What a tile of keys adds to the loops of an invocation, at most. */
-function iterationsOfTile({ queries, threads }: Block, size: number): number {
-  const words = iterationsOf(Math.ceil(queries * depth / threads)) + iterationsOf(keys * depth / threads);
-  const scores = iterationsOf(Math.ceil(size / depth), words + iterationsOf(depth));
-  const channels = iterationsOf(Math.ceil(size * queries / threads), iterationsOf(keys));
-  return 1 + scores + 2 * iterationsOf(keys) + channels;
+function iterationsOfTile(block: Block, size: number): number {
+  const channels = iterationsOf(Math.ceil(size * block.rows / block.threads), iterationsOf(others));
+  return 1 + iterationsOfProducts(block, size) + 2 * iterationsOf(others) + channels;
 }

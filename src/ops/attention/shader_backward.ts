@@ -7,108 +7,44 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
+import { inRows, iterationsAtOnce, iterationsOf, main } from "../../backends/webgpu/wgsl.ts";
 import {
-  bindings,
-  exponential,
-  inRows,
-  iterationsAtOnce,
-  iterationsOf,
-  main,
-  nan,
-  rank,
-} from "../../backends/webgpu/wgsl.ts";
+  type Block,
+  declarations,
+  iterationsOfProducts,
+  ofPlaces,
+  others,
+  placeOf,
+  products,
+} from "./tile.ts";
 
-/** Rows that a workgroup is for; others that it takes on at a time; channels that are in its memory at a time. */
-const rows = 16, others = 64, depth = 16;
-const threads = 256;
-/** Invocations that share a row: the others first, then the channels. */
+const block: Block = { rows: 16, threads: 256 };
+const { rows, threads } = block;
+/** Invocations that share a row. */
 const lanes = threads / rows;
-const pitch = depth + 1;
-/** Of the others, those of one invocation: it has those at its column, and every `lanes` further on. */
-const places = Array.from({ length: others / lanes }, (_, i) => ({ i, at: `column + ${i * lanes}u` }));
-const ofPlaces = (line: (i: number, at: string) => string) =>
-  places.map(({ i, at }) => line(i, at)).join("\n    ");
-
-const sizes = [
-  ...["groups", "queryTime", "keyTime", "keyCapacity", "valueCapacity"],
-  ...["channels", "heads", "size", "blocks", "start", "end"],
-];
-
-function declarations(outputs: readonly string[], inputs: readonly string[]): string {
-  return `${bindings({ sizes, constants: ["scale"], outputs, inputs })}${nan}${rank}${exponential}
-var<workgroup> rowTile: array<f32, ${rows * pitch}>;
-var<workgroup> otherTile: array<f32, ${others * pitch}>;
-`;
-}
+const ownSizes = ["start", "end"];
 
 /** Which head of which sequence, and which rows of it, a workgroup is for, and where those stand in the buffers. */
 const place = `if (group >= params.groups) { return; }
+  let block = group % params.blocks;
   let head = group / params.blocks % params.heads;
   let sequence = group / params.blocks / params.heads;
-  let channel = head * params.size;
-  let queryAt = sequence * params.queryTime * params.channels + channel;
-  let keyAt = sequence * params.keyCapacity * params.channels + channel;
-  let valueAt = sequence * params.valueCapacity * params.channels + channel;
-  // The keys from before the first query.
-  let past = params.keyTime - params.queryTime;
-  let column = lane % ${lanes}u;
-  let firstRow = group % params.blocks * ${rows}u;
-  let mine = lane / ${lanes}u;
-  let row = firstRow + mine;`;
+  ${placeOf(block)}`;
 
-/** Rows of a head in a buffer: where they start, and how many there are. */
-interface Rows {
-  readonly buffer: string;
-  readonly at: string;
-  readonly count: string;
-}
-
-/** Variables `name0`, `name1` …: products of the invocation's row with its others, from `first` on. */
-function products(name: string, row: Rows, other: Rows): string {
-  return `${places.map(({ i }) => `var ${name}${i} = 0.0;`).join(" ")}
-    for (var chunk = 0u; chunk < params.size; chunk += ${depth}u) {
-      let word = lane % ${depth}u;
-      let exists = chunk + word < params.size;
-      let place = lane / ${depth}u;
-      var element = 0.0;
-      if (exists && firstRow + place < ${row.count}) {
-        element = ${row.buffer}[${row.at} + (firstRow + place) * params.channels + chunk + word];
-      }
-      rowTile[place * ${pitch}u + word] = element;
-      for (var k = place; k < ${others}u; k += ${threads / depth}u) {
-        element = 0.0;
-        if (exists && first + k < ${other.count}) {
-          element = ${other.buffer}[${other.at} + (first + k) * params.channels + chunk + word];
-        }
-        otherTile[k * ${pitch}u + word] = element;
-      }
-      workgroupBarrier();
-      // Summed up chunk by chunk: a small product would lose its last bits beside the sum of hundreds.
-      ${places.map(({ i }) => `var part${i} = 0.0;`).join(" ")}
-      for (var c = 0u; c < ${depth}u; c++) {
-        let element = rowTile[mine * ${pitch}u + c];
-        ${ofPlaces((i, at) => `part${i} += element * otherTile[(${at}) * ${pitch}u + c];`)}
-      }
-      ${places.map(({ i }) => `${name}${i} += part${i};`).join(" ")}
-      workgroupBarrier();
-    }`;
-}
-
-const query = { buffer: "query", at: "queryAt", count: "params.queryTime" };
-const gradient = { buffer: "gy", at: "queryAt", count: "params.queryTime" };
-const key = { buffer: "key", at: "keyAt", count: "params.keyTime" };
-const value = { buffer: "value", at: "valueAt", count: "params.keyTime" };
+const query = { buffer: "query", at: "queryAt", end: "params.queryTime" };
+const gradient = { buffer: "gy", at: "queryAt", end: "params.queryTime" };
+const key = { buffer: "key", at: "keyAt", end: "params.keyTime" };
+const value = { buffer: "value", at: "valueAt", end: "params.keyTime" };
 
 /** What a tile of others adds to the loops of an invocation, at most, with the gradients of its row or without. */
 function iterationsOfTile(size: number, gradients: boolean): number {
-  const chunks = Math.ceil(size / depth);
-  const products = iterationsOf(chunks, iterationsOf(others * depth / threads) + iterationsOf(depth));
   const sums = iterationsOf(Math.ceil(size / lanes), iterationsOf(others));
-  return 1 + (gradients ? 2 * products + sums : products);
+  const once = iterationsOfProducts(block, size);
+  return 1 + (gradients ? 2 * once + sums : once);
 }
 
 /** Of each query and head: the largest score, the sum of the weights at its scale, and gy·y. */
-export const weighShader = `${declarations(["sums: vec4f"], ["query", "key", "gy", "y"])}
+export const weighShader = `${declarations(block, ownSizes, ["sums: vec4f"], ["query", "key", "gy", "y"])}
 var<workgroup> found: array<vec4f, ${threads}>;
 ${
   main(
@@ -119,9 +55,9 @@ ${
   var top = -3.4028234e38;
   var total = 0.0;
   for (var first = params.start; first < end; first += ${others}u) {
-    ${products("score", query, key)}
+    ${products(block, "score", query, key)}
     ${
-      ofPlaces((i, at) =>
+      ofPlaces(block, (i, at) =>
         `if (first + ${at} < min(seen, end)) {
       var score = score${i} * params.scale;
       // Infinity has no softmax.
@@ -132,8 +68,7 @@ ${
       } else {
         total += exponential(score - top);
       }
-    }`
-      )
+    }`)
     }
   }
   var mean = 0.0;
@@ -176,7 +111,7 @@ function gradientShader(
     readonly sums: readonly string[];
   },
 ): string {
-  return `${declarations(outputs, ["query", "key", "value", "gy", "sums: vec4f"])}
+  return `${declarations(block, ownSizes, outputs, ["query", "key", "value", "gy", "sums: vec4f"])}
 var<workgroup> weights: array<f32, ${rows * others}>;
 var<workgroup> slopes: array<f32, ${rows * others}>;
 ${
@@ -195,14 +130,13 @@ ${
     ${score}
     ${along}
     ${
-        ofPlaces((i, at) =>
+        ofPlaces(block, (i, at) =>
           `{
       let known = ${stats(at)};
       let weight = exponential(score${i} * params.scale - known.x) / known.y;
       weights[mine * ${others}u + ${at}] = weight;
       slopes[mine * ${others}u + ${at}] = weight * (along${i} - known.z) * params.scale;
-    }`
-        )
+    }`)
       }
     workgroupBarrier();
     // Where a query doesn't see a key nothing is touched: a NaN there is none of its business.
@@ -230,8 +164,8 @@ const sumsOf = (query: string) => `sums[(sequence * params.queryTime + ${query})
 export const queryGradientShader = gradientShader({
   outputs: ["gQuery"],
   rowsOf: "params.queryTime",
-  score: products("score", query, key),
-  along: products("along", gradient, value),
+  score: products(block, "score", query, key),
+  along: products(block, "along", gradient, value),
   seen: `let start = params.start;
   let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
   let low = 0u;
@@ -244,8 +178,8 @@ export const queryGradientShader = gradientShader({
 export const keyGradientShader = gradientShader({
   outputs: ["gKey", "gValue"],
   rowsOf: "params.keyTime",
-  score: products("score", key, query),
-  along: products("along", value, gradient),
+  score: products(block, "score", key, query),
+  along: products(block, "along", value, gradient),
   // The first query that sees a key is that of the same time, or of all, where the key is older than they are.
   seen: `let start = max(params.start, max(firstRow, past) - past);
   let end = params.end;
