@@ -4,7 +4,7 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../src/backends/webgpu/gpu.ts";
-import { bindings, each, groupsOfEach } from "../../src/backends/webgpu/wgsl.ts";
+import { bindings, each, runEach } from "../../src/backends/webgpu/wgsl.ts";
 import { wkvChunked } from "../../src/ops/wkv/chunked.ts";
 import { wkvChunkedBackward } from "../../src/ops/wkv/chunked_backward.ts";
 import { stepsAtOnce, wkvSerial } from "../../src/ops/wkv/serial.ts";
@@ -61,9 +61,7 @@ export const scans: Readonly<Record<string, Scan>> = {
     nominalBytes: (shape) => 8 * elementsOf(shape),
     trafficBytes: (shape) => 8 * elementsOf(shape),
     dispatch(gpu, [y, , , , key], _, shape) {
-      const size = elementsOf(shape) / 4;
-      const workgroups = groupsOfEach(size, gpu.limits);
-      gpu.dispatch({ code: copy, outputs: [y], inputs: [key], sizes: [size], workgroups });
+      runEach(gpu, copy, [y], [key], [elementsOf(shape) / 4]);
     },
   },
 };

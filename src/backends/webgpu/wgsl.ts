@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Gpu, GpuBlock } from "./gpu.ts";
 
 /** What a shader is bound to, in the order of {@linkcode Dispatch}. An element is an f32 unless a name says `name: u32`. */
 export interface Bindings {
@@ -58,9 +59,17 @@ export function each(body: string): string {
   );
 }
 
-/** The workgroups of {@linkcode each}. */
-export function groupsOfEach(size: number, limits: GPUSupportedLimits): [number, number] {
-  return inRows(Math.ceil(size / eachThreads), limits);
+/** Runs a shader of {@linkcode each}; the first of the sizes is `params.size`. */
+export function runEach(
+  gpu: Gpu,
+  code: string,
+  outputs: readonly GpuBlock[],
+  inputs: readonly GpuBlock[],
+  sizes: readonly number[],
+  constants?: readonly number[],
+): void {
+  const workgroups = inRows(Math.ceil(sizes[0] / eachThreads), gpu.limits);
+  gpu.dispatch({ code, outputs, inputs, sizes, constants, workgroups });
 }
 
 /** So many workgroups, and less than a row more, in as many rows as the device needs. */

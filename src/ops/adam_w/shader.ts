@@ -4,7 +4,7 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, each, groupsOfEach } from "../../backends/webgpu/wgsl.ts";
+import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** See `reference.ts`. What is left of β₁ and β₂ to 1 comes in by itself: in single precision 1 - 0.999 is off by 5e-5. */
 export function adamWShader(): string {
@@ -52,22 +52,7 @@ export function adamW(
   correction1: number,
   correction2: number,
 ): void {
-  gpu.dispatch({
-    code,
-    outputs: [nextParam, nextMean, nextVariance],
-    inputs: [param, grad, mean, variance],
-    sizes: [size],
-    constants: [
-      learningRate,
-      beta1,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      epsilon,
-      weightDecay,
-      correction1,
-      correction2,
-    ],
-    workgroups: groupsOfEach(size, gpu.limits),
-  });
+  const betas = [beta1, 1 - beta1, beta2, 1 - beta2];
+  const constants = [learningRate, ...betas, epsilon, weightDecay, correction1, correction2];
+  runEach(gpu, code, [nextParam, nextMean, nextVariance], [param, grad, mean, variance], [size], constants);
 }

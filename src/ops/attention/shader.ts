@@ -12,13 +12,13 @@ import {
   bindings,
   each,
   exponential,
-  groupsOfEach,
   inRows,
   iterationsAtOnce,
   iterationsOf,
   main,
   nan,
   rank,
+  runEach,
 } from "../../backends/webgpu/wgsl.ts";
 import {
   type Block,
@@ -195,13 +195,7 @@ export function attention(
     if (splits === 1) return attend(y, sums);
     gpu.withScratch(splits * rows * channels, (parts) => {
       attend(parts, sums);
-      gpu.dispatch({
-        code: joinCode,
-        outputs: [y],
-        inputs: [parts, sums],
-        sizes: [rows * channels, size, splits],
-        workgroups: groupsOfEach(rows * channels, gpu.limits),
-      });
+      runEach(gpu, joinCode, [y], [parts, sums], [rows * channels, size, splits]);
     });
   });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, each, groupsOfEach } from "../../backends/webgpu/wgsl.ts";
+import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** Copies from a buffer to another one, or inside of one: no buffer may be bound both to be read and to be written. */
 export function copyRowsShader(inside: boolean): string {
@@ -34,11 +34,6 @@ export function copyRows(
   width: number,
 ): void {
   const inside = x.buffer === y.buffer;
-  gpu.dispatch({
-    code: inside ? insideCode : code,
-    outputs: [y],
-    inputs: inside ? [] : [x],
-    sizes: [rows * width, width, yOffset, yStride, xOffset, xStride],
-    workgroups: groupsOfEach(rows * width, gpu.limits),
-  });
+  const sizes = [rows * width, width, yOffset, yStride, xOffset, xStride];
+  runEach(gpu, inside ? insideCode : code, [y], inside ? [] : [x], sizes);
 }

@@ -5,7 +5,7 @@
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { sumsOf } from "../../backends/webgpu/sums.ts";
-import { bindings, each, groupsOfEach, nan } from "../../backends/webgpu/wgsl.ts";
+import { bindings, each, nan, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** y = x · min(1, maxNorm / (√sumOfSquares + 1e-6)); a norm that is NaN shows. */
 export function clipShader(): string {
@@ -36,12 +36,5 @@ export function clipToNorm(
   size: number,
   maxNorm: number,
 ): void {
-  gpu.dispatch({
-    code,
-    outputs: [y],
-    inputs: [x, sumOfSquares],
-    sizes: [size],
-    constants: [maxNorm],
-    workgroups: groupsOfEach(size, gpu.limits),
-  });
+  runEach(gpu, code, [y], [x, sumOfSquares], [size], [maxNorm]);
 }

@@ -9,10 +9,10 @@ import {
   bindings,
   each,
   exponential,
-  groupsOfEach,
   hyperbolicTangent,
   logistic,
   nan,
+  runEach,
 } from "../../backends/webgpu/wgsl.ts";
 
 /** y = `value`, an expression in a[i] and b[i] */
@@ -104,12 +104,12 @@ fn geluSlope(x: f32) -> f32 {
 
 /** y = a + b */
 export function add(gpu: Gpu, y: GpuBlock, a: GpuBlock, b: GpuBlock, size: number): void {
-  run(gpu, addCode, [y], [a, b], [size]);
+  runEach(gpu, addCode, [y], [a, b], [size]);
 }
 
 /** y = a · b */
 export function multiply(gpu: Gpu, y: GpuBlock, a: GpuBlock, b: GpuBlock, size: number): void {
-  run(gpu, multiplyCode, [y], [a, b], [size]);
+  runEach(gpu, multiplyCode, [y], [a, b], [size]);
 }
 
 /** y = x · ratio + before · (1 - ratio), the ratio one a channel */
@@ -122,32 +122,32 @@ export function mix(
   rows: number,
   channels: number,
 ): void {
-  run(gpu, mixCode, [y], [x, before, ratio], [rows * channels, channels]);
+  runEach(gpu, mixCode, [y], [x, before, ratio], [rows * channels, channels]);
 }
 
 /** y = 1 / (1 + e^-x) */
 export function sigmoid(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, sigmoidCode, [y], [x], [size]);
+  runEach(gpu, sigmoidCode, [y], [x], [size]);
 }
 
 /** y = tanh x */
 export function tanh(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, tanhCode, [y], [x], [size]);
+  runEach(gpu, tanhCode, [y], [x], [size]);
 }
 
 /** y = max(x, 0)² */
 export function squaredRelu(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, squaredReluCode, [y], [x], [size]);
+  runEach(gpu, squaredReluCode, [y], [x], [size]);
 }
 
 /** y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) */
 export function gelu(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, geluCode, [y], [x], [size]);
+  runEach(gpu, geluCode, [y], [x], [size]);
 }
 
 /** y = -e^x */
 export function negativeExp(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, negativeExpCode, [y], [x], [size]);
+  runEach(gpu, negativeExpCode, [y], [x], [size]);
 }
 
 /** gx = gy · ratio, gBefore = gy · (1 - ratio), gRatio = Σ gy · (x - before) */
@@ -163,37 +163,26 @@ export function mixBackward(
   rows: number,
   channels: number,
 ): void {
-  run(gpu, mixBackwardCode, [gx, gBefore], [gy, ratio], [rows * channels, channels]);
+  runEach(gpu, mixBackwardCode, [gx, gBefore], [gy, ratio], [rows * channels, channels]);
   ratioSums(gpu, gRatio, [gy, x, before], rows, channels);
 }
 
 /** With e = e^-|x|: gx = gy · e / (1 + e)² */
 export function sigmoidBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, sigmoidBackwardCode, [gx], [gy, x], [size]);
+  runEach(gpu, sigmoidBackwardCode, [gx], [gy, x], [size]);
 }
 
 /** With e = e^-2|x|: gx = 4 · gy · e / (1 + e)² */
 export function tanhBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, tanhBackwardCode, [gx], [gy, x], [size]);
+  runEach(gpu, tanhBackwardCode, [gx], [gy, x], [size]);
 }
 
 /** gx = 2 · gy · max(x, 0) */
 export function squaredReluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, squaredReluBackwardCode, [gx], [gy, x], [size]);
+  runEach(gpu, squaredReluBackwardCode, [gx], [gy, x], [size]);
 }
 
 /** With s = √(2/π) · (x + 0.044715 x³) and h = tanh s: gx = gy/2 · (1 + h + x · (1 - h²) · s') */
 export function geluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
-  run(gpu, geluBackwardCode, [gx], [gy, x], [size]);
-}
-
-/** `sizes` begins with the number of elements. */
-function run(
-  gpu: Gpu,
-  code: string,
-  outputs: readonly GpuBlock[],
-  inputs: readonly GpuBlock[],
-  sizes: readonly number[],
-): void {
-  gpu.dispatch({ code, outputs, inputs, sizes, workgroups: groupsOfEach(sizes[0], gpu.limits) });
+  runEach(gpu, geluBackwardCode, [gx], [gy, x], [size]);
 }

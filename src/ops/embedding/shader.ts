@@ -8,12 +8,12 @@ import { sumRows } from "../../backends/webgpu/sums.ts";
 import {
   bindings,
   each,
-  groupsOfEach,
   inRows,
   iterationsAtOnce,
   iterationsOf,
   main,
   nan,
+  runEach,
 } from "../../backends/webgpu/wgsl.ts";
 
 /** Invocations of the gradient: 32 channels, and 8 times 32 ids at once. */
@@ -105,13 +105,7 @@ export function embedding(
   channels: number,
 ): void {
   const size = count * channels;
-  gpu.dispatch({
-    code,
-    outputs: [y],
-    inputs: [ids, weight],
-    sizes: [size, vocabulary, channels],
-    workgroups: groupsOfEach(size, gpu.limits),
-  });
+  runEach(gpu, code, [y], [ids, weight], [size, vocabulary, channels]);
 }
 
 /** gWeight[id] = Σ gy[i] over the places i of the id; an id that names no row counts nowhere */

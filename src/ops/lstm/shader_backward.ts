@@ -10,7 +10,6 @@ import {
   bindings,
   each,
   exponential,
-  groupsOfEach,
   hyperbolicTangent,
   inRows,
   iterationsAtOnce,
@@ -18,6 +17,7 @@ import {
   logistic,
   main,
   nan,
+  runEach,
 } from "../../backends/webgpu/wgsl.ts";
 import { copyRows } from "../batch/shader.ts";
 import { heldChannels } from "./shader.ts";
@@ -196,13 +196,9 @@ export function lstmRecurrenceBackward(
   if (time === 0) return;
   gpu.withScratch(batch * time * channels, (cells) => {
     for (let start = 0; start < time; start += iterationsAtOnce) {
-      gpu.dispatch({
-        code: lstmCellsShader,
-        outputs: [cells],
-        inputs: [preactivations, cell],
-        sizes: [batch * channels, time, channels, start, Math.min(time, start + iterationsAtOnce)],
-        workgroups: groupsOfEach(batch * channels, gpu.limits),
-      });
+      const end = Math.min(time, start + iterationsAtOnce);
+      const sizes = [batch * channels, time, channels, start, end];
+      runEach(gpu, lstmCellsShader, [cells], [preactivations, cell], sizes);
     }
     const retreat = (code: string, start: number, end: number, groups: number) =>
       gpu.dispatch({

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, each, groupsOfEach } from "../../backends/webgpu/wgsl.ts";
+import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** A pair of channels an invocation. See `rotary` in `mod.ts`; the gradient is turned back. */
 export function rotaryShader(back: boolean): string {
@@ -63,14 +63,8 @@ function turning(code: string) {
     base: number,
   ): void => {
     const pairs = channels / 2, half = pairs / heads;
-    const size = batch * time * pairs;
-    gpu.dispatch({
-      code,
-      outputs: [y],
-      inputs: [x, gpu.table(`turns ${half} ${base}`, () => turnsOfPairs(half, base))],
-      sizes: [size, time, half, pairs, position],
-      workgroups: groupsOfEach(size, gpu.limits),
-    });
+    const turns = gpu.table(`turns ${half} ${base}`, () => turnsOfPairs(half, base));
+    runEach(gpu, code, [y], [x, turns], [batch * time * pairs, time, half, pairs, position]);
   };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, each, groupsOfEach } from "../../backends/webgpu/wgsl.ts";
+import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** See `shiftTime` in `mod.ts`. */
 export function shiftTimeShader(): string {
@@ -74,13 +74,7 @@ export function shiftTime(
   channels: number,
 ): void {
   const size = batch * time * channels;
-  gpu.dispatch({
-    code: shiftTimeCode,
-    outputs: [y],
-    inputs: [x, first],
-    sizes: [size, time, channels],
-    workgroups: groupsOfEach(size, gpu.limits),
-  });
+  runEach(gpu, shiftTimeCode, [y], [x, first], [size, time, channels]);
 }
 
 /** y = x[time - 1] */
@@ -93,13 +87,7 @@ export function lastStep(
   channels: number,
 ): void {
   const size = batch * channels;
-  gpu.dispatch({
-    code: lastStepCode,
-    outputs: [y],
-    inputs: [x],
-    sizes: [size, time, channels],
-    workgroups: groupsOfEach(size, gpu.limits),
-  });
+  runEach(gpu, lastStepCode, [y], [x], [size, time, channels]);
 }
 
 /** gx[t] = gy[t + 1], the last step's 0, and gFirst = gy[0] */
@@ -113,13 +101,7 @@ export function shiftTimeBackward(
   channels: number,
 ): void {
   const size = batch * (time + 1) * channels;
-  gpu.dispatch({
-    code: shiftTimeBackwardCode,
-    outputs: [gx, gFirst],
-    inputs: [gy],
-    sizes: [size, time, channels],
-    workgroups: groupsOfEach(size, gpu.limits),
-  });
+  runEach(gpu, shiftTimeBackwardCode, [gx, gFirst], [gy], [size, time, channels]);
 }
 
 /** gx[time - 1] = gy, 0 before */
@@ -132,11 +114,5 @@ export function lastStepBackward(
   channels: number,
 ): void {
   const size = batch * time * channels;
-  gpu.dispatch({
-    code: lastStepBackwardCode,
-    outputs: [gx],
-    inputs: [gy],
-    sizes: [size, time, channels],
-    workgroups: groupsOfEach(size, gpu.limits),
-  });
+  runEach(gpu, lastStepBackwardCode, [gx], [gy], [size, time, channels]);
 }
