@@ -11,13 +11,7 @@ export function layerNorm(
   epsilon: number,
 ): void {
   for (let at = 0; at < rows * channels; at += channels) {
-    let mean = 0;
-    for (let c = 0; c < channels; c++) mean += x[at + c];
-    mean /= channels;
-    let variance = 0;
-    for (let c = 0; c < channels; c++) variance += (x[at + c] - mean) ** 2;
-    variance /= channels;
-    const scale = 1 / Math.sqrt(variance + epsilon);
+    const { mean, scale } = measure(x.subarray(at, at + channels), epsilon);
     for (let c = 0; c < channels; c++) y[at + c] = (x[at + c] - mean) * scale * weight[c] + bias[c];
   }
 }
@@ -36,13 +30,7 @@ export function layerNormBackward(
 ): void {
   const weightSums = new Float64Array(channels), biasSums = new Float64Array(channels);
   for (let at = 0; at < rows * channels; at += channels) {
-    let mean = 0;
-    for (let c = 0; c < channels; c++) mean += x[at + c];
-    mean /= channels;
-    let variance = 0;
-    for (let c = 0; c < channels; c++) variance += (x[at + c] - mean) ** 2;
-    variance /= channels;
-    const scale = 1 / Math.sqrt(variance + epsilon);
+    const { mean, scale } = measure(x.subarray(at, at + channels), epsilon);
     let meanOfG = 0, meanOfGx = 0;
     for (let c = 0; c < channels; c++) {
       const normalized = (x[at + c] - mean) * scale;
@@ -60,4 +48,15 @@ export function layerNormBackward(
   }
   gWeight.set(weightSums);
   gBias.set(biasSums);
+}
+
+/** The mean of a row, and 1 / √(variance + ε). */
+function measure(row: Floats, epsilon: number): { mean: number; scale: number } {
+  let mean = 0;
+  for (let c = 0; c < row.length; c++) mean += row[c];
+  mean /= row.length;
+  let variance = 0;
+  for (let c = 0; c < row.length; c++) variance += (row[c] - mean) ** 2;
+  variance /= row.length;
+  return { mean, scale: 1 / Math.sqrt(variance + epsilon) };
 }
