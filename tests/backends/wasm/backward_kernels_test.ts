@@ -108,7 +108,7 @@ for (const { name: build, kernels } of builds) {
 
   Deno.test(`geluBackward() of ${build} is 0 or 1 however far from zero`, () => {
     const x = Float32Array.of(15, -15, 1e13, -1e13, 1e19, -1e19, 3e38, -3e38, NaN);
-    const gy = normals(x.length);
+    const gy = x.map((_, i) => 1 - i / 4);
     check("geluBackward", elementwise.geluBackward, [out(x.length), gy, x, x.length], 1e-7);
   });
 
