@@ -10,11 +10,10 @@ import { linear, linearBackwardInput, linearBackwardWeight } from "../../../src/
 import { rotaryBackward } from "../../../src/ops/rotary/reference.ts";
 import { lastStepBackward, shiftTimeBackward } from "../../../src/ops/shift_time/reference.ts";
 import { softmaxBackward } from "../../../src/ops/softmax/reference.ts";
-import { randomSource } from "../../../src/random.ts";
 import { assertSame } from "../../helpers.ts";
-import { type Argument, builds, compare } from "./kernel_memory.ts";
+import { type Argument, builds, compare, draws, out } from "./kernel_memory.ts";
 
-const { normal, uniform, integer } = randomSource(9);
+const { normals, uniforms, integer } = draws(9);
 
 /** Sizes at which vectors, panels and their remainders begin and end. */
 const sizes = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 31, 64, 65, 127];
@@ -252,18 +251,6 @@ for (const { name: build, kernels } of builds) {
       }
     }
   });
-}
-
-function out(size: number): { size: number } {
-  return { size };
-}
-
-function normals(size: number, scale = 1): Float32Array {
-  return Float32Array.from({ length: size }, () => scale * normal());
-}
-
-function uniforms(size: number): Float32Array {
-  return Float32Array.from({ length: size }, () => uniform());
 }
 
 /** A parameter, its gradient, its mean and its variance. */

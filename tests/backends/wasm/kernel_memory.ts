@@ -4,15 +4,30 @@ import type { Kernels } from "../../../src/backends/kernels.ts";
 import { base64 as baseline } from "../../../src/backends/wasm/module_baseline.ts";
 import { base64 as relaxed } from "../../../src/backends/wasm/module_relaxed.ts";
 import { type TableKernel, withLists } from "../../../src/backends/wasm/rwkv_blocks.ts";
+import { randomSource } from "../../../src/random.ts";
+
+interface Output {
+  readonly size: number;
+}
 
 /** An output of that many elements. */
-export interface Output {
-  readonly size: number;
+export function out(size: number): Output {
+  return { size };
 }
 
 /** Scratch memory of that many elements: it may be left in any state. */
 export interface Scratch {
   readonly scratch: number;
+}
+
+/** Random numbers, one at a time and as arrays. */
+export function draws(seed: number) {
+  const random = randomSource(seed);
+  return {
+    ...random,
+    normals: (size: number, scale = 1) => Float32Array.from({ length: size }, () => scale * random.normal()),
+    uniforms: (size: number) => Float32Array.from({ length: size }, () => random.uniform()),
+  };
 }
 
 /** What a kernel takes: outputs, inputs (or null), sizes and constants, scratch memory; or a list of those. */

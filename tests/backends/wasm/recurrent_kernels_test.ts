@@ -3,13 +3,13 @@ import { scratch } from "../../../src/backends/wasm/scratch.ts";
 import { attention, attentionBackward } from "../../../src/ops/attention/reference.ts";
 import { lstmRecurrence, lstmRecurrenceBackward } from "../../../src/ops/lstm/reference.ts";
 import { wkv, wkvBackward } from "../../../src/ops/wkv/reference.ts";
-import { randomSource } from "../../../src/random.ts";
-import { type Argument, builds, compare, expected } from "./kernel_memory.ts";
+import { type Argument, builds, compare, draws, expected, out } from "./kernel_memory.ts";
 
 const sizesOf: Record<keyof typeof scratch, (...sizes: number[]) => number> = scratch;
 /** Begun again by each test, so that its numbers are the same when it runs alone. */
-let random = randomSource(0);
+let random = draws(0);
 const normal = () => random.normal(), uniform = () => random.uniform();
+const normals = (size: number, scale?: number) => random.normals(size, scale);
 
 /** Channels at which vectors, panels and their remainders begin and end. */
 const widths = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 33, 38];
@@ -137,7 +137,7 @@ for (const { name: build, kernels } of builds) {
 
 function test(name: string, body: () => void): void {
   Deno.test(name, () => {
-    random = randomSource(8);
+    random = draws(8);
     body();
   });
 }
@@ -151,14 +151,6 @@ const attentionSizes = [
   [1, 2, 17, 40],
   [1, 1, 33, 33],
 ];
-
-function out(size: number): { size: number } {
-  return { size };
-}
-
-function normals(size: number, scale = 1): Float32Array {
-  return Float32Array.from({ length: size }, () => scale * normal());
-}
 
 /** Without outputs; keys and values with some room behind each sequence. */
 function attentionArguments(
