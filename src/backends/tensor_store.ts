@@ -74,7 +74,7 @@ export class TensorStore<M> {
   #bytes = 0;
   #peakBytes = 0;
   #disposed = false;
-  /** How many tensors were freed that somebody reliedOn on. */
+  /** How many tensors were freed that somebody relied on. */
   #losses = 0;
   /**
    * Tensors that left all scopes. Watching one costs more than a small kernel, and most are freed soon (the state

@@ -136,6 +136,16 @@ export function compare(
   });
 }
 
+/** {@linkcode compare} of one build's kernels. */
+export function comparing(kernels: KernelMemory) {
+  return (
+    name: keyof Kernels<number>,
+    kernel: (...args: never[]) => void,
+    args: readonly Argument[],
+    tolerance = 1e-5,
+  ): void => compare(kernels, name, kernel, args, tolerance);
+}
+
 /** Fails unless every number is within `tolerance` of the output's largest magnitude, or NaN where it is NaN. */
 export function assertWithin(actual: Float32Array, wanted: Float64Array, tolerance: number, message: string) {
   assertEquals(actual.length, wanted.length, message);

@@ -1,5 +1,4 @@
 /** The kernels that look at no other step, forward: products, norms, elements, tokens. */
-import type { Kernels } from "../../../src/backends/kernels.ts";
 import { copyRows } from "../../../src/ops/batch/reference.ts";
 import { crossEntropy } from "../../../src/ops/cross_entropy/reference.ts";
 import * as elementwise from "../../../src/ops/elementwise/reference.ts";
@@ -9,7 +8,7 @@ import { linear } from "../../../src/ops/linear/reference.ts";
 import { sample } from "../../../src/ops/sample/reference.ts";
 import { lastStep, shiftTime } from "../../../src/ops/shift_time/reference.ts";
 import { softmax } from "../../../src/ops/softmax/reference.ts";
-import { type Argument, builds, compare as compareKernels, draws, out } from "./kernel_memory.ts";
+import { builds, comparing, draws, out } from "./kernel_memory.ts";
 
 const { normals, uniforms, integer } = draws(7);
 
@@ -17,12 +16,7 @@ const { normals, uniforms, integer } = draws(7);
 const sizes = [1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 65, 127];
 
 for (const { name: build, kernels } of builds) {
-  const compare = (
-    name: keyof Kernels<number>,
-    kernel: (...args: never[]) => void,
-    args: Argument[],
-    tolerance = 1e-5,
-  ) => compareKernels(kernels, name, kernel, args, tolerance);
+  const compare = comparing(kernels);
 
   Deno.test(`linear() of ${build} multiplies matrices of any size`, () => {
     for (const rows of [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 17, 31, 65]) {

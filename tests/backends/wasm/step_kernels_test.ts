@@ -1,10 +1,9 @@
 /** The kernels that go through time, forward and without scratch memory: one sequence after the other. */
-import type { Kernels } from "../../../src/backends/kernels.ts";
 import { attention } from "../../../src/ops/attention/reference.ts";
 import { lstmRecurrence } from "../../../src/ops/lstm/reference.ts";
 import { rotary } from "../../../src/ops/rotary/reference.ts";
 import { wkv } from "../../../src/ops/wkv/reference.ts";
-import { type Argument, builds, compare as compareKernels, draws, out } from "./kernel_memory.ts";
+import { builds, comparing, draws, out } from "./kernel_memory.ts";
 
 const { normals, uniform } = draws(7);
 
@@ -12,12 +11,7 @@ const { normals, uniform } = draws(7);
 const sizes = [1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 65, 127];
 
 for (const { name: build, kernels } of builds) {
-  const compare = (
-    name: keyof Kernels<number>,
-    kernel: (...args: never[]) => void,
-    args: Argument[],
-    tolerance = 1e-5,
-  ) => compareKernels(kernels, name, kernel, args, tolerance);
+  const compare = comparing(kernels);
 
   Deno.test(`wkv() of ${build} agrees with the reference, its state included`, () => {
     for (const batch of [1, 2]) {
