@@ -3,7 +3,7 @@ import { attention } from "../../../src/ops/attention/reference.ts";
 import { lstmRecurrence } from "../../../src/ops/lstm/reference.ts";
 import { rotary } from "../../../src/ops/rotary/reference.ts";
 import { wkv } from "../../../src/ops/wkv/reference.ts";
-import { builds, comparing, draws, out } from "./kernel_memory.ts";
+import { type Argument, builds, comparing, draws, out } from "./kernel_memory.ts";
 
 const { normals, uniform } = draws(7);
 
