@@ -92,14 +92,17 @@ export class DeviceBackend<M> implements Backend {
   linear(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
     const [outputs, inputs] = weight.shape;
     const y = this.#store.make(withLast(x.shape, outputs));
+    const rows = rowsOf(x.shape);
+    const matrix = rows === 1 ? this.#store.forOneRow(weight) : this.#store.alive(weight);
     this.#kernels.linear(
       y.memory,
       this.#memory(x),
-      this.#memory(weight),
+      matrix.memory,
       bias && this.#memory(bias),
-      rowsOf(x.shape),
+      rows,
       inputs,
       outputs,
+      matrix.interleaved,
     );
     return y;
   }

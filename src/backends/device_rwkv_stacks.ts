@@ -6,7 +6,7 @@
  */
 import type { RwkvStack, RwkvStacks, Tensor } from "../tensor.ts";
 import type { Device } from "./kernels.ts";
-import type { TensorStore } from "./tensor_store.ts";
+import { patience, type TensorStore } from "./tensor_store.ts";
 
 /** So many weights has a block. */
 const weightsEach = 18;
@@ -16,7 +16,7 @@ const channelKey = 15;
 interface Prepared {
   readonly weights: readonly Tensor[];
   readonly run: RwkvStack;
-  /** Whether all of the weights are. */
+  /** Whether all of the weights are, and nobody else has put them in another order. */
   readonly alive: () => boolean;
 }
 
@@ -38,12 +38,23 @@ export function deviceRwkvStacks<M>(
         : undefined;
     },
     prepare(weights) {
-      const addresses = weights.map(memory);
+      const own = weights.map((x) => store.inAnyOrder(x));
+      const matrices = own.filter(({ shape }) => shape.length === 2);
       const features: number[] = [];
-      for (let i = channelKey; i < weights.length; i += weightsEach) features.push(weights[i].shape[0]);
-      const most = Math.max(...features);
+      for (let i = channelKey; i < own.length; i += weightsEach) features.push(own[i].shape[0]);
+      const addresses = own.map((t) => t.memory), most = Math.max(...features);
+      let interleaved = false, runs = 0, alive: () => boolean;
+      const arrange = (now: boolean) => {
+        store.arrange(matrices, now);
+        interleaved = matrices[0].interleaved;
+        runs = 0;
+        alive = store.watch(own);
+      };
+      arrange(matrices.every((t) => t.interleaved));
       const run: RwkvStack = (x, states, epsilon) => {
         const [batch, time, channels] = x.shape;
+        const oneRow = batch * time === 1;
+        if (oneRow ? !interleaved && ++runs === patience : interleaved) arrange(oneRow);
         // First, because the largest block is the first to fail.
         const working = store.make([scratch(features.length, batch, time, channels, most)]);
         const y = store.make(x.shape);
@@ -59,13 +70,13 @@ export function deviceRwkvStacks<M>(
           channels,
           features,
           epsilon,
+          interleaved,
           working.memory,
         );
         store.free(working);
         return [y, nextStates];
       };
-      const alive = store.watch(weights);
-      if (alive !== null) stacks.set(weights[0], { weights, run, alive });
+      stacks.set(weights[0], { weights, run, alive: () => alive() });
       return run;
     },
   };

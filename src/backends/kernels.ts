@@ -26,7 +26,17 @@ type AttentionSizes = [
  */
 export interface Kernels<M> {
   embedding(y: M, ids: M, weight: M, count: number, vocabulary: number, channels: number): void;
-  linear(y: M, x: M, weight: M, bias: M | null, rows: number, inputs: number, outputs: number): void;
+  /** With one row, the rows of `weight` may be interleaved. */
+  linear(
+    y: M,
+    x: M,
+    weight: M,
+    bias: M | null,
+    rows: number,
+    inputs: number,
+    outputs: number,
+    interleaved?: boolean,
+  ): void;
   layerNorm(y: M, x: M, weight: M, bias: M, rows: number, channels: number, epsilon: number): void;
   add(y: M, a: M, b: M, size: number): void;
   multiply(y: M, a: M, b: M, size: number): void;
@@ -176,20 +186,6 @@ export interface Kernels<M> {
   ): void;
   sumOfSquares(y: M, x: M, size: number): void;
   clipToNorm(y: M, x: M, sumOfSquares: M, size: number, maxNorm: number): void;
-  /** All blocks of an RWKV, where a device has them: of each 18 weights, 3 states and its number of features. */
-  rwkvBlocks?(
-    y: M,
-    nextStates: readonly M[],
-    weights: readonly M[],
-    x: M,
-    states: readonly M[],
-    batch: number,
-    time: number,
-    channels: number,
-    features: readonly number[],
-    epsilon: number,
-    scratch: M,
-  ): void;
   /** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart. */
   copyRows(
     y: M,
@@ -203,15 +199,40 @@ export interface Kernels<M> {
   ): void;
 }
 
+/** Kernels that only some devices have. */
+export interface ExtraKernels<M> {
+  /** All blocks of an RWKV: of each 18 weights, 3 states and its number of features. */
+  rwkvBlocks(
+    y: M,
+    nextStates: readonly M[],
+    weights: readonly M[],
+    x: M,
+    states: readonly M[],
+    batch: number,
+    time: number,
+    channels: number,
+    features: readonly number[],
+    epsilon: number,
+    interleaved: boolean,
+    scratch: M,
+  ): void;
+  /** Puts a matrix in the order that suits products of one row with it, in its place. */
+  interleave(weight: M, inputs: number, outputs: number, scratch: M): void;
+  /** Puts it back, row-major. */
+  separate(weight: M, inputs: number, outputs: number, scratch: M): void;
+}
+
 /** The memory of a device, in elements. */
 export interface Device<M> {
   readonly name: string;
-  readonly kernels: Kernels<M>;
+  readonly kernels: Kernels<M> & Partial<ExtraKernels<M>>;
   /**
    * For kernels that take scratch memory as their last argument, its elements, given the sizes and constants that the
    * kernel is told; at 0 elements it is told of none.
    */
-  readonly scratch?: { readonly [K in keyof Kernels<M>]?: (...sizes: number[]) => number };
+  readonly scratch?: {
+    readonly [K in keyof (Kernels<M> & ExtraKernels<M>)]?: (...sizes: number[]) => number;
+  };
   /** The bytes that a block of this many elements takes up. */
   bytesFor(size: number): number;
   /** A block of `size` elements with any contents. Throws a RangeError where there is none left. */

@@ -23,8 +23,12 @@ export class DeviceTensor<M> implements Tensor {
   keptBy = 0;
   /** Whether the collector's registry watches it. */
   watched = false;
-  /** Whether {@linkcode TensorStore.watch} is to hear when it is freed. */
+  /** Whether {@linkcode TensorStore.watch} is to hear when it is freed or put in another order. */
   reliedOn = false;
+  /** Whether it is a matrix whose rows are interleaved. */
+  interleaved = false;
+  /** While they are not, how often one row was multiplied with it. */
+  oneRowProducts = 0;
 
   constructor(
     readonly backend: Backend,
@@ -59,6 +63,12 @@ export function complete<R>(result: R): R {
   return result;
 }
 
+/**
+ * After so many products with one row a matrix is interleaved, which the kernel of such a product reads faster: by then
+ * they have cost as much more as interleaving costs.
+ */
+export const patience = 48;
+
 /** How many tensors, and bytes, may wait outside all scopes before the registry is told of those still alive. */
 const waitingRoom = { tensors: 512, bytes: 2 ** 24 };
 
@@ -74,7 +84,7 @@ export class TensorStore<M> {
   #bytes = 0;
   #peakBytes = 0;
   #disposed = false;
-  /** How many tensors were freed that somebody relied on. */
+  /** How many tensors were freed or put in another order that somebody relied on. */
   #losses = 0;
   /**
    * Tensors that left all scopes. Watching one costs more than a small kernel, and most are freed soon (the state
@@ -201,28 +211,52 @@ export class TensorStore<M> {
     return extended;
   }
 
-  /** The tensor as one of this backend's, alive. */
+  /** The tensor as one of this backend's, alive; a matrix may be interleaved. */
+  inAnyOrder(x: Tensor): DeviceTensor<M> {
+    if (!(x instanceof DeviceTensor) || x.backend !== this.#backend) throw this.#notOwn(x);
+    if (x.freed || this.#disposed) throw this.#notAlive(x);
+    return x;
+  }
+
+  /** The same, its values row-major. */
   alive(x: Tensor): DeviceTensor<M> {
-    const t = this.#own(x);
-    if (t.freed || this.#disposed) throw this.#notAlive(t);
+    const t = this.inAnyOrder(x);
+    if (t.interleaved) this.arrange([t], false);
     return t;
   }
 
-  /**
-   * Whether tensors still are alive and where they were, asked for as one question as often as one likes; null where one
-   * of them stands with gaps, so that its packed values are elsewhere each time. Another's loss may give a false no.
-   */
-  watch(tensors: readonly Tensor[]): (() => boolean) | null {
-    const own = tensors.map((x) => this.alive(x));
-    if (!own.every((t) => t.packed)) return null;
-    for (const t of own) t.reliedOn = true;
-    const losses = this.#losses;
-    return () => this.#losses === losses && !this.#disposed;
+  /** The same for a product of one row with a matrix, which in time is interleaved for it. */
+  forOneRow(x: Tensor): DeviceTensor<M> {
+    const t = this.inAnyOrder(x);
+    if (!t.interleaved && ++t.oneRowProducts === patience) this.arrange([t], true);
+    return t;
   }
 
-  #own(x: Tensor): DeviceTensor<M> {
-    if (!(x instanceof DeviceTensor) || x.backend !== this.#backend) throw this.#notOwn(x);
-    return x;
+  /** Puts matrices in order, all or none, if the device has more than one. */
+  arrange(matrices: readonly DeviceTensor<M>[], interleaved: boolean): void {
+    const { interleave, separate } = this.#device.kernels;
+    const reorder = interleaved ? interleave : separate;
+    if (reorder === undefined) return;
+    const scratch = this.make([8 * Math.max(...matrices.map(({ shape }) => shape[1]))]);
+    for (const t of matrices) {
+      if (t.interleaved === interleaved) continue;
+      const [outputs, inputs] = t.shape;
+      reorder(t.memory, inputs, outputs, scratch.memory);
+      t.interleaved = interleaved;
+      t.oneRowProducts = 0;
+      if (t.reliedOn) this.#losses++;
+    }
+    this.#release(scratch);
+  }
+
+  /**
+   * Whether tensors are still alive and ordered as they are, asked for as one question as often as one likes. Another's loss
+   * may give a false no.
+   */
+  watch(tensors: readonly DeviceTensor<M>[]): () => boolean {
+    for (const t of tensors) t.reliedOn = true;
+    const losses = this.#losses;
+    return () => this.#losses === losses && !this.#disposed;
   }
 
   // The messages stand apart: what runs a hundred times in a token is small enough to be compiled into its callers.

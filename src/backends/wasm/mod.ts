@@ -7,7 +7,7 @@ import { checkInteger, show } from "../../check.ts";
 import type { Backend } from "../../tensor.ts";
 import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
-import type { Kernels } from "../kernels.ts";
+import type { ExtraKernels, Kernels } from "../kernels.ts";
 import { Heap } from "./heap.ts";
 import { type TableKernel, withLists } from "./rwkv_blocks.ts";
 import { scratch } from "./scratch.ts";
@@ -25,7 +25,7 @@ export interface WasmOptions {
 
 type Instructions = NonNullable<WasmOptions["simd"]>;
 
-interface Exports extends Omit<Kernels<number>, "rwkvBlocks"> {
+interface Exports extends Kernels<number>, Omit<ExtraKernels<number>, "rwkvBlocks"> {
   readonly rwkvBlocks: TableKernel;
   readonly memory: WebAssembly.Memory;
   readonly __heap_base: WebAssembly.Global;

@@ -1,9 +1,9 @@
 /**
- * The kernel of all blocks of an RWKV as `Kernels` has it: WebAssembly takes no lists, so they go through memory.
+ * The kernel of all blocks of an RWKV as `ExtraKernels` has it: WebAssembly takes no lists, so they go through memory.
  *
  * @module
  */
-import type { Kernels } from "../kernels.ts";
+import type { ExtraKernels } from "../kernels.ts";
 
 /** The exported kernel; the table that it takes is described in `rwkv_blocks.as.ts`. */
 export type TableKernel = (
@@ -15,6 +15,7 @@ export type TableKernel = (
   time: number,
   channels: number,
   epsilon: number,
+  interleaved: boolean,
   scratch: number,
 ) => void;
 
@@ -27,14 +28,38 @@ export function tableSize(blocks: number): number {
 export function withLists(
   kernel: TableKernel,
   words: () => Uint32Array,
-): NonNullable<Kernels<number>["rwkvBlocks"]> {
-  return (y, nextStates, weights, x, states, batch, time, channels, features, epsilon, scratch) => {
+): ExtraKernels<number>["rwkvBlocks"] {
+  return (
+    y,
+    nextStates,
+    weights,
+    x,
+    states,
+    batch,
+    time,
+    channels,
+    features,
+    epsilon,
+    interleaved,
+    scratch,
+  ) => {
     const table = words(), blocks = features.length;
     let at = scratch / 4;
     for (let i = 0; i < weights.length; i++) table[at++] = weights[i];
     for (let i = 0; i < states.length; i++) table[at++] = states[i];
     for (let i = 0; i < nextStates.length; i++) table[at++] = nextStates[i];
     for (let i = 0; i < blocks; i++) table[at++] = features[i];
-    kernel(y, scratch, blocks, x, batch, time, channels, epsilon, scratch + 4 * tableSize(blocks));
+    kernel(
+      y,
+      scratch,
+      blocks,
+      x,
+      batch,
+      time,
+      channels,
+      epsilon,
+      interleaved,
+      scratch + 4 * tableSize(blocks),
+    );
   };
 }

@@ -39,7 +39,7 @@ import type { Gpu, GpuBlock } from "./gpu.ts";
 
 /** A kernel's dispatches: the kernel's own arguments behind the GPU that they go to. */
 type Shaders = {
-  readonly [K in Exclude<keyof Kernels<GpuBlock>, "rwkvBlocks">]: (
+  readonly [K in keyof Kernels<GpuBlock>]: (
     gpu: Gpu,
     ...args: Parameters<Kernels<GpuBlock>[K]>
   ) => void;

@@ -1,6 +1,6 @@
 import { exp } from "../../backends/wasm/math.as";
 import { largest, madd, read, sum, write } from "../../backends/wasm/vectors.as";
-import { dot4 } from "../linear/kernel.as";
+import { dot4 } from "../linear/one_row.as";
 
 /** So many keys are taken at a time: their rows stay in the first-level cache from one head to the next. */
 const KEYS: i32 = 64;

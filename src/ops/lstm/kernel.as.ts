@@ -1,7 +1,7 @@
 import { constant, ONE, sigmoid, tanh } from "../../backends/wasm/math.as";
 import { inPanels, multiply, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { copy, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
-import { dot4 } from "../linear/kernel.as";
+import { dot4 } from "../linear/one_row.as";
 
 /**
  * The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o. Several sequences go

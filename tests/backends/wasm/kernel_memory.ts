@@ -1,6 +1,6 @@
 /** Runs one kernel of the WebAssembly module beside the reference, on the same numbers, with everything watched. */
 import { assert, assertEquals } from "@std/assert";
-import type { Kernels } from "../../../src/backends/kernels.ts";
+import type { ExtraKernels, Kernels } from "../../../src/backends/kernels.ts";
 import { base64 as baseline } from "../../../src/backends/wasm/module_baseline.ts";
 import { base64 as relaxed } from "../../../src/backends/wasm/module_relaxed.ts";
 import { type TableKernel, withLists } from "../../../src/backends/wasm/rwkv_blocks.ts";
@@ -20,6 +20,11 @@ export interface Scratch {
   readonly scratch: number;
 }
 
+/** Numbers that the kernel is to change where they stand. */
+export interface InPlace {
+  readonly inPlace: Float32Array;
+}
+
 /** Random numbers, one at a time and as arrays. */
 export function draws(seed: number) {
   const random = randomSource(seed);
@@ -31,10 +36,11 @@ export function draws(seed: number) {
 }
 
 /** What a kernel takes: outputs, inputs (or null), sizes and constants, scratch memory; or a list of those. */
-export type Argument = Output | Float32Array | number | null | Scratch | readonly Argument[];
+export type Argument = Output | InPlace | Float32Array | number | null | Scratch | readonly Argument[];
 type Single = Exclude<Argument, readonly Argument[]>;
 
-type Exports = Omit<Kernels<number>, "rwkvBlocks"> & {
+type AllKernels = Kernels<number> & ExtraKernels<number>;
+type Exports = Omit<AllKernels, "rwkvBlocks"> & {
   rwkvBlocks: TableKernel;
   memory: WebAssembly.Memory;
   __heap_base: WebAssembly.Global;
@@ -57,7 +63,7 @@ export class KernelMemory {
    * Runs a kernel over poisoned outputs and returns them, after a look at the guard words past every array and at
    * the inputs. Arrays start at multiples of four bytes, no more.
    */
-  run(name: keyof Kernels<number>, args: readonly Argument[]): Float32Array[] {
+  run(name: keyof AllKernels, args: readonly Argument[]): Float32Array[] {
     const { memory, __heap_base: base } = this.exports;
     const singles = singlesOf(args);
     const starts: number[] = [];
@@ -70,7 +76,10 @@ export class KernelMemory {
     if (missing > 0) memory.grow(Math.ceil(missing / 65536));
     const words = new Uint32Array(memory.buffer), floats = new Float32Array(memory.buffer);
     words.fill(poison, Math.ceil(base.value / 4), end);
-    singles.forEach((arg, i) => arg instanceof Float32Array && floats.set(arg, starts[i]));
+    singles.forEach((arg, i) => {
+      const values = arg !== null && typeof arg === "object" && "inPlace" in arg ? arg.inPlace : arg;
+      if (values instanceof Float32Array) floats.set(values, starts[i]);
+    });
 
     const kernels = { ...this.exports, rwkvBlocks: withLists(this.exports.rwkvBlocks, () => words) };
     const kernel = kernels[name] as (...args: unknown[]) => void;
@@ -113,6 +122,7 @@ export function expected(
     if (arg === null || typeof arg === "number") return arg;
     if ("scratch" in arg) return undefined;
     if (arg instanceof Float32Array) return Float64Array.from(arg);
+    if ("inPlace" in arg) throw new TypeError("a reference changes nothing in its place");
     const output = new Float64Array(arg.size).fill(NaN);
     outputs.push(output);
     return output;
@@ -124,7 +134,7 @@ export function expected(
 /** Fails unless every output of a kernel is within `tolerance` of the reference's, of its largest magnitude. */
 export function compare(
   kernels: KernelMemory,
-  name: keyof Kernels<number>,
+  name: keyof AllKernels,
   kernel: (...args: never[]) => void,
   args: readonly Argument[],
   tolerance: number,
@@ -139,7 +149,7 @@ export function compare(
 /** {@linkcode compare} of one build's kernels. */
 export function comparing(kernels: KernelMemory) {
   return (
-    name: keyof Kernels<number>,
+    name: keyof AllKernels,
     kernel: (...args: never[]) => void,
     args: readonly Argument[],
     tolerance = 1e-5,
@@ -158,8 +168,9 @@ export function assertWithin(actual: Float32Array, wanted: Float64Array, toleran
   }
 }
 
-function length(arg: Output | Float32Array | Scratch): number {
+function length(arg: Output | InPlace | Float32Array | Scratch): number {
   if (arg instanceof Float32Array) return arg.length;
+  if ("inPlace" in arg) return arg.inPlace.length;
   return "scratch" in arg ? arg.scratch : arg.size;
 }
 

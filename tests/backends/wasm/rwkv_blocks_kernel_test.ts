@@ -1,4 +1,5 @@
 /** The kernel of whole blocks beside the references of their parts. */
+import { assertEquals } from "@std/assert";
 import { scratch } from "../../../src/backends/wasm/scratch.ts";
 import {
   add,
@@ -15,6 +16,7 @@ import { wkv } from "../../../src/ops/wkv/reference.ts";
 import { randomSource } from "../../../src/random.ts";
 import type { Floats } from "../../../src/tensor.ts";
 import { builds, compare } from "./kernel_memory.ts";
+import { interleaved } from "./interleaved.ts";
 
 /** The blocks of `rwkv_blocks.ts`, part by part; arguments as in `Kernels`. */
 function rwkvBlocks(
@@ -123,17 +125,29 @@ for (const { name: build, kernels } of builds) {
             }
             return [normals(one), state, normals(one)];
           };
-          compare(kernels, "rwkvBlocks", rwkvBlocks, [
+          const most = Math.max(...features);
+          const all = features.flatMap(weights), x = normals(size), before = features.flatMap(states);
+          const argumentsWith = (weights: readonly Float32Array[], order: number) => [
             out(size),
             features.flatMap(() => [out(one), out(4 * one), out(one)]),
-            features.flatMap(weights),
-            normals(size),
-            features.flatMap(states),
+            weights,
+            x,
+            before,
             ...[batch, time, channels],
             features,
-            1e-5,
-            { scratch: scratch.rwkvBlocks(features.length, batch, time, channels, Math.max(...features)) },
-          ], 1e-5);
+            ...[1e-5, order],
+            { scratch: scratch.rwkvBlocks(features.length, batch, time, channels, most) },
+          ];
+          compare(kernels, "rwkvBlocks", rwkvBlocks, argumentsWith(all, 0), 1e-5);
+          if (batch * time > 1) continue;
+          const ordered = all.map((weight, i) => {
+            const place = i % 18, inputs = place === 17 ? features[Math.floor(i / 18)] : channels;
+            return place > 6 && place < 11 || place > 14 ? interleaved(weight, inputs) : weight;
+          });
+          assertEquals(
+            kernels.run("rwkvBlocks", argumentsWith(ordered, 1)),
+            kernels.run("rwkvBlocks", argumentsWith(all, 0)),
+          );
         }
       }
     }

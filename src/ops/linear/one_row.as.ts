@@ -1,0 +1,172 @@
+// One row times a matrix, the product that a token is made of. What takes the time is reading the weights; in Deno every
+// load also costs a comparison with the end of the memory (V8 there does not leave that to a page fault), so that a load
+// saved is worth more than it looks.
+
+import { loadPart, madd, read, storePart, sums, write } from "../../backends/wasm/vectors.as";
+
+/** So many rows are interleaved: with more, their sums and a part of x no longer fit the registers. */
+const ROWS: i32 = 8;
+
+/**
+ * y = x·Wᵀ + b. Four streams a quarter of the matrix apart come in faster than one: the four rows in one dot product are
+ * not neighbours.
+ */
+export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): void {
+  const row = (<usize> inputs) << 2;
+  const quarter = outputs >> 2;
+  const apart = (<usize> quarter) << 2, far = quarter * row;
+  for (let output = 0; output < quarter; output++, y += 4, weight += row) {
+    let result = dot4(weight, far, 4, x, inputs);
+    if (bias) {
+      let added = v128.load32_zero(bias);
+      added = v128.load_lane<f32>(bias + apart, added, 1);
+      added = v128.load_lane<f32>(bias + 2 * apart, added, 2);
+      added = v128.load_lane<f32>(bias + 3 * apart, added, 3);
+      result = f32x4.add(result, added);
+      bias += 4;
+    }
+    v128.store_lane<f32>(y, result, 0);
+    v128.store_lane<f32>(y + apart, result, 1);
+    v128.store_lane<f32>(y + 2 * apart, result, 2);
+    v128.store_lane<f32>(y + 3 * apart, result, 3);
+  }
+  multiplyLast(y + 3 * apart, x, weight + 3 * far, bias && bias + 3 * apart, inputs, outputs & 3);
+}
+
+/**
+ * The same, to the bit, of an interleaved matrix, in which the eight rows of a dot product are one stream: nine loads for
+ * eight multiply-adds of four, where `multiplyRow` needs ten.
+ */
+export function multiplyInterleaved(
+  y: usize,
+  x: usize,
+  weight: usize,
+  bias: usize,
+  inputs: i32,
+  outputs: i32,
+): void {
+  const row = (<usize> inputs) << 2;
+  const rest = inputs & 3, part = (<usize> rest) << 2;
+  for (; outputs >= ROWS; outputs -= ROWS, y += 32) {
+    let a = f32x4.splat(0), b = a, c = a, d = a, e = a, f = a, g = a, h = a;
+    let from = x;
+    for (const end = x + (row & ~31); from < end; from += 32, weight += 256) {
+      const u = v128.load(from);
+      a = madd(u, v128.load(weight), a), b = madd(u, v128.load(weight, 16), b);
+      c = madd(u, v128.load(weight, 32), c), d = madd(u, v128.load(weight, 48), d);
+      e = madd(u, v128.load(weight, 64), e), f = madd(u, v128.load(weight, 80), f);
+      g = madd(u, v128.load(weight, 96), g), h = madd(u, v128.load(weight, 112), h);
+      const v = v128.load(from, 16);
+      a = madd(v, v128.load(weight, 128), a), b = madd(v, v128.load(weight, 144), b);
+      c = madd(v, v128.load(weight, 160), c), d = madd(v, v128.load(weight, 176), d);
+      e = madd(v, v128.load(weight, 192), e), f = madd(v, v128.load(weight, 208), f);
+      g = madd(v, v128.load(weight, 224), g), h = madd(v, v128.load(weight, 240), h);
+    }
+    if (row & 16) {
+      const u = v128.load(from);
+      a = madd(u, v128.load(weight), a), b = madd(u, v128.load(weight, 16), b);
+      c = madd(u, v128.load(weight, 32), c), d = madd(u, v128.load(weight, 48), d);
+      e = madd(u, v128.load(weight, 64), e), f = madd(u, v128.load(weight, 80), f);
+      g = madd(u, v128.load(weight, 96), g), h = madd(u, v128.load(weight, 112), h);
+      from += 16, weight += 128;
+    }
+    if (rest) {
+      const u = loadPart(from, rest);
+      a = madd(u, loadPart(weight, rest), a), weight += part;
+      b = madd(u, loadPart(weight, rest), b), weight += part;
+      c = madd(u, loadPart(weight, rest), c), weight += part;
+      d = madd(u, loadPart(weight, rest), d), weight += part;
+      e = madd(u, loadPart(weight, rest), e), weight += part;
+      f = madd(u, loadPart(weight, rest), f), weight += part;
+      g = madd(u, loadPart(weight, rest), g), weight += part;
+      h = madd(u, loadPart(weight, rest), h), weight += part;
+    }
+    let first = sums(a, b, c, d), second = sums(e, f, g, h);
+    if (bias) {
+      first = f32x4.add(first, v128.load(bias)), second = f32x4.add(second, v128.load(bias, 16));
+      bias += 32;
+    }
+    v128.store(y, first), v128.store(y, second, 16);
+  }
+  if (outputs & 4) {
+    const result = dot4(weight, row, 4, x, inputs);
+    v128.store(y, bias ? f32x4.add(result, v128.load(bias)) : result);
+    y += 16, weight += 4 * row, bias = bias && bias + 16;
+  }
+  multiplyLast(y, x, weight, bias, inputs, outputs & 3);
+}
+
+/** The last rows of a matrix, fewer than four. */
+function multiplyLast(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): void {
+  if (outputs == 0) return;
+  const result = dot4(weight, (<usize> inputs) << 2, outputs, x, inputs);
+  storePart(y, bias ? f32x4.add(result, loadPart(bias, outputs)) : result, outputs);
+}
+
+/** The dot products of `count` (1 to 4) rows, `apart` bytes apart, with x; what is past `count` repeats the last. */
+export function dot4(a: usize, apart: usize, count: i32, x: usize, size: i32): v128 {
+  const toB = count > 1 ? apart : 0, toC = count > 2 ? toB + apart : toB, toD = count > 3 ? toC + apart : toC;
+  let sumA = f32x4.splat(0), sumB = sumA, sumC = sumA, sumD = sumA;
+  const end = a + ((<usize> (size & ~3)) << 2);
+  for (const whole = a + ((<usize> (size & ~15)) << 2); a < whole; a += 64, x += 64) {
+    const b = a + toB, c = a + toC, d = a + toD;
+    const s = v128.load(x);
+    sumA = madd(s, v128.load(a), sumA), sumB = madd(s, v128.load(b), sumB);
+    sumC = madd(s, v128.load(c), sumC), sumD = madd(s, v128.load(d), sumD);
+    const t = v128.load(x, 16);
+    sumA = madd(t, v128.load(a, 16), sumA), sumB = madd(t, v128.load(b, 16), sumB);
+    sumC = madd(t, v128.load(c, 16), sumC), sumD = madd(t, v128.load(d, 16), sumD);
+    const u = v128.load(x, 32);
+    sumA = madd(u, v128.load(a, 32), sumA), sumB = madd(u, v128.load(b, 32), sumB);
+    sumC = madd(u, v128.load(c, 32), sumC), sumD = madd(u, v128.load(d, 32), sumD);
+    const v = v128.load(x, 48);
+    sumA = madd(v, v128.load(a, 48), sumA), sumB = madd(v, v128.load(b, 48), sumB);
+    sumC = madd(v, v128.load(c, 48), sumC), sumD = madd(v, v128.load(d, 48), sumD);
+  }
+  for (; a < end; a += 16, x += 16) {
+    const b = a + toB, c = a + toC, d = a + toD;
+    const u = v128.load(x);
+    sumA = madd(u, v128.load(a), sumA), sumB = madd(u, v128.load(b), sumB);
+    sumC = madd(u, v128.load(c), sumC), sumD = madd(u, v128.load(d), sumD);
+  }
+  const rest = size & 3;
+  if (rest) {
+    const b = a + toB, c = a + toC, d = a + toD;
+    const u = loadPart(x, rest);
+    sumA = madd(u, loadPart(a, rest), sumA), sumB = madd(u, loadPart(b, rest), sumB);
+    sumC = madd(u, loadPart(c, rest), sumC), sumD = madd(u, loadPart(d, rest), sumD);
+  }
+  return sums(sumA, sumB, sumC, sumD);
+}
+
+/**
+ * Interleaves the rows of a matrix in its place: of every eight, 16 bytes of each in turn, then what is left of each where
+ * inputs is no multiple of four. Rows behind the last eight stay. `scratch` is eight rows.
+ */
+export function interleave(weight: usize, inputs: i32, outputs: i32, scratch: usize): void {
+  const row = (<usize> inputs) << 2;
+  for (; outputs >= ROWS; outputs -= ROWS) {
+    memory.copy(scratch, weight, ROWS * row);
+    for (let i = 0; i < inputs; i += 4) {
+      const count = min(4, inputs - i);
+      for (let r = 0; r < ROWS; r++, weight += (<usize> count) << 2) {
+        write(weight, read(scratch + <usize> r * row + ((<usize> i) << 2), count), count);
+      }
+    }
+  }
+}
+
+/** Undoes it. */
+export function separate(weight: usize, inputs: i32, outputs: i32, scratch: usize): void {
+  const row = (<usize> inputs) << 2;
+  for (; outputs >= ROWS; outputs -= ROWS, weight += ROWS * row) {
+    memory.copy(scratch, weight, ROWS * row);
+    let from = scratch;
+    for (let i = 0; i < inputs; i += 4) {
+      const count = min(4, inputs - i);
+      for (let r = 0; r < ROWS; r++, from += (<usize> count) << 2) {
+        write(weight + <usize> r * row + ((<usize> i) << 2), read(from, count), count);
+      }
+    }
+  }
+}
