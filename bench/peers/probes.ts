@@ -12,7 +12,7 @@ import { type Case, type HostTensor, leavesOf } from "./weights.ts";
 
 /** The measured things, each a function that does it some times. */
 export interface Probes {
-  /** The matrix-vector products of a token by the library's kernel, one call. */
+  /** The matrix-vector products of a token by the library's kernel, one call, weights in the order that suits it. */
   products(times: number): void;
   /** Reads as many bytes as a token reads. */
   read(times: number): void;
@@ -27,6 +27,7 @@ interface Library {
   readonly memory: WebAssembly.Memory;
   readonly __heap_base: WebAssembly.Global;
   readonly linear: CallableFunction;
+  interleave(weight: number, inputs: number, outputs: number, scratch: number): void;
 }
 
 interface Exports {
@@ -61,7 +62,7 @@ async function compile(source: string, fused: boolean): Promise<WebAssembly.Modu
   return await WebAssembly.compile(new Uint8Array(binary));
 }
 
-function probesOf(subject: Case, { memory, __heap_base }: Library, exports: Exports): Probes {
+function probesOf(subject: Case, { memory, __heap_base, interleave }: Library, exports: Exports): Probes {
   let end: number = __heap_base.value;
   const allocate = (bytes: number) => {
     const address = Math.ceil(end / 128) * 128;
@@ -79,7 +80,9 @@ function probesOf(subject: Case, { memory, __heap_base }: Library, exports: Expo
   const products = matricesOf(subject).map((matrix) => {
     const [outputs, inputs] = matrix.shape;
     const vector = Float32Array.from({ length: inputs }, random.normal);
-    return { matrix, vector, addresses: [allocate(4 * outputs), upload(vector), upload(matrix.data)] };
+    const weight = upload(matrix.data);
+    interleave(weight, inputs, outputs, allocate(32 * inputs));
+    return { matrix, vector, addresses: [allocate(4 * outputs), upload(vector), weight] };
   });
   const rows = products.map(({ matrix: { shape: [outputs, inputs] }, addresses }) => [
     ...addresses,
