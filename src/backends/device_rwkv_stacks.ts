@@ -58,13 +58,17 @@ export function deviceRwkvStacks<M>(
         // First, because the largest block is the first to fail.
         const working = store.make([scratch(features.length, batch, time, channels, most)]);
         const y = store.make(x.shape);
-        const nextStates = states.map((state) => store.make(state.shape));
+        const nextStates: Tensor[] = [], from: M[] = [], to: M[] = [];
+        for (const state of states) {
+          const next = store.make(state.shape);
+          nextStates.push(next), from.push(memory(state)), to.push(next.memory);
+        }
         kernel(
           y.memory,
-          nextStates.map((state) => state.memory),
+          to,
           addresses,
           memory(x),
-          states.map(memory),
+          from,
           batch,
           time,
           channels,
