@@ -56,8 +56,8 @@ export interface FitOptions<Config, Params> {
   /** Steps between two reports of progress; default: one report at the end of each epoch. */
   readonly every?: number;
   /**
-   * How many workers share each batch; default 1, in the caller's thread. More run in workers of their own, each on a
-   * backend of its own of the same kind (Deno wants `--allow-read` for them where the library is a local file).
+   * How many workers share each batch; default 1. The first is the caller's thread; each other has a thread of its own,
+   * and a backend of its own of the same kind (Deno wants `--allow-read` for them where the library is a local file).
    */
   readonly workers?: number;
   /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */
@@ -135,11 +135,8 @@ export async function* fit<Config, Params, State>(
   const { backend = reference, workers = 1, signal } = options;
   signal?.throwIfAborted();
   const run = await startRun(model, task, options, backend);
-  const pool = workers === 1 ? null : await startWorkers(
-    workers,
-    { backend: backend.name, model: model.name, module: options.module && String(options.module) },
-    run.params,
-  );
+  const module = options.module && String(options.module);
+  const pool = workers === 1 ? null : await startWorkers(workers, backend, model, module, run.params);
   // `using` says this in a word, but Node 20 does not know it.
   try {
     yield* takeSteps(model, task, options, run, pool);
@@ -154,7 +151,7 @@ async function* takeSteps<Params, State>(
   { train, test }: FitTask,
   options: FitOptions<unknown, Params>,
   start: Run<Params>,
-  pool: WorkerPool | null,
+  pool: WorkerPool<Params> | null,
 ): AsyncGenerator<FitProgress<Params>, void> {
   const { backend = reference, signal } = options;
   const { settings } = start;
@@ -190,7 +187,8 @@ async function* takeSteps<Params, State>(
     reports.push({ loss, tokens: size });
     tokens += size;
     await reports[reports.length - stepsAhead]?.loss;
-    if (performance.now() - turned > turn) {
+    // While other workers are waited for they have it anyway.
+    if (pool === null && performance.now() - turned > turn) {
       await new Promise((resolve) => setTimeout(resolve));
       turned = performance.now();
     }
@@ -255,7 +253,7 @@ async function takeStep<Params, State>(
   batch: Batch,
   learningRate: number,
   { backend = reference, hyper: { rateFactor = 1, ...hyper } = {} }: FitOptions<unknown, Params>,
-  pool: WorkerPool | null,
+  pool: WorkerPool<Params> | null,
 ): Promise<{ loss: Promise<number>; params: Params; optimizer: OptimizerState<Params> }> {
   const update = (grads: Params) =>
     adamW.update(clipByGlobalNorm(grads, settings.maxNorm), optimizer, params, {

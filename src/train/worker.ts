@@ -14,8 +14,8 @@ import { lstmModel } from "../models/lstm.ts";
 import { rwkv } from "../models/rwkv.ts";
 import { transformer } from "../models/transformer.ts";
 import type { Backend } from "../tensor.ts";
-import { batchGradient } from "./batch_gradient.ts";
-import { fromFlat, toFlat } from "./flat.ts";
+import { flatGradient } from "./batch_gradient.ts";
+import { fromFlat } from "./flat.ts";
 import type { Answer, Request, Start } from "./workers.ts";
 
 type Model = LanguageModel<never, unknown, unknown>;
@@ -38,14 +38,12 @@ scope.onmessage = async ({ data }) => {
       scope.postMessage({ ready: true }, []);
       return;
     }
-    const results = backend.scope(() =>
-      batchGradient(model, fromFlat(form, data.params, backend), data.batch)
-    );
-    const [loss] = await backend.download(results.value);
-    const grads = await toFlat(results.grads, data.grads);
-    backend.free(results);
+    const params = fromFlat(form, data.params, backend);
+    const answer = await flatGradient(model, params, data.batch, backend, data.grads);
+    backend.free(params);
+    const { buffer } = answer.grads;
     // Shared memory stays where it is.
-    scope.postMessage({ loss, grads }, grads.buffer instanceof ArrayBuffer ? [grads.buffer] : []);
+    scope.postMessage(answer, buffer instanceof ArrayBuffer ? [buffer] : []);
   } catch (error) {
     scope.postMessage({ error: String(error) }, []);
   }

@@ -1,11 +1,15 @@
 /**
- * Gradients made by several workers at once, each with a part of the batch and a backend of its own. Parameters and
- * gradients stand in shared memory where the runtime has it; elsewhere they are copied with each message.
+ * Gradients made by several workers at once, each with a part of the batch and a backend of its own. The first of them is
+ * the caller's thread, which would else wait, and be slow to come back. Parameters and gradients stand in shared memory
+ * where the runtime has it; elsewhere they are copied with each message.
  *
  * @module
  */
 import { saveTree } from "../checkpoint/mod.ts";
+import type { LanguageModel } from "../models/language_model.ts";
+import type { Backend } from "../tensor.ts";
 import { parameterCount } from "../tree.ts";
+import { flatGradient } from "./batch_gradient.ts";
 import { type Batch, splitBatch } from "./batches.ts";
 import { sharedNumbers, toFlat } from "./flat.ts";
 
@@ -40,22 +44,32 @@ export type Answer = { readonly ready: true } | {
 } | { readonly error: string };
 
 /** Workers that are ready for batches. */
-export interface WorkerPool {
+export interface WorkerPool<Params> {
   /**
    * The mean loss of a batch and its gradients, flat: the workers' averaged in their order, by their sequences. The next
    * call writes over them.
    */
-  gradient(params: unknown, batch: Batch): Promise<{ loss: number; grads: Float32Array }>;
+  gradient(params: Params, batch: Batch): Promise<{ loss: number; grads: Float32Array }>;
   /** Ends the workers. */
   [Symbol.dispose](): void;
 }
 
-/** Starts workers for a model. `form` is its parameters, on a backend that answers at once. */
-export async function startWorkers(
+/**
+ * Starts workers for a model, one less than `count`.
+ *
+ * @param count at least 2
+ * @param backend the caller's; the others are of its kind
+ * @param model the caller's; the others find theirs by its name
+ * @param module the URL of the module that exports it; none: it is one of the library's
+ * @param form the model's parameters, on a backend that answers at once
+ */
+export async function startWorkers<Params>(
   count: number,
-  start: Omit<Start, "form">,
-  form: unknown,
-): Promise<WorkerPool> {
+  backend: Backend,
+  model: LanguageModel<never, Params, unknown>,
+  module: string | undefined,
+  form: Params,
+): Promise<WorkerPool<Params>> {
   // Node's Worker, which some packages put in the place of the web's, would never answer.
   if (typeof Worker === "undefined" || !(Worker.prototype instanceof EventTarget)) {
     throw new TypeError(
@@ -65,25 +79,26 @@ export async function startWorkers(
     );
   }
   const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
-  const workers = Array.from({ length: count }, () => new Worker(url, { type: "module" }));
-  const end = () => workers.forEach((worker) => worker.terminate());
+  const others = Array.from({ length: count - 1 }, () => new Worker(url, { type: "module" }));
+  const end = () => others.forEach((worker) => worker.terminate());
   try {
-    const bytes = saveTree(form);
-    await Promise.all(workers.map((worker) => ask(worker, { ...start, form: bytes })));
+    const start = { backend: backend.name, model: model.name, module, form: saveTree(form) };
+    await Promise.all(others.map((worker) => ask(worker, start)));
   } catch (error) {
     end();
     throw error;
   }
   const size = parameterCount(form), mean = new Float32Array(size);
   const flat = sharedNumbers(size) ?? new Float32Array(size);
-  const rooms = workers.map(() => sharedNumbers(size));
+  const own = new Float32Array(size), rooms = others.map(() => sharedNumbers(size));
   return {
     async gradient(params, batch) {
       await toFlat(params, flat);
       const parts = splitBatch(batch, count);
-      const answers = await Promise.all(
-        parts.map((part, i) => ask(workers[i], { params: flat, grads: rooms[i], batch: part })),
-      );
+      const [first, ...rest] = parts;
+      // They begin before this thread does.
+      const asked = rest.map((part, i) => ask(others[i], { params: flat, grads: rooms[i], batch: part }));
+      const answers = await Promise.all([flatGradient(model, params, first, backend, own), ...asked]);
       let loss = 0;
       mean.fill(0);
       answers.forEach((answer, i) => {

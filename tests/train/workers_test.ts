@@ -44,7 +44,7 @@ for (const { name: on, create } of places) {
       using backend = await create();
       const params = await put(make(1), backend);
       const batch = batchOf(task.train, [0, 2, 4, 6, 8]);
-      using pool = await startWorkers(3, { backend: on, model: model.name, module: undefined }, params);
+      using pool = await startWorkers(3, backend, model, undefined, params);
       const alone = batchGradient(model, params, batch);
       const together = await pool.gradient(params, batch);
       assertNear(together.grads, await toFlat(alone.grads), 1e-5, "gradient");
