@@ -35,8 +35,7 @@ export function isTensor(value: unknown): value is Tensor {
 /** Whether a value is a branch of a tree: an array or an object without a class of its own. */
 export function isBranch(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null) return false;
-  // What most branches are, before the question that takes longer.
-  if (value.constructor === Object || Array.isArray(value)) return true;
+  if (Array.isArray(value)) return true;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }

@@ -75,7 +75,7 @@ export interface Backend extends Operations {
  * parameters' documentation.
  */
 export interface RwkvStacks {
-  /** What {@linkcode prepare} gave for these very tensors, if none of them was freed since. */
+  /** What {@linkcode prepare} gave for these very tensors, if it still holds; else they are to be prepared anew. */
   find(weights: readonly Tensor[]): RwkvStack | undefined;
   /** What runs the blocks of these weights, which are checked. */
   prepare(weights: readonly Tensor[]): RwkvStack;

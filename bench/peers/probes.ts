@@ -27,7 +27,7 @@ interface Library {
   readonly memory: WebAssembly.Memory;
   readonly __heap_base: WebAssembly.Global;
   readonly linear: CallableFunction;
-  interleave(weight: number, inputs: number, outputs: number, scratch: number): void;
+  interleave(weight: number, inputs: number, outputs: number): number;
 }
 
 interface Exports {
@@ -81,7 +81,7 @@ function probesOf(subject: Case, { memory, __heap_base, interleave }: Library, e
     const [outputs, inputs] = matrix.shape;
     const vector = Float32Array.from({ length: inputs }, random.normal);
     const weight = upload(matrix.data);
-    interleave(weight, inputs, outputs, allocate(32 * inputs));
+    if (!interleave(weight, inputs, outputs)) throw new Error("Cannot measure products: matrix is too wide");
     return { matrix, vector, addresses: [allocate(4 * outputs), upload(vector), weight] };
   });
   const rows = products.map(({ matrix: { shape: [outputs, inputs] }, addresses }) => [

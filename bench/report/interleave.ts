@@ -19,11 +19,8 @@ export interface Effort {
   readonly samples: number;
   /** The most time for one thing, in ms; what is so slow that it allows fewer than 3 samples has 3. */
   readonly budgetMs: number;
-  /**
-   * What is faster runs so long unclocked before each sample, in ms; default 2: weights of a few MB are back where they stay
-   * after that.
-   */
-  readonly leadInMs?: number;
+  /** How many runs of everything go unclocked before each sample; default: what is fast runs for 2 ms. */
+  readonly leadInRuns?: number;
 }
 
 /** Enough for a p99 of everything that the default report times. */
@@ -53,7 +50,6 @@ export async function interleave(
   progress: Progress = () => {},
   clock: () => number = () => performance.now(),
 ): Promise<number[][]> {
-  const { leadInMs = 2 } = effort;
   const plans: Plan[] = [];
   for (const thing of things) plans.push(await plan(thing, effort, clock));
   const total = plans.reduce((sum, { cost, samples }) => sum + cost * samples, 0);
@@ -65,7 +61,8 @@ export async function interleave(
     for (const i of shuffled(things.length, random.integer)) {
       const { repeats, samples, cost } = plans[i];
       if (Math.floor((round + 1) * samples / rounds) === Math.floor(round * samples / rounds)) continue;
-      if (cost < leadInMs * repeats) await things[i].run(Math.ceil(leadInMs * repeats / cost));
+      const leadIn = effort.leadInRuns ?? (cost < leadInMs ? Math.ceil(leadInMs * repeats / cost) : 0);
+      if (leadIn > 0) await things[i].run(leadIn);
       results[i].push(await time(things[i], repeats, clock));
       done += cost;
       progress(done, total);
@@ -74,6 +71,8 @@ export async function interleave(
   return results;
 }
 
+/** How long a thing runs unclocked before each sample: weights of a few MB are back where they stay after that. */
+const leadInMs = 2;
 /** How long a thing runs before its first sample, for the engine to compile it and for its cost to be known. */
 const warmUpMs = 60;
 

@@ -43,18 +43,23 @@ export function deviceRwkvStacks<M>(
       const features: number[] = [];
       for (let i = channelKey; i < own.length; i += weightsEach) features.push(own[i].shape[0]);
       const addresses = own.map((t) => t.memory), most = Math.max(...features);
-      let interleaved = false, runs = 0, alive: () => boolean;
+      let interleaved = false, alive: () => boolean;
       const arrange = (now: boolean) => {
         store.arrange(matrices, now);
-        interleaved = matrices[0].interleaved;
-        runs = 0;
+        interleaved = matrices.every((t) => t.interleaved);
+        if (now && !interleaved) {
+          // All or none, and none for good.
+          store.arrange(matrices, false);
+          matrices[0].oneRowProducts = Infinity;
+        }
         alive = store.watch(own);
       };
       arrange(matrices.every((t) => t.interleaved));
       const run: RwkvStack = (x, states, epsilon) => {
         const [batch, time, channels] = x.shape;
         const oneRow = batch * time === 1;
-        if (oneRow ? !interleaved && ++runs === patience : interleaved) arrange(oneRow);
+        // Counted by a matrix, for all of them: what is prepared anew goes on where it was.
+        if (oneRow ? !interleaved && ++matrices[0].oneRowProducts === patience : interleaved) arrange(oneRow);
         // First, because the largest block is the first to fail.
         const working = store.make([scratch(features.length, batch, time, channels, most)]);
         const y = store.make(x.shape);

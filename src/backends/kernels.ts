@@ -26,7 +26,7 @@ type AttentionSizes = [
  */
 export interface Kernels<M> {
   embedding(y: M, ids: M, weight: M, count: number, vocabulary: number, channels: number): void;
-  /** With one row, the rows of `weight` may be interleaved. */
+  /** `interleaved` says how `weight` stands: true only with one row, and where a device has that order. */
   linear(
     y: M,
     x: M,
@@ -216,10 +216,13 @@ export interface ExtraKernels<M> {
     interleaved: boolean,
     scratch: M,
   ): void;
-  /** Puts a matrix in the order that suits products of one row with it, in its place. */
-  interleave(weight: M, inputs: number, outputs: number, scratch: M): void;
+  /**
+   * Puts a matrix in the order that suits products with one row, in its place, without taking memory. False where that is
+   * not possible: then it stays as it is.
+   */
+  interleave(weight: M, inputs: number, outputs: number): boolean;
   /** Puts it back, row-major. */
-  separate(weight: M, inputs: number, outputs: number, scratch: M): void;
+  separate(weight: M, inputs: number, outputs: number): void;
 }
 
 /** The memory of a device, in elements. */

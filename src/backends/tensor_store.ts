@@ -64,8 +64,8 @@ export function complete<R>(result: R): R {
 }
 
 /**
- * After so many products with one row a matrix is interleaved, which the kernel of such a product reads faster: by then
- * they have cost as much more as interleaving costs.
+ * After so many products with one row a matrix is interleaved, which the kernel of such a product reads faster: about as many
+ * gain what interleaving costs, a quick copy of the matrix.
  */
 export const patience = 48;
 
@@ -232,21 +232,19 @@ export class TensorStore<M> {
     return t;
   }
 
-  /** Puts matrices in order, all or none, if the device has more than one. */
+  /** Puts matrices in order, as far as the device can. Takes no memory, and never fails. */
   arrange(matrices: readonly DeviceTensor<M>[], interleaved: boolean): void {
     const { interleave, separate } = this.#device.kernels;
-    const reorder = interleaved ? interleave : separate;
-    if (reorder === undefined) return;
-    const scratch = this.make([8 * Math.max(...matrices.map(({ shape }) => shape[1]))]);
+    if (interleave === undefined || separate === undefined) return;
     for (const t of matrices) {
       if (t.interleaved === interleaved) continue;
       const [outputs, inputs] = t.shape;
-      reorder(t.memory, inputs, outputs, scratch.memory);
+      if (!interleaved) separate(t.memory, inputs, outputs);
+      else if (!interleave(t.memory, inputs, outputs)) continue;
       t.interleaved = interleaved;
       t.oneRowProducts = 0;
       if (t.reliedOn) this.#losses++;
     }
-    this.#release(scratch);
   }
 
   /**

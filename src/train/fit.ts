@@ -9,6 +9,7 @@ import { evaluate, type Evaluation } from "../models/evaluate.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
 import { put, read } from "../transfer.ts";
+import { tensorsOf } from "../tree.ts";
 import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
 import { batchGradient } from "./batch_gradient.ts";
 import { type Batch, batchOf, batchOrder } from "./batches.ts";
@@ -56,8 +57,9 @@ export interface FitOptions<Config, Params> {
   /** Steps between two reports of progress; default: one report at the end of each epoch. */
   readonly every?: number;
   /**
-   * How many workers share each batch; default 1. The first is the caller's thread; each other has a thread of its own,
-   * and a backend of its own of the same kind (Deno wants `--allow-read` for them where the library is a local file).
+   * How many workers share each batch; default 1. The first is the caller's thread, which is busy with its part of a
+   * batch as it is with the whole of one. Each other has a thread of its own, and a backend of its own of the same kind,
+   * made without options (Deno wants `--allow-read` for them where the library is a local file).
    */
   readonly workers?: number;
   /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */
@@ -92,7 +94,10 @@ export interface FitProgress<Params> {
   readonly params: Params;
   /** The optimiser's state, like `params`. */
   readonly optimizer: OptimizerState<Params>;
-  /** All that it takes to go on from here, to the same losses bit for bit, as bytes. Call it before the next step. */
+  /**
+   * All that it takes to go on from here as bytes: with the same `hyper`, `workers` and kind of backend to the same losses,
+   * bit for bit. Call it before the next step.
+   */
   checkpoint(): Promise<Uint8Array>;
 }
 
@@ -136,13 +141,28 @@ export async function* fit<Config, Params, State>(
   signal?.throwIfAborted();
   const run = await startRun(model, task, options, backend);
   const module = options.module && String(options.module);
-  const pool = workers === 1 ? null : await startWorkers(workers, backend, model, module, run.params);
+  let pool: WorkerPool<Params> | null = null;
   // `using` says this in a word, but Node 20 does not know it.
+  try {
+    if (workers > 1) pool = await startWorkers(workers, backend, model, module, run.params);
+  } catch (error) {
+    freeRun(run, options);
+    throw error;
+  }
   try {
     yield* takeSteps(model, task, options, run, pool);
   } finally {
     pool?.[Symbol.dispose]();
   }
+}
+
+/** Frees a run that nobody was given; tensors that were given stay the caller's. */
+function freeRun<Params>(
+  run: Run<Params>,
+  { backend = reference, params }: FitOptions<unknown, Params>,
+): void {
+  const given = new Set(tensorsOf(params));
+  backend.free([run.optimizer, tensorsOf(run.params).filter((t) => !given.has(t))]);
 }
 
 /** The steps of a training from where it is to its end. */
@@ -153,7 +173,7 @@ async function* takeSteps<Params, State>(
   start: Run<Params>,
   pool: WorkerPool<Params> | null,
 ): AsyncGenerator<FitProgress<Params>, void> {
-  const { backend = reference, signal } = options;
+  const { signal } = options;
   const { settings } = start;
   let run = start;
   const lengths = train.map(({ length }) => length);
@@ -162,73 +182,79 @@ async function* takeSteps<Params, State>(
   const perEpoch = orderOf(0).length, steps = epochs * perEpoch;
   const first = run.optimizer.step;
   let order = orderOf(Math.floor(first / perEpoch));
-  // Parameters that were given stay the caller's.
-  let ours = options.params === undefined;
+  // What the last report has is the caller's.
+  let reported = false;
   let reports: { readonly loss: Promise<number>; readonly tokens: number }[] = [];
   let tokens = 0, training = 0, evaluating = 0, evaluations = 0;
   let begun = performance.now(), turned = begun;
 
-  for (let step = first; step < steps;) {
-    signal?.throwIfAborted();
-    const place = step % perEpoch, epoch = (step - place) / perEpoch;
-    if (place === 0) {
-      order = orderOf(epoch);
-      run = { ...run, sum: { loss: 0, tokens: 0 } };
-    }
-    const batch = batchOf(train, order[place]);
-    const learningRate = cosineDecay(step, steps, settings.learningRate, { warmup: settings.warmup });
-    const before = run;
-    const { loss, params, optimizer } = await takeStep(model, run, batch, learningRate, options, pool);
-    run = { ...run, params, optimizer };
-    backend.free([before.optimizer, ours ? before.params : null]);
-    ours = true;
-    step++;
-    const size = batch.inputs.length * batch.inputs[0].length;
-    reports.push({ loss, tokens: size });
-    tokens += size;
-    await reports[reports.length - stepsAhead]?.loss;
-    // While other workers are waited for they have it anyway.
-    if (pool === null && performance.now() - turned > turn) {
-      await new Promise((resolve) => setTimeout(resolve));
-      turned = performance.now();
-    }
+  try {
+    for (let step = first; step < steps;) {
+      signal?.throwIfAborted();
+      const place = step % perEpoch, epoch = (step - place) / perEpoch;
+      if (place === 0) {
+        order = orderOf(epoch);
+        run = { ...run, sum: { loss: 0, tokens: 0 } };
+      }
+      const batch = batchOf(train, order[place]);
+      const learningRate = cosineDecay(step, steps, settings.learningRate, { warmup: settings.warmup });
+      const before = run;
+      const { loss, params, optimizer } = await takeStep(model, run, batch, learningRate, options, pool);
+      run = { ...run, params, optimizer };
+      freeRun(before, options);
+      reported = false;
+      step++;
+      const size = batch.inputs.length * batch.inputs[0].length;
+      reports.push({ loss, tokens: size });
+      tokens += size;
+      await reports[reports.length - stepsAhead]?.loss;
+      // While another worker is waited for they have theirs.
+      if (pool !== null && batch.inputs.length > 1) turned = performance.now();
+      if (performance.now() - turned > turn) {
+        await new Promise((resolve) => setTimeout(resolve));
+        turned = performance.now();
+      }
 
-    const ended = step % perEpoch === 0;
-    if (!ended && reports.length !== options.every) continue;
-    const losses = await Promise.all(reports.map(({ loss }) => loss));
-    const sum = { ...run.sum };
-    losses.forEach((loss, i) => {
-      sum.loss += loss * reports[i].tokens;
-      sum.tokens += reports[i].tokens;
-    });
-    reports = [];
-    const current = run = { ...run, sum };
-    const trained = performance.now();
-    training += trained - begun;
-    let score: Evaluation | null = null;
-    if (ended && test !== undefined) {
-      score = await evaluate(model, params, test);
-      evaluating += performance.now() - trained;
-      evaluations++;
+      const ended = step % perEpoch === 0;
+      if (!ended && reports.length !== options.every) continue;
+      const losses = await Promise.all(reports.map(({ loss }) => loss));
+      const sum = { ...run.sum };
+      losses.forEach((loss, i) => {
+        sum.loss += loss * reports[i].tokens;
+        sum.tokens += reports[i].tokens;
+      });
+      reports = [];
+      const current = run = { ...run, sum };
+      const trained = performance.now();
+      training += trained - begun;
+      let score: Evaluation | null = null;
+      if (ended && test !== undefined) {
+        score = await evaluate(model, params, test);
+        evaluating += performance.now() - trained;
+        evaluations++;
+      }
+      const left = (steps - step) * training / (step - first) +
+        (evaluations && (epochs - epoch - 1) * evaluating / evaluations);
+      reported = true;
+      yield {
+        epoch: epoch + 1,
+        epochs,
+        step,
+        steps,
+        losses,
+        trainLoss: sum.loss / sum.tokens,
+        test: score,
+        learningRate,
+        tokensPerSecond: 1000 * tokens / training,
+        secondsLeft: left / 1000,
+        params,
+        optimizer,
+        checkpoint: () => saveRun(current, model.name, train),
+      };
+      begun = performance.now();
     }
-    const left = (steps - step) * training / (step - first) +
-      (evaluations && (epochs - epoch - 1) * evaluating / evaluations);
-    yield {
-      epoch: epoch + 1,
-      epochs,
-      step,
-      steps,
-      losses,
-      trainLoss: sum.loss / sum.tokens,
-      test: score,
-      learningRate,
-      tokensPerSecond: 1000 * tokens / training,
-      secondsLeft: left / 1000,
-      params,
-      optimizer,
-      checkpoint: () => saveRun(current, model.name, train),
-    };
-    begun = performance.now();
+  } finally {
+    if (!reported) freeRun(run, options);
   }
 }
 

@@ -10,12 +10,10 @@ import { createWebGpu } from "../backends/webgpu/mod.ts";
 import { show } from "../check.ts";
 import { loadTree } from "../checkpoint/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
-import { lstmModel } from "../models/lstm.ts";
-import { rwkv } from "../models/rwkv.ts";
-import { transformer } from "../models/transformer.ts";
 import type { Backend } from "../tensor.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { fromFlat } from "./flat.ts";
+import { ownModels } from "./own_models.ts";
 import type { Answer, Request, Start } from "./workers.ts";
 
 type Model = LanguageModel<never, unknown, unknown>;
@@ -50,26 +48,26 @@ scope.onmessage = async ({ data }) => {
 };
 
 function backendNamed(name: string): Promise<Backend> | Backend {
+  if (name === "reference") return createReference();
   if (name === "wasm") return createWasm();
   if (name === "webgpu") return createWebGpu();
-  return createReference();
+  throw new TypeError(
+    `Cannot start worker: backend must be reference, wasm or webgpu, current one is ${show(name)}`,
+  );
 }
 
 /** A model of the library by its name, or the one of that name that a module exports. */
 async function modelNamed(name: string, module: string | undefined): Promise<Model> {
-  const exported: Record<string, unknown> = module === undefined
-    ? { rwkv, transformer, lstmModel }
-    : await import(module);
+  const exported: Record<string, unknown> = module === undefined ? { ...ownModels } : await import(module);
   const found = Object.values(exported).find((value) =>
     (value as Partial<Model> | null)?.name === name &&
     typeof (value as Partial<Model>).forward === "function"
   );
   if (found === undefined) {
     throw new TypeError(
-      `Cannot start worker: ${module ?? "the library"} must export a model named ${
-        show(name)
-      }, current exports ` +
-        `are ${Object.keys(exported).join(", ")}`,
+      `Cannot start worker: ${module} must export a model named ${show(name)}, current exports are ${
+        Object.keys(exported).join(", ")
+      }`,
     );
   }
   return found as Model;

@@ -5,13 +5,17 @@
  *
  * @module
  */
+import { createReference } from "../backends/reference/mod.ts";
+import { show } from "../check.ts";
 import { saveTree } from "../checkpoint/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
+import { put } from "../transfer.ts";
 import { parameterCount } from "../tree.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { type Batch, splitBatch } from "./batches.ts";
 import { sharedNumbers, toFlat } from "./flat.ts";
+import { ownModels } from "./own_models.ts";
 
 /** What a worker is told first. */
 export interface Start {
@@ -61,7 +65,8 @@ export interface WorkerPool<Params> {
  * @param backend the caller's; the others are of its kind
  * @param model the caller's; the others find theirs by its name
  * @param module the URL of the module that exports it; none: it is one of the library's
- * @param form the model's parameters, on a backend that answers at once
+ * @param form parameters of the model's form
+ * @throws {TypeError} where there are no workers, or the others could not find the model
  */
 export async function startWorkers<Params>(
   count: number,
@@ -78,11 +83,18 @@ export async function startWorkers<Params>(
       }`,
     );
   }
+  if (module === undefined && !ownModels.includes(model as LanguageModel<never, unknown, unknown>)) {
+    throw new TypeError(
+      `Cannot start workers: a model that is not one of the library's must come with the module that exports it, current ` +
+        `model is ${show(model.name)} without module`,
+    );
+  }
   const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
   const others = Array.from({ length: count - 1 }, () => new Worker(url, { type: "module" }));
   const end = () => others.forEach((worker) => worker.terminate());
   try {
-    const start = { backend: backend.name, model: model.name, module, form: saveTree(form) };
+    const host = await put(form, createReference());
+    const start = { backend: backend.name, model: model.name, module, form: saveTree(host) };
     await Promise.all(others.map((worker) => ask(worker, start)));
   } catch (error) {
     end();

@@ -1,7 +1,8 @@
 /** Matrices that one row is multiplied with many times: a device may put them in another order, which nobody sees. */
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type Backend,
+  createWasm,
   crossEntropy,
   linear,
   put,
@@ -67,6 +68,33 @@ testOnAll("linear() refuses a freed matrix in any order", async (backend) => {
   assertEquals(backend.memory().bytes, 0);
 });
 
+Deno.test("linear() and read() take no memory for the order of a matrix", async () => {
+  using backend = await createWasm({ maximumBytes: 2 ** 20 });
+  const weight = await put(draws(1, [64, 256]), backend), x = await put(draws(2, [1, 256]), backend);
+  const numbers = await read(weight);
+  backend.free(linear(x, weight));
+  const y = linear(x, weight);
+  // Up to the last block: what is made and freed below has just the room of one y.
+  for (const size of [65_536, 4096, 64]) {
+    for (let room = true; room;) {
+      try {
+        backend.upload(new Float32Array(size), [size]);
+      } catch (error) {
+        assert(error instanceof RangeError);
+        room = false;
+      }
+    }
+  }
+  backend.free(y);
+  for (let i = 0; i < enough(backend); i++) backend.free(linear(x, weight));
+  assert(isInterleaved(weight));
+  const held = linear(x, weight);
+  assertThrows(() => linear(x, weight), RangeError);
+  assertSame(await read(weight), numbers);
+  assert(!isInterleaved(weight));
+  backend.free(held);
+});
+
 const config = { vocabulary: 11, layers: 2, channels: 12, feedForward: 21 };
 
 /** The logits of so many tokens, one at a time. */
@@ -126,5 +154,23 @@ testOnAll("rwkv.forward() of two models that share matrices gives what each give
   for (let turn = 0; turn < 2; turn++) {
     assertEquals(await decode(params, enough(backend), backend), own);
     assertEquals(await decode(turned, enough(backend), backend), other);
+  }
+});
+
+Deno.test("rwkv.forward() interleaves its matrices beside models that come and go", async () => {
+  using backend = await createWasm();
+  const params = await put(moved(rwkv.init(config, 1), 1), backend);
+  let state = rwkv.initialState(params);
+  for (let i = 0; i < enough(backend); i++) {
+    if (i % 10 === 0) {
+      const other = await put(moved(rwkv.init(config, 2), 2), backend);
+      backend.free([other, rwkv.forward(other, [[1]], rwkv.initialState(other))]);
+    }
+    const { state: next } = rwkv.forward(params, [[1]], state);
+    backend.free(state);
+    state = next;
+  }
+  for (const { timeMix, channelMix } of params.blocks) {
+    assert([timeMix.key, timeMix.output, channelMix.key, channelMix.value].every(isInterleaved));
   }
 });

@@ -9,6 +9,7 @@ import {
   type FitProgress,
   lstmModel,
   motifTask,
+  put,
   read,
   rwkv,
   trainAndTest,
@@ -134,12 +135,39 @@ Deno.test("fit() has a learning rate by leaf where it is asked for", async () =>
   assert((await read(after.head)).every((value, i) => value !== head[i]));
 });
 
-Deno.test("fit() ends with a signal's reason, and lets timers run", async () => {
-  const signal = AbortSignal.timeout(150);
-  const error = await assertRejects(() =>
-    reports(rwkv as AnyLanguageModel, { config, signal, epochs: 100_000, every: 1000 })
+for (const options of [{}, { workers: 2 }, { workers: 2, batchSize: 1 }]) {
+  Deno.test(`fit() of ${JSON.stringify(options)} ends with a signal's reason, lets timers run, and keeps nothing`, async () => {
+    using backend = createReference();
+    const signal = AbortSignal.timeout(500);
+    const all = { config, backend, signal, epochs: 3000, learningRate: 0.02, batchSize: 4, ...options };
+    let last: Progress | undefined;
+    const error = await assertRejects(async () => {
+      for await (last of fit(rwkv as AnyLanguageModel, task, all));
+    });
+    assertEquals((error as Error).name, "TimeoutError");
+    // Those of the last report are the caller's, if no step came after it.
+    backend.free([last?.params, last?.optimizer]);
+    assertEquals(backend.memory().bytes, 0);
+  });
+}
+
+Deno.test("fit() keeps nothing of a run whose workers do not start, and leaves what it was given", async () => {
+  using backend = createReference();
+  const params = await put(rwkv.init(config as never, 1), backend);
+  const { bytes } = backend.memory();
+  const model = { ...rwkv } as AnyLanguageModel;
+  await assertRejects(
+    () => reports(model, { params, backend, workers: 2 }),
+    TypeError,
+    "must come with the module",
   );
-  assertEquals((error as Error).name, "TimeoutError");
+  assertEquals(backend.memory().bytes, bytes);
+  await assertRejects(
+    () => reports(model, { config, backend, workers: 2 }),
+    TypeError,
+    "must come with the module",
+  );
+  assertEquals(backend.memory().bytes, bytes);
 });
 
 const run = (task: unknown, options: unknown) => async () => {

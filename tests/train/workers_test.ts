@@ -16,6 +16,7 @@ import { batchGradient } from "../../src/train/batch_gradient.ts";
 import { batchOf } from "../../src/train/batches.ts";
 import { toFlat } from "../../src/train/flat.ts";
 import { startWorkers } from "../../src/train/workers.ts";
+import { backends } from "../backends.ts";
 import { assertNear } from "../helpers.ts";
 import { models } from "../mixers.ts";
 import { bigram } from "./own_model.ts";
@@ -73,6 +74,19 @@ for (const { name: on, create } of places) {
   }
 }
 
+// A worker's device compiles its shaders anew, so that one model has to do.
+for (const { name, create } of backends.filter(({ name }) => name === "webgpu")) {
+  Deno.test(`workers give the gradient of one thread, of lstm on ${name}`, async () => {
+    using backend = await create();
+    const { make } = models.find(({ model }) => model.name === "lstm")!;
+    const params = await put(make(1), backend);
+    const batch = batchOf(task.train, [0, 2, 4]);
+    using pool = await startWorkers(2, backend, lstmModel, undefined, params);
+    const alone = batchGradient(lstmModel, params, batch), together = await pool.gradient(params, batch);
+    assertNear(together.grads, await toFlat(alone.grads), 1e-5, "gradient");
+  });
+}
+
 const run = (options: Partial<FitOptions<{ vocabulary: number }, unknown>>, train: unknown = task.train) =>
   Array.fromAsync(
     fit(bigram as AnyLanguageModel, { train } as never, {
@@ -104,9 +118,15 @@ Deno.test("fit() gives the same where workers share no memory", async () => {
 Deno.test("fit() says what is wrong with a worker's model, and ends its workers", async () => {
   await assertRejects(
     () => run({}),
+    TypeError,
+    "Cannot start workers: a model that is not one of the library's must come with the module that exports it, " +
+      'current model is "bigram" without module',
+  );
+  const other = new URL("../mixers.ts", module);
+  await assertRejects(
+    () => run({ module: other }),
     Error,
-    'Cannot train in worker: TypeError: Cannot start worker: the library must export a model named "bigram", current ' +
-      "exports are rwkv, transformer, lstmModel",
+    `Cannot train in worker: TypeError: Cannot start worker: ${other} must export a model named "bigram", current `,
   );
   await assertRejects(() => run({ module: new URL("./none.ts", module) }), Error, "Cannot train in worker: ");
 });

@@ -16,9 +16,10 @@ export function linear(
   outputs: i32,
   interleaved: bool,
 ): void {
-  if (interleaved) multiplyInterleaved(y, x, weight, bias, inputs, outputs);
-  else if (rows == 1) multiplyRow(y, x, weight, bias, inputs, outputs);
-  else if (rows < FEW) multiplyMatrix(y, x, weight, bias, rows, inputs, outputs);
+  if (rows == 1) {
+    if (interleaved) multiplyInterleaved(y, x, weight, bias, inputs, outputs);
+    else multiplyRow(y, x, weight, bias, inputs, outputs);
+  } else if (rows < FEW) multiplyMatrix(y, x, weight, bias, rows, inputs, outputs);
   else multiplyRows(y, x, weight, true, bias, rows, inputs, outputs);
 }
 

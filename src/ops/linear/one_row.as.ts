@@ -3,6 +3,7 @@
 // saved is worth more than it looks.
 
 import { loadPart, madd, read, storePart, sums, write } from "../../backends/wasm/vectors.as";
+import { PACKED, packed } from "./product.as";
 
 /** So many rows are interleaved: with more, their sums and a part of x no longer fit the registers. */
 const ROWS: i32 = 8;
@@ -141,27 +142,30 @@ export function dot4(a: usize, apart: usize, count: i32, x: usize, size: i32): v
 
 /**
  * Interleaves the rows of a matrix in its place: of every eight, 16 bytes of each in turn, then what is left of each where
- * inputs is no multiple of four. Rows behind the last eight stay. `scratch` is eight rows.
+ * inputs is no multiple of four. Rows behind the last eight stay. False where eight rows are too wide to be held meanwhile:
+ * then all stay. It takes no memory, so that it can't fail.
  */
-export function interleave(weight: usize, inputs: i32, outputs: i32, scratch: usize): void {
+export function interleave(weight: usize, inputs: i32, outputs: i32): bool {
+  if (inputs > PACKED / ROWS) return false;
   const row = (<usize> inputs) << 2;
   for (; outputs >= ROWS; outputs -= ROWS) {
-    memory.copy(scratch, weight, ROWS * row);
+    memory.copy(packed, weight, ROWS * row);
     for (let i = 0; i < inputs; i += 4) {
       const count = min(4, inputs - i);
       for (let r = 0; r < ROWS; r++, weight += (<usize> count) << 2) {
-        write(weight, read(scratch + <usize> r * row + ((<usize> i) << 2), count), count);
+        write(weight, read(packed + <usize> r * row + ((<usize> i) << 2), count), count);
       }
     }
   }
+  return true;
 }
 
 /** Undoes it. */
-export function separate(weight: usize, inputs: i32, outputs: i32, scratch: usize): void {
+export function separate(weight: usize, inputs: i32, outputs: i32): void {
   const row = (<usize> inputs) << 2;
   for (; outputs >= ROWS; outputs -= ROWS, weight += ROWS * row) {
-    memory.copy(scratch, weight, ROWS * row);
-    let from = scratch;
+    memory.copy(packed, weight, ROWS * row);
+    let from = packed;
     for (let i = 0; i < inputs; i += 4) {
       const count = min(4, inputs - i);
       for (let r = 0; r < ROWS; r++, from += (<usize> count) << 2) {

@@ -7,8 +7,9 @@ import { copy } from "../../backends/wasm/vectors.as";
 /** So many steps of a sum at a time: a panel is at most 8 KB. */
 const STEPS: i32 = 256;
 /** Floats in the panels that are packed at a time: 128 KB, a part of the second-level cache. */
-const PACKED: i32 = 32768;
-const packed = memory.data(32768 << 2, 64);
+export const PACKED: i32 = 32768;
+/** What a product packs; between products, others may use it. */
+export const packed = memory.data(32768 << 2, 64);
 /** Floats in the rows that pass by a panel together: 32 KB. */
 const PASSING: i32 = 8192;
 
