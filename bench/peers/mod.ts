@@ -101,8 +101,9 @@ if (import.meta.main) {
   // Before anything is measured, so that a file that can't be written is known at once.
   const file = json ? await Deno.open(json, { write: true, create: true, truncate: true }) : undefined;
   const startup = only.includes("startup") ? await measureStartup(startups) : undefined;
-  const tokens = only.includes("token") ? await measureTokens() : [];
+  // Before the others' engines are in this process: what they leave is collected on the second worker's core.
   const trainings = only.includes("training") ? await measureTraining() : [];
+  const tokens = only.includes("token") ? await measureTokens() : [];
   const note = trainings.length > 0 ? ["Training is compared with PyTorch alone; jax-js is left out."] : [];
   const began = startup === undefined ? [] : [startupText(startup)];
   console.log([...began, ...tokens.map(toText), ...trainings.map(trainingText), ...note].join("\n\n"));
