@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Backend, createReference, createWasm, createWebGpu } from "../mod.ts";
+import { type Backend, createReference, createWasm, createWebGpu } from "@seqmix/seqmix";
 
 /** How each backend is opened, the fastest first. */
 const open: Readonly<Record<string, () => Backend | Promise<Backend>>> = {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Backend } from "../mod.ts";
+import type { Backend } from "@seqmix/seqmix";
 import { openBackend } from "./backends.ts";
 import type { MemoryCount } from "./report/result.ts";
 import { type Cell, checkLogits, Step, type Subject, taskSequence } from "./subjects.ts";

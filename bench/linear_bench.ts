@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Backend, createReference, createWasm, linear, read, type Tensor, tensor } from "../mod.ts";
+import { type Backend, createReference, createWasm, linear, read, type Tensor, tensor } from "@seqmix/seqmix";
 import { randomSource } from "../src/random.ts";
 import { checkLogits } from "./subjects.ts";
 

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { read } from "../mod.ts";
+import { read } from "@seqmix/seqmix";
 import { backendNames, openBackend } from "./backends.ts";
 import { countMemory } from "./count_memory.ts";
 import { textTable } from "./report/document.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { linear, read, type Tensor, tensor, treeMap } from "../mod.ts";
+import { linear, read, type Tensor, tensor, treeMap } from "@seqmix/seqmix";
 import { linear as referenceLinear } from "../src/ops/linear/reference.ts";
 import { randomSource } from "../src/random.ts";
 import { settle, type Subject } from "./subjects.ts";

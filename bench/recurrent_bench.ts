@@ -4,7 +4,15 @@
  *
  * @module
  */
-import { type Backend, createReference, createWasm, presets, read, type Tensor, tensor } from "../mod.ts";
+import {
+  type Backend,
+  createReference,
+  createWasm,
+  presets,
+  read,
+  type Tensor,
+  tensor,
+} from "@seqmix/seqmix";
 import { randomSource } from "../src/random.ts";
 import { checkLogits } from "./subjects.ts";
 

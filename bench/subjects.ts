@@ -28,7 +28,7 @@ import {
   transformer,
   type TransformerParams,
   treeMap,
-} from "../mod.ts";
+} from "@seqmix/seqmix";
 import { randomSource } from "../src/random.ts";
 
 export type PresetName = keyof typeof presets;

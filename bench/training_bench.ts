@@ -22,7 +22,7 @@ import {
   crossEntropy,
   motifTask,
   sampleSequences,
-} from "../mod.ts";
+} from "@seqmix/seqmix";
 import { describeAdapter, isSoftware, requestAdapter } from "../src/backends/webgpu/adapter.ts";
 import { batchGradient } from "../src/train/batch_gradient.ts";
 import { batchOf } from "../src/train/batches.ts";

@@ -5,8 +5,9 @@
  * @module
  */
 import asc from "assemblyscript/asc";
-import { base64 as baseline } from "../../src/backends/wasm/module_baseline.ts";
-import { base64 as relaxed } from "../../src/backends/wasm/module_relaxed.ts";
+import { fromHex } from "../../src/backends/wasm/hex.ts";
+import { hex as baseline } from "../../src/backends/wasm/module_baseline.js";
+import { hex as relaxed } from "../../src/backends/wasm/module_relaxed.js";
 import { randomSource } from "../../src/random.ts";
 import { type Case, type HostTensor, leavesOf } from "./weights.ts";
 
@@ -38,8 +39,8 @@ interface Exports {
 
 /** Compiles the probes; what comes back makes those of a case. */
 export async function compileProbes(): Promise<(subject: Case) => Promise<Probes>> {
-  const fused = WebAssembly.validate(Uint8Array.fromBase64(relaxed));
-  const library = await WebAssembly.compile(Uint8Array.fromBase64(fused ? relaxed : baseline));
+  const fused = WebAssembly.validate(fromHex(relaxed));
+  const library = await WebAssembly.compile(fromHex(fused ? relaxed : baseline));
   const probes = await compile(await Deno.readTextFile(new URL("probes.as.ts", import.meta.url)), fused);
   return async (subject) => {
     const kernels = (await WebAssembly.instantiate(library)).exports as unknown as Library;

@@ -15,7 +15,7 @@ import {
   rwkv,
   transformer,
   type TransformerParams,
-} from "../../mod.ts";
+} from "@seqmix/seqmix";
 import { type Peer, tokenDecoder } from "./peer.ts";
 import { type Case, paramsOf } from "./weights.ts";
 

@@ -13,7 +13,7 @@ import {
   rwkv,
   sampleSequences,
   transformer,
-} from "../../mod.ts";
+} from "@seqmix/seqmix";
 import { startPython } from "./python.ts";
 import { type Case, paramsOf } from "./weights.ts";
 

@@ -11,7 +11,7 @@ import {
   type Tensor,
   tensor,
   type TransformerParams,
-} from "../../mod.ts";
+} from "@seqmix/seqmix";
 import { isBranch, isTensor } from "../../src/check.ts";
 import { makeSubject, type PresetName } from "../subjects.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Backend } from "../../mod.ts";
+import type { Backend } from "@seqmix/seqmix";
 import { bareProducts } from "../products.ts";
 import {
   type Cell,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createReference, saveTree } from "../../mod.ts";
+import { createReference, saveTree } from "@seqmix/seqmix";
 import { type Cell, makeSubject, modelNames, type PresetName, ways } from "../subjects.ts";
 import type { MemoryCount, MemoryRow } from "./result.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PositionKind } from "../../mod.ts";
+import type { PositionKind } from "@seqmix/seqmix";
 import { labelOf, type ModelName, modelNames } from "../subjects.ts";
 import type { TrainingRow } from "../training/train.ts";
 import { articleTraining } from "./article.ts";

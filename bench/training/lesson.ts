@@ -14,7 +14,7 @@ import {
   type PositionKind,
   type PredictionScore,
   trainAndTest,
-} from "../../mod.ts";
+} from "@seqmix/seqmix";
 
 /** How many sequences of which lengths. */
 export interface LessonSize {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Backend, presets } from "../../mod.ts";
+import { type Backend, presets } from "@seqmix/seqmix";
 import { duration } from "../report/format.ts";
 import type { ProgressBar } from "../report/progress.ts";
 import { labelOf, type ModelName, type PresetName } from "../subjects.ts";

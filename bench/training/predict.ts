@@ -1,4 +1,4 @@
-import { type AnyLanguageModel, read, sample } from "../../mod.ts";
+import { type AnyLanguageModel, read, sample } from "@seqmix/seqmix";
 import { backendOf } from "../../src/tree.ts";
 
 /** How many sequences are run as one batch. */

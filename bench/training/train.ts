@@ -15,7 +15,7 @@ import {
   rwkv,
   saveTree,
   transformer,
-} from "../../mod.ts";
+} from "@seqmix/seqmix";
 import type { ModelName, PresetName } from "../subjects.ts";
 import { writeWhole } from "../write_file.ts";
 import { type KindAccuracy, kindAccuracy, type Lesson, ngramOrder } from "./lesson.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { randomSource } from "../../mod.ts";
+import { randomSource } from "@seqmix/seqmix";
 import { wkv, wkvBackward } from "../../src/ops/wkv/reference.ts";
 import { elementsOf, nameOf, type Shape } from "./shapes.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Backend, read, tensor, wkv } from "../../mod.ts";
+import { type Backend, read, tensor, wkv } from "@seqmix/seqmix";
 import type { Inputs } from "./inputs.ts";
 import { elementsOf, type Shape } from "./shapes.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createReference, createWasm } from "../../mod.ts";
+import { createReference, createWasm } from "@seqmix/seqmix";
 import { median } from "../report/statistics.ts";
 import { openGpu } from "./gpu.ts";
 import { checkOutput, type Inputs, makeInputs } from "./inputs.ts";

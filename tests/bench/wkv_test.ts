@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { createReference } from "../../mod.ts";
+import { createReference } from "@seqmix/seqmix";
 import { wkvParts, wkvTable } from "../../bench/report/wkv_part.ts";
 import { checkOutput, makeInputs } from "../../bench/wkv/inputs.ts";
 import { onCpu } from "../../bench/wkv/kernel.ts";

@@ -9,6 +9,7 @@ import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { ExtraKernels, Kernels } from "../kernels.ts";
 import { Heap } from "./heap.ts";
+import { fromHex } from "./hex.ts";
 import { type TableKernel, withLists } from "./rwkv_blocks.ts";
 import { scratch } from "./scratch.ts";
 
@@ -35,17 +36,17 @@ interface Exports extends Kernels<number>, Omit<ExtraKernels<number>, "rwkvBlock
 const most = 2 ** 32 - 65_536;
 
 /** Only the build that is used is loaded. */
-const builds: Readonly<Record<Instructions, () => Promise<{ readonly base64: string }>>> = {
-  relaxed: () => import("./module_relaxed.ts"),
-  baseline: () => import("./module_baseline.ts"),
+const builds: Readonly<Record<Instructions, () => Promise<{ readonly hex: string }>>> = {
+  relaxed: () => import("./module_relaxed.js"),
+  baseline: () => import("./module_baseline.js"),
 };
 
 /** Functions of one instruction, in modules that are valid where a runtime has it; the builds take long to validate. */
 const probes: Readonly<Record<Instructions, string>> = {
   // (v128, v128, v128) -> v128: f32x4.relaxed_madd
-  relaxed: "AGFzbQEAAAABCAFgA3t7ewF7AwIBAAoNAQsAIAAgASAC/YUCCw==",
+  relaxed: "0061736d0100000001080160037b7b7b017b030201000a0d010b00200020012002fd85020b",
   // (v128) -> v128: v128.not
-  baseline: "AGFzbQEAAAABBgFgAXsBewMCAQAKCAEGACAA/U0L",
+  baseline: "0061736d0100000001060160017b017b030201000a080106002000fd4d0b",
 };
 
 /** The compiled modules, shared by all backends; each backend has an instance and a memory of its own. */
@@ -109,7 +110,7 @@ function compile(simd?: Instructions): Promise<WebAssembly.Module> {
     );
   }
   const candidates: readonly Instructions[] = simd === undefined ? ["relaxed", "baseline"] : [simd];
-  const instructions = candidates.find((name) => WebAssembly.validate(decode(probes[name])));
+  const instructions = candidates.find((name) => WebAssembly.validate(fromHex(probes[name])));
   if (instructions === undefined) {
     throw new TypeError(
       `Cannot create wasm: the runtime must have WebAssembly ${
@@ -120,19 +121,10 @@ function compile(simd?: Instructions): Promise<WebAssembly.Module> {
   }
   let module = compiled.get(instructions);
   if (module === undefined) {
-    module = builds[instructions]().then(({ base64 }) => WebAssembly.compile(decode(base64)));
+    module = builds[instructions]().then(({ hex }) => WebAssembly.compile(fromHex(hex)));
     compiled.set(instructions, module);
     // A build that a network did not bring may come the next time.
     module.catch(() => compiled.delete(instructions));
   }
   return module;
-}
-
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  // The loop below takes milliseconds, before it is compiled; not all runtimes can do without it.
-  if (typeof Uint8Array.fromBase64 === "function") return Uint8Array.fromBase64(base64);
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }

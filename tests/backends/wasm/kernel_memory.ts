@@ -1,8 +1,9 @@
 /** Runs one kernel of the WebAssembly module beside the reference, on the same numbers, with everything watched. */
 import { assert, assertEquals } from "@std/assert";
 import type { ExtraKernels, Kernels } from "../../../src/backends/kernels.ts";
-import { base64 as baseline } from "../../../src/backends/wasm/module_baseline.ts";
-import { base64 as relaxed } from "../../../src/backends/wasm/module_relaxed.ts";
+import { fromHex } from "../../../src/backends/wasm/hex.ts";
+import { hex as baseline } from "../../../src/backends/wasm/module_baseline.js";
+import { hex as relaxed } from "../../../src/backends/wasm/module_relaxed.js";
 import { type TableKernel, withLists } from "../../../src/backends/wasm/rwkv_blocks.ts";
 import { randomSource } from "../../../src/random.ts";
 
@@ -54,9 +55,9 @@ const guardWords = 5;
 export class KernelMemory {
   readonly exports: Exports;
 
-  constructor(base64: string) {
-    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-    this.exports = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Exports;
+  constructor(hex: string) {
+    this.exports = new WebAssembly.Instance(new WebAssembly.Module(fromHex(hex)))
+      .exports as unknown as Exports;
   }
 
   /**
