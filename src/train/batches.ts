@@ -8,9 +8,9 @@ import { type RandomSource, randomSource } from "../random.ts";
 /** Some sequences of one length: what is read, and what is to be predicted at each step. */
 export interface Batch {
   /** B lists of T ids. */
-  readonly inputs: readonly (readonly number[])[];
+  readonly inputs: readonly ArrayLike<number>[];
   /** The same, one step later. */
-  readonly targets: readonly (readonly number[])[];
+  readonly targets: readonly ArrayLike<number>[];
 }
 
 /**

@@ -12,7 +12,9 @@ import { loadTree } from "../checkpoint/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
 import { flatGradient } from "./batch_gradient.ts";
+import type { Batch } from "./batches.ts";
 import { fromFlat } from "./flat.ts";
+import { isAsked, type Mailbox, putAnswer, takeQuestion } from "./mailbox.ts";
 import { ownModels } from "./own_models.ts";
 import type { Answer, Request, Start } from "./workers.ts";
 
@@ -26,6 +28,8 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 let backend: Backend, model: Model, form: unknown;
+/** The number of the last question that was begun. */
+let done = 0;
 
 scope.onmessage = async ({ data }) => {
   try {
@@ -33,19 +37,38 @@ scope.onmessage = async ({ data }) => {
       backend = await backendNamed(data.backend);
       model = await modelNamed(data.model, data.module);
       form = loadTree(data.form, backend).tree;
-      scope.postMessage({ ready: true }, []);
+      scope.postMessage({ number: done }, []);
       return;
     }
-    const params = fromFlat(form, data.params, backend);
-    const answer = await flatGradient(model, params, data.batch, backend, data.grads);
-    backend.free(params);
-    const { buffer } = answer.grads;
-    // Shared memory stays where it is.
-    scope.postMessage(answer, buffer instanceof ArrayBuffer ? [buffer] : []);
+    // What was found in the mailbox comes as a message too.
+    if (data.number <= done) return;
+    const { mailbox } = data;
+    await answer(data.number, data.params, data.batch, mailbox);
+    while (mailbox !== undefined && isAsked(mailbox, done + 1)) {
+      await answer(done + 1, mailbox.params, takeQuestion(mailbox), mailbox);
+    }
   } catch (error) {
     scope.postMessage({ error: String(error) }, []);
   }
 };
+
+async function answer(
+  number: number,
+  numbers: Float32Array,
+  batch: Batch,
+  mailbox: Mailbox | undefined,
+): Promise<void> {
+  done = number;
+  const params = fromFlat(form, numbers, backend);
+  const { loss, grads } = await flatGradient(model, params, batch, backend, mailbox?.grads);
+  backend.free(params);
+  if (mailbox !== undefined) putAnswer(mailbox, number, loss);
+  // Shared memory stays where it is.
+  scope.postMessage(
+    { number, gradient: { loss, grads } },
+    grads.buffer instanceof ArrayBuffer ? [grads.buffer] : [],
+  );
+}
 
 function backendNamed(name: string): Promise<Backend> | Backend {
   if (name === "reference") return createReference();

@@ -15,6 +15,7 @@ import { parameterCount } from "../tree.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { type Batch, splitBatch } from "./batches.ts";
 import { sharedNumbers, toFlat } from "./flat.ts";
+import { fits, isAnswered, type Mailbox, openMailbox, putQuestion } from "./mailbox.ts";
 import { ownModels } from "./own_models.ts";
 
 /** What a worker is told first. */
@@ -31,21 +32,28 @@ export interface Start {
 
 /** What it is told for each batch. */
 export interface Request {
+  /** From 1 on. */
+  readonly number: number;
   /** The parameters, flat. */
   readonly params: Float32Array;
-  /** Shared room for the gradients; none: the worker answers with its own. */
-  readonly grads: Float32Array | undefined;
   /** Its part of the batch. */
   readonly batch: Batch;
+  /** Where the same stands, and where the answer goes; none: no memory is shared. */
+  readonly mailbox: Mailbox | undefined;
 }
 
-/** What it answers. */
-export type Answer = { readonly ready: true } | {
-  /** The mean loss over its part. */
+/** What it answers: to the start, as if that were question 0, and to each batch. */
+export type Answer = { readonly number: number; readonly gradient?: PartGradient } | {
+  readonly error: string;
+};
+
+/** The gradient of a part of a batch. */
+interface PartGradient {
+  /** The mean loss over it. */
   readonly loss: number;
   /** The gradients of that, flat. */
   readonly grads: Float32Array;
-} | { readonly error: string };
+}
 
 /** Workers that are ready for batches. */
 export interface WorkerPool<Params> {
@@ -95,26 +103,30 @@ export async function startWorkers<Params>(
   try {
     const host = await put(form, createReference());
     const start = { backend: backend.name, model: model.name, module, form: saveTree(host) };
-    await Promise.all(others.map((worker) => ask(worker, start)));
+    await Promise.all(others.map((worker) => {
+      const ready = hear(worker, 0);
+      worker.postMessage(start);
+      return ready;
+    }));
   } catch (error) {
     end();
     throw error;
   }
   const size = parameterCount(form), mean = new Float32Array(size);
   const flat = sharedNumbers(size) ?? new Float32Array(size);
-  const own = new Float32Array(size), rooms = others.map(() => sharedNumbers(size));
+  const own = new Float32Array(size), asks = others.map((worker) => askOf(worker, flat));
   return {
     async gradient(params, batch) {
       await toFlat(params, flat);
       const parts = splitBatch(batch, count);
       const [first, ...rest] = parts;
       // They begin before this thread does.
-      const asked = rest.map((part, i) => ask(others[i], { params: flat, grads: rooms[i], batch: part }));
-      const answers = await Promise.all([flatGradient(model, params, first, backend, own), ...asked]);
+      const hearings = rest.map((part, i) => asks[i](part));
+      const answers = [await flatGradient(model, params, first, backend, own)];
+      for (const hearing of hearings) answers.push(await hearing());
       let loss = 0;
       mean.fill(0);
       answers.forEach((answer, i) => {
-        if (!("grads" in answer)) throw new Error("a worker answered without gradients");
         const share = parts[i].inputs.length / batch.inputs.length;
         loss += share * answer.loss;
         addScaled(mean, share, answer.grads);
@@ -130,17 +142,38 @@ function addScaled(sum: Float32Array, factor: number, x: Float32Array): void {
   for (let i = 0; i < sum.length; i++) sum[i] += factor * x[i];
 }
 
-/** A worker's answer; one question at a time. */
-function ask(worker: Worker, question: Start | Request): Promise<Answer> {
+/** How a worker is asked, one question at a time: begins with a part of a batch, and gives who waits for the answer. */
+function askOf(worker: Worker, params: Float32Array): (batch: Batch) => () => Promise<PartGradient> {
+  let number = 0, mailbox: Mailbox | undefined;
+  return (batch) => {
+    const current = ++number;
+    if (mailbox === undefined || !fits(mailbox, batch)) mailbox = openMailbox(params, batch);
+    const box = mailbox;
+    const message = hear(worker, current);
+    // Nobody waits for it where the answer is found sooner.
+    message.catch(() => {});
+    if (box !== undefined) putQuestion(box, current, batch);
+    worker.postMessage({ number: current, params, batch, mailbox: box });
+    return async () => {
+      if (box !== undefined && isAnswered(box, current)) return { loss: box.loss[0], grads: box.grads };
+      const gradient = await message;
+      if (gradient === undefined) throw new Error("a worker answered without a gradient");
+      return gradient;
+    };
+  };
+}
+
+/** A worker's answer to the question of a number, as a message; to 0 there is no gradient. */
+function hear(worker: Worker, number: number): Promise<PartGradient | undefined> {
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       if ("error" in data) reject(new Error(`Cannot train in worker: ${data.error}`));
-      else resolve(data);
+      // That to the question before was found in shared memory, and comes late.
+      else if (data.number === number) resolve(data.gradient);
     };
     worker.onerror = (event) => {
       event.preventDefault();
       reject(new Error(`Cannot train in worker: ${event.message}`));
     };
-    worker.postMessage(question);
   });
 }

@@ -68,7 +68,7 @@ let s=sigmoid2(o[n+i]),l=sigmoid2(o[n+f+i]),u=Math.tanh(o[n+2*f+i]),c=sigmoid2(o
 e[n+3*f+i]=y*p*c*(1-c),m[i]*=l}d.fill(0);for(let t=0;t<4*f;t++)for(let r=0;r<f;r++)d[r]+=e[n+t]*s[t*f+r]}t.set(d,u),
 r.set(m,u)}}function turning(e){return(t,r,a,n,i,o,s,l)=>{let u=i/o/2;for(let c=0;c<n;c++)for(let f=0;f<u;f++){
 let h=e*(s+c)*l**(-f/u),d=Math.cos(h),m=Math.sin(h);for(let e=0;e<a;e++)for(let a=0;a<o;a++){let o=(e*n+c)*i+a*2*u+f
-;t[o]=r[o]*d-r[o+u]*m,t[o+u]=r[o+u]*d+r[o]*m}}}}var T=turning(1),B=turning(-1);function sample(e,t,r,a,n,i,o,s,l){
+;t[o]=r[o]*d-r[o+u]*m,t[o+u]=r[o+u]*d+r[o]*m}}}}var T=turning(1),A=turning(-1);function sample(e,t,r,a,n,i,o,s,l){
 for(let u=0;u<r;u++){let r=u*a,c=n===0?-1/0:threshold(t.subarray(r,r+a),n,i,o),f=-1,h=-1/0;for(let e=0;e<a;e++){
 let a=t[r+e];if(Number.isNaN(a)){f=NaN;break}if(a<c)continue;let i=n===0?a:a/n+gumbel(s,l,u,e);(f<0||i>h)&&(f=e,h=i)}
 e[u]=f}}function threshold(e,t,r,a){if(r===0&&a===1)return-1/0
@@ -96,25 +96,25 @@ let y=new Float64Array(m+1),b=new Float64Array(m+1),w=new Float64Array(m+1),g=ne
 ;for(let k=0;k<p;k++){let v=s[k],x=l[k],$=0,M=0;for(let e=0;e<d;e++){let[t,s,l,d]=[0,1,2,3].map(t=>(4*e+t)*p+k)
 ;y[0]=f[t],b[0]=f[s],w[0]=f[l],g[0]=f[d];let T=-1;for(let t=0;t<m;t++){let r=(e*m+t)*p+k,a=u[r],n=w[t]+(g[t]+1)*v
 ;a>n&&(T=t);let i=Math.exp(Math.min(0,n-a)),o=Math.exp(Math.min(0,a-n));y[t+1]=i*y[t]+o*c[r],b[t+1]=i*b[t]+o,
-w[t+1]=T===t?a:w[t],g[t+1]=T===t?0:g[t]+1}let B=y[m]*o[t]+b[m]*o[s],A=o[l]-B;$-=g[m]*B;let E=-w[m],S=-g[m],C=o[t],N=o[s]
+w[t+1]=T===t?a:w[t],g[t+1]=T===t?0:g[t]+1}let A=y[m]*o[t]+b[m]*o[s],B=o[l]-A;$-=g[m]*A;let E=-w[m],S=-g[m],C=o[t],N=o[s]
 ;for(let t=m-1;t>=0;t--){
-let n=(e*m+t)*p+k,o=u[n],s=c[n],l=w[t]+g[t]*v,f=Math.max(l,x+o),d=Math.exp(l-f),B=Math.exp(x+o-f),R=i[n]/(d*b[t]+B),F=R*B,O=Math.exp(o+E+S*v)
-;r[n]=F*(s-h[n])+O*(C*s+N),t===T&&(r[n]+=A),a[n]=F+O*C,M+=F*(s-h[n]);let j=E+(S+1)*v
+let n=(e*m+t)*p+k,o=u[n],s=c[n],l=w[t]+g[t]*v,f=Math.max(l,x+o),d=Math.exp(l-f),A=Math.exp(x+o-f),R=i[n]/(d*b[t]+A),F=R*A,O=Math.exp(o+E+S*v)
+;r[n]=F*(s-h[n])+O*(C*s+N),t===T&&(r[n]+=B),a[n]=F+O*C,M+=F*(s-h[n]);let j=E+(S+1)*v
 ;if($+=Math.exp(l+j)*(y[t]*C+b[t]*N),-f>j){let e=Math.exp(j+f);C=e*C+R,N=e*N-R*h[n],E=-f,S=0}else{let e=Math.exp(-f-j)
 ;C+=e*R,N-=e*R*h[n],S++}}let R=Math.exp(w[0]+E+(g[0]+S)*v);n[t]=R*C,n[s]=R*N;let F=R*(y[0]*C+b[0]*N);$+=g[0]*F,
-n[l]=F+(T<0?A:0),n[d]=v*F+(T<0?o[d]-v*B:0)}e[k]=$,t[k]=M}}var A={adamW:adamW,add:add,attention:attention,
+n[l]=F+(T<0?B:0),n[d]=v*F+(T<0?o[d]-v*A:0)}e[k]=$,t[k]=M}}var B={adamW:adamW,add:add,attention:attention,
 attentionBackward:attentionBackward,clipToNorm:clipToNorm,copyRows:copyRows,crossEntropy:crossEntropy,
 crossEntropyBackward:crossEntropyBackward,embedding:embedding,embeddingBackward:embeddingBackward,gelu:gelu,
 geluBackward:geluBackward,lastStep:lastStep,lastStepBackward:lastStepBackward,layerNorm:layerNorm,
 layerNormBackward:layerNormBackward,linear:linear,linearBackwardInput:linearBackwardInput,
 linearBackwardWeight:linearBackwardWeight,lstmRecurrence:lstmRecurrence,lstmRecurrenceBackward:lstmRecurrenceBackward,
-mix:mix,mixBackward:mixBackward,multiply:multiply,negativeExp:negativeExp,rotary:T,rotaryBackward:B,sample:sample,
+mix:mix,mixBackward:mixBackward,multiply:multiply,negativeExp:negativeExp,rotary:T,rotaryBackward:A,sample:sample,
 shiftTime:shiftTime,shiftTimeBackward:shiftTimeBackward,sigmoid:sigmoid,sigmoidBackward:sigmoidBackward,softmax:softmax,
 softmaxBackward:softmaxBackward,squaredRelu:squaredRelu,squaredReluBackward:squaredReluBackward,
 sumOfSquares:sumOfSquares,tanh:tanh,tanhBackward:tanhBackward,wkv:wkv,wkvBackward:wkvBackward}
 ;function createReference(t={}){let{precision:r="float32"}=t
 ;if(r!=="float32"&&r!=="float64")throw new TypeError(`Cannot create reference: precision must be "float32" or "float64", current precision is ${y(r)}`)
-;let a=r==="float64"?Float64Array:Float32Array;return new e({name:"reference",kernels:A,
+;let a=r==="float64"?Float64Array:Float32Array;return new e({name:"reference",kernels:B,
 bytesFor:e=>e*a.BYTES_PER_ELEMENT,allocate:e=>new a(e),release:()=>{},upload:(e,t)=>e.set(t),
 download:(e,t)=>e.slice(0,t),dispose:()=>{}})}var E=Object.defineProperty(createReference(),Symbol.dispose,{value:()=>{
 throw new TypeError("Cannot dispose of reference: it must be a backend of one's own (createReference), current one is shared")
@@ -420,18 +420,18 @@ if(typeof t.backend?.download!="function")throw new TypeError(`Cannot ${e}: what
 ;let r=t.backend.download(t)
 ;if("then"in r)throw r.catch(()=>{}),new TypeError(`Cannot ${e}: tensors must live in host memory (move them with put), current backend is ${t.backend.name}`)
 ;return r}function malformed(e,t,r){return new TypeError(`Cannot load tree: ${e}, current ${t}`,{cause:r})}
-function brief(e){let t=JSON.stringify(e)??"undefined";return t.length>80?`${t.slice(0,77)}...`:t}var _=32,I=_+2
+function brief(e){let t=JSON.stringify(e)??"undefined";return t.length>80?`${t.slice(0,77)}...`:t}var I=32,_=I+2
 ;function parseJson(e,t){try{return checkNames(e,t),JSON.parse(e)}catch(r){
 throw r instanceof SyntaxError?malformed(`${t} must be JSON`,`text is ${brief(e)}`,r):r}}function checkNames(e,t){
 let r=[];for(let a=0;a<e.length;a++){let n=e[a];if(n==="{"||n==="["){
-if(r.push(new Set)>I)throw malformed(`${t} must be nested at most ${I} levels deep`,"text is deeper")
+if(r.push(new Set)>_)throw malformed(`${t} must be nested at most ${_} levels deep`,"text is deeper")
 }else if(n==="}"||n==="]")r.pop();else if(n==='"'){let n=a++;for(;a<e.length&&e[a]!=='"';)a+=e[a]==="\\"?2:1
 ;if(!isFollowedByColon(e,a+1))continue;let i=JSON.parse(e.slice(n,a+1)),o=r.at(-1)
 ;if(o?.has(i))throw malformed(`${t} must not repeat a name`,`name ${brief(i)} is repeated`);o?.add(i)}}}
 function isFollowedByColon(e,t){let r=t;for(;e[r]===" "||e[r]===`\n`||e[r]==="\r"||e[r]==="\t";)r++;return e[r]===":"}
 function isObject(e){return typeof e=="object"&&e!==null&&!Array.isArray(e)}function nest(e,t){
 return gather(Array.from(e,([e,t])=>({name:e,start:0,value:t})),1,t)}function gather(e,t,r){
-if(t>_)throw malformed(`a name must have at most ${_} parts`,`name is ${brief(e[0].name)}`);let a=new Map
+if(t>I)throw malformed(`a name must have at most ${I} parts`,`name is ${brief(e[0].name)}`);let a=new Map
 ;for(let{name:t,start:r,value:n}of e){let e=t.indexOf(".",r),i=e<0?t.length:e,o=t.slice(r,i),s={name:t,start:i+1,value:n
 },l=a.get(o);l===void 0?a.set(o,[s]):l.push(s)}let build=e=>{let a=e.find(({name:e,start:t})=>t>e.length)
 ;if(a===void 0)return gather(e,t+1,r);if(e.length===1)return r(a.value)
@@ -491,7 +491,7 @@ var D="seqmix.tree",J=1,Y=new Map([["undefined",void 0],["NaN",NaN],["Infinity",
 ;throw new TypeError(`Cannot save tree: ${pathName(t)} must be a tensor, an array, a plain object, a number, a string, a boolean, null or undefined, current value is ${y(e)}`)
 }function checkBranch(e,t,r){
 if(r.includes(e))throw new TypeError(`Cannot save tree: ${pathName(t)} must not lie within itself, current value is `+pathName(t.slice(0,r.indexOf(e))))
-;if(r.length===_)throw new RangeError(`Cannot save tree: tree must be at most ${_} branches deep, current ${pathName(t)} is deeper`)
+;if(r.length===I)throw new RangeError(`Cannot save tree: tree must be at most ${I} branches deep, current ${pathName(t)} is deeper`)
 ;let a=Reflect.ownKeys(e).length
 ;if(!(Array.isArray(e)?a===e.length+1&&Object.keys(e).length===e.length:a===Object.keys(e).length))throw new TypeError(`Cannot save tree: ${pathName(t)} must be ${Array.isArray(e)?"an array without holes or names":"an object without hidden names"}, current value is ${y(e)}`)
 }function freeName(e,t){let r=e.join(".").toWellFormed()||"tensor",a=r;for(let e=2;t.has(a)||a===V;e++)a=`${r}#${e}`
@@ -522,5 +522,14 @@ if(!f(t)||Array.isArray(t))throw new TypeError(`Cannot ${e}: metadata must be an
 ;for(let[r,a]of Object.entries(t)){
 if(typeof a!="string"||!a.isWellFormed()||!r.isWellFormed())throw new TypeError(`Cannot ${e}: metadata must be an object of texts in Unicode, current ${y(r)} is ${y(a)}`)
 ;if(r===D)throw new TypeError(`Cannot ${e}: metadata must leave ${y(D)} to the tree's form, current value is ${y(a)}`)}}
-var Q=[L,K,z]
-;export{createReference,E as reference,tensor,zeros,read,readFloat64,put,add2 as add,multiply2 as multiply,mix2 as mix,sigmoid3 as sigmoid,tanh2 as tanh,squaredRelu2 as squaredRelu,gelu2 as gelu,negativeExp2 as negativeExp,layerNorm2 as layerNorm,linear2 as linear,shiftTime2 as shiftTime,lastStep2 as lastStep,channelMix,channelMixState,wkv2 as wkv,wkvState,timeMix,timeMixState,rwkvBlocks,randomSource,createWasm,createWebGpu,appendTime,attention2 as attention,stackStates,sliceState,crossEntropy2 as crossEntropy,embedding2 as embedding,lstmRecurrence2 as lstmRecurrence,rotary2 as rotary,softmax2 as softmax,lstm,lstmState,multiHeadAttention,multiHeadAttentionState,z as lstmModel,L as rwkv,K as transformer,valueAndGrad,sharedNumbers,toFlat,fromFlat,batchGradient,flatGradient,hostValues,nest,flatten,saveTree,loadTree,Q as ownModels};
+var Q=0,X=1,Z=2,ee=3,te=4;function openMailbox(e,t){let r=sharedNumbers(e.length);if(r===void 0)return
+;let a=new Float64Array(new SharedArrayBuffer(8*idsOf(t))),n=new Int32Array(new SharedArrayBuffer(16)),i=new Float64Array(new SharedArrayBuffer(8))
+;return{signals:n,ids:a,params:e,loss:i,grads:r}}function fits({ids:e},t){return idsOf(t)<=e.length}
+function putQuestion({signals:e,ids:t},r,{inputs:a,targets:n}){let i=0;for(let e of[...a,...n])t.set(e,i),i+=e.length
+;e[Z]=a.length,e[ee]=a[0].length,Atomics.store(e,Q,r)}function takeQuestion({signals:e,ids:t}){
+let r=e[Z],a=e[ee],n=Array.from({length:2*r},(e,r)=>t.subarray(r*a,(r+1)*a));return{inputs:n.slice(0,r),
+targets:n.slice(r)}}function putAnswer({signals:e,loss:t},r,a){t[0]=a,Atomics.store(e,X,r)}
+function isAsked({signals:e},t){return comes(e,Q,t)}function isAnswered({signals:e},t){return comes(e,X,t)}
+function comes(e,t,r){let a=performance.now()+te;for(;Atomics.load(e,t)!==r;)if(performance.now()>a)return!1;return!0}
+function idsOf({inputs:e}){return 2*e.length*e[0].length}var re=[L,K,z]
+;export{createReference,E as reference,tensor,zeros,read,readFloat64,put,add2 as add,multiply2 as multiply,mix2 as mix,sigmoid3 as sigmoid,tanh2 as tanh,squaredRelu2 as squaredRelu,gelu2 as gelu,negativeExp2 as negativeExp,layerNorm2 as layerNorm,linear2 as linear,shiftTime2 as shiftTime,lastStep2 as lastStep,channelMix,channelMixState,wkv2 as wkv,wkvState,timeMix,timeMixState,rwkvBlocks,randomSource,createWasm,createWebGpu,appendTime,attention2 as attention,stackStates,sliceState,crossEntropy2 as crossEntropy,embedding2 as embedding,lstmRecurrence2 as lstmRecurrence,rotary2 as rotary,softmax2 as softmax,lstm,lstmState,multiHeadAttention,multiHeadAttentionState,z as lstmModel,L as rwkv,K as transformer,valueAndGrad,sharedNumbers,toFlat,fromFlat,batchGradient,flatGradient,hostValues,nest,flatten,saveTree,loadTree,openMailbox,fits,putQuestion,takeQuestion,putAnswer,isAsked,isAnswered,re as ownModels};
