@@ -19,8 +19,10 @@ export interface Effort {
   readonly samples: number;
   /** The most time for one thing, in ms; what is so slow that it allows fewer than 3 samples has 3. */
   readonly budgetMs: number;
-  /** How many runs of everything go unclocked before each sample; default: what is fast runs for 2 ms. */
-  readonly leadInRuns?: number;
+  /** How long everything runs unclocked before each sample, once at least; default: what is fast runs for 2 ms. */
+  readonly leadInMs?: number;
+  /** How long it runs before its first sample, for the engine to compile it and for its cost to be known; default 60. */
+  readonly warmUpMs?: number;
 }
 
 /** Enough for a p99 of everything that the default report times. */
@@ -59,9 +61,11 @@ export async function interleave(
   let done = 0;
   for (let round = 0; round < rounds; round++) {
     for (const i of shuffled(things.length, random.integer)) {
-      const { repeats, samples, cost } = plans[i];
+      const { repeats, samples, cost } = plans[i], run = cost / repeats;
       if (Math.floor((round + 1) * samples / rounds) === Math.floor(round * samples / rounds)) continue;
-      const leadIn = effort.leadInRuns ?? (cost < leadInMs ? Math.ceil(leadInMs * repeats / cost) : 0);
+      const leadIn = effort.leadInMs === undefined
+        ? cost < leadInMs ? Math.ceil(leadInMs / run) : 0
+        : Math.max(1, Math.ceil(effort.leadInMs / run));
       if (leadIn > 0) await things[i].run(leadIn);
       results[i].push(await time(things[i], repeats, clock));
       done += cost;
@@ -73,12 +77,10 @@ export async function interleave(
 
 /** How long a thing runs unclocked before each sample: weights of a few MB are back where they stay after that. */
 const leadInMs = 2;
-/** How long a thing runs before its first sample, for the engine to compile it and for its cost to be known. */
-const warmUpMs = 60;
 
 async function plan(
   thing: Timed,
-  { sampleMs, samples, budgetMs }: Effort,
+  { sampleMs, samples, budgetMs, warmUpMs = 60 }: Effort,
   clock: () => number,
 ): Promise<Plan> {
   let fastest = Infinity;
