@@ -33,30 +33,46 @@ export function pack(to: usize, from: usize, row: usize, rows: i32, columns: i32
 
 /** Packs the transposed matrix: a panel has eight rows, and past the last it stands again. */
 export function packTransposed(to: usize, from: usize, row: usize, rows: i32, columns: i32): void {
-  for (let r = 0; r < rows; r += WIDTH, from += WIDTH * row) {
-    const last = from + <usize> (rows - 1 - r) * row;
-    const a = from, b = min(last, a + row), c = min(last, b + row), d = min(last, c + row);
-    const e = min(last, d + row), f = min(last, e + row), g = min(last, f + row), h = min(last, g + row);
-    const end = (<usize> columns) << 2;
-    for (let at: usize = 0; at < end; at += 4, to += 32) {
-      v128.store(to, gather(a + at, b + at, c + at, d + at));
-      v128.store(to, gather(e + at, f + at, g + at, h + at), 16);
-    }
+  for (; rows > 0; rows -= WIDTH, from += WIDTH * row, to += (<usize> columns) << 5) {
+    const lower = min(rows - 1, 4);
+    turn(to, 32, from, row, rows, columns);
+    turn(to + 16, 32, from + <usize> lower * row, row, rows - lower, columns);
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function gather(a: usize, b: usize, c: usize, d: usize): v128 {
-  let x = v128.load32_zero(a);
-  x = v128.load_lane<f32>(b, x, 1);
-  x = v128.load_lane<f32>(c, x, 2);
-  return v128.load_lane<f32>(d, x, 3);
+/** Turns four rows to columns, `apart` bytes apart; where there are fewer, the last one stands again. */
+function turn(to: usize, apart: usize, a: usize, row: usize, rows: i32, columns: i32): void {
+  const b = rows > 1 ? a + row : a, c = rows > 2 ? b + row : b, d = rows > 3 ? c + row : c;
+  const whole = (<usize> (columns & ~3)) << 2, end = (<usize> columns) << 2;
+  let at: usize = 0;
+  for (; at < whole; at += 16, to += 4 * apart) {
+    const p = v128.load(a + at), q = v128.load(b + at), r = v128.load(c + at), s = v128.load(d + at);
+    const pq01 = v128.shuffle<f32>(p, q, 0, 4, 1, 5), rs01 = v128.shuffle<f32>(r, s, 0, 4, 1, 5);
+    const pq23 = v128.shuffle<f32>(p, q, 2, 6, 3, 7), rs23 = v128.shuffle<f32>(r, s, 2, 6, 3, 7);
+    v128.store(to, v128.shuffle<f32>(pq01, rs01, 0, 1, 4, 5));
+    v128.store(to + apart, v128.shuffle<f32>(pq01, rs01, 2, 3, 6, 7));
+    v128.store(to + 2 * apart, v128.shuffle<f32>(pq23, rs23, 0, 1, 4, 5));
+    v128.store(to + 3 * apart, v128.shuffle<f32>(pq23, rs23, 2, 3, 6, 7));
+  }
+  for (; at < end; at += 4, to += apart) {
+    let x = v128.load32_zero(a + at);
+    x = v128.load_lane<f32>(b + at, x, 1);
+    x = v128.load_lane<f32>(c + at, x, 2);
+    v128.store(to, v128.load_lane<f32>(d + at, x, 3));
+  }
 }
+
+/** Floats in the rows of the left side that are packed at a time: 16 KB, half of a small first-level cache. */
+const LEFT: i32 = 4096;
+const left = memory.data(4096 << 2, 64);
+/** So many steps of a sum are packed at most. */
+const LEFT_STEPS: i32 = LEFT / 16;
 
 /**
  * y = a·b, or y += a·b where `adds`: `rows`×`inner` by `inner`×`columns`. Of a, rows are `aRow` bytes apart and columns
- * `aStep`, so that it may as well stand transposed; the panels of b are `apart` bytes apart.
+ * `aStep`, of which one is 4: it may as well stand transposed. The panels of b are `apart` bytes apart. Where there are
+ * several, a is packed too, by four rows, so that the numbers of a step are one load: in Deno every load is followed by a
+ * comparison with the end of the memory, which costs as much.
  */
 export function multiply(
   y: usize,
@@ -71,19 +87,94 @@ export function multiply(
   columns: i32,
   adds: bool,
 ): void {
-  for (let column = 0; column < columns; column += WIDTH, y += 32, b += apart) {
-    const width = min(WIDTH, columns - column);
-    let from = a, to = y;
-    for (let r = 0; r < rows; r += 4, from += 4 * aRow, to += 4 * yRow) {
-      multiplyTile(to, yRow, from, aRow, aStep, b, min(4, rows - r), inner, width, adds);
+  if (columns <= WIDTH) {
+    for (let r = 0; r < rows; r += 4, a += 4 * aRow, y += 4 * yRow) {
+      multiplyRowsOf(y, yRow, a, aRow, aStep, b, min(4, rows - r), inner, columns, adds);
+    }
+    return;
+  }
+  for (let step = 0; step < inner || step == 0; step += LEFT_STEPS) {
+    const steps = min(LEFT_STEPS, inner - step);
+    multiplyPart(y, yRow, a, aRow, aStep, b, apart, rows, steps, columns, adds || step > 0);
+    a += LEFT_STEPS * aStep, b += LEFT_STEPS << 5;
+  }
+}
+
+/** The same of a sum of so few steps that at least 16 rows of a are packed together. */
+function multiplyPart(
+  y: usize,
+  yRow: usize,
+  a: usize,
+  aRow: usize,
+  aStep: usize,
+  b: usize,
+  apart: usize,
+  rows: i32,
+  steps: i32,
+  columns: i32,
+  adds: bool,
+): void {
+  const group = (<usize> steps) << 4;
+  const height = LEFT / max(1, steps) & -4;
+  for (; rows > 0; rows -= height, a += <usize> height * aRow, y += <usize> height * yRow) {
+    const count = min(height, rows);
+    for (let r = 0; r < count; r += 4) {
+      const to = left + <usize> (r >> 2) * group, from = a + <usize> r * aRow;
+      if (aStep == 4) turn(to, 16, from, aRow, count - r, steps);
+      else packFour(to, from, aStep, steps, min(4, count - r));
+    }
+    let panel = b, into = y;
+    for (let column = 0; column < columns; column += WIDTH, into += 32, panel += apart) {
+      const width = min(WIDTH, columns - column);
+      let from = left, to = into;
+      for (let r = 0; r < count; r += 4, from += group, to += 4 * yRow) {
+        multiplyTile(to, yRow, from, panel, min(4, count - r), steps, width, adds);
+      }
     }
   }
 }
 
-/** `rows` (1 to 4) by `columns` (1 to 8); past the last row, the last row is taken again and not stored. */
+/** Packs the first `count` numbers of rows that are `row` bytes apart, in fours. */
+function packFour(to: usize, from: usize, row: usize, rows: i32, count: i32): void {
+  for (const end = to + ((<usize> rows) << 4); to < end; to += 16, from += row) v128.store(to, read(from, count));
+}
+
+/** `rows` (1 to 4) by `columns` (1 to 8); of `a`, the four numbers of each step stand together. */
 // @ts-ignore: decorator
 @inline
 function multiplyTile(
+  y: usize,
+  yRow: usize,
+  a: usize,
+  b: usize,
+  rows: i32,
+  steps: i32,
+  columns: i32,
+  adds: bool,
+): void {
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  let t0 = s0, t1 = s0, t2 = s0, t3 = s0;
+  for (const end = b + ((<usize> steps) << 5); b < end; a += 16, b += 32) {
+    const four = v128.load(a), u = v128.load(b), v = v128.load(b, 16);
+    const w0 = v128.shuffle<f32>(four, four, 0, 0, 0, 0);
+    s0 = madd(w0, u, s0), t0 = madd(w0, v, t0);
+    const w1 = v128.shuffle<f32>(four, four, 1, 1, 1, 1);
+    s1 = madd(w1, u, s1), t1 = madd(w1, v, t1);
+    const w2 = v128.shuffle<f32>(four, four, 2, 2, 2, 2);
+    s2 = madd(w2, u, s2), t2 = madd(w2, v, t2);
+    const w3 = v128.shuffle<f32>(four, four, 3, 3, 3, 3);
+    s3 = madd(w3, u, s3), t3 = madd(w3, v, t3);
+  }
+  finish(y, s0, t0, columns, adds);
+  if (rows > 1) finish(y + yRow, s1, t1, columns, adds);
+  if (rows > 2) finish(y + 2 * yRow, s2, t2, columns, adds);
+  if (rows > 3) finish(y + 3 * yRow, s3, t3, columns, adds);
+}
+
+/** The same of `a` as it stands; past the last row, the last row is taken again and not stored. */
+// @ts-ignore: decorator
+@inline
+function multiplyRowsOf(
   y: usize,
   yRow: usize,
   a0: usize,

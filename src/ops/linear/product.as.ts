@@ -10,9 +10,6 @@ const STEPS: i32 = 256;
 export const PACKED: i32 = 32768;
 /** What a product packs; between products, others may use it. */
 export const packed = memory.data(32768 << 2, 64);
-/** Floats in the rows that pass by a panel together: 32 KB. */
-const PASSING: i32 = 8192;
-
 /** y = a·b + bias, or y = a·bᵀ + bias where b stands `transposed`; a is [rows, inner], y is [rows, columns]. */
 export function multiplyRows(
   y: usize,
@@ -29,19 +26,15 @@ export function multiplyRows(
   do {
     const steps = min(STEPS, inner - step);
     const at = (<usize> step) << 2;
-    const width = widthOf(steps), height = heightOf(steps);
+    const width = widthOf(steps);
     for (let column = 0; column < columns; column += width) {
       const count = min(width, columns - column);
       const to = (<usize> column) << 2;
       if (transposed) packTransposed(packed, b + <usize> column * aRow + at, aRow, count, steps);
       else pack(packed, b + <usize> step * yRow + to, yRow, steps, count);
-      for (let row = 0; row < rows; row += height) {
-        const block = min(height, rows - row);
-        const into = y + <usize> row * yRow + to;
-        if (bias && step == 0) for (let r = 0; r < block; r++) copy(into + <usize> r * yRow, bias + to, count);
-        const from = a + <usize> row * aRow + at;
-        multiply(into, yRow, from, aRow, 4, packed, (<usize> steps) << 5, block, steps, count, bias != 0 || step > 0);
-      }
+      const into = y + to;
+      if (bias && step == 0) for (let r = 0; r < rows; r++) copy(into + <usize> r * yRow, bias + to, count);
+      multiply(into, yRow, a + at, aRow, 4, packed, (<usize> steps) << 5, rows, steps, count, bias != 0 || step > 0);
     }
     step += steps;
   } while (step < inner);
@@ -53,17 +46,12 @@ export function multiplyColumns(y: usize, a: usize, b: usize, rows: i32, outputs
   let step = 0;
   do {
     const steps = min(STEPS, rows - step);
-    const width = widthOf(steps), height = heightOf(steps);
+    const width = widthOf(steps);
     for (let column = 0; column < columns; column += width) {
       const count = min(width, columns - column);
       const to = (<usize> column) << 2;
       pack(packed, b + <usize> step * yRow + to, yRow, steps, count);
-      for (let output = 0; output < outputs; output += height) {
-        const block = min(height, outputs - output);
-        const into = y + <usize> output * yRow + to;
-        const from = a + <usize> step * aRow + ((<usize> output) << 2);
-        multiply(into, yRow, from, 4, aRow, packed, (<usize> steps) << 5, block, steps, count, step > 0);
-      }
+      multiply(y + to, yRow, a + <usize> step * aRow, 4, aRow, packed, (<usize> steps) << 5, outputs, steps, count, step > 0);
     }
     step += steps;
   } while (step < rows);
@@ -72,9 +60,4 @@ export function multiplyColumns(y: usize, a: usize, b: usize, rows: i32, outputs
 /** How many columns are packed at a time. */
 function widthOf(steps: i32): i32 {
   return PACKED / max(1, steps) & -8;
-}
-
-/** How many rows pass by a panel together. */
-function heightOf(steps: i32): i32 {
-  return PASSING / max(1, steps) & -4;
 }
