@@ -96,8 +96,11 @@ export type RwkvStack = (
 export interface Operations {
   /** Copies numbers onto the backend. */
   upload(data: ArrayLike<number>, shape: readonly number[]): Tensor;
-  /** Copies a tensor's numbers into host memory; a promise only where the device can't answer at once. */
-  download(x: Tensor): Floats | Promise<Floats>;
+  /**
+   * Copies a tensor's numbers into host memory; a promise only where the device can't answer at once. `room` is where they may
+   * be put instead of into an array of their own; which of the two it was, the result tells.
+   */
+  download(x: Tensor, room?: Float32Array): Floats | Promise<Floats>;
   /** See `embedding`. */
   embedding(ids: Tensor, weight: Tensor): Tensor;
   /** See `linear`. */

@@ -105,7 +105,7 @@ export function createTape(inner: Backend): Tape {
     name: inner.name,
     inner,
     upload: (data, shape) => record(inner.upload(data, shape), -1),
-    download: (x): Floats | Promise<Floats> => inner.download(unwrap(x)),
+    download: (x, room): Floats | Promise<Floats> => inner.download(unwrap(x), room),
     reserveTime: (...sizes) => record(inner.reserveTime(...sizes), -1),
     // Everything that was recorded is freed once the gradients are done.
     scope: (body) => complete(body()),

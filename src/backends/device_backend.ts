@@ -67,9 +67,9 @@ export class DeviceBackend<M> implements Backend {
     return y;
   }
 
-  download(x: Tensor): Floats | Promise<Floats> {
+  download(x: Tensor, room?: Float32Array): Floats | Promise<Floats> {
     const t = this.#store.alive(x), packed = this.#pack(t);
-    const numbers = this.#device.download(packed.memory, sizeOf(x.shape));
+    const numbers = this.#device.download(packed.memory, sizeOf(x.shape), room);
     // Outside all scopes nobody else would free the packed copy.
     if (packed !== t) this.#store.free(packed);
     return numbers;

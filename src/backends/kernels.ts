@@ -243,8 +243,8 @@ export interface Device<M> {
   /** Gives a block back. */
   release(memory: M, size: number): void;
   upload(memory: M, data: ArrayLike<number>): void;
-  /** A copy of the first `size` elements. */
-  download(memory: M, size: number): Floats | Promise<Floats>;
+  /** A copy of the first `size` elements, in `room` if the device can put it there. */
+  download(memory: M, size: number, room?: Float32Array): Floats | Promise<Floats>;
   /** Gives all memory back. */
   dispose(): void;
 }

@@ -48,15 +48,46 @@ export function batchOf(sequences: readonly ArrayLike<number>[], indices: readon
   return { inputs: rows.map((row) => row.slice(0, -1)), targets: rows.map((row) => row.slice(1)) };
 }
 
-/** A batch's sequences in `parts` groups as equal as can be, none of them empty. */
-export function splitBatch({ inputs, targets }: Batch, parts: number): Batch[] {
-  const groups = Math.min(parts, inputs.length);
-  const bound = (part: number) => Math.round(part * inputs.length / groups);
-  return Array.from({ length: groups }, (_, part) => ({
-    inputs: inputs.slice(bound(part), bound(part + 1)),
-    targets: targets.slice(bound(part), bound(part + 1)),
-  }));
+/** A part of a batch. */
+export interface Part extends Batch {
+  /** How much of the batch it is. */
+  readonly share: number;
 }
+
+/** How many parts a batch has for so many workers. */
+export function countParts({ inputs }: Batch, workers: number): number {
+  return bounds(inputs.length, workers).length - 1;
+}
+
+/**
+ * A batch in parts for so many workers, none of them empty: first one for each, of about three quarters of its fair share,
+ * then smaller ones for whoever comes first. They depend on nothing else, and so do the sums over them.
+ */
+export function splitBatch({ inputs, targets }: Batch, workers: number): Part[] {
+  const starts = bounds(inputs.length, workers);
+  return starts.slice(1).map((end, part) => {
+    const start = starts[part];
+    const share = (end - start) / inputs.length;
+    return { inputs: inputs.slice(start, end), targets: targets.slice(start, end), share };
+  });
+}
+
+/** Where the parts of so many sequences begin, and where the last ends. */
+function bounds(sequences: number, workers: number): number[] {
+  const owners = Math.min(workers, sequences);
+  const own = Math.max(1, Math.floor(ownShare * sequences / owners)), left = sequences - owners * own;
+  const others = Math.min(left, smallParts * owners);
+  return [
+    ...Array.from({ length: owners }, (_, part) => part * own),
+    ...Array.from({ length: others }, (_, part) => owners * own + Math.round(part * left / others)),
+    sequences,
+  ];
+}
+
+/** Of a fair share. A core that is slower than this holds the others up. */
+const ownShare = 0.75;
+/** Of each worker's: so many that the last ones end at about the same time, each large enough to be worth its set-up. */
+const smallParts = 2;
 
 /** Fisher and Yates: every order equally likely. */
 function shuffle(items: unknown[], random: RandomSource): void {

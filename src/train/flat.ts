@@ -18,12 +18,14 @@ export async function toFlat(
   tree: unknown,
   flat: Float32Array = new Float32Array(parameterCount(tree)),
 ): Promise<Float32Array> {
-  const parts = await Promise.all(tensorsOf(tree).map((t) => t.backend.download(t)));
   let at = 0;
-  for (const part of parts) {
-    flat.set(part, at);
-    at += part.length;
-  }
+  await Promise.all(
+    tensorsOf(tree).map(async (t) => {
+      const room = flat.subarray(at, at += sizeOf(t.shape));
+      const numbers = await t.backend.download(t, room);
+      if (numbers !== room) room.set(numbers);
+    }),
+  );
   return flat;
 }
 

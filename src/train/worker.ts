@@ -1,5 +1,5 @@
 /**
- * One worker of `fit`: it is sent parameters and a part of a batch, and answers with the loss and the gradients. Started by
+ * One worker of `fit`: it is given parameters and a batch, and answers with the gradients of parts of it. Started by
  * `fit`; nothing to call.
  *
  * @module
@@ -12,24 +12,24 @@ import { loadTree } from "../checkpoint/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
 import { flatGradient } from "./batch_gradient.ts";
-import type { Batch } from "./batches.ts";
+import { splitBatch } from "./batches.ts";
+import { type Board, dealParts, drawParts, putAnswer, takeQuestion } from "./board.ts";
 import { fromFlat } from "./flat.ts";
-import { isAsked, type Mailbox, putAnswer, takeQuestion } from "./mailbox.ts";
 import { ownModels } from "./own_models.ts";
-import type { Answer, Request, Start } from "./workers.ts";
+import type { Answer, Notice, PartGradient, Request, Start } from "./workers.ts";
 
 type Model = LanguageModel<never, unknown, unknown>;
 
 /** What a worker's global scope has of what is used here. */
 interface WorkerScope {
-  onmessage: ((event: MessageEvent<Start | Request>) => void) | null;
+  onmessage: ((event: MessageEvent<Start | Notice | Request>) => void) | null;
   postMessage(answer: Answer, transfer: Transferable[]): void;
 }
 
 const scope = globalThis as unknown as WorkerScope;
-let backend: Backend, model: Model, form: unknown;
+let backend: Backend, model: Model, form: unknown, index: number, workers: number;
 /** The number of the last question that was begun. */
-let done = 0;
+let last = 0;
 
 scope.onmessage = async ({ data }) => {
   try {
@@ -37,37 +37,43 @@ scope.onmessage = async ({ data }) => {
       backend = await backendNamed(data.backend);
       model = await modelNamed(data.model, data.module);
       form = loadTree(data.form, backend).tree;
-      scope.postMessage({ number: done }, []);
-      return;
-    }
-    // What was found in the mailbox comes as a message too.
-    if (data.number <= done) return;
-    const { mailbox } = data;
-    await answer(data.number, data.params, data.batch, mailbox);
-    while (mailbox !== undefined && isAsked(mailbox, done + 1)) {
-      await answer(done + 1, mailbox.params, takeQuestion(mailbox), mailbox);
+      ({ index, workers } = data);
+      scope.postMessage({ number: last, parts: [] }, []);
+    } else if ("board" in data) {
+      await answerBoard(data.number, data.board);
+    } else {
+      await answer(data);
     }
   } catch (error) {
     scope.postMessage({ error: String(error) }, []);
   }
 };
 
-async function answer(
-  number: number,
-  numbers: Float32Array,
-  batch: Batch,
-  mailbox: Mailbox | undefined,
-): Promise<void> {
-  done = number;
+/** Answers what is on the board as long as something is. What was found there comes as a message too. */
+async function answerBoard(number: number, board: Board): Promise<void> {
+  if (number <= last) return;
+  for (let question = takeQuestion(board, last); question; question = takeQuestion(board, last)) {
+    const { number, batch, first } = question;
+    last = number;
+    const params = fromFlat(form, board.params, backend);
+    const parts = splitBatch(batch, workers);
+    for (const part of drawParts(board, first, index, parts.length)) {
+      const { loss } = await flatGradient(model, params, parts[part], backend, board.grads[part]);
+      putAnswer(board, number, part, loss);
+    }
+    backend.free(params);
+    scope.postMessage({ number, parts: [] }, []);
+  }
+}
+
+async function answer({ number, params: numbers, batch }: Request): Promise<void> {
   const params = fromFlat(form, numbers, backend);
-  const { loss, grads } = await flatGradient(model, params, batch, backend, mailbox?.grads);
+  const parts = splitBatch(batch, workers), answers: PartGradient[] = [];
+  for (const part of dealParts(index, workers, parts.length)) {
+    answers.push({ part, ...await flatGradient(model, params, parts[part], backend) });
+  }
   backend.free(params);
-  if (mailbox !== undefined) putAnswer(mailbox, number, loss);
-  // Shared memory stays where it is.
-  scope.postMessage(
-    { number, gradient: { loss, grads } },
-    grads.buffer instanceof ArrayBuffer ? [grads.buffer] : [],
-  );
+  scope.postMessage({ number, parts: answers }, answers.map(({ grads }) => grads.buffer as ArrayBuffer));
 }
 
 function backendNamed(name: string): Promise<Backend> | Backend {

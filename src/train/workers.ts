@@ -1,5 +1,5 @@
 /**
- * Gradients made by several workers at once, each with a part of the batch and a backend of its own. The first of them is
+ * Gradients made by several workers at once, each with parts of the batch and a backend of its own. The first of them is
  * the caller's thread, which would else wait, and be slow to come back. Parameters and gradients stand in shared memory
  * where the runtime has it; elsewhere they are copied with each message.
  *
@@ -14,12 +14,15 @@ import { put } from "../transfer.ts";
 import { parameterCount } from "../tree.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { type Batch, splitBatch } from "./batches.ts";
+import { type Board, dealParts, drawParts, fits, isAnswered, openBoard, putQuestion } from "./board.ts";
 import { sharedNumbers, toFlat } from "./flat.ts";
-import { fits, isAnswered, type Mailbox, openMailbox, putQuestion } from "./mailbox.ts";
 import { ownModels } from "./own_models.ts";
 
 /** What a worker is told first. */
 export interface Start {
+  /** Which of the workers it is, and of how many. */
+  readonly index: number;
+  readonly workers: number;
   /** Which backend it is to make. */
   readonly backend: string;
   /** The model's name. */
@@ -30,26 +33,31 @@ export interface Start {
   readonly form: Uint8Array;
 }
 
-/** What it is told for each batch. */
+/** What it is told for each batch: that it is on a board. */
+export interface Notice {
+  /** The question's, from 1 on. */
+  readonly number: number;
+  readonly board: Board;
+}
+
+/** What it is told where no memory is shared. */
 export interface Request {
-  /** From 1 on. */
   readonly number: number;
   /** The parameters, flat. */
   readonly params: Float32Array;
-  /** Its part of the batch. */
+  /** The whole of it. */
   readonly batch: Batch;
-  /** Where the same stands, and where the answer goes; none: no memory is shared. */
-  readonly mailbox: Mailbox | undefined;
 }
 
-/** What it answers: to the start, as if that were question 0, and to each batch. */
-export type Answer = { readonly number: number; readonly gradient?: PartGradient } | {
+/** What it answers: to the start, as if that were question 0, and to each batch; what is on a board is not sent. */
+export type Answer = { readonly number: number; readonly parts: readonly PartGradient[] } | {
   readonly error: string;
 };
 
 /** The gradient of a part of a batch. */
-interface PartGradient {
-  /** The mean loss over it. */
+export interface PartGradient {
+  readonly part: number;
+  /** Its share of the batch's mean loss. */
   readonly loss: number;
   /** The gradients of that, flat. */
   readonly grads: Float32Array;
@@ -58,8 +66,8 @@ interface PartGradient {
 /** Workers that are ready for batches. */
 export interface WorkerPool<Params> {
   /**
-   * The mean loss of a batch and its gradients, flat: the workers' averaged in their order, by their sequences. The next
-   * call writes over them.
+   * The mean loss of a batch and its gradients, flat: those of its parts added up in their order, whoever made them. The
+   * next call writes over them.
    */
   gradient(params: Params, batch: Batch): Promise<{ loss: number; grads: Float32Array }>;
   /** Ends the workers. */
@@ -101,9 +109,16 @@ export async function startWorkers<Params>(
   const others = Array.from({ length: count - 1 }, () => new Worker(url, { type: "module" }));
   const end = () => others.forEach((worker) => worker.terminate());
   try {
-    const host = await put(form, createReference());
-    const start = { backend: backend.name, model: model.name, module, form: saveTree(host) };
-    await Promise.all(others.map((worker) => {
+    const saved = saveTree(await put(form, createReference()));
+    await Promise.all(others.map((worker, i) => {
+      const start: Start = {
+        index: i + 1,
+        workers: count,
+        backend: backend.name,
+        model: model.name,
+        module,
+        form: saved,
+      };
       const ready = hear(worker, 0);
       worker.postMessage(start);
       return ready;
@@ -114,62 +129,63 @@ export async function startWorkers<Params>(
   }
   const size = parameterCount(form), mean = new Float32Array(size);
   const flat = sharedNumbers(size) ?? new Float32Array(size);
-  const own = new Float32Array(size), asks = others.map((worker) => askOf(worker, flat));
+  let number = 0, board: Board | undefined;
   return {
     async gradient(params, batch) {
       await toFlat(params, flat);
-      const parts = splitBatch(batch, count);
-      const [first, ...rest] = parts;
+      const parts = splitBatch(batch, count), current = ++number;
+      if (board === undefined || !fits(board, batch)) board = openBoard(count, flat, batch);
+      const shared = board;
+      const first = shared && putQuestion(shared, current, batch);
       // They begin before this thread does.
-      const hearings = rest.map((part, i) => asks[i](part));
-      const answers = [await flatGradient(model, params, first, backend, own)];
-      for (const hearing of hearings) answers.push(await hearing());
+      const told = Promise.all(
+        others.slice(0, parts.length - 1).map((worker) => {
+          const answer = hear(worker, current);
+          worker.postMessage(
+            shared
+              ? { number: current, board: shared } satisfies Notice
+              : { number: current, params: flat, batch } satisfies Request,
+          );
+          return answer;
+        }),
+      );
+      // Nobody waits for it where all answers are found sooner.
+      told.catch(() => {});
+
+      const found: PartGradient[] = [];
+      const own = shared ? drawParts(shared, first!, 0, parts.length) : dealParts(0, count, parts.length);
+      for (const part of own) {
+        const room = shared?.grads[part];
+        found[part] = { part, ...await flatGradient(model, params, parts[part], backend, room) };
+      }
       let loss = 0;
       mean.fill(0);
-      answers.forEach((answer, i) => {
-        const share = parts[i].inputs.length / batch.inputs.length;
-        loss += share * answer.loss;
-        addScaled(mean, share, answer.grads);
-      });
+      for (const part of parts.keys()) {
+        if (found[part] === undefined && !(shared && isAnswered(shared, current, part))) {
+          for (const answer of (await told).flat()) found[answer.part] = answer;
+        }
+        const answer = found[part] ?? { loss: shared!.losses[part], grads: shared!.grads[part] };
+        loss += answer.loss;
+        addTo(mean, answer.grads);
+      }
       return { loss, grads: mean };
     },
     [Symbol.dispose]: end,
   };
 }
 
-/** sum += factor · x */
-function addScaled(sum: Float32Array, factor: number, x: Float32Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i] += factor * x[i];
+/** sum += x */
+function addTo(sum: Float32Array, x: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i] += x[i];
 }
 
-/** How a worker is asked, one question at a time: begins with a part of a batch, and gives who waits for the answer. */
-function askOf(worker: Worker, params: Float32Array): (batch: Batch) => () => Promise<PartGradient> {
-  let number = 0, mailbox: Mailbox | undefined;
-  return (batch) => {
-    const current = ++number;
-    if (mailbox === undefined || !fits(mailbox, batch)) mailbox = openMailbox(params, batch);
-    const box = mailbox;
-    const message = hear(worker, current);
-    // Nobody waits for it where the answer is found sooner.
-    message.catch(() => {});
-    if (box !== undefined) putQuestion(box, current, batch);
-    worker.postMessage({ number: current, params, batch, mailbox: box });
-    return async () => {
-      if (box !== undefined && isAnswered(box, current)) return { loss: box.loss[0], grads: box.grads };
-      const gradient = await message;
-      if (gradient === undefined) throw new Error("a worker answered without a gradient");
-      return gradient;
-    };
-  };
-}
-
-/** A worker's answer to the question of a number, as a message; to 0 there is no gradient. */
-function hear(worker: Worker, number: number): Promise<PartGradient | undefined> {
+/** A worker's answer to the question of a number. */
+function hear(worker: Worker, number: number): Promise<readonly PartGradient[]> {
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       if ("error" in data) reject(new Error(`Cannot train in worker: ${data.error}`));
-      // That to the question before was found in shared memory, and comes late.
-      else if (data.number === number) resolve(data.gradient);
+      // That to the question before was found on the board, and comes late.
+      else if (data.number === number) resolve(data.parts);
     };
     worker.onerror = (event) => {
       event.preventDefault();
