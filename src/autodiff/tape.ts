@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { isTensor } from "../check.ts";
 import { complete } from "../backends/tensor_store.ts";
 import type { Backend, Floats, Operations, Tensor } from "../tensor.ts";
 import { tensorsOf, treeMap } from "../tree.ts";
@@ -11,22 +10,44 @@ import { zeros } from "../transfer.ts";
 import { rules } from "./rules.ts";
 
 /** A tensor that knows what its gradient has to go back through. */
-interface RecordedTensor extends Tensor {
+class RecordedTensor implements Tensor {
+  readonly shape: readonly number[];
+  readonly backend: Backend;
   /** The tensor itself, on the backend inside. */
   readonly inner: Tensor;
   /** Its number among those that have gradients; -1 for a constant. */
   readonly id: number;
+
+  constructor(backend: Backend, inner: Tensor, id: number) {
+    this.shape = inner.shape;
+    this.backend = backend;
+    this.inner = inner;
+    this.id = id;
+  }
 }
+
+type AnyRule = (
+  args: readonly unknown[],
+  results: readonly Tensor[],
+  grads: readonly Tensor[],
+  wanted: readonly boolean[],
+) => readonly (Tensor | null)[];
 
 /** One operation that was run. */
 interface Step {
+  readonly rule: AnyRule;
+  readonly inputs: readonly unknown[];
   /** Of each argument, its number among those that have gradients, or -1. */
   readonly sources: readonly number[];
+  readonly results: readonly Tensor[];
   /** The number of its first result; the others follow. */
   readonly first: number;
-  readonly results: readonly Tensor[];
-  /** From the results' gradients to the arguments'. */
-  readonly back: (grads: readonly Tensor[], wanted: readonly boolean[]) => readonly (Tensor | null)[];
+}
+
+/** A gradient, which several may share: those of a sum are the sum's. */
+interface Gradient {
+  readonly tensor: Tensor;
+  holders: number;
 }
 
 /** A recording in progress. */
@@ -50,36 +71,44 @@ export function createTape(inner: Backend): Tape {
   const steps: Step[] = [];
   let count = 0, over = false;
 
-  const isRecorded = (t: unknown): t is RecordedTensor => isTensor(t) && t.backend === backend;
+  const isRecorded = (t: unknown): t is RecordedTensor =>
+    t instanceof RecordedTensor && t.backend === backend;
 
-  function record(t: Tensor, id: number): RecordedTensor {
-    return { shape: t.shape, backend, inner: t, id };
-  }
-
-  function unwrap(t: Tensor): Tensor {
+  function checkGoingOn(): void {
     if (over) {
       throw new TypeError(
         `Cannot use tensor: its recording must be going on, current recording on ${inner.name} is over`,
       );
     }
-    return t.backend === backend ? (t as RecordedTensor).inner : t;
   }
 
-  /** Arguments with the tensors in them, one level deep, replaced. */
-  const unwrapAll = (args: readonly unknown[]): unknown[] =>
-    args.map((arg) => isTensor(arg) ? unwrap(arg) : Array.isArray(arg) ? unwrapAll(arg) : arg);
-
-  type AnyRule = (...args: unknown[]) => readonly (Tensor | null)[];
+  /** Arguments with the tensors in them, one level deep, as they are inside; `ids` gets the number of each. */
+  function unwrapAll(args: readonly unknown[], ids: number[]): unknown[] {
+    const inputs: unknown[] = [];
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i];
+      if (Array.isArray(arg)) {
+        inputs.push(unwrapAll(arg, ids));
+      } else {
+        const recorded = isRecorded(arg);
+        inputs.push(recorded ? arg.inner : arg);
+        ids.push(recorded ? arg.id : -1);
+      }
+    }
+    return inputs;
+  }
 
   function recording(name: keyof typeof rules): (...args: unknown[]) => unknown {
     const rule = rules[name] as AnyRule | "constant" | "none";
+    const compute = inner[name] as (...args: unknown[]) => Tensor | Tensor[];
     return (...args) => {
-      const inputs = unwrapAll(args);
-      const output = (inner[name] as (...args: unknown[]) => unknown)(...inputs);
-      const results = isTensor(output) ? [output] : output as Tensor[];
-      const sources = args.flat().map((arg) => isRecorded(arg) ? arg.id : -1);
+      checkGoingOn();
+      const sources: number[] = [];
+      const inputs = unwrapAll(args, sources);
+      const output = compute.apply(inner, inputs);
+      const results = Array.isArray(output) ? output : [output];
       let first = -1;
-      if (sources.some((source) => source >= 0) && rule !== "constant") {
+      if (rule !== "constant" && Math.max(...sources) >= 0) {
         if (rule === "none") {
           throw new TypeError(
             `Cannot differentiate: operations must have gradient rules, current operation is ${name}`,
@@ -87,11 +116,10 @@ export function createTape(inner: Backend): Tape {
         }
         first = count;
         count += results.length;
-        const back: Step["back"] = (grads, wanted) => rule(inputs, results, grads, wanted);
-        steps.push({ sources, first, results, back });
+        steps.push({ rule, inputs, sources, results, first });
       }
-      const recorded = results.map((t, i) => record(t, first < 0 ? -1 : first + i));
-      return isTensor(output) ? recorded[0] : recorded;
+      if (!Array.isArray(output)) return new RecordedTensor(backend, output, first);
+      return output.map((t, i) => new RecordedTensor(backend, t, first < 0 ? -1 : first + i));
     };
   }
 
@@ -104,9 +132,12 @@ export function createTape(inner: Backend): Tape {
     // What errors say of a tensor's place is said of the backend that computes.
     name: inner.name,
     inner,
-    upload: (data, shape) => record(inner.upload(data, shape), -1),
-    download: (x, room): Floats | Promise<Floats> => inner.download(unwrap(x), room),
-    reserveTime: (...sizes) => record(inner.reserveTime(...sizes), -1),
+    upload: (data, shape) => new RecordedTensor(backend, inner.upload(data, shape), -1),
+    download(x, room): Floats | Promise<Floats> {
+      checkGoingOn();
+      return inner.download(isRecorded(x) ? x.inner : x, room);
+    },
+    reserveTime: (...sizes) => new RecordedTensor(backend, inner.reserveTime(...sizes), -1),
     // Everything that was recorded is freed once the gradients are done.
     scope: (body) => complete(body()),
     free: () => {},
@@ -125,56 +156,54 @@ export function createTape(inner: Backend): Tape {
 
   function back(from: readonly Tensor[], seeds: readonly Tensor[], kept: unknown): Tensor[] {
     over = true;
-    const grads: (Tensor | undefined)[] = [];
-    // Several may share one tensor: the gradients of a sum are the sum's.
-    const holders = new Map<Tensor, number>();
-    const hold = (t: Tensor) => holders.set(t, (holders.get(t) ?? 0) + 1);
-    const drop = (t: Tensor) => {
-      const left = holders.get(t)! - 1;
-      holders.set(t, left);
-      if (left > 0) return;
-      holders.delete(t);
-      inner.free(t);
+    const grads: (Gradient | undefined)[] = [];
+    const drop = (grad: Gradient) => {
+      if (--grad.holders === 0) inner.free(grad.tensor);
     };
-    const add = (id: number, grad: Tensor) => {
+    const add = (id: number, grad: Gradient) => {
       const before = grads[id];
       if (before === undefined) {
-        hold(grads[id] = grad);
-        return;
+        grad.holders++;
+        grads[id] = grad;
+      } else {
+        grads[id] = { tensor: inner.add(before.tensor, grad.tensor), holders: 1 };
+        drop(before);
       }
-      hold(grads[id] = inner.add(before, grad));
-      drop(before);
     };
 
-    seeds.forEach(hold);
     const spared = new Set([...variables, ...tensorsOf(kept)]);
     from.forEach((t, i) => {
-      if (isRecorded(t) && t.id >= 0) add(t.id, seeds[i]);
+      // The caller holds it too.
+      if (isRecorded(t) && t.id >= 0) add(t.id, { tensor: seeds[i], holders: 1 });
     });
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
-      const { sources, first, results, back } = step;
-      const reached = results.some((_, i) => grads[first + i] !== undefined);
-      if (reached) {
+      const { rule, inputs, sources, results, first } = step;
+      const known = grads.slice(first, first + results.length);
+      if (known.some((grad) => grad !== undefined)) {
         const wanted = sources.map((source) => source >= 0);
         // In a scope, for what the rule leaves behind.
         const found = inner.scope(() =>
-          back(results.map((t, i) => grads[first + i] ?? zeros(t.shape, inner)), wanted)
+          rule(inputs, results, results.map((t, i) => known[i]?.tensor ?? zeros(t.shape, inner)), wanted)
         );
-        const made = found.filter((grad) => grad !== null);
-        made.forEach(hold);
-        found.forEach((grad, i) => {
-          if (grad !== null && wanted[i]) add(sources[i], grad);
-        });
+        const made: Gradient[] = [];
+        for (let i = 0; i < found.length; i++) {
+          const tensor = found[i];
+          if (tensor === null) continue;
+          const isIt = (grad: Gradient | undefined) => grad?.tensor === tensor;
+          let grad = known.find(isIt) ?? made.find(isIt);
+          if (grad === undefined) made.push(grad = { tensor, holders: 1 });
+          if (wanted[i]) add(sources[i], grad);
+        }
         made.forEach(drop);
       }
-      results.forEach((t, i) => {
-        const grad = grads[first + i];
+      for (let i = 0; i < results.length; i++) {
+        const grad = known[i];
         if (grad !== undefined) drop(grad);
         grads[first + i] = undefined;
-        if (!spared.has(t)) inner.free(t);
-      });
+        if (!spared.has(results[i])) inner.free(results[i]);
+      }
     }
-    return variableIds.map((id, i) => grads[id] ?? zeros(variables[i].shape, inner));
+    return variableIds.map((id, i) => grads[id]?.tensor ?? zeros(variables[i].shape, inner));
   }
 
   const variableIds: number[] = [];
@@ -184,7 +213,7 @@ export function createTape(inner: Backend): Tape {
     variable(t) {
       variables.push(t);
       variableIds.push(count);
-      return record(t, count++);
+      return new RecordedTensor(backend, t, count++);
     },
     detach: (tree) => treeMap(tree, (t) => isRecorded(t) ? t.inner : t),
     back,

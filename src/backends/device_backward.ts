@@ -26,14 +26,11 @@ export function deviceBackward<M>(
     sizes: readonly number[],
   ): Tensor[] {
     const results = shapes.map((shape) => shape && store.make(shape));
-    const run = device.kernels[name] as (...args: (M | number | null)[]) => void;
+    const args: (M | number | null)[] = results.map((result) => result && result.memory);
+    args.push(...inputs, ...sizes);
     const scratch = store.makeScratch(device.scratch?.[name]?.(...sizes));
-    run(
-      ...results.map((result) => result && result.memory),
-      ...inputs,
-      ...sizes,
-      ...scratch === null ? [] : [scratch.memory],
-    );
+    if (scratch !== null) args.push(scratch.memory);
+    (device.kernels[name] as (...args: (M | number | null)[]) => void).apply(device.kernels, args);
     store.free(scratch);
     return results as Tensor[];
   }
