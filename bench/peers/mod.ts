@@ -4,7 +4,7 @@
  *
  * The same weights, the same output, one thread each. Beside a token's time stands what no implementation with these
  * instructions can be faster than: the matrix-vector products alone, reading the weights, the multiply-adds. Training is
- * compared with PyTorch alone, and two workers with one thread.
+ * compared with PyTorch alone, and two workers with one thread and with two threads that share nothing.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { parseArgs } from "@std/cli";
 import { checkChoice, listOf } from "../report/options.ts";
 import { startProgress } from "../report/progress.ts";
 import { presetNames, taskSequence } from "../subjects.ts";
+import { apartTrainer } from "./apart.ts";
 import { compare, type Comparison } from "./compare.ts";
 import { jaxPeer } from "./jax.ts";
 import { onnxRuntimeNode, onnxRuntimeWeb } from "./onnxruntime.ts";
@@ -31,7 +32,7 @@ const tokenLength = 256;
 const tokenEffort = { rounds: 51, turnMs: 10 };
 
 const trainersOf = ({ model }: Case) => ({
-  own: [seqmixTrainer(1), seqmixTrainer(2)],
+  own: [seqmixTrainer(1), seqmixTrainer(2), apartTrainer],
   peers: model === "rwkv" ? [pyTorchTrainer, pyTorchUnbound] : [pyTorchTrainer],
 });
 /** Tokens of a sequence that is trained on. */
@@ -40,7 +41,7 @@ const trainingLength = 128;
  * A step follows other steps: workers that slept while others had their turn are awake again, and the engine, which compiles
  * on the second worker's core, is done with that.
  */
-const trainingEffort = { sampleMs: 200, samples: 11, budgetMs: 5000, leadInMs: 100, warmUpMs: 2000 };
+const trainingEffort = { warmUpMs: 2000, leadInMs: 100, turnMs: 250, rounds: 21, budgetMs: 36_000 };
 
 /** Fresh processes. */
 const startups = 21;

@@ -43,8 +43,23 @@ export interface Trainer {
 export interface Training {
   /** Takes steps: forward, loss, backward, clipping and AdamW. Answers with the loss before each. */
   take(steps: number): Promise<readonly number[]>;
+  /** Takes steps for about so long, one at least; answers with how many a ms. None: it takes them one by one. */
+  pace?(ms: number): Promise<number>;
   /** Ends what would outlive the comparison. */
   close(): Promise<void>;
+}
+
+/** Trains for about so long, and says how many steps a ms it took. */
+export async function paceOf(training: Training, ms: number): Promise<number> {
+  if (training.pace !== undefined) return training.pace(ms);
+  const start = performance.now();
+  let steps = 0, taken = 0;
+  do {
+    await training.take(1);
+    steps++;
+    taken = performance.now() - start;
+  } while (taken < ms);
+  return steps / taken;
 }
 
 /** The batch, a token more than is read: each one's target is the next. */

@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { type Effort, interleave, type Progress } from "../report/interleave.ts";
+import type { Progress } from "../report/interleave.ts";
 import { digits, times } from "../report/format.ts";
 import { median } from "../report/statistics.ts";
 import { labelOf } from "../subjects.ts";
 import type { LeftOut } from "./compare.ts";
-import { batchSize, type Trainer, type Training } from "./trainers.ts";
+import { inRounds, type RoundsEffort } from "./rounds.ts";
+import { batchSize, paceOf, type Trainer, type Training } from "./trainers.ts";
 import type { Case } from "./weights.ts";
 
 /** How fast a model is trained. */
@@ -17,7 +18,10 @@ export interface TrainingRow {
   readonly preset: Case["preset"];
   readonly implementation: string;
   readonly threads: number;
+  /** The median of the rounds. */
   readonly tokensPerS: number;
+  /** What it has for each token of the library on one thread in the same round; again the median. */
+  readonly ofOne: number;
 }
 
 export interface TrainingComparison {
@@ -43,13 +47,13 @@ const tolerance = 1e-4;
 /**
  * Compares how fast a model is trained.
  *
- * @param own the library on one thread, and with workers
+ * @param own the library on one thread, then on more
  * @throws {Error} if the library itself fails; a peer that does, or that has other losses, is left out
  */
 export async function compareTraining(
   subject: Case,
   { own: [one, ...others], peers }: { readonly own: readonly Trainer[]; readonly peers: readonly Trainer[] },
-  effort: Effort,
+  effort: RoundsEffort,
   progress: Progress,
 ): Promise<TrainingComparison> {
   const { model, preset, length } = subject;
@@ -68,16 +72,18 @@ export async function compareTraining(
       }
     }
     for (const other of others) opened.push([other, await openChecked(other, subject, losses)]);
-    const timed = opened.map(([, training]) => ({
-      run: async (steps: number) => void await training.take(steps),
-    }));
-    const samples = await interleave(timed, effort, progress);
+    const paces = await inRounds(
+      opened.map(([, training]) => ({ pace: (ms) => paceOf(training, ms) })),
+      effort,
+      progress,
+    );
     const training = opened.map(([{ name, threads }], i) => ({
       model,
       preset,
       implementation: name,
       threads,
-      tokensPerS: 1000 * batchSize * length / median(samples[i]),
+      tokensPerS: 1000 * batchSize * length * median(paces[i]),
+      ofOne: median(paces[i].map((pace, round) => pace / paces[0][round])),
     }));
     return { subject, training, leftOut };
   } finally {
@@ -118,10 +124,12 @@ export function trainingText({ subject, training, leftOut }: TrainingComparison)
     row("", "tokens/s", "", ""),
     row(nameOf(own), digits(own.tokensPerS), "", ""),
     ...others.map((other) => {
-      const { implementation, threads, tokensPerS } = other;
-      const [ratio, meaning, least] = threads > 1
-        ? [tokensPerS / own.tokensPerS, "of one thread", ofOneWorker]
-        : [own.tokensPerS / tokensPerS, `${own.implementation} ÷ it`, leasts[implementation]];
+      const { implementation, threads, tokensPerS, ofOne } = other;
+      const isOwn = implementation === own.implementation;
+      const least = isOwn ? ofOneWorker : leasts[implementation];
+      const [ratio, meaning] = threads > 1
+        ? [ofOne, "of one thread"]
+        : [1 / ofOne, `${own.implementation} ÷ it`];
       const limit = least === undefined ? "" : `, at least ${times(least)}`;
       return row(nameOf(other), digits(tokensPerS), times(ratio), meaning + limit);
     }),
@@ -130,5 +138,6 @@ export function trainingText({ subject, training, leftOut }: TrainingComparison)
 }
 
 function nameOf({ implementation, threads }: TrainingRow): string {
-  return threads > 1 ? `${implementation}, ${threads} workers` : implementation;
+  if (threads === 1) return implementation;
+  return implementation.endsWith("-apart") ? `  two threads apart` : `${implementation}, ${threads} workers`;
 }

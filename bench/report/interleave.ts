@@ -19,10 +19,6 @@ export interface Effort {
   readonly samples: number;
   /** The most time for one thing, in ms; what is so slow that it allows fewer than 3 samples has 3. */
   readonly budgetMs: number;
-  /** How long everything runs unclocked before each sample, once at least; default: what is fast runs for 2 ms. */
-  readonly leadInMs?: number;
-  /** How long it runs before its first sample, for the engine to compile it and for its cost to be known; default 60. */
-  readonly warmUpMs?: number;
 }
 
 /** Enough for a p99 of everything that the default report times. */
@@ -61,12 +57,9 @@ export async function interleave(
   let done = 0;
   for (let round = 0; round < rounds; round++) {
     for (const i of shuffled(things.length, random.integer)) {
-      const { repeats, samples, cost } = plans[i], run = cost / repeats;
+      const { repeats, samples, cost } = plans[i];
       if (Math.floor((round + 1) * samples / rounds) === Math.floor(round * samples / rounds)) continue;
-      const leadIn = effort.leadInMs === undefined
-        ? cost < leadInMs ? Math.ceil(leadInMs / run) : 0
-        : Math.max(1, Math.ceil(effort.leadInMs / run));
-      if (leadIn > 0) await things[i].run(leadIn);
+      if (cost < leadInMs) await things[i].run(Math.ceil(leadInMs * repeats / cost));
       results[i].push(await time(things[i], repeats, clock));
       done += cost;
       progress(done, total);
@@ -77,10 +70,12 @@ export async function interleave(
 
 /** How long a thing runs unclocked before each sample: weights of a few MB are back where they stay after that. */
 const leadInMs = 2;
+/** How long a thing runs before its first sample, for the engine to compile it and for its cost to be known. */
+const warmUpMs = 60;
 
 async function plan(
   thing: Timed,
-  { sampleMs, samples, budgetMs, warmUpMs = 60 }: Effort,
+  { sampleMs, samples, budgetMs }: Effort,
   clock: () => number,
 ): Promise<Plan> {
   let fastest = Infinity;
@@ -102,7 +97,8 @@ async function time(thing: Timed, repeats: number, clock: () => number): Promise
   return (clock() - start) / repeats;
 }
 
-function shuffled(count: number, integer: (n: number) => number): number[] {
+/** The numbers below a count in an order of their own. */
+export function shuffled(count: number, integer: (n: number) => number): number[] {
   const order = Array.from({ length: count }, (_, i) => i);
   for (let i = count - 1; i > 0; i--) {
     const j = integer(i + 1);
