@@ -41,7 +41,7 @@ const trainingLength = 128;
  * A step follows other steps: workers that slept while others had their turn are awake again, and the engine, which compiles
  * on the second worker's core, is done with that.
  */
-const trainingEffort = { warmUpMs: 2000, leadInMs: 100, turnMs: 250, rounds: 21, budgetMs: 36_000 };
+const trainingEffort = { warmUpMs: 2000, leadInMs: 100, turnMs: 250, rounds: 21, budgetMs: 24_000 };
 
 /** Fresh processes. */
 const startups = 21;

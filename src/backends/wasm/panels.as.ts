@@ -123,13 +123,20 @@ function multiplyPart(
       if (aStep == 4) turn(to, 16, from, aRow, count - r, steps);
       else packFour(to, from, aStep, steps, min(4, count - r));
     }
+    // A tile for four would be half empty.
+    const pair = (count & 3) == 1 || (count & 3) == 2 ? count & 3 : 0;
+    const fours = count - pair;
     let panel = b, into = y;
     for (let column = 0; column < columns; column += WIDTH, into += 32, panel += apart) {
       const width = min(WIDTH, columns - column);
       let from = left, to = into;
-      for (let r = 0; r < count; r += 4, from += group, to += 4 * yRow) {
+      for (let r = 0; r < fours; r += 4, from += group, to += 4 * yRow) {
         multiplyTile(to, yRow, from, panel, min(4, count - r), steps, width, adds);
       }
+    }
+    if (pair) {
+      const from = left + <usize> (fours >> 2) * group;
+      multiplyPair(y + <usize> fours * yRow, yRow, from, b, apart, pair, steps, columns, adds);
     }
   }
 }
@@ -169,6 +176,41 @@ function multiplyTile(
   if (rows > 1) finish(y + yRow, s1, t1, columns, adds);
   if (rows > 2) finish(y + 2 * yRow, s2, t2, columns, adds);
   if (rows > 3) finish(y + 3 * yRow, s3, t3, columns, adds);
+}
+
+/** One row or two, by all columns: two panels at a time. */
+function multiplyPair(
+  y: usize,
+  yRow: usize,
+  a: usize,
+  b: usize,
+  apart: usize,
+  rows: i32,
+  steps: i32,
+  columns: i32,
+  adds: bool,
+): void {
+  for (; columns > 0; columns -= 2 * WIDTH, y += 64, b += 2 * apart) {
+    // Where there is no second panel the first is taken again, and not stored.
+    let from = a, c = columns > WIDTH ? b + apart : b;
+    let s0 = f32x4.splat(0), s1 = s0, t0 = s0, t1 = s0;
+    let u0 = s0, u1 = s0, v0 = s0, v1 = s0;
+    let at = b;
+    for (const end = b + ((<usize> steps) << 5); at < end; from += 16, at += 32, c += 32) {
+      const two = v128.load64_zero(from);
+      const p = v128.load(at), q = v128.load(at, 16), r = v128.load(c), s = v128.load(c, 16);
+      const w0 = v128.shuffle<f32>(two, two, 0, 0, 0, 0), w1 = v128.shuffle<f32>(two, two, 1, 1, 1, 1);
+      s0 = madd(w0, p, s0), t0 = madd(w0, q, t0), u0 = madd(w0, r, u0), v0 = madd(w0, s, v0);
+      s1 = madd(w1, p, s1), t1 = madd(w1, q, t1), u1 = madd(w1, r, u1), v1 = madd(w1, s, v1);
+    }
+    const first = min(WIDTH, columns), second = min(WIDTH, columns - WIDTH);
+    finish(y, s0, t0, first, adds);
+    if (rows > 1) finish(y + yRow, s1, t1, first, adds);
+    if (second > 0) {
+      finish(y + 32, u0, v0, second, adds);
+      if (rows > 1) finish(y + yRow + 32, u1, v1, second, adds);
+    }
+  }
 }
 
 /** The same of `a` as it stands; past the last row, the last row is taken again and not stored. */

@@ -34,9 +34,9 @@ if(isTensor(e))t(e);else if(Array.isArray(e))for(let r=0;r<e.length;r++)forEachT
 ;if(s===void 0)throw new TypeError(`Cannot ${e}: ${t} must hold tensors, current value is ${show(r)}`);return s.backend}
 function parameterCount(e){let t=0;return forEachTensor(e,e=>t+=sizeOf(e.shape)),t}function sizeOf(e){let t=1
 ;for(let r=0;r<e.length;r++)t*=e[r];return t}function rowsOf(e){let t=1;for(let r=0;r<e.length-1;r++)t*=e[r];return t}
-function deviceBackward(e,t,r){function call(r,s,a,i){
-let n=s.map(e=>e&&t.make(e)),run=e.kernels[r],o=t.makeScratch(e.scratch?.[r]?.(...i))
-;return run(...n.map(e=>e&&e.memory),...a,...i,...o===null?[]:[o.memory]),t.free(o),n}function elementwise(e,t,s){
+function deviceBackward(e,t,r){function call(r,s,a,i){let n=s.map(e=>e&&t.make(e)),o=n.map(e=>e&&e.memory)
+;o.push(...a,...i);let h=t.makeScratch(e.scratch?.[r]?.(...i));return h!==null&&o.push(h.memory),
+e.kernels[r].apply(e.kernels,o),t.free(h),n}function elementwise(e,t,s){
 return call(e,[s.shape],[r(t),r(s)],[sizeOf(s.shape)])[0]}return{embedding(e,t,s){
 let a=e.shape[e.shape.length-1],i=[sizeOf(t.shape),s,a];return call("embeddingBackward",[[s,a]],[r(e),r(t)],i)[0]},
 linearInput(e,t){let[s,a]=t.shape,i=[...e.shape.slice(0,-1),a],n=[rowsOf(i),a,s]
@@ -114,8 +114,8 @@ return n(w.memory,v,p,i(t),g,h,l,d,c,s,f,k.memory),a.free(k),[w,b]};return h.set
 this.#b=e.kernels,this.#g=new TensorStore(this,e),this.rwkvStacks=deviceRwkvStacks(e,this.#g,e=>this.#v(e)),
 this.backward=deviceBackward(e,this.#g,e=>this.#v(e))}scope(e){return this.#g.scope(e)}free(e){this.#g.free(e)}
 hold(e,t){return this.#g.hold(e,t)}memory(){return this.#g.use()}resetPeak(){this.#g.resetPeak()}[Symbol.dispose](){
-this.#g.dispose()}upload(e,t){let r=this.#g.make([...t]);return this.#t.upload(r.memory,e),r}download(e){
-let t=this.#g.alive(e),r=this.#O(t),s=this.#t.download(r.memory,sizeOf(e.shape));return r!==t&&this.#g.free(r),s}
+this.#g.dispose()}upload(e,t){let r=this.#g.make([...t]);return this.#t.upload(r.memory,e),r}download(e,t){
+let r=this.#g.alive(e),s=this.#O(r),a=this.#t.download(s.memory,sizeOf(e.shape),t);return s!==r&&this.#g.free(s),a}
 embedding(e,t){let[r,s]=t.shape,a=this.#g.make([...e.shape,s])
 ;return this.#b.embedding(a.memory,this.#v(e),this.#v(t),sizeOf(e.shape),r,s),a}linear(e,t,r){
 let[s,a]=t.shape,i=rowsOf(e.shape),n=i===1?this.#g.forOneRow(t):this.#g.alive(t),o=this.#g.make(withLast(e.shape,s))
