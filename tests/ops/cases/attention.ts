@@ -14,6 +14,7 @@ const attentionSizes = [
   [1, 2, 130, 67, 1],
   [2, 17, 33, 36, 2],
   [1, 1, 129, 65, 5],
+  [1, 9, 531, 22, 2],
 ];
 
 function attentionInputs(
