@@ -7,8 +7,11 @@
 import { randomSource } from "../../src/random.ts";
 import { type Progress, shuffled } from "../report/interleave.ts";
 
-/** Something that runs for about so long, once at least, and says how many runs a ms it had. */
+/** Something that runs. */
 export interface Paced {
+  /** How many threads it has. */
+  readonly threads: number;
+  /** Runs for about so long, once at least, and says how many runs a ms it had. */
   pace(ms: number): Promise<number>;
 }
 
@@ -16,7 +19,10 @@ export interface Paced {
 export interface RoundsEffort {
   /** How long everything runs before the first round, for the engine to compile it and for its pace to be known. */
   readonly warmUpMs: number;
-  /** How long it runs unclocked before each turn, so that its threads are awake; what takes longer for one run has none. */
+  /**
+   * How long it runs unclocked before each turn, once at least: threads that slept while others had their turn are awake
+   * again. Where there is one thread, what takes longer for a run has none.
+   */
   readonly leadInMs: number;
   /** How long a turn is, or one run where that takes longer. */
   readonly turnMs: number;
@@ -34,8 +40,11 @@ export async function inRounds(
 ): Promise<number[][]> {
   const costs: number[] = [];
   for (const thing of things) costs.push(1 / await thing.pace(warmUpMs));
-  const leadsIn = costs.map((cost) => cost <= leadInMs);
-  const round = costs.reduce((sum, cost, i) => sum + Math.max(turnMs, cost) + (leadsIn[i] ? leadInMs : 0), 0);
+  const leadsIn = costs.map((cost, i) => things[i].threads > 1 || cost <= leadInMs);
+  const round = costs.reduce(
+    (sum, cost, i) => sum + Math.max(turnMs, cost) + (leadsIn[i] ? Math.max(leadInMs, cost) : 0),
+    0,
+  );
   const count = Math.min(rounds, Math.max(3, Math.floor(budgetMs / round)));
   const random = randomSource(5);
   const paces: number[][] = things.map(() => []);

@@ -73,7 +73,7 @@ export async function compareTraining(
     }
     for (const other of others) opened.push([other, await openChecked(other, subject, losses)]);
     const paces = await inRounds(
-      opened.map(([, training]) => ({ pace: (ms) => paceOf(training, ms) })),
+      opened.map(([{ threads }, training]) => ({ threads, pace: (ms) => paceOf(training, ms) })),
       effort,
       progress,
     );

@@ -4,9 +4,10 @@ import { inRounds } from "../../bench/peers/rounds.ts";
 const effort = { warmUpMs: 500, leadInMs: 100, turnMs: 250, rounds: 10, budgetMs: 10_000 };
 
 /** Things whose runs take so long, and how long each was told to run. */
-function laboratory(costs: readonly number[]) {
+function laboratory(costs: readonly number[], threads = 1) {
   const log: { thing: number; ms: number }[] = [];
   const things = costs.map((cost, thing) => ({
+    threads,
     pace(ms: number) {
       log.push({ thing, ms });
       return Promise.resolve(1 / cost);
@@ -22,6 +23,9 @@ Deno.test("inRounds() gives everything a turn in every round, after a lead-in wh
   const told = (thing: number) => log.filter((each) => each.thing === thing).map(({ ms }) => ms);
   assertEquals(told(0), [500, 100, 250, 100, 250]);
   assertEquals(told(1), [500, 250, 250]);
+  const several = laboratory([600], 2);
+  await inRounds(several.things, { ...effort, rounds: 1 });
+  assertEquals(several.log.map(({ ms }) => ms), [500, 100, 250]);
 });
 
 Deno.test("inRounds() takes as many rounds as the budget allows, but never under 3", async () => {

@@ -65,7 +65,8 @@ Deno.test("drawParts() gives every part to one worker, its own to each, in whate
     (sizes, turns) => {
       const board = open(batchOf(40), workers);
       for (const [i, size] of sizes.entries()) {
-        const first = putQuestion(board, i + 1, batchOf(size)), parts = splitBatch(batchOf(size), workers).length;
+        const first = putQuestion(board, i + 1, batchOf(size)),
+          parts = splitBatch(batchOf(size), workers).length;
         const draws = Array.from({ length: workers }, (_, worker) => drawParts(board, first, worker, parts));
         const drawn: number[][] = draws.map(() => []), busy = new Set(draws.keys());
         while (busy.size > 0) {
