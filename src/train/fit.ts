@@ -57,9 +57,10 @@ export interface FitOptions<Config, Params> {
   /** Steps between two reports of progress; default: one report at the end of each epoch. */
   readonly every?: number;
   /**
-   * How many workers share each batch; default 1. The first is the caller's thread, which is busy with its part of a
+   * How many workers share each batch; default 1. The first is the caller's thread, which is busy with its parts of a
    * batch as it is with the whole of one. Each other has a thread of its own, and a backend of its own of the same kind,
-   * made without options (Deno wants `--allow-read` for them where the library is a local file).
+   * made without options (Deno wants `--allow-read` for them where the library is a local file). The faster of them do
+   * more, and the losses do not depend on who did what. Meanwhile the gradients of three parts a worker are held.
    */
   readonly workers?: number;
   /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */

@@ -1,5 +1,6 @@
 import { constant, exp, ONE } from "../../backends/wasm/math.as";
-import { inPanels, multiply, pack, packTransposed } from "../../backends/wasm/panels.as";
+import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
+import { multiply } from "../../backends/wasm/tiles.as";
 import { madd, read, sum, write } from "../../backends/wasm/vectors.as";
 import { attend, HEADS } from "./one_query.as";
 

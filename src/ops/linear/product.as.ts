@@ -1,7 +1,8 @@
 // The products of many rows, in blocks that fit the caches: one factor is packed into panels (see panels.as.ts), so many
-// steps of the sum at a time, and the rows of the other pass by while a panel stays in the first-level cache.
+// steps of the sum at a time, and the rows of the other pass by (see tiles.as.ts).
 
-import { multiply, pack, packTransposed } from "../../backends/wasm/panels.as";
+import { pack, packTransposed } from "../../backends/wasm/panels.as";
+import { multiply } from "../../backends/wasm/tiles.as";
 import { copy } from "../../backends/wasm/vectors.as";
 
 /** So many steps of a sum at a time: a panel is at most 8 KB. */

@@ -1,5 +1,6 @@
 import { constant, ONE, sigmoid, tanh } from "../../backends/wasm/math.as";
-import { inPanels, multiply, pack, packTransposed } from "../../backends/wasm/panels.as";
+import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
+import { multiply } from "../../backends/wasm/tiles.as";
 import { copy, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
 import { dot4 } from "../linear/one_row.as";
 
