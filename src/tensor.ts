@@ -42,6 +42,8 @@ export interface MemoryUse {
 export interface Backend extends Operations {
   /** `"reference"`, `"wasm"` or `"webgpu"`. */
   readonly name: string;
+  /** What the function that makes such a backend must be told to make another of the same kind; none: nothing. */
+  readonly options?: unknown;
   /**
    * Runs `body` and frees every tensor that it made here and that its result (a tree: nested plain objects and
    * arrays) does not hold. A body that throws frees all of them.
@@ -100,7 +102,7 @@ export interface Operations {
    * Copies a tensor's numbers into host memory; a promise only where the device can't answer at once. `room` is where they may
    * be put instead of into an array of their own; which of the two it was, the result tells.
    */
-  download(x: Tensor, room?: Float32Array): Floats | Promise<Floats>;
+  download(x: Tensor, room?: Floats): Floats | Promise<Floats>;
   /** See `embedding`. */
   embedding(ids: Tensor, weight: Tensor): Tensor;
   /** See `linear`. */

@@ -39,8 +39,8 @@ export const apartTrainer: Trainer = {
     return {
       take: here.take,
       async pace(ms) {
-        const there = ask(ms);
-        return await paceOf(here, ms) + await there;
+        const [own, others] = await Promise.all([paceOf(here, ms), ask(ms)]);
+        return own + others;
       },
       close,
     };

@@ -1,6 +1,7 @@
 /**
  * Speeds of things that run for long, in rounds: in each of them everything has a turn, so that two speeds of one round
- * are of about the same moment. A core that is now fast and now slow then changes their ratio less than either.
+ * are of about the same moment. A core that is now fast and now slow then changes their ratio less than either. (What
+ * takes a moment is timed by `interleave`, in medians of many samples.)
  *
  * @module
  */

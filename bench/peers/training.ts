@@ -139,5 +139,5 @@ export function trainingText({ subject, training, leftOut }: TrainingComparison)
 
 function nameOf({ implementation, threads }: TrainingRow): string {
   if (threads === 1) return implementation;
-  return implementation.endsWith("-apart") ? `  two threads apart` : `${implementation}, ${threads} workers`;
+  return implementation.endsWith("-apart") ? "  two threads apart" : `${implementation}, ${threads} workers`;
 }

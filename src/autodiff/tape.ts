@@ -108,7 +108,7 @@ export function createTape(inner: Backend): Tape {
       const output = compute.apply(inner, inputs);
       const results = Array.isArray(output) ? output : [output];
       let first = -1;
-      if (rule !== "constant" && Math.max(...sources) >= 0) {
+      if (rule !== "constant" && sources.some((source) => source >= 0)) {
         if (rule === "none") {
           throw new TypeError(
             `Cannot differentiate: operations must have gradient rules, current operation is ${name}`,

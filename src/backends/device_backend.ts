@@ -22,6 +22,7 @@ import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 /** The one implementation of {@linkcode Backend} for every device with memory and kernels. */
 export class DeviceBackend<M> implements Backend {
   readonly name: string;
+  readonly options: unknown;
   readonly #device: Device<M>;
   readonly #kernels: Kernels<M>;
   readonly #store: TensorStore<M>;
@@ -30,6 +31,7 @@ export class DeviceBackend<M> implements Backend {
 
   constructor(device: Device<M>) {
     this.name = device.name;
+    this.options = device.options;
     this.#device = device;
     this.#kernels = device.kernels;
     this.#store = new TensorStore(this, device);
@@ -67,7 +69,7 @@ export class DeviceBackend<M> implements Backend {
     return y;
   }
 
-  download(x: Tensor, room?: Float32Array): Floats | Promise<Floats> {
+  download(x: Tensor, room?: Floats): Floats | Promise<Floats> {
     const t = this.#store.alive(x), packed = this.#pack(t);
     const numbers = this.#device.download(packed.memory, sizeOf(x.shape), room);
     // Outside all scopes nobody else would free the packed copy.

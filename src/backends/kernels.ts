@@ -228,6 +228,8 @@ export interface ExtraKernels<M> {
 /** The memory of a device, in elements. */
 export interface Device<M> {
   readonly name: string;
+  /** What the function that makes such a backend must be told to make another of the same kind. */
+  readonly options?: unknown;
   readonly kernels: Kernels<M> & Partial<ExtraKernels<M>>;
   /**
    * For kernels that take scratch memory as their last argument, its elements, given the sizes and constants that the
@@ -244,7 +246,7 @@ export interface Device<M> {
   release(memory: M, size: number): void;
   upload(memory: M, data: ArrayLike<number>): void;
   /** A copy of the first `size` elements, in `room` if the device can put it there. */
-  download(memory: M, size: number, room?: Float32Array): Floats | Promise<Floats>;
+  download(memory: M, size: number, room?: Floats): Floats | Promise<Floats>;
   /** Gives all memory back. */
   dispose(): void;
 }

@@ -2,7 +2,7 @@ import { valueAndGrad } from "../autodiff/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
 import { multiply } from "../ops/elementwise/mod.ts";
-import type { Backend, Tensor } from "../tensor.ts";
+import type { Backend, Floats, Tensor } from "../tensor.ts";
 import type { Batch, Part } from "./batches.ts";
 import { toFlat } from "./flat.ts";
 
@@ -23,14 +23,14 @@ export function batchGradient<Params, State>(
   }, params);
 }
 
-/** The same of a part as numbers, the gradients flat; `room` is where they go, if it is given. */
+/** The same of a part as numbers, the gradients flat, in `room`. */
 export async function flatGradient<Params, State>(
   model: LanguageModel<never, Params, State>,
   params: Params,
   part: Part,
   backend: Backend,
-  room?: Float32Array,
-): Promise<{ loss: number; grads: Float32Array }> {
+  room: Floats,
+): Promise<{ loss: number; grads: Floats }> {
   const results = backend.scope(() => batchGradient(model, params, part, part.share));
   try {
     const [loss] = await backend.download(results.value);

@@ -6,8 +6,9 @@
  *
  * @module
  */
+import type { Floats } from "../tensor.ts";
 import { type Batch, countParts } from "./batches.ts";
-import { sharedNumbers } from "./flat.ts";
+import { type Kind, sharedNumbers } from "./flat.ts";
 
 /** What the workers share: the caller asks, all of them answer. */
 export interface Board {
@@ -18,10 +19,10 @@ export interface Board {
   /** All inputs, then all targets; doubles, so that what is no id is found by who checks them. */
   readonly ids: Float64Array;
   /** The parameters, flat. */
-  readonly params: Float32Array;
+  readonly params: Floats;
   /** Of each part, its share of the mean loss, and the gradients of that, flat. */
   readonly losses: Float64Array;
-  readonly grads: readonly Float32Array[];
+  readonly grads: readonly Floats[];
 }
 
 /**
@@ -31,13 +32,14 @@ export interface Board {
  */
 const asked = 0, rows = 1, length = 2, ticket = 3, firstTicket = 4, done = 5;
 
-/** How long one looks; longer than an update of parameters takes, too short to be noticed by who waits for this thread. */
+/** How long one looks for a question, or for a part that is not done; longer than an update of parameters takes. */
 const patienceMs = 4;
 
 /** A board for batches like this one; undefined where the runtime shares no memory. */
-export function openBoard(workers: number, params: Float32Array, batch: Batch): Board | undefined {
+export function openBoard(workers: number, params: Floats, batch: Batch): Board | undefined {
   const parts = countParts(batch, workers);
-  const grads = Array.from({ length: parts }, () => sharedNumbers(params.length));
+  const Numbers = params.constructor as Kind;
+  const grads = Array.from({ length: parts }, () => sharedNumbers(Numbers, params.length));
   if (grads.includes(undefined)) return undefined;
   return {
     workers,
@@ -45,7 +47,7 @@ export function openBoard(workers: number, params: Float32Array, batch: Batch): 
     ids: new Float64Array(new SharedArrayBuffer(8 * idsOf(batch))),
     params,
     losses: new Float64Array(new SharedArrayBuffer(8 * parts)),
-    grads: grads as Float32Array[],
+    grads: grads as Floats[],
   };
 }
 
@@ -79,7 +81,7 @@ export function putQuestion({ signals, ids }: Board, number: number, { inputs, t
   return signals[firstTicket];
 }
 
-/** The first question after the one of a number, if it is there or comes in a moment. */
+/** The last question, if it is newer than that of a number, or if one comes in a moment. */
 export function takeQuestion(board: Board, after: number): Question | undefined {
   const { signals, ids } = board;
   while (comes(() => Atomics.load(signals, asked) > after)) {

@@ -58,9 +58,9 @@ export interface FitOptions<Config, Params> {
   readonly every?: number;
   /**
    * How many workers share each batch; default 1. The first is the caller's thread, which is busy with its parts of a
-   * batch as it is with the whole of one. Each other has a thread of its own, and a backend of its own of the same kind,
-   * made without options (Deno wants `--allow-read` for them where the library is a local file). The faster of them do
-   * more, and the losses do not depend on who did what. Meanwhile the gradients of three parts a worker are held.
+   * batch as it is with the whole of one. Each other has a thread of its own, and a backend of its own, made like the
+   * caller's (Deno wants `--allow-read` for them where the library is a local file). The faster of them do more, and the
+   * losses do not depend on who did what. Meanwhile the gradients of three parts a worker are held.
    */
   readonly workers?: number;
   /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */
@@ -209,8 +209,6 @@ async function* takeSteps<Params, State>(
       reports.push({ loss, tokens: size });
       tokens += size;
       await reports[reports.length - stepsAhead]?.loss;
-      // While another worker is waited for they have theirs.
-      if (pool !== null && batch.inputs.length > 1) turned = performance.now();
       if (performance.now() - turned > turn) {
         await new Promise((resolve) => setTimeout(resolve));
         turned = performance.now();

@@ -3,21 +3,33 @@
  *
  * @module
  */
-import type { Backend } from "../tensor.ts";
+import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { parameterCount, sizeOf, tensorsOf, treeMap } from "../tree.ts";
 
+/** Arrays of one kind of numbers: `Float32Array` or `Float64Array`. */
+export interface Kind {
+  readonly BYTES_PER_ELEMENT: number;
+  new (room: number | SharedArrayBuffer): Floats;
+}
+
+/** The kind of arrays that hold a tensor's numbers as they are. */
+export async function kindOf(t: Tensor): Promise<Kind> {
+  const numbers = await t.backend.download(t);
+  return numbers.constructor as Kind;
+}
+
 /** Room for so many numbers that all workers see; undefined where the runtime shares no memory. */
-export function sharedNumbers(count: number): Float32Array | undefined {
+export function sharedNumbers(Numbers: Kind, count: number): Floats | undefined {
   // A page has the constructor only if it is isolated from other origins.
   if (typeof SharedArrayBuffer === "undefined") return undefined;
-  return new Float32Array(new SharedArrayBuffer(4 * count));
+  return new Numbers(new SharedArrayBuffer(Numbers.BYTES_PER_ELEMENT * count));
 }
 
 /** All numbers of a tree's tensors, in the tree's order; `flat` is room for them. */
 export async function toFlat(
   tree: unknown,
-  flat: Float32Array = new Float32Array(parameterCount(tree)),
-): Promise<Float32Array> {
+  flat: Floats = new Float32Array(parameterCount(tree)),
+): Promise<Floats> {
   let at = 0;
   await Promise.all(
     tensorsOf(tree).map(async (t) => {
@@ -30,7 +42,7 @@ export async function toFlat(
 }
 
 /** A tree of the form of another with these numbers, on a backend. */
-export function fromFlat<P>(form: P, flat: Float32Array, backend: Backend): P {
+export function fromFlat<P>(form: P, flat: Floats, backend: Backend): P {
   let at = 0;
   return treeMap(form, ({ shape }) => backend.upload(flat.subarray(at, at += sizeOf(shape)), shape));
 }

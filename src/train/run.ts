@@ -10,6 +10,7 @@ import type { Backend } from "../tensor.ts";
 import { put } from "../transfer.ts";
 import { tensorsOf } from "../tree.ts";
 import type { OptimizerState } from "./adam_w.ts";
+import { kindOf } from "./flat.ts";
 
 /** The numbers that every step depends on. */
 export interface Settings {
@@ -71,8 +72,7 @@ export async function saveRun<P>(
   train: readonly ArrayLike<number>[],
 ): Promise<Uint8Array> {
   const [first] = tensorsOf(run.params);
-  const exact = await first.backend.download(first) instanceof Float64Array;
-  const host = createReference({ precision: exact ? "float64" : "float32" });
+  const host = createReference({ precision: await kindOf(first) === Float64Array ? "float64" : "float32" });
   // `using` says this in a word, but Node 20 does not know it.
   try {
     const saved = { model, sequences: fingerprint(train), run: await put(run, host) };

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { createReference } from "../backends/reference/mod.ts";
-import { createWasm } from "../backends/wasm/mod.ts";
-import { createWebGpu } from "../backends/webgpu/mod.ts";
+import { createReference, type ReferenceOptions } from "../backends/reference/mod.ts";
+import { createWasm, type WasmOptions } from "../backends/wasm/mod.ts";
+import { createWebGpu, type WebGpuOptions } from "../backends/webgpu/mod.ts";
 import { show } from "../check.ts";
 import { loadTree } from "../checkpoint/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
@@ -14,7 +14,7 @@ import type { Backend } from "../tensor.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { splitBatch } from "./batches.ts";
 import { type Board, dealParts, drawParts, putAnswer, takeQuestion } from "./board.ts";
-import { fromFlat } from "./flat.ts";
+import { fromFlat, type Kind } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
 import type { Answer, Notice, PartGradient, Request, Start } from "./workers.ts";
 
@@ -34,7 +34,7 @@ let last = 0;
 scope.onmessage = async ({ data }) => {
   try {
     if ("backend" in data) {
-      backend = await backendNamed(data.backend);
+      backend = await backendNamed(data.backend, data.options);
       model = await modelNamed(data.model, data.module);
       form = loadTree(data.form, backend).tree;
       ({ index, workers } = data);
@@ -55,8 +55,10 @@ async function answerBoard(number: number, board: Board): Promise<void> {
   for (let question = takeQuestion(board, last); question; question = takeQuestion(board, last)) {
     const { number, batch, first } = question;
     last = number;
-    const params = fromFlat(form, board.params, backend);
     const parts = splitBatch(batch, workers);
+    // Nobody asked it then: the batch has fewer sequences than there are workers.
+    if (index >= parts.length) continue;
+    const params = fromFlat(form, board.params, backend);
     for (const part of drawParts(board, first, index, parts.length)) {
       const { loss } = await flatGradient(model, params, parts[part], backend, board.grads[part]);
       putAnswer(board, number, part, loss);
@@ -70,16 +72,17 @@ async function answer({ number, params: numbers, batch }: Request): Promise<void
   const params = fromFlat(form, numbers, backend);
   const parts = splitBatch(batch, workers), answers: PartGradient[] = [];
   for (const part of dealParts(index, workers, parts.length)) {
-    answers.push({ part, ...await flatGradient(model, params, parts[part], backend) });
+    const room = new (numbers.constructor as Kind)(numbers.length);
+    answers.push({ part, ...await flatGradient(model, params, parts[part], backend, room) });
   }
   backend.free(params);
   scope.postMessage({ number, parts: answers }, answers.map(({ grads }) => grads.buffer as ArrayBuffer));
 }
 
-function backendNamed(name: string): Promise<Backend> | Backend {
-  if (name === "reference") return createReference();
-  if (name === "wasm") return createWasm();
-  if (name === "webgpu") return createWebGpu();
+function backendNamed(name: string, options: unknown): Promise<Backend> | Backend {
+  if (name === "reference") return createReference(options as ReferenceOptions);
+  if (name === "wasm") return createWasm(options as WasmOptions);
+  if (name === "webgpu") return createWebGpu(options as WebGpuOptions);
   throw new TypeError(
     `Cannot start worker: backend must be reference, wasm or webgpu, current one is ${show(name)}`,
   );

@@ -9,13 +9,13 @@ import { createReference } from "../backends/reference/mod.ts";
 import { show } from "../check.ts";
 import { saveTree } from "../checkpoint/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
-import type { Backend } from "../tensor.ts";
+import type { Backend, Floats } from "../tensor.ts";
 import { put } from "../transfer.ts";
-import { parameterCount } from "../tree.ts";
+import { parameterCount, tensorsOf } from "../tree.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { type Batch, splitBatch } from "./batches.ts";
 import { type Board, dealParts, drawParts, fits, isAnswered, openBoard, putQuestion } from "./board.ts";
-import { sharedNumbers, toFlat } from "./flat.ts";
+import { kindOf, sharedNumbers, toFlat } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
 
 /** What a worker is told first. */
@@ -23,8 +23,9 @@ export interface Start {
   /** Which of the workers it is, and of how many. */
   readonly index: number;
   readonly workers: number;
-  /** Which backend it is to make. */
+  /** Which backend it is to make, and how. */
   readonly backend: string;
+  readonly options: unknown;
   /** The model's name. */
   readonly model: string;
   /** The module that exports it; none: it is one of the library's. */
@@ -44,7 +45,7 @@ export interface Notice {
 export interface Request {
   readonly number: number;
   /** The parameters, flat. */
-  readonly params: Float32Array;
+  readonly params: Floats;
   /** The whole of it. */
   readonly batch: Batch;
 }
@@ -60,7 +61,7 @@ export interface PartGradient {
   /** Its share of the batch's mean loss. */
   readonly loss: number;
   /** The gradients of that, flat. */
-  readonly grads: Float32Array;
+  readonly grads: Floats;
 }
 
 /** Workers that are ready for batches. */
@@ -69,7 +70,7 @@ export interface WorkerPool<Params> {
    * The mean loss of a batch and its gradients, flat: those of its parts added up in their order, whoever made them. The
    * next call writes over them.
    */
-  gradient(params: Params, batch: Batch): Promise<{ loss: number; grads: Float32Array }>;
+  gradient(params: Params, batch: Batch): Promise<{ loss: number; grads: Floats }>;
   /** Ends the workers. */
   [Symbol.dispose](): void;
 }
@@ -78,7 +79,7 @@ export interface WorkerPool<Params> {
  * Starts workers for a model, one less than `count`.
  *
  * @param count at least 2
- * @param backend the caller's; the others are of its kind
+ * @param backend the caller's; the others are made like it
  * @param model the caller's; the others find theirs by its name
  * @param module the URL of the module that exports it; none: it is one of the library's
  * @param form parameters of the model's form
@@ -115,6 +116,7 @@ export async function startWorkers<Params>(
         index: i + 1,
         workers: count,
         backend: backend.name,
+        options: backend.options,
         model: model.name,
         module,
         form: saved,
@@ -127,8 +129,8 @@ export async function startWorkers<Params>(
     end();
     throw error;
   }
-  const size = parameterCount(form), mean = new Float32Array(size);
-  const flat = sharedNumbers(size) ?? new Float32Array(size);
+  const Numbers = await kindOf(tensorsOf(form)[0]), size = parameterCount(form);
+  const flat = sharedNumbers(Numbers, size) ?? new Numbers(size), mean = new Numbers(size);
   let number = 0, board: Board | undefined;
   return {
     async gradient(params, batch) {
@@ -155,7 +157,7 @@ export async function startWorkers<Params>(
       const found: PartGradient[] = [];
       const own = shared ? drawParts(shared, first!, 0, parts.length) : dealParts(0, count, parts.length);
       for (const part of own) {
-        const room = shared?.grads[part];
+        const room = shared?.grads[part] ?? new Numbers(size);
         found[part] = { part, ...await flatGradient(model, params, parts[part], backend, room) };
       }
       let loss = 0;
@@ -175,7 +177,7 @@ export async function startWorkers<Params>(
 }
 
 /** sum += x */
-function addTo(sum: Float32Array, x: Float32Array): void {
+function addTo(sum: Floats, x: Floats): void {
   for (let i = 0; i < sum.length; i++) sum[i] += x[i];
 }
 

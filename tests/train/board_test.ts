@@ -82,6 +82,25 @@ Deno.test("drawParts() gives every part to one worker, its own to each, in whate
   ));
 });
 
+Deno.test("drawParts() gives every part to one of two threads that draw at once", async () => {
+  const board = open(batchOf(8)), parts = 200_000;
+  const workers = [0, 1].map(() =>
+    new Worker(new URL("./draw_worker.ts", import.meta.url), { type: "module" })
+  );
+  const ask = (worker: number, first: number, parts: number) =>
+    new Promise<number[]>((resolve) => {
+      workers[worker].onmessage = ({ data }) => resolve(data);
+      workers[worker].postMessage({ board, first, worker, parts });
+    });
+  // Nothing to draw: they are awake then.
+  await Promise.all([ask(0, 0, 2), ask(1, 0, 2)]);
+  const drawn = await Promise.all([ask(0, 0, parts), ask(1, 0, parts)]);
+  workers.forEach((worker) => worker.terminate());
+  assertEquals(drawn.flat().length, parts);
+  assertEquals(new Set(drawn.flat()).size, parts);
+  assert(drawn.every((parts) => parts.length > 1), "one thread drew all");
+});
+
 Deno.test("drawParts() draws nothing of the next question for the last", () => {
   const board = open(batchOf(8)), parts = splitBatch(batchOf(8), 2).length;
   const late = drawParts(board, putQuestion(board, 1, batchOf(8)), 1, parts);

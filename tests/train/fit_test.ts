@@ -140,10 +140,13 @@ for (const options of [{}, { workers: 2 }, { workers: 2, batchSize: 1 }]) {
     using backend = createReference();
     const signal = AbortSignal.timeout(500);
     const all = { config, backend, signal, epochs: 3000, learningRate: 0.02, batchSize: 4, ...options };
-    let last: Progress | undefined;
+    let last: Progress | undefined, ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
     const error = await assertRejects(async () => {
       for await (last of fit(rwkv as AnyLanguageModel, task, all));
     });
+    clearInterval(timer);
+    assert(ticks > 1);
     assertEquals((error as Error).name, "TimeoutError");
     // Those of the last report are the caller's, if no step came after it.
     backend.free([last?.params, last?.optimizer]);

@@ -74,6 +74,33 @@ for (const { name: on, create } of places) {
   }
 }
 
+const kinds = [
+  { name: "wasm", create: () => createWasm() },
+  // Workers that were of another kind would have other bits, and which did what is a matter of time.
+  { name: "wasm, baseline", create: () => createWasm({ simd: "baseline" }) },
+  { name: "reference, float64", create: () => createReference({ precision: "float64" }) },
+];
+
+for (const { name, create } of kinds) {
+  Deno.test(`fit() with workers has the same losses, bit for bit, again and from a checkpoint on: ${name}`, async () => {
+    using backend = await create();
+    const [{ model, config }] = configs;
+    const options = { backend, workers: 2, every: 1 };
+    const losses = async (start: object) => {
+      const all: number[] = [], checkpoints: Uint8Array[] = [];
+      for await (const at of fit(model, { train: task.train }, { ...options, ...start })) {
+        all.push(...at.losses);
+        if (all.length === 5) checkpoints.push(await at.checkpoint());
+      }
+      return { all, checkpoint: checkpoints[0] };
+    };
+    const start = { config, batchSize: 8, epochs: 3, learningRate: 0.02 };
+    const { all, checkpoint } = await losses(start);
+    for (let run = 0; run < 3; run++) assertEquals((await losses(start)).all, all);
+    assertEquals((await losses({ resume: checkpoint })).all, all.slice(5));
+  });
+}
+
 // A worker's device compiles its shaders anew, so that one model has to do.
 for (const { name, create } of backends.filter(({ name }) => name === "webgpu")) {
   Deno.test(`workers give the gradient of one thread, of lstm on ${name}`, async () => {

@@ -114,6 +114,7 @@ export function createReference(options: ReferenceOptions = {}): Backend {
   const Numbers = precision === "float64" ? Float64Array : Float32Array;
   return new DeviceBackend<Floats>({
     name: "reference",
+    options: { precision },
     kernels,
     bytesFor: (size) => size * Numbers.BYTES_PER_ELEMENT,
     allocate: (size) => new Numbers(size),

@@ -72,7 +72,7 @@ const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
 export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   const { maximumBytes = most } = options;
   checkInteger("create wasm", "maximumBytes", maximumBytes, 65_536, most);
-  const module = await compile(options.simd);
+  const simd = supported(options.simd), module = await compile(simd);
   const exports = (await WebAssembly.instantiate(module)).exports as unknown as Exports;
   const { memory } = exports;
   const heap = new Heap(memory, exports.__heap_base.value, maximumBytes);
@@ -82,6 +82,7 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   const words = () => wordView.length === 0 ? wordView = new Uint32Array(memory.buffer) : wordView;
   return new DeviceBackend<number>({
     name: "wasm",
+    options: { simd, maximumBytes },
     kernels: { ...exports, rwkvBlocks: withLists(exports.rwkvBlocks, words) },
     scratch,
     bytesFor: (size) => blockSize(4 * size),
@@ -108,7 +109,8 @@ function write(view: Float32Array, data: ArrayLike<number>, at: number): void {
   else for (let i = 0; i < data.length; i++) view[at + i] = data[i];
 }
 
-function compile(simd?: Instructions): Promise<WebAssembly.Module> {
+/** The instructions that were asked for, or the best that there are. */
+function supported(simd: Instructions | undefined): Instructions {
   if (simd !== undefined && simd !== "relaxed" && simd !== "baseline") {
     throw new TypeError(
       `Cannot create wasm: simd must be "relaxed" or "baseline", current simd is ${show(simd)}`,
@@ -124,6 +126,10 @@ function compile(simd?: Instructions): Promise<WebAssembly.Module> {
         "runtime has none",
     );
   }
+  return instructions;
+}
+
+function compile(instructions: Instructions): Promise<WebAssembly.Module> {
   let module = compiled.get(instructions);
   if (module === undefined) {
     module = builds[instructions]().then(({ hex }) => WebAssembly.compile(fromHex(hex)));

@@ -6,13 +6,13 @@ import { loadPart, madd, storePart } from "./vectors.as";
 
 /** Floats in the rows of the left side that are packed at a time: 16 KB, half of a small first-level cache. */
 const LEFT: i32 = 4096;
-const left = memory.data(4096 << 2, 64);
-/** So many steps of a sum are packed at most. */
+const packedLeft = memory.data(4096 << 2, 64);
+/** So many steps of a sum are packed at most: as many as `linear` has in a panel, so that its sums are not cut twice. */
 const LEFT_STEPS: i32 = LEFT / 16;
 
 /**
  * y = a·b, or y += a·b where `adds`: `rows`×`inner` by `inner`×`columns`. Of a, rows are `aRow` bytes apart and columns
- * `aStep`, of which one is 4: it may as well stand transposed. The panels of b are `apart` bytes apart. Where there are
+ * `aStep`, of which one is 4: it may as well stand transposed. The panels of b are `apart` bytes apart. Where b has
  * several, a is packed too, by four rows, so that the numbers of a step are one load: in Deno every load is followed by a
  * comparison with the end of the memory, which costs as much.
  */
@@ -61,7 +61,7 @@ function multiplyPart(
   for (; rows > 0; rows -= height, a += <usize> height * aRow, y += <usize> height * yRow) {
     const count = min(height, rows);
     for (let r = 0; r < count; r += 4) {
-      const to = left + <usize> (r >> 2) * group, from = a + <usize> r * aRow;
+      const to = packedLeft + <usize> (r >> 2) * group, from = a + <usize> r * aRow;
       if (aStep == 4) turn(to, 16, from, aRow, count - r, steps);
       else packFour(to, from, aStep, steps, min(4, count - r));
     }
@@ -71,13 +71,13 @@ function multiplyPart(
     let panel = b, into = y;
     for (let column = 0; column < columns; column += WIDTH, into += 32, panel += apart) {
       const width = min(WIDTH, columns - column);
-      let from = left, to = into;
+      let from = packedLeft, to = into;
       for (let r = 0; r < fours; r += 4, from += group, to += 4 * yRow) {
         multiplyTile(to, yRow, from, panel, min(4, count - r), steps, width, adds);
       }
     }
     if (pair) {
-      const from = left + <usize> (fours >> 2) * group;
+      const from = packedLeft + <usize> (fours >> 2) * group;
       multiplyPair(y + <usize> fours * yRow, yRow, from, b, apart, pair, steps, columns, adds);
     }
   }
@@ -150,7 +150,7 @@ function multiplyPair(
   }
 }
 
-/** The same of `a` as it stands; past the last row, the last row is taken again and not stored. */
+/** What `multiplyTile` does, of `a` as it stands; past the last row, the last row is taken again and not stored. */
 // @ts-ignore: decorator
 @inline
 function multiplyTileInPlace(

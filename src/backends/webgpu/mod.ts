@@ -54,7 +54,7 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<Backend
   if (device === undefined) {
     const adapter = await requestAdapter(powerPreference);
     const { openAdapter } = await import("./open.ts");
-    return await openAdapter(adapter);
+    return await openAdapter(adapter, { powerPreference });
   }
   if (typeof device?.createBuffer !== "function") {
     throw new TypeError(`Cannot create webgpu: device must be a GPUDevice, current value is ${show(device)}`);

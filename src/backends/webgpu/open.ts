@@ -13,13 +13,13 @@ import { gpuKernels } from "./kernels.ts";
 import { GpuPool } from "./pool.ts";
 
 /** A backend with a device of its own. */
-export async function openAdapter(adapter: GPUAdapter): Promise<Backend> {
+export async function openAdapter(adapter: GPUAdapter, options?: unknown): Promise<Backend> {
   const device = await requestDevice(adapter);
-  return await openDevice(device, () => device.destroy());
+  return await openDevice(device, () => device.destroy(), options);
 }
 
-/** A backend on a device; `close` is called when the backend is disposed of. */
-export async function openDevice(device: GPUDevice, close: () => void): Promise<Backend> {
+/** A backend on a device; `close` is called when the backend is disposed of, and another is made with `options`. */
+export async function openDevice(device: GPUDevice, close: () => void, options?: unknown): Promise<Backend> {
   const pool = new GpuPool(device, () => queue.letGo());
   const queue = new GpuQueue(device, pool);
   // Whether the device is lost already is known a moment later.
@@ -27,6 +27,7 @@ export async function openDevice(device: GPUDevice, close: () => void): Promise<
   queue.check();
   return new DeviceBackend<GpuBlock>({
     name: "webgpu",
+    options,
     kernels: gpuKernels(queue),
     bytesFor: (size) => blockSize(4 * size),
     allocate(size) {

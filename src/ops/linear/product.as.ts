@@ -11,6 +11,7 @@ const STEPS: i32 = 256;
 export const PACKED: i32 = 32768;
 /** What a product packs; between products, others may use it. */
 export const packed = memory.data(32768 << 2, 64);
+
 /** y = a·b + bias, or y = a·bᵀ + bias where b stands `transposed`; a is [rows, inner], y is [rows, columns]. */
 export function multiplyRows(
   y: usize,

@@ -110,11 +110,12 @@ a.arrange(m,e),f=m.every(e=>e.interleaved),e&&!f&&(a.arrange(m,!1),m[0].oneRowPr
 ;for(let e of r){let t=a.make(e.shape);b.push(t),g.push(i(e)),v.push(t.memory)}
 return n(w.memory,v,p,i(t),g,h,l,d,c,s,f,k.memory),a.free(k),[w,b]};return h.set(t[0],{weights:t,run:run,alive:()=>d()
 }),run}}}function sameTensors(e,t){if(e.length!==t.length)return!1;for(let r=0;r<e.length;r++)if(e[r]!==t[r])return!1
-;return!0}var DeviceBackend=class{name;#t;#b;#g;rwkvStacks;backward;constructor(e){this.name=e.name,this.#t=e,
-this.#b=e.kernels,this.#g=new TensorStore(this,e),this.rwkvStacks=deviceRwkvStacks(e,this.#g,e=>this.#v(e)),
-this.backward=deviceBackward(e,this.#g,e=>this.#v(e))}scope(e){return this.#g.scope(e)}free(e){this.#g.free(e)}
-hold(e,t){return this.#g.hold(e,t)}memory(){return this.#g.use()}resetPeak(){this.#g.resetPeak()}[Symbol.dispose](){
-this.#g.dispose()}upload(e,t){let r=this.#g.make([...t]);return this.#t.upload(r.memory,e),r}download(e,t){
+;return!0}var DeviceBackend=class{name;options;#t;#b;#g;rwkvStacks;backward;constructor(e){this.name=e.name,
+this.options=e.options,this.#t=e,this.#b=e.kernels,this.#g=new TensorStore(this,e),
+this.rwkvStacks=deviceRwkvStacks(e,this.#g,e=>this.#v(e)),this.backward=deviceBackward(e,this.#g,e=>this.#v(e))}
+scope(e){return this.#g.scope(e)}free(e){this.#g.free(e)}hold(e,t){return this.#g.hold(e,t)}memory(){
+return this.#g.use()}resetPeak(){this.#g.resetPeak()}[Symbol.dispose](){this.#g.dispose()}upload(e,t){
+let r=this.#g.make([...t]);return this.#t.upload(r.memory,e),r}download(e,t){
 let r=this.#g.alive(e),s=this.#O(r),a=this.#t.download(s.memory,sizeOf(e.shape),t);return s!==r&&this.#g.free(s),a}
 embedding(e,t){let[r,s]=t.shape,a=this.#g.make([...e.shape,s])
 ;return this.#b.embedding(a.memory,this.#v(e),this.#v(t),sizeOf(e.shape),r,s),a}linear(e,t,r){
