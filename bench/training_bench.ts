@@ -101,7 +101,7 @@ function stagesOf({ model, params, backend }: Subject) {
 /** The loss and all gradients of a part of the batch. */
 async function resultsOf({ model, params, backend }: Subject): Promise<Float32Array> {
   const results = batchGradient(model, params, part);
-  const numbers = await toFlat(results);
+  const numbers = Float32Array.from(await toFlat(results));
   backend.free(results);
   return numbers;
 }

@@ -194,16 +194,15 @@ ge(a,"total",t,1),ge(a,"warmup",o,0,t)
 ;return e<o?r*(e+1)/o:e>=t?i:i+(r-i)*(1+Math.cos(Math.PI*(e-o)/(t-o)))/2}async function startWorkers(e,t,r,n,a){
 if(typeof Worker>"u"||!(Worker.prototype instanceof EventTarget))throw new TypeError(`Cannot start workers: the runtime must have the web's Worker, current runtime has ${typeof Worker>"u"?"none":"another"}`)
 ;if(n===void 0&&!z.includes(r))throw new TypeError(`Cannot start workers: a model that is not one of the library's must come with the module that exports it, current model is ${xe(r.name)} without module`)
-;let o=new URL(import.meta.url.endsWith(".ts")?"./worker.ts":"./worker.js",import.meta.url),i=Array.from({length:e-1
-},()=>new Worker(o,{type:"module"})),end=()=>i.forEach(e=>e.terminate());try{let o=Y(await L(a,s()))
-;await Promise.all(i.map((a,i)=>{let l={index:i+1,workers:e,backend:t.name,options:t.options,model:r.name,module:n,
-form:o},s=hear(a,0);return a.postMessage(l),s}))}catch(e){throw end(),e}
-let l=await $(Ee(a)[0]),c=$e(a),u=H(l,c)??new l(c),f=new l(c),h=0,w;return{async gradient(n,a){await le(n,u)
-;let o=ee(a,e),s=++h;(w===void 0||!d(w,a))&&(w=j(e,u,a))
-;let y=w,b=y&&_(y,s,a),k=Promise.all(i.slice(0,o.length-1).map(e=>{let t=hear(e,s);return e.postMessage(y?{number:s,
-board:y}:{number:s,params:u,batch:a}),t}));k.catch(()=>{});let $=[],C=y?p(y,b,0,o.length):m(0,e,o.length)
-;for(let e of C){let a=y?.grads[e]??new l(c);$[e]={part:e,...await g(r,n,o[e],t,a)}}let x=0;f.fill(0)
-;for(let e of o.keys()){if($[e]===void 0&&!(y&&v(y,s,e)))for(let e of(await k).flat())$[e.part]=e;let t=$[e]??{
+;let o=await $(Ee(a)[0]),i=$e(a),l=new URL(import.meta.url.endsWith(".ts")?"./worker.ts":"./worker.js",import.meta.url),c=Array.from({
+length:e-1},()=>new Worker(l,{type:"module"})),end=()=>c.forEach(e=>e.terminate());try{let o=Y(await L(a,s()))
+;await Promise.all(c.map((a,i)=>{let l={index:i+1,workers:e,backend:t.name,options:t.options,model:r.name,module:n,
+form:o},s=hear(a,0);return a.postMessage(l),s}))}catch(e){throw end(),e}let u=H(o,i)??new o(i),f=new o(i),h=0,w;return{
+async gradient(n,a){await le(n,u);let l=ee(a,e),s=++h;(w===void 0||!d(w,a))&&(w=j(e,u,a))
+;let y=w,b=y&&_(y,s,a),k=Promise.all(c.slice(0,l.length-1).map(e=>{let t=hear(e,s);return e.postMessage(y?{number:s,
+board:y}:{number:s,params:u,batch:a}),t}));k.catch(()=>{});let $=[],C=y?p(y,b,0,l.length):m(0,e,l.length)
+;for(let e of C){let a=y?.grads[e]??new o(i);$[e]={part:e,...await g(r,n,l[e],t,a)}}let x=0;f.fill(0)
+;for(let e of l.keys()){if($[e]===void 0&&!(y&&v(y,s,e)))for(let e of(await k).flat())$[e.part]=e;let t=$[e]??{
 loss:y.losses[e],grads:y.grads[e]};x+=t.loss,addTo(f,t.grads)}return{loss:x,grads:f}},[Symbol.dispose]:end}}
 function addTo(e,t){for(let r=0;r<e.length;r++)e[r]+=t[r]}function hear(e,t){return new Promise((r,n)=>{
 e.onmessage=({data:e})=>{"error"in e?n(new Error(`Cannot train in worker: ${e.error}`)):e.number===t&&r(e.parts)},

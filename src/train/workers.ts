@@ -64,7 +64,7 @@ export interface PartGradient {
   readonly grads: Floats;
 }
 
-/** Workers that are ready for batches. */
+/** Workers that are ready for batches; after an error they can only be ended. */
 export interface WorkerPool<Params> {
   /**
    * The mean loss of a batch and its gradients, flat: those of its parts added up in their order, whoever made them. The
@@ -106,6 +106,7 @@ export async function startWorkers<Params>(
         `model is ${show(model.name)} without module`,
     );
   }
+  const Numbers = await kindOf(tensorsOf(form)[0]), size = parameterCount(form);
   const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
   const others = Array.from({ length: count - 1 }, () => new Worker(url, { type: "module" }));
   const end = () => others.forEach((worker) => worker.terminate());
@@ -129,7 +130,6 @@ export async function startWorkers<Params>(
     end();
     throw error;
   }
-  const Numbers = await kindOf(tensorsOf(form)[0]), size = parameterCount(form);
   const flat = sharedNumbers(Numbers, size) ?? new Numbers(size), mean = new Numbers(size);
   let number = 0, board: Board | undefined;
   return {
