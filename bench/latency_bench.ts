@@ -35,7 +35,7 @@ for (const name of backendNames) {
           name: labelOf({ model, mode }),
           baseline: model === "rwkv",
           // A pass over the whole context takes long enough for a few runs to tell.
-          ...mode === "full" ? { n: 10, warmup: 2 } : {},
+          ...mode === "full" ? { n: 6, warmup: 1 } : {},
           fn: () => steps[i].run(),
         });
       }

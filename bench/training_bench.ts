@@ -51,8 +51,8 @@ interface Timed {
 
 const reference = createReference();
 const timed: Timed[] = [
-  { backend: await createWasm(), runs: { matched: 10, seed: 5 } },
-  { backend: reference, runs: { matched: 3 } },
+  { backend: await createWasm(), runs: { matched: 6, seed: 3 } },
+  { backend: reference, runs: { matched: 2 } },
   ...await realGpu(),
 ];
 

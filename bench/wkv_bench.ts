@@ -35,7 +35,7 @@ for (const shape of shapes) {
       group,
       name,
       baseline: i === 0,
-      n: 10,
+      n: 6,
       warmup: 1,
       async fn(b) {
         if (current?.name !== `${name} at ${group}`) {
