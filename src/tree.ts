@@ -39,11 +39,15 @@ function mapTree(tree: unknown, f: (tensor: Tensor, path: string) => Tensor, pat
   if (isTensor(tree)) return f(tree, path);
   const below = (key: string | number) => path === "" ? `${key}` : `${path}.${key}`;
   if (Array.isArray(tree)) return tree.map((branch, i) => mapTree(branch, f, below(i)));
-  // fromEntries defines each key as the object's own, so that no name (`__proto__`) means anything but itself.
-  if (isBranch(tree)) {
-    return Object.fromEntries(Object.entries(tree).map(([key, v]) => [key, mapTree(v, f, below(key))]));
+  if (!isBranch(tree)) return tree;
+  const mapped: Record<string, unknown> = {};
+  for (const key in tree) {
+    const value = mapTree(tree[key], f, below(key));
+    if (key !== "__proto__") mapped[key] = value;
+    // The object's own key, so that the name means nothing but itself.
+    else Object.defineProperty(mapped, key, { value, enumerable: true, configurable: true, writable: true });
   }
-  return tree;
+  return mapped;
 }
 
 /** All tensors of a tree, depth first, in the order of the keys. */

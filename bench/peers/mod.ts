@@ -4,7 +4,7 @@
  *
  * The same weights, the same output, one thread each. Beside a token's time stands what no implementation with these
  * instructions can be faster than: the matrix-vector products alone, reading the weights, the multiply-adds. Training is
- * compared with PyTorch alone, and two workers with one thread and with two threads that share nothing.
+ * compared with PyTorch alone, and two workers with one thread and with two processes.
  *
  * @module
  */
@@ -12,7 +12,6 @@ import { parseArgs } from "@std/cli";
 import { checkChoice, listOf } from "../report/options.ts";
 import { startProgress } from "../report/progress.ts";
 import { presetNames, taskSequence } from "../subjects.ts";
-import { apartTrainer } from "./apart.ts";
 import { compare, type Comparison } from "./compare.ts";
 import { jaxPeer } from "./jax.ts";
 import { onnxRuntimeNode, onnxRuntimeWeb } from "./onnxruntime.ts";
@@ -21,7 +20,7 @@ import { pyTorch } from "./pytorch.ts";
 import { expected, seqmixWasm } from "./seqmix.ts";
 import { measureStartup, startupText } from "./startup.ts";
 import { toText } from "./text.ts";
-import { pyTorchTrainer, pyTorchUnbound, seqmixTrainer } from "./trainers.ts";
+import { apartTrainer, pyTorchTrainer, pyTorchUnbound, seqmixTrainer } from "./trainers.ts";
 import { compareTraining, type TrainingComparison, trainingText } from "./training.ts";
 import { type Case, casesOf } from "./weights.ts";
 
@@ -102,7 +101,6 @@ if (import.meta.main) {
   // Before anything is measured, so that a file that can't be written is known at once.
   const file = json ? await Deno.open(json, { write: true, create: true, truncate: true }) : undefined;
   const startup = only.includes("startup") ? await measureStartup(startups) : undefined;
-  // Before the others' engines are in this process: what they leave is collected on the second worker's core.
   const trainings = only.includes("training") ? await measureTraining() : [];
   const tokens = only.includes("token") ? await measureTokens() : [];
   const note = trainings.length > 0 ? ["Training is compared with PyTorch alone; jax-js is left out."] : [];

@@ -1,11 +1,13 @@
 """Training in PyTorch, written as people write it, for pytorch_training.ts to talk to.
 
 Standard input: a line of JSON as in pytorch_peer.py with "hyper", "ids" [B][T + 1] and "unbind" (how WKV's loop takes its
-steps) besides, the weights, then a line of JSON for each request: a number of steps, answered by the loss before each.
+steps) besides, the weights, then a line of JSON for each request: {"take": steps}, answered by the loss before each, or
+{"pace": ms}, answered by how many steps a ms were taken in about that time.
 """
 
 import json
 import sys
+import time
 
 import torch
 import torch.nn.functional as F
@@ -137,8 +139,19 @@ def main():
         optimizer.step()
         return loss.item()
 
+    def pace(ms):
+        start = time.perf_counter()
+        steps, taken = 0, 0.0
+        while steps == 0 or taken < ms:
+            step()
+            steps += 1
+            taken = 1000 * (time.perf_counter() - start)
+        return steps / taken
+
     for line in sys.stdin.buffer:
-        print(json.dumps([step() for _ in range(json.loads(line))]), flush=True)
+        request = json.loads(line)
+        answer = [step() for _ in range(request["take"])] if "take" in request else pace(request["pace"])
+        print(json.dumps(answer), flush=True)
 
 
 main()

@@ -1,27 +1,18 @@
 /**
- * Who trains: the library by its public `fit`, and PyTorch.
+ * Who trains: the library, and PyTorch, each in a process of its own.
  *
  * @module
  */
-import {
-  type AnyLanguageModel,
-  createWasm,
-  fit,
-  lstmModel,
-  motifTask,
-  put,
-  rwkv,
-  sampleSequences,
-  transformer,
-} from "@seqmix/seqmix";
+import { motifTask, sampleSequences } from "@seqmix/seqmix";
+import { type PeerProcess, startProcess } from "./process.ts";
 import { startPython } from "./python.ts";
-import { type Case, paramsOf } from "./weights.ts";
+import type { Case } from "./weights.ts";
 
 /** Sequences in a batch. */
 export const batchSize = 32;
 
 /** Of every step; the learning rate stays where it starts. */
-const hyper = {
+export const hyper = {
   learningRate: 1e-3,
   beta1: 0.9,
   beta2: 0.95,
@@ -43,65 +34,62 @@ export interface Trainer {
 export interface Training {
   /** Takes steps: forward, loss, backward, clipping and AdamW. Answers with the loss before each. */
   take(steps: number): Promise<readonly number[]>;
-  /** Takes steps for about so long, one at least; answers with how many a ms. None: it takes them one by one. */
-  pace?(ms: number): Promise<number>;
+  /** Takes steps for about so many ms, one at least; answers with how many a ms. */
+  pace(ms: number): Promise<number>;
   /** Ends what would outlive the comparison. */
   close(): Promise<void>;
 }
 
-/** Trains for about so long, and says how many steps a ms it took. */
-export async function paceOf(training: Training, ms: number): Promise<number> {
-  if (training.pace !== undefined) return training.pace(ms);
-  const start = performance.now();
-  let steps = 0, taken = 0;
-  do {
-    await training.take(1);
-    steps++;
-    taken = performance.now() - start;
-  } while (taken < ms);
-  return steps / taken;
+/** What a process that trains is asked for. */
+export type TrainingRequest = { readonly take: number } | { readonly pace: number };
+
+/** What a process of the library's is told as it starts. */
+export interface TrainingOrder extends Pick<Case, "model" | "preset" | "length"> {
+  readonly workers: number;
 }
 
 /** The batch, a token more than is read: each one's target is the next. */
-function batchOf({ length }: Case): number[][] {
+export function trainingBatch(length: number): number[][] {
   const sequences = sampleSequences(motifTask({}, 1), { count: batchSize, length: length + 1, seed: 2 });
   return sequences.map((tokens) => Array.from(tokens));
 }
 
-/** The library on its WebAssembly backend: in this thread, or in so many workers. */
+/** The library on its WebAssembly backend, with so many workers. */
 export function seqmixTrainer(workers: number): Trainer {
   return {
     name: "seqmix-wasm",
     threads: workers,
-    async open(subject) {
-      const backend = await createWasm();
-      const model = { rwkv, transformer, lstm: lstmModel }[subject.model] as AnyLanguageModel;
-      const { learningRate, maxNorm, ...rest } = hyper;
-      const reports = fit(model, { train: batchOf(subject) }, {
-        params: await put(await paramsOf(subject), backend),
-        backend,
-        workers,
-        batchSize,
-        learningRate,
-        maxNorm,
-        hyper: rest,
-        // An epoch is one batch, and so many that the learning rate does not go down.
-        epochs: 1e9,
-      });
-      return {
-        async take(steps) {
-          const losses: number[] = [];
-          while (losses.length < steps) losses.push(...(await reports.next()).value!.losses);
-          return losses;
-        },
-        async close() {
-          await reports.return();
-          backend[Symbol.dispose]();
-        },
-      };
+    open: ({ model, preset, length }) => {
+      const order: TrainingOrder = { model, preset, length, workers };
+      const script = new URL("./training_process.ts", import.meta.url).href;
+      const args = ["run", "-A", "--no-check", script, JSON.stringify(order)];
+      return Promise.resolve(trainingOf(startProcess(Deno.execPath(), args)));
     },
   };
 }
+
+/**
+ * Two processes that train a model each: what two workers, who share every batch, could reach on this machine at best. Two
+ * cores that are busy at once share caches and memory, and often a clock.
+ */
+export const apartTrainer: Trainer = {
+  name: "seqmix-wasm-apart",
+  threads: 2,
+  async open(subject) {
+    const one = seqmixTrainer(1);
+    const both = [await one.open(subject), await one.open(subject)];
+    return {
+      take: both[0].take,
+      async pace(ms) {
+        const [a, b] = await Promise.all(both.map((each) => each.pace(ms)));
+        return a + b;
+      },
+      async close() {
+        await Promise.all(both.map((each) => each.close()));
+      },
+    };
+  },
+};
 
 /** PyTorch, eager, of the system's Python, on one thread; RWKV's WKV as the loop over `key[:, t]` that people write. */
 export const pyTorchTrainer: Trainer = pyTorch("pytorch", false);
@@ -114,9 +102,16 @@ function pyTorch(name: string, unbind: boolean): Trainer {
     name,
     threads: 1,
     async open(subject) {
-      const options = { hyper, ids: batchOf(subject), unbind };
-      const { ask, close } = await startPython("pytorch_training_peer.py", subject, options);
-      return { take: (steps) => ask<number[]>(steps), close };
+      const options = { hyper, ids: trainingBatch(subject.length), unbind };
+      return trainingOf(await startPython("pytorch_training_peer.py", subject, options));
     },
+  };
+}
+
+function trainingOf({ ask, close }: PeerProcess): Training {
+  return {
+    take: (take) => ask({ take } satisfies TrainingRequest),
+    pace: (pace) => ask({ pace } satisfies TrainingRequest),
+    close,
   };
 }

@@ -9,7 +9,7 @@ import { median } from "../report/statistics.ts";
 import { labelOf } from "../subjects.ts";
 import type { LeftOut } from "./compare.ts";
 import { inRounds, type RoundsEffort } from "./rounds.ts";
-import { batchSize, paceOf, type Trainer, type Training } from "./trainers.ts";
+import { batchSize, type Trainer, type Training } from "./trainers.ts";
 import type { Case } from "./weights.ts";
 
 /** How fast a model is trained. */
@@ -73,7 +73,7 @@ export async function compareTraining(
     }
     for (const other of others) opened.push([other, await openChecked(other, subject, losses)]);
     const paces = await inRounds(
-      opened.map(([{ threads }, training]) => ({ threads, pace: (ms) => paceOf(training, ms) })),
+      opened.map(([{ threads }, training]) => ({ threads, pace: training.pace })),
       effort,
       progress,
     );
@@ -139,5 +139,5 @@ export function trainingText({ subject, training, leftOut }: TrainingComparison)
 
 function nameOf({ implementation, threads }: TrainingRow): string {
   if (threads === 1) return implementation;
-  return implementation.endsWith("-apart") ? "  two threads apart" : `${implementation}, ${threads} workers`;
+  return implementation.endsWith("-apart") ? "  two processes" : `${implementation}, ${threads} workers`;
 }

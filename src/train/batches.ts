@@ -44,8 +44,9 @@ export function batchOrder(
 
 /** The sequences of a batch as inputs and targets. */
 export function batchOf(sequences: readonly ArrayLike<number>[], indices: readonly number[]): Batch {
-  const rows = indices.map((i) => Array.from(sequences[i]));
-  return { inputs: rows.map((row) => row.slice(0, -1)), targets: rows.map((row) => row.slice(1)) };
+  const cut = (i: number, start: number, end?: number): number[] =>
+    Array.prototype.slice.call(sequences[i], start, end);
+  return { inputs: indices.map((i) => cut(i, 0, -1)), targets: indices.map((i) => cut(i, 1)) };
 }
 
 /** A part of a batch. */

@@ -2,7 +2,7 @@
  * Work that is handed out in shared memory: a batch in parts, of which each worker has one of its own, and draws others
  * until there are none. So the faster of two cores does more, and who is late is waited for by a small part only. A
  * thread that waits for a message sleeps, and comes back late: by half a millisecond each way, where a step of a small
- * model takes twenty. So whoever waits looks here first, for a moment.
+ * model takes twenty. So whoever waits looks here first, for a moment; who then sleeps says so, and is woken by a message.
  *
  * @module
  */
@@ -27,10 +27,11 @@ export interface Board {
 
 /**
  * Places in `signals`: the number of the last question, how many sequences of what length it has, the next ticket, the first
- * of this question's, and from `done` on of each part the last question that it was done for. Tickets are numbered through
- * all questions, so that none of the next question is drawn for one of the last.
+ * of this question's, from `asleep` on of each worker whether it sleeps, and then of each part the last question that it
+ * was done for. Tickets are numbered through all questions, so that none of the next question is drawn for one of the
+ * last.
  */
-const asked = 0, rows = 1, length = 2, ticket = 3, firstTicket = 4, done = 5;
+const asked = 0, rows = 1, length = 2, ticket = 3, firstTicket = 4, asleep = 5;
 
 /** How long one looks for a question, or for a part that is not done; longer than an update of parameters takes. */
 const patienceMs = 4;
@@ -41,9 +42,12 @@ export function openBoard(workers: number, params: Floats, batch: Batch): Board 
   const Numbers = params.constructor as Kind;
   const grads = Array.from({ length: parts }, () => sharedNumbers(Numbers, params.length));
   if (grads.includes(undefined)) return undefined;
+  const signals = new Int32Array(new SharedArrayBuffer(4 * (asleep + workers + parts)));
+  // The others have not heard of it.
+  signals.fill(1, asleep + 1, asleep + workers);
   return {
     workers,
-    signals: new Int32Array(new SharedArrayBuffer(4 * (done + parts))),
+    signals,
     ids: new Float64Array(new SharedArrayBuffer(8 * idsOf(batch))),
     params,
     losses: new Float64Array(new SharedArrayBuffer(8 * parts)),
@@ -81,10 +85,10 @@ export function putQuestion({ signals, ids }: Board, number: number, { inputs, t
   return signals[firstTicket];
 }
 
-/** The last question, if it is newer than that of a number, or if one comes in a moment. */
-export function takeQuestion(board: Board, after: number): Question | undefined {
+/** The last question, if it is newer than that of a number, or if one comes in a moment; none: the worker now sleeps. */
+export function takeQuestion(board: Board, worker: number, after: number): Question | undefined {
   const { signals, ids } = board;
-  while (comes(() => Atomics.load(signals, asked) > after)) {
+  while (comes(board, worker, () => Atomics.load(signals, asked) > after)) {
     const number = Atomics.load(signals, asked), first = signals[firstTicket];
     const count = signals[rows], size = signals[length];
     const sequences = Array.from({ length: 2 * count }, (_, i) => ids.subarray(i * size, (i + 1) * size));
@@ -112,22 +116,36 @@ export function* dealParts(worker: number, workers: number, parts: number): Gene
 }
 
 /** Says that a part is done; its gradients are there already. */
-export function putAnswer({ signals, losses }: Board, number: number, part: number, loss: number): void {
-  losses[part] = loss;
-  Atomics.store(signals, done + part, number);
+export function putAnswer(board: Board, number: number, part: number, loss: number): void {
+  board.losses[part] = loss;
+  Atomics.store(board.signals, placeOf(board, part), number);
 }
 
-/** Whether a part of the question of a number is done, or will be in a moment. */
-export function isAnswered({ signals }: Board, number: number, part: number): boolean {
-  return comes(() => Atomics.load(signals, done + part) === number);
+/** Whether a part of the question of a number is done, or will be in a moment; if not, a worker that asked now sleeps. */
+export function isAnswered(board: Board, worker: number, number: number, part: number): boolean {
+  const place = placeOf(board, part);
+  return comes(board, worker, () => Atomics.load(board.signals, place) === number);
 }
 
-function comes(isThere: () => boolean): boolean {
+/** Whether a worker sleeps, and is to be told of what was put up; it is asked for once. */
+export function isToBeWoken({ signals }: Board, worker: number): boolean {
+  return Atomics.exchange(signals, asleep + worker, 0) === 1;
+}
+
+function comes({ signals }: Board, worker: number, isThere: () => boolean): boolean {
   const end = performance.now() + patienceMs;
   while (!isThere()) {
-    if (performance.now() > end) return false;
+    if (performance.now() <= end) continue;
+    Atomics.store(signals, asleep + worker, 1);
+    // Who put it up just before that saw nobody sleep.
+    if (!isThere()) return false;
+    Atomics.store(signals, asleep + worker, 0);
   }
   return true;
+}
+
+function placeOf({ workers }: Board, part: number): number {
+  return asleep + workers + part;
 }
 
 function idsOf({ inputs }: Batch): number {

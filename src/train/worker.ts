@@ -13,7 +13,7 @@ import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { splitBatch } from "./batches.ts";
-import { type Board, dealParts, drawParts, putAnswer, takeQuestion } from "./board.ts";
+import { type Board, dealParts, drawParts, isToBeWoken, putAnswer, takeQuestion } from "./board.ts";
 import { fromFlat, type Kind } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
 import type { Answer, Notice, PartGradient, Request, Start } from "./workers.ts";
@@ -38,9 +38,9 @@ scope.onmessage = async ({ data }) => {
       model = await modelNamed(data.model, data.module);
       form = loadTree(data.form, backend).tree;
       ({ index, workers } = data);
-      scope.postMessage({ number: last, parts: [] }, []);
+      scope.postMessage({ parts: [] }, []);
     } else if ("board" in data) {
-      await answerBoard(data.number, data.board);
+      await answerBoard(data.board);
     } else {
       await answer(data);
     }
@@ -49,10 +49,11 @@ scope.onmessage = async ({ data }) => {
   }
 };
 
-/** Answers what is on the board as long as something is. What was found there comes as a message too. */
-async function answerBoard(number: number, board: Board): Promise<void> {
-  if (number <= last) return;
-  for (let question = takeQuestion(board, last); question; question = takeQuestion(board, last)) {
+/** Answers what is on the board as long as something is. */
+async function answerBoard(board: Board): Promise<void> {
+  for (;;) {
+    const question = takeQuestion(board, index, last);
+    if (question === undefined) return;
     const { number, batch, first } = question;
     last = number;
     const parts = splitBatch(batch, workers);
@@ -62,13 +63,13 @@ async function answerBoard(number: number, board: Board): Promise<void> {
     for (const part of drawParts(board, first, index, parts.length)) {
       const { loss } = await flatGradient(model, params, parts[part], backend, board.grads[part]);
       putAnswer(board, number, part, loss);
+      if (isToBeWoken(board, 0)) scope.postMessage({ parts: [] }, []);
     }
     backend.free(params);
-    scope.postMessage({ number, parts: [] }, []);
   }
 }
 
-async function answer({ number, params: numbers, batch }: Request): Promise<void> {
+async function answer({ params: numbers, batch }: Request): Promise<void> {
   const params = fromFlat(form, numbers, backend);
   const parts = splitBatch(batch, workers), answers: PartGradient[] = [];
   for (const part of dealParts(index, workers, parts.length)) {
@@ -76,7 +77,7 @@ async function answer({ number, params: numbers, batch }: Request): Promise<void
     answers.push({ part, ...await flatGradient(model, params, parts[part], backend, room) });
   }
   backend.free(params);
-  scope.postMessage({ number, parts: answers }, answers.map(({ grads }) => grads.buffer as ArrayBuffer));
+  scope.postMessage({ parts: answers }, answers.map(({ grads }) => grads.buffer as ArrayBuffer));
 }
 
 function backendNamed(name: string, options: unknown): Promise<Backend> | Backend {

@@ -14,7 +14,16 @@ import { put } from "../transfer.ts";
 import { parameterCount, tensorsOf } from "../tree.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { type Batch, splitBatch } from "./batches.ts";
-import { type Board, dealParts, drawParts, fits, isAnswered, openBoard, putQuestion } from "./board.ts";
+import {
+  type Board,
+  dealParts,
+  drawParts,
+  fits,
+  isAnswered,
+  isToBeWoken,
+  openBoard,
+  putQuestion,
+} from "./board.ts";
 import { kindOf, sharedNumbers, toFlat } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
 
@@ -34,26 +43,21 @@ export interface Start {
   readonly form: Uint8Array;
 }
 
-/** What it is told for each batch: that it is on a board. */
+/** What it is told for a batch if it sleeps: that it is on a board. */
 export interface Notice {
-  /** The question's, from 1 on. */
-  readonly number: number;
   readonly board: Board;
 }
 
-/** What it is told where no memory is shared. */
+/** What it is told for each batch where no memory is shared. */
 export interface Request {
-  readonly number: number;
   /** The parameters, flat. */
   readonly params: Floats;
   /** The whole of it. */
   readonly batch: Batch;
 }
 
-/** What it answers: to the start, as if that were question 0, and to each batch; what is on a board is not sent. */
-export type Answer = { readonly number: number; readonly parts: readonly PartGradient[] } | {
-  readonly error: string;
-};
+/** What it answers to the start, to each batch, and to wake the caller; what is on a board is not sent. */
+export type Answer = { readonly parts: readonly PartGradient[] } | { readonly error: string };
 
 /** The gradient of a part of a batch. */
 export interface PartGradient {
@@ -110,22 +114,23 @@ export async function startWorkers<Params>(
   const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
   const others = Array.from({ length: count - 1 }, () => new Worker(url, { type: "module" }));
   const end = () => others.forEach((worker) => worker.terminate());
+  const nextAnswer = listen(others);
   try {
     const saved = saveTree(await put(form, createReference()));
-    await Promise.all(others.map((worker, i) => {
-      const start: Start = {
-        index: i + 1,
-        workers: count,
-        backend: backend.name,
-        options: backend.options,
-        model: model.name,
-        module,
-        form: saved,
-      };
-      const ready = hear(worker, 0);
-      worker.postMessage(start);
-      return ready;
-    }));
+    others.forEach((worker, i) =>
+      worker.postMessage(
+        {
+          index: i + 1,
+          workers: count,
+          backend: backend.name,
+          options: backend.options,
+          model: model.name,
+          module,
+          form: saved,
+        } satisfies Start,
+      )
+    );
+    for (let ready = 0; ready < others.length; ready++) await nextAnswer();
   } catch (error) {
     end();
     throw error;
@@ -140,19 +145,11 @@ export async function startWorkers<Params>(
       const shared = board;
       const first = shared && putQuestion(shared, current, batch);
       // They begin before this thread does.
-      const told = Promise.all(
-        others.slice(0, parts.length - 1).map((worker) => {
-          const answer = hear(worker, current);
-          worker.postMessage(
-            shared
-              ? { number: current, board: shared } satisfies Notice
-              : { number: current, params: flat, batch } satisfies Request,
-          );
-          return answer;
-        }),
-      );
-      // Nobody waits for it where all answers are found sooner.
-      told.catch(() => {});
+      for (let worker = 1; worker < Math.min(count, parts.length); worker++) {
+        if (shared && !isToBeWoken(shared, worker)) continue;
+        const message: Notice | Request = shared ? { board: shared } : { params: flat, batch };
+        others[worker - 1].postMessage(message);
+      }
 
       const found: PartGradient[] = [];
       const own = shared ? drawParts(shared, first!, 0, parts.length) : dealParts(0, count, parts.length);
@@ -163,8 +160,8 @@ export async function startWorkers<Params>(
       let loss = 0;
       mean.fill(0);
       for (const part of parts.keys()) {
-        if (found[part] === undefined && !(shared && isAnswered(shared, current, part))) {
-          for (const answer of (await told).flat()) found[answer.part] = answer;
+        while (found[part] === undefined && !(shared && isAnswered(shared, 0, current, part))) {
+          for (const answer of await nextAnswer()) found[answer.part] = answer;
         }
         const answer = found[part] ?? { loss: shared!.losses[part], grads: shared!.grads[part] };
         loss += answer.loss;
@@ -181,17 +178,30 @@ function addTo(sum: Floats, x: Floats): void {
   for (let i = 0; i < sum.length; i++) sum[i] += x[i];
 }
 
-/** A worker's answer to the question of a number. */
-function hear(worker: Worker, number: number): Promise<readonly PartGradient[]> {
-  return new Promise((resolve, reject) => {
+/** What gives the workers' answers, in the order in which they come; rejects from the first error on. */
+function listen(workers: readonly Worker[]): () => Promise<readonly PartGradient[]> {
+  const answers: (readonly PartGradient[])[] = [];
+  let failure: Error | undefined, heard = () => {};
+  const fail = (message: string) => {
+    failure ??= new Error(`Cannot train in worker: ${message}`);
+    heard();
+  };
+  for (const worker of workers) {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      if ("error" in data) reject(new Error(`Cannot train in worker: ${data.error}`));
-      // That to the question before was found on the board, and comes late.
-      else if (data.number === number) resolve(data.parts);
+      if ("error" in data) return fail(data.error);
+      answers.push(data.parts);
+      heard();
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      reject(new Error(`Cannot train in worker: ${event.message}`));
+      fail(event.message);
     };
-  });
+  }
+  return async () => {
+    while (answers.length === 0 && failure === undefined) {
+      await new Promise<void>((resolve) => heard = resolve);
+    }
+    if (failure !== undefined) throw failure;
+    return answers.shift()!;
+  };
 }

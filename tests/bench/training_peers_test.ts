@@ -19,6 +19,7 @@ function laboratory() {
           await new Promise((resolve) => setTimeout(resolve, steps));
           return Array.from({ length: steps }, () => loss);
         },
+        pace: () => Promise.resolve(1),
         close: () => Promise.resolve(void log.push(`${name} closed`)),
       });
     },
@@ -75,6 +76,6 @@ Deno.test("trainingText() has the ratios with the least that they must be", () =
     "  seqmix-wasm                 48000",
     "  pytorch                     12000        4.00x  seqmix-wasm ÷ it, at least 3.00x",
     "  seqmix-wasm, 2 workers      83000        1.75x  of one thread, at least 1.70x",
-    "    two threads apart         95000        1.96x  of one thread",
+    "    two processes             95000        1.96x  of one thread",
   ]);
 });

@@ -33,7 +33,7 @@ Deno.test("takeQuestion() gives the batch that was put up, after larger ones too
   let number = 1;
   fc.assert(fc.property(batches, (batch) => {
     putQuestion(board, ++number, batch);
-    const { inputs, targets } = takeQuestion(board, number - 1)!.batch;
+    const { inputs, targets } = takeQuestion(board, 1, number - 1)!.batch;
     assertEquals(
       { inputs: inputs.map((x) => Array.from(x)), targets: targets.map((x) => Array.from(x)) },
       batch,
@@ -43,11 +43,11 @@ Deno.test("takeQuestion() gives the batch that was put up, after larger ones too
 
 Deno.test("takeQuestion() gives what is newer than the last alone, however many were missed", () => {
   const board = open(largest);
-  assertEquals(takeQuestion(board, 0), undefined);
+  assertEquals(takeQuestion(board, 1, 0), undefined);
   putQuestion(board, 1, largest);
   putQuestion(board, 2, largest);
-  assertEquals(takeQuestion(board, 0)?.number, 2);
-  assertEquals(takeQuestion(board, 2), undefined);
+  assertEquals(takeQuestion(board, 1, 0)?.number, 2);
+  assertEquals(takeQuestion(board, 1, 2), undefined);
 });
 
 Deno.test("fits() says whether a batch finds room, its parts too", () => {
@@ -119,9 +119,9 @@ Deno.test("dealParts() gives every part to one worker", () => {
 Deno.test("isAnswered() tells of the number and the part that it is asked for alone", () => {
   const board = open(largest);
   putQuestion(board, 1, largest);
-  assert(!isAnswered(board, 1, 0));
+  assert(!isAnswered(board, 0, 1, 0));
   putAnswer(board, 1, 0, 0.5);
-  assert(isAnswered(board, 1, 0) && !isAnswered(board, 1, 1) && !isAnswered(board, 2, 0));
+  assert(isAnswered(board, 0, 1, 0) && !isAnswered(board, 0, 1, 1) && !isAnswered(board, 0, 2, 0));
   assertEquals(board.losses[0], 0.5);
 });
 

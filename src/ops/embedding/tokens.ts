@@ -25,7 +25,7 @@ export function tokenTensor(
     throw new TypeError(`Cannot ${action}: ${name} ${requirement}, current value is ${current}`);
   }
   const time = tokens[0].length;
-  const ids: number[] = [];
+  const ids = new Float64Array(tokens.length * time);
   for (let b = 0; b < tokens.length; b++) {
     if (tokens[b]?.length !== time) {
       throw new TypeError(
@@ -44,7 +44,7 @@ export function tokenTensor(
             `at [${b}, ${t}]`,
         );
       }
-      ids.push(id);
+      ids[b * time + t] = id;
     }
   }
   return backend.upload(ids, [tokens.length, time]);

@@ -27,9 +27,10 @@ if(typeof r!="number")throw new TypeError(`Cannot ${e}: ${t} must be a number, c
 ;throw new RangeError(`Cannot ${e}: ${t} must be an integer ${i}, current value is ${r}`)}}function forEachTensor(e,t){
 if(isTensor(e))t(e);else if(Array.isArray(e))for(let r=0;r<e.length;r++)forEachTensor(e[r],t);else if(isBranch(e))for(let r in e)forEachTensor(e[r],t)
 }function treeMap(e,t){return mapTree(e,t,"")}function mapTree(e,t,r){if(isTensor(e))return t(e,r)
-;let below=e=>r===""?`${e}`:`${r}.${e}`
-;return Array.isArray(e)?e.map((e,r)=>mapTree(e,t,below(r))):isBranch(e)?Object.fromEntries(Object.entries(e).map(([e,r])=>[e,mapTree(r,t,below(e))])):e
-}function tensorsOf(e){let t=[];return forEachTensor(e,e=>t.push(e)),t}function withTensors(e,t){let r=0
+;let below=e=>r===""?`${e}`:`${r}.${e}`;if(Array.isArray(e))return e.map((e,r)=>mapTree(e,t,below(r)))
+;if(!isBranch(e))return e;let s={};for(let r in e){let a=mapTree(e[r],t,below(r))
+;r!=="__proto__"?s[r]=a:Object.defineProperty(s,r,{value:a,enumerable:!0,configurable:!0,writable:!0})}return s}
+function tensorsOf(e){let t=[];return forEachTensor(e,e=>t.push(e)),t}function withTensors(e,t){let r=0
 ;return treeMap(e,()=>t[r++])}function backendOf(e,t,r){let[s]=tensorsOf(r)
 ;if(s===void 0)throw new TypeError(`Cannot ${e}: ${t} must hold tensors, current value is ${show(r)}`);return s.backend}
 function parameterCount(e){let t=0;return forEachTensor(e,e=>t+=sizeOf(e.shape)),t}function sizeOf(e){let t=1
