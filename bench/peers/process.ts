@@ -8,7 +8,7 @@
 export interface PeerProcess {
   /** Gives it bytes that are no request. */
   send(bytes: Uint8Array): Promise<void>;
-  /** The answer to a request. Rejects with the last line of the process's errors where it ended instead. */
+  /** The answer to a request. Rejects with the last line of the process's errors, or its code, where it ended instead. */
   ask<Answer>(request: unknown): Promise<Answer>;
   /** Ends the process. */
   close(): Promise<void>;
@@ -29,7 +29,10 @@ export function startProcess(command: string, args: readonly string[]): PeerProc
   const errors = new Response(child.stderr).text();
   const requests = child.stdin.getWriter();
   const answers = lines(child.stdout);
-  const failure = async () => new Error((await errors).trim().split("\n").at(-1));
+  const failure = async () => {
+    const said = (await errors).trim().split("\n").at(-1);
+    return new Error(said || `it ended with code ${(await child.status).code}`);
+  };
   const send = async (bytes: Uint8Array) => {
     try {
       await requests.write(bytes);

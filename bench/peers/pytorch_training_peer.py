@@ -1,4 +1,4 @@
-"""Training in PyTorch, written as people write it, for pytorch_training.ts to talk to.
+"""Training in PyTorch, written as people write it, for trainers.ts to talk to.
 
 Standard input: a line of JSON as in pytorch_peer.py with "hyper", "ids" [B][T + 1] and "unbind" (how WKV's loop takes its
 steps) besides, the weights, then a line of JSON for each request: {"take": steps}, answered by the loss before each, or

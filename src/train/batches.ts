@@ -44,9 +44,11 @@ export function batchOrder(
 
 /** The sequences of a batch as inputs and targets. */
 export function batchOf(sequences: readonly ArrayLike<number>[], indices: readonly number[]): Batch {
-  const cut = (i: number, start: number, end?: number): number[] =>
-    Array.prototype.slice.call(sequences[i], start, end);
-  return { inputs: indices.map((i) => cut(i, 0, -1)), targets: indices.map((i) => cut(i, 1)) };
+  const rows = indices.map((i) => {
+    const row = sequences[i] as number[] | Uint32Array;
+    return Array.isArray(row) || ArrayBuffer.isView(row) ? row : Array.from<number>(row);
+  });
+  return { inputs: rows.map((row) => row.slice(0, -1)), targets: rows.map((row) => row.slice(1)) };
 }
 
 /** A part of a batch. */

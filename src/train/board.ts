@@ -127,7 +127,7 @@ export function isAnswered(board: Board, worker: number, number: number, part: n
   return comes(board, worker, () => Atomics.load(board.signals, place) === number);
 }
 
-/** Whether a worker sleeps, and is to be told of what was put up; it is asked for once. */
+/** Whether a worker sleeps, and is to be told of what was put up. Asking wakes it: who is told yes sends the message. */
 export function isToBeWoken({ signals }: Board, worker: number): boolean {
   return Atomics.exchange(signals, asleep + worker, 0) === 1;
 }

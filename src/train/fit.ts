@@ -105,11 +105,11 @@ export interface FitProgress<Params> {
 const action = "fit";
 /** A device may be so many steps behind before it is waited for. */
 const stepsAhead = 8;
-/** After so long, in ms, timers and events of the caller's thread get their turn. */
-const turn = 100;
-/** Calls back when they had it: at once in Deno and Node, where a timer would come a millisecond or two later. */
-const afterOthers: (callback: () => void) => void =
-  (globalThis as { setImmediate?: (callback: () => void) => void }).setImmediate ?? setTimeout;
+/**
+ * After so long, in ms, timers and events of the caller's thread get their turn: by a timer, which takes two milliseconds. An
+ * immediate takes none, but Deno would answer no request and hear of no process's end.
+ */
+const turn = 250;
 
 /**
  * Trains a model to predict the next token: AdamW, a learning rate that goes down along a cosine, gradients clipped by their
@@ -213,7 +213,7 @@ async function* takeSteps<Params, State>(
       tokens += size;
       await reports[reports.length - stepsAhead]?.loss;
       if (performance.now() - turned > turn) {
-        await new Promise<void>((resolve) => afterOthers(resolve));
+        await new Promise((resolve) => setTimeout(resolve));
         turned = performance.now();
       }
 

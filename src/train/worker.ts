@@ -1,5 +1,5 @@
 /**
- * One worker of `fit`: it is given parameters and a batch, and answers with the gradients of parts of it. Started by
+ * One worker of `fit`: it finds or is sent parameters and a batch, and gives the gradients of parts of it. Started by
  * `fit`; nothing to call.
  *
  * @module

@@ -7,6 +7,7 @@ import {
   drawParts,
   fits,
   isAnswered,
+  isToBeWoken,
   openBoard,
   putAnswer,
   putQuestion,
@@ -123,6 +124,21 @@ Deno.test("isAnswered() tells of the number and the part that it is asked for al
   putAnswer(board, 1, 0, 0.5);
   assert(isAnswered(board, 0, 1, 0) && !isAnswered(board, 0, 1, 1) && !isAnswered(board, 0, 2, 0));
   assertEquals(board.losses[0], 0.5);
+});
+
+Deno.test("isToBeWoken() says once of each who looked and found nothing, and of who has not heard of the board", () => {
+  const board = open(largest), asleep = () => [0, 1].map((worker) => isToBeWoken(board, worker));
+  assertEquals([asleep(), asleep()], [[false, true], [false, false]]);
+  putQuestion(board, 1, largest);
+  takeQuestion(board, 1, 0);
+  assertEquals(asleep(), [false, false]);
+  takeQuestion(board, 1, 1);
+  assertEquals([asleep(), asleep()], [[false, true], [false, false]]);
+  isAnswered(board, 0, 1, 0);
+  assertEquals([asleep(), asleep()], [[true, false], [false, false]]);
+  putAnswer(board, 1, 0, 0.5);
+  isAnswered(board, 0, 1, 0);
+  assertEquals(asleep(), [false, false]);
 });
 
 Deno.test("openBoard() gives none where memory can't be shared", () => {

@@ -138,7 +138,7 @@ Deno.test("fit() has a learning rate by leaf where it is asked for", async () =>
 for (const options of [{}, { workers: 2 }, { workers: 2, batchSize: 1 }]) {
   Deno.test(`fit() of ${JSON.stringify(options)} ends with a signal's reason, lets timers run, and keeps nothing`, async () => {
     using backend = createReference();
-    const signal = AbortSignal.timeout(500);
+    const signal = AbortSignal.timeout(1200);
     const all = { config, backend, signal, epochs: 3000, learningRate: 0.02, batchSize: 4, ...options };
     let last: Progress | undefined, ticks = 0;
     const timer = setInterval(() => ticks++, 1);
@@ -153,6 +153,22 @@ for (const options of [{}, { workers: 2 }, { workers: 2, batchSize: 1 }]) {
     assertEquals(backend.memory().bytes, 0);
   });
 }
+
+Deno.test("fit() lets requests be answered meanwhile", async () => {
+  await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response("answered"));
+  let answer = "";
+  const asked = fetch(`http://localhost:${server.addr.port}`).then(async (response) => {
+    answer = await response.text();
+  });
+  const end = performance.now() + 5000;
+  for await (const _ of fit(rwkv as AnyLanguageModel, task, { config, epochs: 1e6 })) {
+    if (answer !== "" || performance.now() > end) break;
+  }
+  // What is left after the training does not count.
+  const meanwhile = answer;
+  await asked;
+  assertEquals(meanwhile, "answered");
+});
 
 Deno.test("fit() keeps nothing of a run whose workers do not start, and leaves what it was given", async () => {
   using backend = createReference();

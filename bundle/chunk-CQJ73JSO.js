@@ -423,19 +423,19 @@ return valueAndGrad(t=>{let{logits:i}=e.forward(t,r,e.initialState(t,r.length)),
 let i=a.scope(()=>batchGradient(e,t,r,r.share));try{let[e]=await a.download(i.value);return{loss:e,
 grads:await toFlat(i.grads,n)}}finally{a.free(i)}}function batchOrder(e,t,r,a){let n=randomSource(r,a),i=new Map
 ;e.forEach((e,t)=>{let r=i.get(e);r===void 0?i.set(e,[t]):r.push(t)});let o=[];for(let e of i.values()){shuffle(e,n)
-;for(let r=0;r<e.length;r+=t)o.push(e.slice(r,r+t))}return shuffle(o,n),o}function batchOf(e,t){
-let cut=(t,r,a)=>Array.prototype.slice.call(e[t],r,a);return{inputs:t.map(e=>cut(e,0,-1)),targets:t.map(e=>cut(e,1))}}
-function countParts({inputs:e},t){return bounds(e.length,t).length-1}function splitBatch({inputs:e,targets:t},r){
-let a=bounds(e.length,r);return a.slice(1).map((r,n)=>{let i=a[n],o=(r-i)/e.length;return{inputs:e.slice(i,r),
-targets:t.slice(i,r),share:o}})}function bounds(e,t){
-let r=Math.min(t,e),a=Math.max(1,Math.floor(I*e/r)),n=e-r*a,i=Math.min(n,U*r);return[...Array.from({length:r
-},(e,t)=>t*a),...Array.from({length:i},(e,t)=>r*a+Math.round(t*n/i)),e]}var I=.75,U=2;function shuffle(e,t){
+;for(let r=0;r<e.length;r+=t)o.push(e.slice(r,r+t))}return shuffle(o,n),o}function batchOf(e,t){let r=t.map(t=>{
+let r=e[t];return Array.isArray(r)||ArrayBuffer.isView(r)?r:Array.from(r)});return{inputs:r.map(e=>e.slice(0,-1)),
+targets:r.map(e=>e.slice(1))}}function countParts({inputs:e},t){return bounds(e.length,t).length-1}
+function splitBatch({inputs:e,targets:t},r){let a=bounds(e.length,r);return a.slice(1).map((r,n)=>{
+let i=a[n],o=(r-i)/e.length;return{inputs:e.slice(i,r),targets:t.slice(i,r),share:o}})}function bounds(e,t){
+let r=Math.min(t,e),a=Math.max(1,Math.floor(V*e/r)),n=e-r*a,i=Math.min(n,I*r);return[...Array.from({length:r
+},(e,t)=>t*a),...Array.from({length:i},(e,t)=>r*a+Math.round(t*n/i)),e]}var V=.75,I=2;function shuffle(e,t){
 for(let r=e.length-1;r>0;r--){let a=t.integer(r+1);[e[r],e[a]]=[e[a],e[r]]}}function hostValues(e,t){
 if(typeof t.backend?.download!="function")throw new TypeError(`Cannot ${e}: what has a backend and a shape must be a tensor, current backend is ${y(t.backend)}`)
 ;let r=t.backend.download(t)
 ;if("then"in r)throw r.catch(()=>{}),new TypeError(`Cannot ${e}: tensors must live in host memory (move them with put), current backend is ${t.backend.name}`)
 ;return r}function malformed(e,t,r){return new TypeError(`Cannot load tree: ${e}, current ${t}`,{cause:r})}
-function brief(e){let t=JSON.stringify(e)??"undefined";return t.length>80?`${t.slice(0,77)}...`:t}var V=32,G=V+2
+function brief(e){let t=JSON.stringify(e)??"undefined";return t.length>80?`${t.slice(0,77)}...`:t}var U=32,G=U+2
 ;function parseJson(e,t){try{return checkNames(e,t),JSON.parse(e)}catch(r){
 throw r instanceof SyntaxError?malformed(`${t} must be JSON`,`text is ${brief(e)}`,r):r}}function checkNames(e,t){
 let r=[];for(let a=0;a<e.length;a++){let n=e[a];if(n==="{"||n==="["){
@@ -446,7 +446,7 @@ if(r.push(new Set)>G)throw malformed(`${t} must be nested at most ${G} levels de
 function isFollowedByColon(e,t){let r=t;for(;e[r]===" "||e[r]===`\n`||e[r]==="\r"||e[r]==="\t";)r++;return e[r]===":"}
 function isObject(e){return typeof e=="object"&&e!==null&&!Array.isArray(e)}function nest(e,t){
 return gather(Array.from(e,([e,t])=>({name:e,start:0,value:t})),1,t)}function gather(e,t,r){
-if(t>V)throw malformed(`a name must have at most ${V} parts`,`name is ${brief(e[0].name)}`);let a=new Map
+if(t>U)throw malformed(`a name must have at most ${U} parts`,`name is ${brief(e[0].name)}`);let a=new Map
 ;for(let{name:t,start:r,value:n}of e){let e=t.indexOf(".",r),i=e<0?t.length:e,o=t.slice(r,i),s={name:t,start:i+1,value:n
 },l=a.get(o);l===void 0?a.set(o,[s]):l.push(s)}let build=e=>{let a=e.find(({name:e,start:t})=>t>e.length)
 ;if(a===void 0)return gather(e,t+1,r);if(e.length===1)return r(a.value)
@@ -506,7 +506,7 @@ var Y="seqmix.tree",Q=1,X=new Map([["undefined",void 0],["NaN",NaN],["Infinity",
 ;throw new TypeError(`Cannot save tree: ${pathName(t)} must be a tensor, an array, a plain object, a number, a string, a boolean, null or undefined, current value is ${y(e)}`)
 }function checkBranch(e,t,r){
 if(r.includes(e))throw new TypeError(`Cannot save tree: ${pathName(t)} must not lie within itself, current value is `+pathName(t.slice(0,r.indexOf(e))))
-;if(r.length===V)throw new RangeError(`Cannot save tree: tree must be at most ${V} branches deep, current ${pathName(t)} is deeper`)
+;if(r.length===U)throw new RangeError(`Cannot save tree: tree must be at most ${U} branches deep, current ${pathName(t)} is deeper`)
 ;let a=Reflect.ownKeys(e).length
 ;if(!(Array.isArray(e)?a===e.length+1&&Object.keys(e).length===e.length:a===Object.keys(e).length))throw new TypeError(`Cannot save tree: ${pathName(t)} must be ${Array.isArray(e)?"an array without holes or names":"an object without hidden names"}, current value is ${y(e)}`)
 }function freeName(e,t){let r=e.join(".").toWellFormed()||"tensor",a=r;for(let e=2;t.has(a)||a===H;e++)a=`${r}#${e}`
