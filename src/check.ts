@@ -67,13 +67,22 @@ export function checkLast(action: string, name: string, x: Tensor, last: Size): 
   if (!fits) throw shapeError(action, name, x, ["...", last]);
 }
 
+/** Whether two shapes have the same sizes. */
+export function isSameShape(a: readonly number[], b: readonly number[]): boolean {
+  // An elementwise result shares the shape of its argument, so often a look at the lists themselves is enough.
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] !== b[i]) return false;
+  }
+  return true;
+}
+
 /** Checks that `x` is a tensor of the same shape as another. */
 export function checkSameShape(action: string, name: string, x: Tensor, expected: readonly number[]): void {
   const shape = x?.shape;
-  // An elementwise result shares the shape of its argument, so often a look at the lists themselves is enough.
   if (shape === expected) return;
-  let fits = Array.isArray(shape) && shape.length === expected.length && typeof x.backend === "object";
-  for (let i = 0; fits && i < expected.length; i++) fits = shape[i] === expected[i];
+  const fits = Array.isArray(shape) && isSameShape(shape, expected) && typeof x.backend === "object";
   if (!fits) throw shapeError(action, name, x, expected);
 }
 

@@ -37,12 +37,12 @@ export function treeMap<P>(tree: P, f: (tensor: Tensor, path: string) => Tensor)
 
 function mapTree(tree: unknown, f: (tensor: Tensor, path: string) => Tensor, path: string): unknown {
   if (isTensor(tree)) return f(tree, path);
-  const below = (key: string | number) => path === "" ? `${key}` : `${path}.${key}`;
-  if (Array.isArray(tree)) return tree.map((branch, i) => mapTree(branch, f, below(i)));
+  const before = path === "" ? "" : `${path}.`;
+  if (Array.isArray(tree)) return tree.map((branch, i) => mapTree(branch, f, before + i));
   if (!isBranch(tree)) return tree;
   const mapped: Record<string, unknown> = {};
   for (const key in tree) {
-    const value = mapTree(tree[key], f, below(key));
+    const value = mapTree(tree[key], f, before + key);
     if (key !== "__proto__") mapped[key] = value;
     // The object's own key, so that the name means nothing but itself.
     else Object.defineProperty(mapped, key, { value, enumerable: true, configurable: true, writable: true });

@@ -50,6 +50,10 @@ interface Gradient {
   holders: number;
 }
 
+function hasGradient(source: number): boolean {
+  return source >= 0;
+}
+
 /** A recording in progress. */
 export interface Tape {
   /** The recording backend. */
@@ -82,20 +86,16 @@ export function createTape(inner: Backend): Tape {
     }
   }
 
-  /** Arguments with the tensors in them, one level deep, as they are inside; `ids` gets the number of each. */
-  function unwrapAll(args: readonly unknown[], ids: number[]): unknown[] {
-    const inputs: unknown[] = [];
-    for (let i = 0; i < args.length; i++) {
-      const arg = args[i];
-      if (Array.isArray(arg)) {
-        inputs.push(unwrapAll(arg, ids));
-      } else {
-        const recorded = isRecorded(arg);
-        inputs.push(recorded ? arg.inner : arg);
-        ids.push(recorded ? arg.id : -1);
-      }
-    }
-    return inputs;
+  // Arrays are made by `map`, as long as they have to be: one that grows is made with room for seventeen.
+
+  /** An argument with the tensors in it as they are inside. */
+  function unwrap(arg: unknown): unknown {
+    if (isRecorded(arg)) return arg.inner;
+    return Array.isArray(arg) ? arg.map(unwrap) : arg;
+  }
+
+  function idOf(arg: unknown): number {
+    return isRecorded(arg) ? arg.id : -1;
   }
 
   function recording(name: keyof typeof rules): (...args: unknown[]) => unknown {
@@ -103,12 +103,12 @@ export function createTape(inner: Backend): Tape {
     const compute = inner[name] as (...args: unknown[]) => Tensor | Tensor[];
     return (...args) => {
       checkGoingOn();
-      const sources: number[] = [];
-      const inputs = unwrapAll(args, sources);
+      const inputs = args.map(unwrap);
+      const sources = (args.some(Array.isArray) ? args.flat() : args).map(idOf);
       const output = compute.apply(inner, inputs);
       const results = Array.isArray(output) ? output : [output];
       let first = -1;
-      if (rule !== "constant" && sources.some((source) => source >= 0)) {
+      if (rule !== "constant" && sources.some(hasGradient)) {
         if (rule === "none") {
           throw new TypeError(
             `Cannot differentiate: operations must have gradient rules, current operation is ${name}`,
@@ -156,7 +156,7 @@ export function createTape(inner: Backend): Tape {
 
   function back(from: readonly Tensor[], seeds: readonly Tensor[], kept: unknown): Tensor[] {
     over = true;
-    const grads: (Gradient | undefined)[] = [];
+    const grads: (Gradient | undefined)[] = new Array(count);
     const drop = (grad: Gradient) => {
       if (--grad.holders === 0) inner.free(grad.tensor);
     };
@@ -180,21 +180,22 @@ export function createTape(inner: Backend): Tape {
       const { rule, inputs, sources, results, first } = step;
       const known = grads.slice(first, first + results.length);
       if (known.some((grad) => grad !== undefined)) {
-        const wanted = sources.map((source) => source >= 0);
+        const wanted = sources.map(hasGradient);
         // In a scope, for what the rule leaves behind.
         const found = inner.scope(() =>
           rule(inputs, results, results.map((t, i) => known[i]?.tensor ?? zeros(t.shape, inner)), wanted)
         );
-        const made: Gradient[] = [];
+        const made: (Gradient | null)[] = found.map(() => null);
         for (let i = 0; i < found.length; i++) {
           const tensor = found[i];
           if (tensor === null) continue;
-          const isIt = (grad: Gradient | undefined) => grad?.tensor === tensor;
-          let grad = known.find(isIt) ?? made.find(isIt);
-          if (grad === undefined) made.push(grad = { tensor, holders: 1 });
+          const isIt = (grad: Gradient | null | undefined) => grad?.tensor === tensor;
+          const grad = known.find(isIt) ?? made.find(isIt) ?? (made[i] = { tensor, holders: 1 });
           if (wanted[i]) add(sources[i], grad);
         }
-        made.forEach(drop);
+        for (const grad of made) {
+          if (grad !== null) drop(grad);
+        }
       }
       for (let i = 0; i < results.length; i++) {
         const grad = known[i];

@@ -26,10 +26,9 @@ export function deviceBackward<M>(
     sizes: readonly number[],
   ): Tensor[] {
     const results = shapes.map((shape) => shape && store.make(shape));
-    const args: (M | number | null)[] = results.map((result) => result && result.memory);
-    args.push(...inputs, ...sizes);
     const scratch = store.makeScratch(device.scratch?.[name]?.(...sizes));
-    if (scratch !== null) args.push(scratch.memory);
+    const args = results.map((result): M | number | null => result && result.memory)
+      .concat(inputs, sizes, scratch ? [scratch.memory] : []);
     (device.kernels[name] as (...args: (M | number | null)[]) => void).apply(device.kernels, args);
     store.free(scratch);
     return results as Tensor[];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isTensor, show, showShape } from "../check.ts";
+import { isSameShape, isTensor, show } from "../check.ts";
 import type { Tensor } from "../tensor.ts";
 import { backendOf, tensorsOf, treeMap, withTensors } from "../tree.ts";
 import { zeros } from "../transfer.ts";
@@ -159,7 +159,7 @@ function sameForm(name: string, tree: unknown, params: unknown): Tensor[] {
   const tensors = tensorsOf(tree), expected = tensorsOf(params);
   const differs = expected.findIndex((param, i) => {
     const t = tensors[i];
-    return !isTensor(t) || t.backend !== param.backend || showShape(t.shape) !== showShape(param.shape);
+    return !isTensor(t) || t.backend !== param.backend || !isSameShape(t.shape, param.shape);
   });
   if (differs >= 0 || tensors.length !== expected.length) {
     const at = differs < 0 ? expected.length : differs;

@@ -64,7 +64,7 @@ export function countParts({ inputs }: Batch, workers: number): number {
 
 /**
  * A batch in parts for so many workers, none of them empty: first one for each, of about three quarters of its fair share,
- * then smaller ones for whoever comes first. They depend on nothing else, and so do the sums over them.
+ * then as many smaller ones for whoever comes first. They depend on nothing else, and so do the sums over them.
  */
 export function splitBatch({ inputs, targets }: Batch, workers: number): Part[] {
   const starts = bounds(inputs.length, workers);
@@ -79,7 +79,7 @@ export function splitBatch({ inputs, targets }: Batch, workers: number): Part[] 
 function bounds(sequences: number, workers: number): number[] {
   const owners = Math.min(workers, sequences);
   const own = Math.max(1, Math.floor(ownShare * sequences / owners)), left = sequences - owners * own;
-  const others = Math.min(left, smallParts * owners);
+  const others = Math.min(left, owners);
   return [
     ...Array.from({ length: owners }, (_, part) => part * own),
     ...Array.from({ length: others }, (_, part) => owners * own + Math.round(part * left / others)),
@@ -87,10 +87,11 @@ function bounds(sequences: number, workers: number): number[] {
   ];
 }
 
-/** Of a fair share. A core that is slower than this holds the others up. */
+/**
+ * Of a fair share. A core that is slower than this holds the others up. Smaller parts than the rest would end closer together,
+ * but each is a recording, whose garbage is collected on the cores that work.
+ */
 const ownShare = 0.75;
-/** Of each worker's: so many that the last ones end at about the same time, each large enough to be worth its set-up. */
-const smallParts = 2;
 
 /** Fisher and Yates: every order equally likely. */
 function shuffle(items: unknown[], random: RandomSource): void {

@@ -60,7 +60,7 @@ export interface FitOptions<Config, Params> {
    * How many workers share each batch; default 1. The first is the caller's thread, which is busy with its parts of a
    * batch as it is with the whole of one. Each other has a thread of its own, and a backend of its own, made like the
    * caller's (Deno wants `--allow-read` for them where the library is a local file). The faster of them do more, and the
-   * losses do not depend on who did what. Meanwhile the gradients of three parts a worker are held.
+   * losses do not depend on who did what. Meanwhile the gradients of two parts a worker are held.
    */
   readonly workers?: number;
   /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */

@@ -8,10 +8,10 @@ let n=i!==void 0?3:a!==void 0?2:1,o=r?.shape
 ;if(!(Array.isArray(o)&&o.length===n&&typeof r.backend=="object"&&isSize(o[0],s)&&(n<2||isSize(o[1],a))&&(n<3||isSize(o[2],i))))throw shapeError(e,t,r,[s,a,i].slice(0,n))
 }function isSize(e,t){return e===t||typeof t=="string"}function checkLast(e,t,r,s){let a=r?.shape
 ;if(!(Array.isArray(a)&&a.length>=1&&typeof r.backend=="object"&&isSize(a[a.length-1],s)))throw shapeError(e,t,r,["...",s])
-}function checkSameShape(e,t,r,s){let a=r?.shape;if(a===s)return
-;let i=Array.isArray(a)&&a.length===s.length&&typeof r.backend=="object";for(let e=0;i&&e<s.length;e++)i=a[e]===s[e]
-;if(!i)throw shapeError(e,t,r,s)}function checkTensor(e,t,r){if(!isTensor(r))throw shapeError(e,t,r,["..."])}
-function shapeError(e,t,r,s){
+}function isSameShape(e,t){if(e===t)return!0;if(e.length!==t.length)return!1
+;for(let r=0;r<e.length;r++)if(e[r]!==t[r])return!1;return!0}function checkSameShape(e,t,r,s){let a=r?.shape
+;if(a===s)return;if(!(Array.isArray(a)&&isSameShape(a,s)&&typeof r.backend=="object"))throw shapeError(e,t,r,s)}
+function checkTensor(e,t,r){if(!isTensor(r))throw shapeError(e,t,r,["..."])}function shapeError(e,t,r,s){
 return new TypeError(isTensor(r)?`Cannot ${e}: ${t} must be ${showShape(s)}, current shape is ${showShape(r.shape)}`:`Cannot ${e}: ${t} must be a tensor ${showShape(s)}, current value is ${show(r)}`)
 }function sharedBackend(e,t,r,s,a=r,i=r,n=r){let{backend:o}=r
 ;return s.backend!==o||a.backend!==o||i.backend!==o||n.backend!==o?recordingBackend(e,t,[r,s,a,i,n]):o}
@@ -27,17 +27,16 @@ if(typeof r!="number")throw new TypeError(`Cannot ${e}: ${t} must be a number, c
 ;throw new RangeError(`Cannot ${e}: ${t} must be an integer ${i}, current value is ${r}`)}}function forEachTensor(e,t){
 if(isTensor(e))t(e);else if(Array.isArray(e))for(let r=0;r<e.length;r++)forEachTensor(e[r],t);else if(isBranch(e))for(let r in e)forEachTensor(e[r],t)
 }function treeMap(e,t){return mapTree(e,t,"")}function mapTree(e,t,r){if(isTensor(e))return t(e,r)
-;let below=e=>r===""?`${e}`:`${r}.${e}`;if(Array.isArray(e))return e.map((e,r)=>mapTree(e,t,below(r)))
-;if(!isBranch(e))return e;let s={};for(let r in e){let a=mapTree(e[r],t,below(r))
-;r!=="__proto__"?s[r]=a:Object.defineProperty(s,r,{value:a,enumerable:!0,configurable:!0,writable:!0})}return s}
-function tensorsOf(e){let t=[];return forEachTensor(e,e=>t.push(e)),t}function withTensors(e,t){let r=0
-;return treeMap(e,()=>t[r++])}function backendOf(e,t,r){let[s]=tensorsOf(r)
+;let s=r===""?"":`${r}.`;if(Array.isArray(e))return e.map((e,r)=>mapTree(e,t,s+r));if(!isBranch(e))return e;let a={}
+;for(let r in e){let i=mapTree(e[r],t,s+r);r!=="__proto__"?a[r]=i:Object.defineProperty(a,r,{value:i,enumerable:!0,
+configurable:!0,writable:!0})}return a}function tensorsOf(e){let t=[];return forEachTensor(e,e=>t.push(e)),t}
+function withTensors(e,t){let r=0;return treeMap(e,()=>t[r++])}function backendOf(e,t,r){let[s]=tensorsOf(r)
 ;if(s===void 0)throw new TypeError(`Cannot ${e}: ${t} must hold tensors, current value is ${show(r)}`);return s.backend}
 function parameterCount(e){let t=0;return forEachTensor(e,e=>t+=sizeOf(e.shape)),t}function sizeOf(e){let t=1
 ;for(let r=0;r<e.length;r++)t*=e[r];return t}function rowsOf(e){let t=1;for(let r=0;r<e.length-1;r++)t*=e[r];return t}
-function deviceBackward(e,t,r){function call(r,s,a,i){let n=s.map(e=>e&&t.make(e)),o=n.map(e=>e&&e.memory)
-;o.push(...a,...i);let h=t.makeScratch(e.scratch?.[r]?.(...i));return h!==null&&o.push(h.memory),
-e.kernels[r].apply(e.kernels,o),t.free(h),n}function elementwise(e,t,s){
+function deviceBackward(e,t,r){function call(r,s,a,i){
+let n=s.map(e=>e&&t.make(e)),o=t.makeScratch(e.scratch?.[r]?.(...i)),h=n.map(e=>e&&e.memory).concat(a,i,o?[o.memory]:[])
+;return e.kernels[r].apply(e.kernels,h),t.free(o),n}function elementwise(e,t,s){
 return call(e,[s.shape],[r(t),r(s)],[sizeOf(s.shape)])[0]}return{embedding(e,t,s){
 let a=e.shape[e.shape.length-1],i=[sizeOf(t.shape),s,a];return call("embeddingBackward",[[s,a]],[r(e),r(t)],i)[0]},
 linearInput(e,t){let[s,a]=t.shape,i=[...e.shape.slice(0,-1),a],n=[rowsOf(i),a,s]
@@ -138,7 +137,7 @@ shiftTime(e,t){let[r,s,a]=e.shape,i=this.#g.make(e.shape)
 ;return this.#b.lastStep(a.memory,this.#v(e),t,r,s),a}reserveTime(e,t,r){return this.#g.makeCache(e,0,r,t)}
 appendTime(e,t){
 let r=this.#g.alive(e),s=this.#g.alive(t),[a,i,n]=e.shape,o=t.shape[1],h=i+o,l=this.#g.extend(r,o)??this.#g.makeCache(a,h,n,h+Math.max(16,h>>2))
-;return l.memory!==r.memory&&this.#B(l,0,r),this.#B(l,i,s),l}wkv(e,t,r,s,a){
+;return l.memory!==r.memory&&this.#S(l,0,r),this.#S(l,i,s),l}wkv(e,t,r,s,a){
 let[i,n,o]=r.shape,h=this.#g.make(r.shape),l=this.#g.make(a.shape)
 ;return this.#b.wkv(h.memory,l.memory,this.#v(e),this.#v(t),this.#v(r),this.#v(s),this.#v(a),i,n,o),[h,l]}
 rotary(e,t,r,s){let[a,i,n]=e.shape,o=this.#g.make(e.shape);return this.#b.rotary(o.memory,this.#v(e),a,i,n,t,r,s),o}
@@ -153,17 +152,17 @@ m&&this.#g.free(m),[o,h,l]}crossEntropy(e,t,r){let s=this.#g.make([])
 sample(e,t,r,s,a,i){let n=this.#g.make(e.shape.slice(0,-1))
 ;return this.#b.sample(n.memory,this.#v(e),rowsOf(e.shape),e.shape[e.shape.length-1],t,r,s,a,i),n}concatBatch(e){
 let[,...t]=e[0].shape,r=this.#g.make([e.reduce((e,part)=>e+part.shape[0],0),...t]),s=0
-;for(let part of e)this.#S(r,s,this.#g.alive(part),0,part.shape[0]),s+=sizeOf(part.shape);return r}sliceBatch(e,t,r){
-let s=this.#g.alive(e),[,...a]=e.shape,i=this.#g.make([r-t,...a]);return this.#S(i,0,s,t,r),i}
+;for(let part of e)this.#B(r,s,this.#g.alive(part),0,part.shape[0]),s+=sizeOf(part.shape);return r}sliceBatch(e,t,r){
+let s=this.#g.alive(e),[,...a]=e.shape,i=this.#g.make([r-t,...a]);return this.#B(i,0,s,t,r),i}
 adamW(e,t,r,s,{learningRate:a,beta1:i,beta2:n,epsilon:o,weightDecay:h,correction1:l,correction2:m}){
 let c=this.#g.make(e.shape),p=this.#g.make(e.shape),u=this.#g.make(e.shape)
 ;return this.#b.adamW(c.memory,p.memory,u.memory,this.#v(e),this.#v(t),this.#v(r),this.#v(s),sizeOf(e.shape),a,i,n,o,h,l,m),
 [c,p,u]}sumOfSquares(e){let t=this.#g.make([]);return this.#b.sumOfSquares(t.memory,this.#v(e),sizeOf(e.shape)),t}
 clipToNorm(e,t,r){let s=this.#g.make(e.shape)
-;return this.#b.clipToNorm(s.memory,this.#v(e),this.#v(t),sizeOf(e.shape),r),s}#S(e,t,r,s,a){
+;return this.#b.clipToNorm(s.memory,this.#v(e),this.#v(t),sizeOf(e.shape),r),s}#B(e,t,r,s,a){
 let[,...i]=r.shape,n=sizeOf(i),o=r.packed?n:r.stepsApart*r.shape[2];this.#b.copyRows(e.memory,t,n,r.memory,s*o,o,a-s,n)}
-#B(e,t,r){let[s,a,i]=r.shape;this.#b.copyRows(e.memory,t*i,e.stepsApart*i,r.memory,0,r.stepsApart*i,s,a*i)}#v(e){
-return this.#O(this.#g.alive(e)).memory}#O(e){if(e.packed)return e;let t=this.#g.make(e.shape);return this.#B(t,0,e),t}}
+#S(e,t,r){let[s,a,i]=r.shape;this.#b.copyRows(e.memory,t*i,e.stepsApart*i,r.memory,0,r.stepsApart*i,s,a*i)}#v(e){
+return this.#O(this.#g.alive(e)).memory}#O(e){if(e.packed)return e;let t=this.#g.make(e.shape);return this.#S(t,0,e),t}}
 ;function withLast(e,t){let r=e.slice();return r[r.length-1]=t,r}function blockSize(e){let t=shiftOf(e)
 ;return((Math.max(e,1)-1>>>t)+1)*(1<<t)}function sizeClass(e){let t=shiftOf(e);return 4*t+(e-1>>>t)}
 function sizeOfClass(e){let t=Math.max(6,(e>>2)-1);return(e-4*t+1)*2**t}function shiftOf(e){
@@ -178,4 +177,4 @@ var a=/llvmpipe|lavapipe|softpipe|swiftshader|basic render|\bwarp\b/i;function i
 return e.isFallbackAdapter===!0||a.test(namesOf(e).join(" "))}function describeAdapter(e){
 let{vendor:t,architecture:r,description:s}=e;return s||[t,r].filter(e=>e!=="").join(" ")||"a GPU without a name"}
 function namesOf({vendor:e,architecture:t,device:r,description:s}){return[e,t,r,s]}
-export{showShape,show,isTensor,isBranch,checkShape,checkLast,checkSameShape,checkTensor,sharedBackend,wider,checkBackend,checkInteger,forEachTensor,treeMap,tensorsOf,withTensors,backendOf,parameterCount,sizeOf,complete,DeviceBackend,blockSize,sizeClass,sizeOfClass,requestAdapter,requestDevice,isSoftware,describeAdapter};
+export{showShape,show,isTensor,isBranch,checkShape,checkLast,isSameShape,checkSameShape,checkTensor,sharedBackend,wider,checkBackend,checkInteger,forEachTensor,treeMap,tensorsOf,withTensors,backendOf,parameterCount,sizeOf,complete,DeviceBackend,blockSize,sizeClass,sizeOfClass,requestAdapter,requestDevice,isSoftware,describeAdapter};
