@@ -4,7 +4,7 @@
  * @module
  */
 import type { Backend, Floats, Tensor } from "../tensor.ts";
-import { parameterCount, sizeOf, tensorsOf, treeMap } from "../tree.ts";
+import { forEachTensor, parameterCount, sizeOf, treeMap } from "../tree.ts";
 
 /** Arrays of one kind of numbers: `Float32Array` or `Float64Array`. */
 export interface Kind {
@@ -30,14 +30,19 @@ export async function toFlat(
   tree: unknown,
   flat: Floats = new Float32Array(parameterCount(tree)),
 ): Promise<Floats> {
+  const coming: Promise<void>[] = [];
   let at = 0;
-  await Promise.all(
-    tensorsOf(tree).map(async (t) => {
-      const room = flat.subarray(at, at += sizeOf(t.shape));
-      const numbers = await t.backend.download(t, room);
+  // A promise for each would be more garbage than all else that is done here.
+  forEachTensor(tree, (t) => {
+    const room = flat.subarray(at, at += sizeOf(t.shape));
+    const place = (numbers: Floats) => {
       if (numbers !== room) room.set(numbers);
-    }),
-  );
+    };
+    const numbers = t.backend.download(t, room);
+    if (numbers instanceof Promise) coming.push(numbers.then(place));
+    else place(numbers);
+  });
+  await Promise.all(coming);
   return flat;
 }
 

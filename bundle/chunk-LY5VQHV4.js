@@ -415,8 +415,9 @@ function oneBackend(e,r){let a=t(e,"params",r)
 ;if(a.inner!==void 0)throw new TypeError(`Cannot ${e}: params must live on a backend that computes, current one records for other gradients`)
 ;return a}async function kindOf(e){return(await e.backend.download(e)).constructor}function sharedNumbers(e,t){
 if(!(typeof SharedArrayBuffer>"u"))return new e(new SharedArrayBuffer(e.BYTES_PER_ELEMENT*t))}
-async function toFlat(e,t=new Float32Array(d(e))){let r=0;return await Promise.all(v(e).map(async e=>{
-let a=t.subarray(r,r+=g(e.shape)),n=await e.backend.download(e,a);n!==a&&a.set(n)})),t}function fromFlat(e,t,r){let a=0
+async function toFlat(e,t=new Float32Array(d(e))){let r=[],a=0;return c(e,e=>{
+let n=t.subarray(a,a+=g(e.shape)),place=e=>{e!==n&&n.set(e)},i=e.backend.download(e,n)
+;i instanceof Promise?r.push(i.then(place)):place(i)}),await Promise.all(r),t}function fromFlat(e,t,r){let a=0
 ;return x(e,({shape:e})=>r.upload(t.subarray(a,a+=g(e)),e))}function batchGradient(e,t,{inputs:r,targets:a},n=1){
 return valueAndGrad(t=>{let{logits:i}=e.forward(t,r,e.initialState(t,r.length)),o=crossEntropy2(i,a)
 ;return n===1?o:multiply2(o,i.backend.upload([n],o.shape))},t)}async function flatGradient(e,t,r,a,n){
@@ -550,8 +551,8 @@ inputs:s.slice(0,i),targets:s.slice(i)};if(e>r&&Atomics.load(a,Z)===e)return{num
 function*drawParts(e,t,r,a){let{signals:n,workers:i}=e,o=t+a-i;r<a&&(yield r)
 ;for(let e=Atomics.load(n,te);e<o;e=Atomics.load(n,te))Atomics.compareExchange(n,te,e,e+1)===e&&(yield i+e-t)}
 function*dealParts(e,t,r){for(let a=e;a<r;a+=t)yield a}function putAnswer(e,t,r,a){e.losses[r]=a,
-Atomics.store(e.signals,placeOf(e,r),t)}function isAnswered(e,t,r,a){let n=placeOf(e,a)
-;return comes(e,t,()=>Atomics.load(e.signals,n)===r)}function isToBeWoken({signals:e},t){
+Atomics.store(e.signals,placeOf(e,r),t)}function isAnswered(e,t,r,a){let place=placeOf(e,a)
+;return comes(e,t,()=>Atomics.load(e.signals,place)===r)}function isToBeWoken({signals:e},t){
 return Atomics.exchange(e,ae+t,0)===1}function comes({signals:e},t,r){let a=performance.now()+ne
 ;for(;!r();)if(!(performance.now()<=a)){if(Atomics.store(e,ae+t,1),!r())return!1;Atomics.store(e,ae+t,0)}return!0}
 function placeOf({workers:e},t){return ae+e+t}function idsOf({inputs:e}){return 2*e.length*e[0].length}var ie=[L,K,z]
