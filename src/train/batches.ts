@@ -57,41 +57,19 @@ export interface Part extends Batch {
   readonly share: number;
 }
 
-/** How many parts a batch has for so many workers. */
-export function countParts({ inputs }: Batch, workers: number): number {
-  return bounds(inputs.length, workers).length - 1;
-}
-
 /**
- * A batch in parts for so many workers, none of them empty: first one for each, of about three quarters of its fair share,
- * then as many smaller ones for whoever comes first. They depend on nothing else, and so do the sums over them.
+ * A batch in a part for each of so many workers, as equal as can be, the first no larger than the others; where there are
+ * fewer sequences than workers, one in each part.
  */
 export function splitBatch({ inputs, targets }: Batch, workers: number): Part[] {
-  const starts = bounds(inputs.length, workers);
-  return starts.slice(1).map((end, part) => {
-    const start = starts[part];
+  const parts = Math.min(workers, inputs.length);
+  const startOf = (part: number) => Math.floor(part * inputs.length / parts);
+  return Array.from({ length: parts }, (_, part) => {
+    const start = startOf(part), end = startOf(part + 1);
     const share = (end - start) / inputs.length;
     return { inputs: inputs.slice(start, end), targets: targets.slice(start, end), share };
   });
 }
-
-/** Where the parts of so many sequences begin, and where the last ends. */
-function bounds(sequences: number, workers: number): number[] {
-  const owners = Math.min(workers, sequences);
-  const own = Math.max(1, Math.floor(ownShare * sequences / owners)), left = sequences - owners * own;
-  const others = Math.min(left, owners);
-  return [
-    ...Array.from({ length: owners }, (_, part) => part * own),
-    ...Array.from({ length: others }, (_, part) => owners * own + Math.round(part * left / others)),
-    sequences,
-  ];
-}
-
-/**
- * Of a fair share. A core that is slower than this holds the others up. Smaller parts than the rest would end closer together,
- * but each is a recording, whose garbage is collected on the cores that work.
- */
-const ownShare = 0.75;
 
 /** Fisher and Yates: every order equally likely. */
 function shuffle(items: unknown[], random: RandomSource): void {

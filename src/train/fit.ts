@@ -57,10 +57,9 @@ export interface FitOptions<Config, Params> {
   /** Steps between two reports of progress; default: one report at the end of each epoch. */
   readonly every?: number;
   /**
-   * How many workers share each batch; default 1. The first is the caller's thread, which is busy with its parts of a
-   * batch as it is with the whole of one. Each other has a thread of its own, and a backend of its own, made like the
-   * caller's (Deno wants `--allow-read` for them where the library is a local file). The faster of them do more, and the
-   * losses do not depend on who did what. Meanwhile the gradients of two parts a worker are held.
+   * How many workers share each batch, in equal parts; default 1. The first is the caller's thread, which is busy with its
+   * part of a batch as it is with the whole of one. Each other has a thread of its own, and a backend of its own, made like
+   * the caller's (Deno wants `--allow-read` for them where the library is a local file).
    */
   readonly workers?: number;
   /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */
@@ -106,10 +105,11 @@ const action = "fit";
 /** A device may be so many steps behind before it is waited for. */
 const stepsAhead = 8;
 /**
- * After so long, in ms, timers and events of the caller's thread get their turn: by a timer, which takes two milliseconds. An
- * immediate takes none, but Deno would answer no request and hear of no process's end.
+ * After so long, in ms, timers and events of the caller's thread get their turn: by a timer that is set before a step and is
+ * due after it, since one that is waited for takes two milliseconds. An immediate takes less still, but Deno would answer
+ * no request and hear of no process's end.
  */
-const turn = 250;
+const turn = 75;
 
 /**
  * Trains a model to predict the next token: AdamW, a learning rate that goes down along a cosine, gradients clipped by their
@@ -202,6 +202,7 @@ async function* takeSteps<Params, State>(
       }
       const batch = batchOf(train, order[place]);
       const learningRate = cosineDecay(step, steps, settings.learningRate, { warmup: settings.warmup });
+      const event = performance.now() - turned > turn ? timer() : null;
       const before = run;
       const { loss, params, optimizer } = await takeStep(model, run, batch, learningRate, options, pool);
       run = { ...run, params, optimizer };
@@ -212,8 +213,8 @@ async function* takeSteps<Params, State>(
       reports.push({ loss, tokens: size });
       tokens += size;
       await reports[reports.length - stepsAhead]?.loss;
-      if (performance.now() - turned > turn) {
-        await new Promise((resolve) => setTimeout(resolve));
+      if (event !== null) {
+        await event;
         turned = performance.now();
       }
 
@@ -258,6 +259,10 @@ async function* takeSteps<Params, State>(
   } finally {
     if (!reported) freeRun(run, options);
   }
+}
+
+function timer(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 /** The training as it is before its first step here. */

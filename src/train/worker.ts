@@ -1,5 +1,5 @@
 /**
- * One worker of `fit`: it finds or is sent parameters and a batch, and gives the gradients of parts of it. Started by
+ * One worker of `fit`: it finds or is sent parameters and a batch, and gives the gradients of its part. Started by
  * `fit`; nothing to call.
  *
  * @module
@@ -10,13 +10,13 @@ import { createWebGpu, type WebGpuOptions } from "../backends/webgpu/mod.ts";
 import { show } from "../check.ts";
 import { loadTree } from "../checkpoint/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
-import type { Backend } from "../tensor.ts";
+import type { Backend, Floats } from "../tensor.ts";
 import { flatGradient } from "./batch_gradient.ts";
-import { splitBatch } from "./batches.ts";
-import { type Board, dealParts, drawParts, isToBeWoken, putAnswer, takeQuestion } from "./board.ts";
+import { type Part, splitBatch } from "./batches.ts";
+import { type Board, isToBeWoken, putAnswer, takeQuestion } from "./board.ts";
 import { fromFlat, type Kind } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
-import type { Answer, Notice, PartGradient, Request, Start } from "./workers.ts";
+import type { Answer, Notice, Request, Start } from "./workers.ts";
 
 type Model = LanguageModel<never, unknown, unknown>;
 
@@ -38,7 +38,7 @@ scope.onmessage = async ({ data }) => {
       model = await modelNamed(data.model, data.module);
       form = loadTree(data.form, backend).tree;
       ({ index, workers } = data);
-      scope.postMessage({ parts: [] }, []);
+      scope.postMessage({ found: null }, []);
     } else if ("board" in data) {
       await answerBoard(data.board);
     } else {
@@ -54,30 +54,32 @@ async function answerBoard(board: Board): Promise<void> {
   for (;;) {
     const question = takeQuestion(board, index, last);
     if (question === undefined) return;
-    const { number, batch, first } = question;
-    last = number;
-    const parts = splitBatch(batch, workers);
+    last = question.number;
+    const part = splitBatch(question.batch, workers).at(index);
     // Nobody asked it then: the batch has fewer sequences than there are workers.
-    if (index >= parts.length) continue;
-    const params = fromFlat(form, board.params, backend);
-    for (const part of drawParts(board, first, index, parts.length)) {
-      const { loss } = await flatGradient(model, params, parts[part], backend, board.grads[part]);
-      putAnswer(board, number, part, loss);
-      if (isToBeWoken(board, 0)) scope.postMessage({ parts: [] }, []);
-    }
-    backend.free(params);
+    if (part === undefined) continue;
+    const { loss } = await gradientOf(part, board.params, board.grads[index]);
+    putAnswer(board, index, last, loss);
+    if (isToBeWoken(board, 0)) scope.postMessage({ found: null }, []);
   }
 }
 
-async function answer({ params: numbers, batch }: Request): Promise<void> {
+async function answer({ params, part }: Request): Promise<void> {
+  const found = await gradientOf(part, params, new (params.constructor as Kind)(params.length));
+  scope.postMessage({ found: { worker: index, ...found } }, [found.grads.buffer as ArrayBuffer]);
+}
+
+async function gradientOf(
+  part: Part,
+  numbers: Floats,
+  room: Floats,
+): Promise<{ loss: number; grads: Floats }> {
   const params = fromFlat(form, numbers, backend);
-  const parts = splitBatch(batch, workers), answers: PartGradient[] = [];
-  for (const part of dealParts(index, workers, parts.length)) {
-    const room = new (numbers.constructor as Kind)(numbers.length);
-    answers.push({ part, ...await flatGradient(model, params, parts[part], backend, room) });
+  try {
+    return await flatGradient(model, params, part, backend, room);
+  } finally {
+    backend.free(params);
   }
-  backend.free(params);
-  scope.postMessage({ parts: answers }, answers.map(({ grads }) => grads.buffer as ArrayBuffer));
 }
 
 function backendNamed(name: string, options: unknown): Promise<Backend> | Backend {

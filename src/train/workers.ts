@@ -1,5 +1,5 @@
 /**
- * Gradients made by several workers at once, each with parts of the batch and a backend of its own. The first of them is
+ * Gradients made by several workers at once, each with a part of the batch and a backend of its own. The first of them is
  * the caller's thread, which would else wait, and be slow to come back. Parameters and gradients stand in shared memory
  * where the runtime has it; elsewhere they are copied with each message.
  *
@@ -13,17 +13,8 @@ import type { Backend, Floats } from "../tensor.ts";
 import { put } from "../transfer.ts";
 import { parameterCount, tensorsOf } from "../tree.ts";
 import { flatGradient } from "./batch_gradient.ts";
-import { type Batch, splitBatch } from "./batches.ts";
-import {
-  type Board,
-  dealParts,
-  drawParts,
-  fits,
-  isAnswered,
-  isToBeWoken,
-  openBoard,
-  putQuestion,
-} from "./board.ts";
+import { type Batch, type Part, splitBatch } from "./batches.ts";
+import { type Board, fits, isAnswered, isToBeWoken, openBoard, putQuestion } from "./board.ts";
 import { kindOf, sharedNumbers, toFlat } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
 
@@ -52,16 +43,16 @@ export interface Notice {
 export interface Request {
   /** The parameters, flat. */
   readonly params: Floats;
-  /** The whole of it. */
-  readonly batch: Batch;
+  readonly part: Part;
 }
 
-/** What it answers to the start, to each batch, and to wake the caller; what is on a board is not sent. */
-export type Answer = { readonly parts: readonly PartGradient[] } | { readonly error: string };
+/** What it answers to the start, to each request, and to wake the caller; what is on a board is not sent. */
+export type Answer = { readonly found: WorkerGradient | null } | { readonly error: string };
 
 /** The gradient of a part of a batch. */
-export interface PartGradient {
-  readonly part: number;
+export interface WorkerGradient {
+  /** Whose part it is. */
+  readonly worker: number;
   /** Its share of the batch's mean loss. */
   readonly loss: number;
   /** The gradients of that, flat. */
@@ -71,8 +62,8 @@ export interface PartGradient {
 /** Workers that are ready for batches; after an error they can only be ended. */
 export interface WorkerPool<Params> {
   /**
-   * The mean loss of a batch and its gradients, flat: those of its parts added up in their order, whoever made them. The
-   * next call writes over them.
+   * The mean loss of a batch and its gradients, flat: those of its parts added up in the workers' order. The next call
+   * writes over them.
    */
   gradient(params: Params, batch: Batch): Promise<{ loss: number; grads: Floats }>;
   /** Ends the workers. */
@@ -143,27 +134,25 @@ export async function startWorkers<Params>(
       const parts = splitBatch(batch, count), current = ++number;
       if (board === undefined || !fits(board, batch)) board = openBoard(count, flat, batch);
       const shared = board;
-      const first = shared && putQuestion(shared, current, batch);
+      if (shared) putQuestion(shared, current, batch);
       // They begin before this thread does.
-      for (let worker = 1; worker < Math.min(count, parts.length); worker++) {
+      for (let worker = 1; worker < parts.length; worker++) {
         if (shared && !isToBeWoken(shared, worker)) continue;
-        const message: Notice | Request = shared ? { board: shared } : { params: flat, batch };
+        const message: Notice | Request = shared ? { board: shared } : { params: flat, part: parts[worker] };
         others[worker - 1].postMessage(message);
       }
 
-      const found: PartGradient[] = [];
-      const own = shared ? drawParts(shared, first!, 0, parts.length) : dealParts(0, count, parts.length);
-      for (const part of own) {
-        const room = shared?.grads[part] ?? new Numbers(size);
-        found[part] = { part, ...await flatGradient(model, params, parts[part], backend, room) };
-      }
+      const found: WorkerGradient[] = [];
+      const room = shared?.grads[0] ?? new Numbers(size);
+      found[0] = { worker: 0, ...await flatGradient(model, params, parts[0], backend, room) };
       let loss = 0;
       mean.fill(0);
-      for (const part of parts.keys()) {
-        while (found[part] === undefined && !(shared && isAnswered(shared, 0, current, part))) {
-          for (const answer of await nextAnswer()) found[answer.part] = answer;
+      for (const worker of parts.keys()) {
+        while (found[worker] === undefined && !(shared && isAnswered(shared, worker, current))) {
+          const answer = await nextAnswer();
+          if (answer !== null) found[answer.worker] = answer;
         }
-        const answer = found[part] ?? { loss: shared!.losses[part], grads: shared!.grads[part] };
+        const answer = found[worker] ?? { loss: shared!.losses[worker], grads: shared!.grads[worker] };
         loss += answer.loss;
         addTo(mean, answer.grads);
       }
@@ -179,8 +168,8 @@ function addTo(sum: Floats, x: Floats): void {
 }
 
 /** What gives the workers' answers, in the order in which they come; rejects from the first error on. */
-function listen(workers: readonly Worker[]): () => Promise<readonly PartGradient[]> {
-  const answers: (readonly PartGradient[])[] = [];
+function listen(workers: readonly Worker[]): () => Promise<WorkerGradient | null> {
+  const answers: (WorkerGradient | null)[] = [];
   let failure: Error | undefined, heard = () => {};
   const fail = (message: string) => {
     failure ??= new Error(`Cannot train in worker: ${message}`);
@@ -189,7 +178,7 @@ function listen(workers: readonly Worker[]): () => Promise<readonly PartGradient
   for (const worker of workers) {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
       if ("error" in data) return fail(data.error);
-      answers.push(data.parts);
+      answers.push(data.found);
       heard();
     };
     worker.onerror = (event) => {

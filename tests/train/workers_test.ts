@@ -162,7 +162,7 @@ Deno.test("fit() passes on what fails in a worker, the caller's thread or anothe
   const message =
     "RangeError: Cannot compute cross-entropy: targets must be integers from 0 to 10, current id is 11 " +
     "at [0, 1]";
-  // Whichever part of the batch the second sequence is drawn into, the first is in the other.
+  // Whichever comes first in the batch is the caller's.
   const messages = await Promise.all(
     [[[1, 2, 11], [3, 4, 5]], [[3, 4, 5], [1, 2, 11]]].map((train) =>
       run({ module }, train).then(() => "nothing failed", String)

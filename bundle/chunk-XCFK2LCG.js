@@ -426,28 +426,27 @@ grads:await toFlat(i.grads,n)}}finally{a.free(i)}}function batchOrder(e,t,r,a){l
 ;e.forEach((e,t)=>{let r=i.get(e);r===void 0?i.set(e,[t]):r.push(t)});let o=[];for(let e of i.values()){shuffle(e,n)
 ;for(let r=0;r<e.length;r+=t)o.push(e.slice(r,r+t))}return shuffle(o,n),o}function batchOf(e,t){let r=t.map(t=>{
 let r=e[t];return Array.isArray(r)||ArrayBuffer.isView(r)?r:Array.from(r)});return{inputs:r.map(e=>e.slice(0,-1)),
-targets:r.map(e=>e.slice(1))}}function countParts({inputs:e},t){return bounds(e.length,t).length-1}
-function splitBatch({inputs:e,targets:t},r){let a=bounds(e.length,r);return a.slice(1).map((r,n)=>{
-let i=a[n],o=(r-i)/e.length;return{inputs:e.slice(i,r),targets:t.slice(i,r),share:o}})}function bounds(e,t){
-let r=Math.min(t,e),a=Math.max(1,Math.floor(I*e/r)),n=e-r*a,i=Math.min(n,r);return[...Array.from({length:r
-},(e,t)=>t*a),...Array.from({length:i},(e,t)=>r*a+Math.round(t*n/i)),e]}var I=.75;function shuffle(e,t){
-for(let r=e.length-1;r>0;r--){let a=t.integer(r+1);[e[r],e[a]]=[e[a],e[r]]}}function hostValues(e,t){
+targets:r.map(e=>e.slice(1))}}function splitBatch({inputs:e,targets:t},r){
+let a=Math.min(r,e.length),startOf=t=>Math.floor(t*e.length/a);return Array.from({length:a},(r,a)=>{
+let n=startOf(a),i=startOf(a+1),o=(i-n)/e.length;return{inputs:e.slice(n,i),targets:t.slice(n,i),share:o}})}
+function shuffle(e,t){for(let r=e.length-1;r>0;r--){let a=t.integer(r+1);[e[r],e[a]]=[e[a],e[r]]}}
+function hostValues(e,t){
 if(typeof t.backend?.download!="function")throw new TypeError(`Cannot ${e}: what has a backend and a shape must be a tensor, current backend is ${y(t.backend)}`)
 ;let r=t.backend.download(t)
 ;if("then"in r)throw r.catch(()=>{}),new TypeError(`Cannot ${e}: tensors must live in host memory (move them with put), current backend is ${t.backend.name}`)
 ;return r}function malformed(e,t,r){return new TypeError(`Cannot load tree: ${e}, current ${t}`,{cause:r})}
-function brief(e){let t=JSON.stringify(e)??"undefined";return t.length>80?`${t.slice(0,77)}...`:t}var U=32,_=U+2
+function brief(e){let t=JSON.stringify(e)??"undefined";return t.length>80?`${t.slice(0,77)}...`:t}var I=32,U=I+2
 ;function parseJson(e,t){try{return checkNames(e,t),JSON.parse(e)}catch(r){
 throw r instanceof SyntaxError?malformed(`${t} must be JSON`,`text is ${brief(e)}`,r):r}}function checkNames(e,t){
 let r=[];for(let a=0;a<e.length;a++){let n=e[a];if(n==="{"||n==="["){
-if(r.push(new Set)>_)throw malformed(`${t} must be nested at most ${_} levels deep`,"text is deeper")
+if(r.push(new Set)>U)throw malformed(`${t} must be nested at most ${U} levels deep`,"text is deeper")
 }else if(n==="}"||n==="]")r.pop();else if(n==='"'){let n=a++;for(;a<e.length&&e[a]!=='"';)a+=e[a]==="\\"?2:1
 ;if(!isFollowedByColon(e,a+1))continue;let i=JSON.parse(e.slice(n,a+1)),o=r.at(-1)
 ;if(o?.has(i))throw malformed(`${t} must not repeat a name`,`name ${brief(i)} is repeated`);o?.add(i)}}}
 function isFollowedByColon(e,t){let r=t;for(;e[r]===" "||e[r]===`\n`||e[r]==="\r"||e[r]==="\t";)r++;return e[r]===":"}
 function isObject(e){return typeof e=="object"&&e!==null&&!Array.isArray(e)}function nest(e,t){
 return gather(Array.from(e,([e,t])=>({name:e,start:0,value:t})),1,t)}function gather(e,t,r){
-if(t>U)throw malformed(`a name must have at most ${U} parts`,`name is ${brief(e[0].name)}`);let a=new Map
+if(t>I)throw malformed(`a name must have at most ${I} parts`,`name is ${brief(e[0].name)}`);let a=new Map
 ;for(let{name:t,start:r,value:n}of e){let e=t.indexOf(".",r),i=e<0?t.length:e,o=t.slice(r,i),s={name:t,start:i+1,value:n
 },l=a.get(o);l===void 0?a.set(o,[s]):l.push(s)}let build=e=>{let a=e.find(({name:e,start:t})=>t>e.length)
 ;if(a===void 0)return gather(e,t+1,r);if(e.length===1)return r(a.value)
@@ -459,36 +458,36 @@ if(h(e)||!f(e))t.set(r,e);else for(let[t,a]of Object.entries(e))visit(a,r===""?t
 function widenFloat16(e){let t=new Uint32Array(e.length),r=new Float32Array(t.buffer);for(let a=0;a<e.length;a++){
 let n=e[a],i=(n&32768)<<16;(n&31744)===31744?t[a]=i|2139095040|(n&1023)<<13:(t[a]=(n&32767)<<13,r[a]*=2**112,t[a]|=i)}
 return r}function widenBfloat16(e){let t=new Uint32Array(e.length);for(let r=0;r<e.length;r++)t[r]=e[r]<<16
-;return new Float32Array(t.buffer)}var G="__metadata__",H=1e8,D=new Map([["F64",{bytes:8,read:e=>new Float64Array(e)
+;return new Float32Array(t.buffer)}var _="__metadata__",G=1e8,H=new Map([["F64",{bytes:8,read:e=>new Float64Array(e)
 }],["F32",{bytes:4,read:e=>new Float32Array(e)}],["F16",{bytes:2,read:e=>widenFloat16(new Uint16Array(e))}],["BF16",{
 bytes:2,read:e=>widenBfloat16(new Uint16Array(e))}]]),StoredTensor=class{shape;#f;#h;constructor(e,t,r){this.shape=e,
 this.#f=t,this.#h=r}values(){let e=new Uint8Array(this.#h.length);return e.set(this.#h),this.#f.read(e.buffer)}}
 ;function encode(e,t){
 let r=e.toSorted((e,t)=>t.values.BYTES_PER_ELEMENT-e.values.BYTES_PER_ELEMENT||(e.name<t.name?-1:1)),a=0,n=r.map(({name:e,shape:t,values:r})=>{
 let n=r.BYTES_PER_ELEMENT===8?"F64":"F32";return[e,{dtype:n,shape:t,data_offsets:[a,a+=r.byteLength]}]
-}),i=JSON.stringify(Object.fromEntries([[G,t],...n])),o=(new TextEncoder).encode(i),s=Math.ceil(o.length/8)*8
-;if(s>H)throw new RangeError(`Cannot save tree: names, structure and metadata must take at most ${H} bytes, current length is ${s}`)
+}),i=JSON.stringify(Object.fromEntries([[_,t],...n])),o=(new TextEncoder).encode(i),s=Math.ceil(o.length/8)*8
+;if(s>G)throw new RangeError(`Cannot save tree: names, structure and metadata must take at most ${G} bytes, current length is ${s}`)
 ;let l=new Uint8Array(8+s+a);new DataView(l.buffer).setBigUint64(0,BigInt(s),!0),l.set(o,8),l.fill(32,8+o.length,8+s)
 ;let u=8+s;for(let{values:e}of r)l.set(new Uint8Array(e.buffer,e.byteOffset,e.byteLength),u),u+=e.byteLength;return l}
 function decode(e){let{header:t,data:r}=split(e),a=new Map,n=[],i=new Map
-;for(let[e,o]of Object.entries(t))if(e===G)for(let[e,t]of metadataEntries(o))a.set(e,t);else{
+;for(let[e,o]of Object.entries(t))if(e===_)for(let[e,t]of metadataEntries(o))a.set(e,t);else{
 let{format:t,shape:a,begin:s,end:l}=tensorEntry(e,o,r.length);n.push({name:e,begin:s,end:l}),
 i.set(e,new StoredTensor(a,t,r.subarray(s,l)))}return checkRanges(n,r.length),{tensors:i,metadata:a}}function split(e){
 if(e.length<8)throw malformed("a file must be at least 8 bytes",`length is ${e.length}`)
 ;let t=new DataView(e.buffer,e.byteOffset,8).getBigUint64(0,!0)
-;if(t>H)throw malformed(`header must be at most ${H} bytes`,`header's length is ${t}`);let r=8+Number(t)
+;if(t>G)throw malformed(`header must be at most ${G} bytes`,`header's length is ${t}`);let r=8+Number(t)
 ;if(r>e.length)throw malformed(`a file with a header of ${t} bytes must be longer`,`length is ${e.length}`)
 ;let a=e.subarray(8,r);if(a[0]!==123){let e=a.length===0?"none":`0x${a[0].toString(16).padStart(2,"0")}`
 ;throw malformed("header must begin with {",`first byte is ${e}`)}return{header:parseJson(readText(a),"header"),
 data:e.subarray(r)}}function readText(e){try{return new TextDecoder("utf-8",{fatal:!0}).decode(e)}catch(e){
 throw malformed("header must be UTF-8","bytes are not",e)}}function metadataEntries(e){
-if(!isObject(e))throw malformed(`${G} must be an object of strings`,`value is ${brief(e)}`)
+if(!isObject(e))throw malformed(`${_} must be an object of strings`,`value is ${brief(e)}`)
 ;return Object.entries(e).map(([e,t])=>{
-if(typeof t!="string")throw malformed(`${G} must be an object of strings`,`${brief(e)} is ${brief(t)}`);return[e,t]})}
+if(typeof t!="string")throw malformed(`${_} must be an object of strings`,`${brief(e)} is ${brief(t)}`);return[e,t]})}
 function tensorEntry(e,t,r){let a=`tensor ${brief(e)}`
 ;if(!isObject(t))throw malformed(`${a} must be an object`,`value is ${brief(t)}`)
-;let{dtype:n,shape:i,data_offsets:o}=t,s=D.get(n)
-;if(s===void 0)throw malformed(`dtype of ${a} must be one of ${[...D.keys()].join(", ")}`,`dtype is ${brief(n)}`)
+;let{dtype:n,shape:i,data_offsets:o}=t,s=H.get(n)
+;if(s===void 0)throw malformed(`dtype of ${a} must be one of ${[...H.keys()].join(", ")}`,`dtype is ${brief(n)}`)
 ;if(!isSizes(i))throw malformed(`shape of ${a} must be a list of sizes`,`shape is ${brief(i)}`)
 ;if(!isSizes(o)||o.length!==2||o[0]>o[1]||o[1]>r)throw malformed(`data_offsets of ${a} must be [begin, end] within the ${r} bytes of data`,`data_offsets are ${brief(o)}`)
 ;let[l,u]=o
@@ -498,26 +497,26 @@ return Array.isArray(e)&&e.every(e=>Number.isSafeInteger(e)&&e>=0&&!Object.is(e,
 e.sort((e,t)=>e.begin-t.begin||e.end-t.end);let r=0;for(let t of e){
 if(t.begin!==r)throw malformed(`tensor ${brief(t.name)} must begin where the one before it ends, at ${r}`,`data_offsets are [${t.begin}, ${t.end}]`)
 ;r=t.end}if(r!==t)throw malformed(`data must be ${r} bytes`,`length is ${t}`)}
-var J="seqmix.tree",Q=1,Y=new Map([["undefined",void 0],["NaN",NaN],["Infinity",1/0],["-Infinity",-1/0],["-0",-0]])
-;function encodeTree(e){let t=new Map,r=encodeBranch(e,[],[],t);return{text:JSON.stringify({version:Q,tree:r}),tensors:t
+var D="seqmix.tree",J=1,Q=new Map([["undefined",void 0],["NaN",NaN],["Infinity",1/0],["-Infinity",-1/0],["-0",-0]])
+;function encodeTree(e){let t=new Map,r=encodeBranch(e,[],[],t);return{text:JSON.stringify({version:J,tree:r}),tensors:t
 }}function encodeBranch(e,t,r,a){if(h(e)){let r=freeName(t,a);return a.set(r,e),{$tensor:r}}if(f(e)){checkBranch(e,t,r)
 ;let n=[...r,e],i=Object.entries(e).map(([e,r])=>[e.startsWith("$")?`$${e}`:e,encodeBranch(r,[...t,e],n,a)])
-;return Array.isArray(e)?i.map(([,e])=>e):Object.fromEntries(i)}for(let[t,r]of Y)if(Object.is(e,r))return{$value:t}
+;return Array.isArray(e)?i.map(([,e])=>e):Object.fromEntries(i)}for(let[t,r]of Q)if(Object.is(e,r))return{$value:t}
 ;if(e===null||typeof e=="string"||typeof e=="boolean"||typeof e=="number")return e
 ;throw new TypeError(`Cannot save tree: ${pathName(t)} must be a tensor, an array, a plain object, a number, a string, a boolean, null or undefined, current value is ${y(e)}`)
 }function checkBranch(e,t,r){
 if(r.includes(e))throw new TypeError(`Cannot save tree: ${pathName(t)} must not lie within itself, current value is `+pathName(t.slice(0,r.indexOf(e))))
-;if(r.length===U)throw new RangeError(`Cannot save tree: tree must be at most ${U} branches deep, current ${pathName(t)} is deeper`)
+;if(r.length===I)throw new RangeError(`Cannot save tree: tree must be at most ${I} branches deep, current ${pathName(t)} is deeper`)
 ;let a=Reflect.ownKeys(e).length
 ;if(!(Array.isArray(e)?a===e.length+1&&Object.keys(e).length===e.length:a===Object.keys(e).length))throw new TypeError(`Cannot save tree: ${pathName(t)} must be ${Array.isArray(e)?"an array without holes or names":"an object without hidden names"}, current value is ${y(e)}`)
-}function freeName(e,t){let r=e.join(".").toWellFormed()||"tensor",a=r;for(let e=2;t.has(a)||a===G;e++)a=`${r}#${e}`
+}function freeName(e,t){let r=e.join(".").toWellFormed()||"tensor",a=r;for(let e=2;t.has(a)||a===_;e++)a=`${r}#${e}`
 ;return a}function pathName(e){let t=["tree",...e].join(".");return t.length>80?`${t.slice(0,77)}...`:t}
-function decodeTree(e,t){let r=parseJson(e,J)
-;if(!isObject(r))throw malformed(`${J} must be an object`,`value is ${brief(r)}`)
-;if(r.version!==Q)throw malformed(`${J} must be of version ${Q}`,`version is ${brief(r.version)}`);return e=>{
+function decodeTree(e,t){let r=parseJson(e,D)
+;if(!isObject(r))throw malformed(`${D} must be an object`,`value is ${brief(r)}`)
+;if(r.version!==J)throw malformed(`${D} must be of version ${J}`,`version is ${brief(r.version)}`);return e=>{
 let a=new Map(t),n=decodeBranch(r.tree,a,e)
 ;for(let e of a.keys())throw malformed("every tensor must have a place in the tree",`tensor ${brief(e)} has none`)
-;return n}}function decodeBranch(e,t,r){if(e===void 0)throw malformed(`${J} must have a tree`,"tree is missing")
+;return n}}function decodeBranch(e,t,r){if(e===void 0)throw malformed(`${D} must have a tree`,"tree is missing")
 ;if(Array.isArray(e))return e.map(e=>decodeBranch(e,t,r));if(!isObject(e))return e;if("$tensor"in e)return r(take(e,t))
 ;if("$value"in e)return word(e);let a=Object.entries(e).map(([e,a])=>{
 if(e.startsWith("$")&&!e.startsWith("$$"))throw malformed("a key in the tree that begins with $ must be $tensor or $value",`key is ${brief(e)}`)
@@ -525,35 +524,31 @@ if(e.startsWith("$")&&!e.startsWith("$$"))throw malformed("a key in the tree tha
 let r=e.$tensor,a=typeof r=="string"?t.get(r):void 0
 ;if(a===void 0||Object.keys(e).length!==1)throw malformed('{ "$tensor": name } must name a tensor of the file that has no place yet',`value is ${brief(e)}`)
 ;return t.delete(r),a}function word(e){
-if(!Y.has(e.$value)||Object.keys(e).length!==1)throw malformed(`{ "$value": word } must have one of the words ${[...Y.keys()].join(", ")}`,`value is ${brief(e)}`)
-;return Y.get(e.$value)}function saveTree(e,t={}){let r="save tree";checkMetadata(r,t)
+if(!Q.has(e.$value)||Object.keys(e).length!==1)throw malformed(`{ "$value": word } must have one of the words ${[...Q.keys()].join(", ")}`,`value is ${brief(e)}`)
+;return Q.get(e.$value)}function saveTree(e,t={}){let r="save tree";checkMetadata(r,t)
 ;let{text:a,tensors:n}=encodeTree(e),i=Array.from(n,([e,t])=>({name:e,shape:t.shape,values:hostValues(r,t)}))
-;return encode(i,Object.fromEntries([...Object.entries(t),[J,a]]))}function loadTree(e,t=E){
+;return encode(i,Object.fromEntries([...Object.entries(t),[D,a]]))}function loadTree(e,t=E){
 if(!(e instanceof Uint8Array))throw malformed("bytes must be a Uint8Array",`value is ${y(e)}`);a("load tree",t)
-;let{tensors:r,metadata:n}=decode(e),i=n.get(J),build=i===void 0?e=>nest(r,e):decodeTree(i,r);return c(build(e=>e),()=>{
+;let{tensors:r,metadata:n}=decode(e),i=n.get(D),build=i===void 0?e=>nest(r,e):decodeTree(i,r);return c(build(e=>e),()=>{
 throw malformed("an object of the tree must not look like a tensor","one has a backend and a list as its shape")}),{
-tree:t.scope(()=>build(e=>t.upload(e.values(),e.shape))),metadata:Object.fromEntries(Array.from(n).filter(([e])=>e!==J))
+tree:t.scope(()=>build(e=>t.upload(e.values(),e.shape))),metadata:Object.fromEntries(Array.from(n).filter(([e])=>e!==D))
 }}function checkMetadata(e,t){
 if(!f(t)||Array.isArray(t))throw new TypeError(`Cannot ${e}: metadata must be an object of texts, current value is ${y(t)}`)
 ;for(let[r,a]of Object.entries(t)){
 if(typeof a!="string"||!a.isWellFormed()||!r.isWellFormed())throw new TypeError(`Cannot ${e}: metadata must be an object of texts in Unicode, current ${y(r)} is ${y(a)}`)
-;if(r===J)throw new TypeError(`Cannot ${e}: metadata must leave ${y(J)} to the tree's form, current value is ${y(a)}`)}}
-var Z=0,X=1,ee=2,te=3,re=4,ae=5,ne=4;function openBoard(e,t,r){let a=countParts(r,e),n=t.constructor,i=Array.from({
-length:a},()=>sharedNumbers(n,t.length));if(i.includes(void 0))return
-;let o=new Int32Array(new SharedArrayBuffer(4*(ae+e+a)));return o.fill(1,ae+1,ae+e),{workers:e,signals:o,
-ids:new Float64Array(new SharedArrayBuffer(8*idsOf(r))),params:t,losses:new Float64Array(new SharedArrayBuffer(8*a)),
-grads:i}}function fits({workers:e,ids:t,grads:r},a){return idsOf(a)<=t.length&&countParts(a,e)<=r.length}
-function putQuestion({signals:e,ids:t},r,{inputs:a,targets:n}){Atomics.store(e,Z,0);let i=0
-;for(let e of[...a,...n])t.set(e,i),i+=e.length;return e[X]=a.length,e[ee]=a[0].length,e[re]=e[te],Atomics.store(e,Z,r),
-e[re]}function takeQuestion(e,t,r){let{signals:a,ids:n}=e;for(;comes(e,t,()=>Atomics.load(a,Z)>r);){
-let e=Atomics.load(a,Z),t=a[re],i=a[X],o=a[ee],s=Array.from({length:2*i},(e,t)=>n.subarray(t*o,(t+1)*o)),l={
-inputs:s.slice(0,i),targets:s.slice(i)};if(e>r&&Atomics.load(a,Z)===e)return{number:e,batch:l,first:t}}}
-function*drawParts(e,t,r,a){let{signals:n,workers:i}=e,o=t+a-i;r<a&&(yield r)
-;for(let e=Atomics.load(n,te);e<o;e=Atomics.load(n,te))Atomics.compareExchange(n,te,e,e+1)===e&&(yield i+e-t)}
-function*dealParts(e,t,r){for(let a=e;a<r;a+=t)yield a}function putAnswer(e,t,r,a){e.losses[r]=a,
-Atomics.store(e.signals,placeOf(e,r),t)}function isAnswered(e,t,r,a){let place=placeOf(e,a)
-;return comes(e,t,()=>Atomics.load(e.signals,place)===r)}function isToBeWoken({signals:e},t){
-return Atomics.exchange(e,ae+t,0)===1}function comes({signals:e},t,r){let a=performance.now()+ne
-;for(;!r();)if(!(performance.now()<=a)){if(Atomics.store(e,ae+t,1),!r())return!1;Atomics.store(e,ae+t,0)}return!0}
-function placeOf({workers:e},t){return ae+e+t}function idsOf({inputs:e}){return 2*e.length*e[0].length}var ie=[L,K,z]
-;export{createReference,E as reference,tensor,zeros,read,readFloat64,put,add2 as add,multiply2 as multiply,mix2 as mix,sigmoid3 as sigmoid,tanh2 as tanh,squaredRelu2 as squaredRelu,gelu2 as gelu,negativeExp2 as negativeExp,layerNorm2 as layerNorm,linear2 as linear,shiftTime2 as shiftTime,lastStep2 as lastStep,channelMix,channelMixState,wkv2 as wkv,wkvState,timeMix,timeMixState,rwkvBlocks,randomSource,createWasm,createWebGpu,appendTime,attention2 as attention,stackStates,sliceState,crossEntropy2 as crossEntropy,embedding2 as embedding,lstmRecurrence2 as lstmRecurrence,rotary2 as rotary,softmax2 as softmax,lstm,lstmState,multiHeadAttention,multiHeadAttentionState,z as lstmModel,L as rwkv,K as transformer,valueAndGrad,kindOf,sharedNumbers,toFlat,fromFlat,batchGradient,flatGradient,batchOrder,batchOf,splitBatch,hostValues,nest,flatten,saveTree,loadTree,openBoard,fits,putQuestion,takeQuestion,drawParts,dealParts,putAnswer,isAnswered,isToBeWoken,ie as ownModels};
+;if(r===D)throw new TypeError(`Cannot ${e}: metadata must leave ${y(D)} to the tree's form, current value is ${y(a)}`)}}
+var Y=0,Z=1,X=2,ee=3,te=4;function openBoard(e,t,r){let a=t.constructor,n=Array.from({length:e
+},()=>sharedNumbers(a,t.length));if(n.includes(void 0))return;let i=new Int32Array(new SharedArrayBuffer(4*(ee+2*e)))
+;return i.fill(1,ee+1,ee+e),{workers:e,signals:i,ids:new Float64Array(new SharedArrayBuffer(8*idsOf(r))),params:t,
+losses:new Float64Array(new SharedArrayBuffer(8*e)),grads:n}}function fits({ids:e},t){return idsOf(t)<=e.length}
+function putQuestion({signals:e,ids:t},r,{inputs:a,targets:n}){Atomics.store(e,Y,0);let i=0
+;for(let e of[...a,...n])t.set(e,i),i+=e.length;e[Z]=a.length,e[X]=a[0].length,Atomics.store(e,Y,r)}
+function takeQuestion(e,t,r){let{signals:a,ids:n}=e;for(;comes(e,t,()=>Atomics.load(a,Y)>r);){
+let e=Atomics.load(a,Y),t=a[Z],i=a[X],o=Array.from({length:2*t},(e,t)=>n.subarray(t*i,(t+1)*i)),s={inputs:o.slice(0,t),
+targets:o.slice(t)};if(e>r&&Atomics.load(a,Y)===e)return{number:e,batch:s}}}function putAnswer(e,t,r,a){e.losses[t]=a,
+Atomics.store(e.signals,placeOf(e,t),r)}function isAnswered(e,t,r){let place=placeOf(e,t)
+;return comes(e,0,()=>Atomics.load(e.signals,place)===r)}function isToBeWoken({signals:e},t){
+return Atomics.exchange(e,ee+t,0)===1}function comes({signals:e},t,r){let a=performance.now()+te
+;for(;!r();)if(!(performance.now()<=a)){if(Atomics.store(e,ee+t,1),!r())return!1;Atomics.store(e,ee+t,0)}return!0}
+function placeOf({workers:e},t){return ee+e+t}function idsOf({inputs:e}){return 2*e.length*e[0].length}var re=[L,K,z]
+;export{createReference,E as reference,tensor,zeros,read,readFloat64,put,add2 as add,multiply2 as multiply,mix2 as mix,sigmoid3 as sigmoid,tanh2 as tanh,squaredRelu2 as squaredRelu,gelu2 as gelu,negativeExp2 as negativeExp,layerNorm2 as layerNorm,linear2 as linear,shiftTime2 as shiftTime,lastStep2 as lastStep,channelMix,channelMixState,wkv2 as wkv,wkvState,timeMix,timeMixState,rwkvBlocks,randomSource,createWasm,createWebGpu,appendTime,attention2 as attention,stackStates,sliceState,crossEntropy2 as crossEntropy,embedding2 as embedding,lstmRecurrence2 as lstmRecurrence,rotary2 as rotary,softmax2 as softmax,lstm,lstmState,multiHeadAttention,multiHeadAttentionState,z as lstmModel,L as rwkv,K as transformer,valueAndGrad,kindOf,sharedNumbers,toFlat,fromFlat,batchGradient,flatGradient,batchOrder,batchOf,splitBatch,hostValues,nest,flatten,saveTree,loadTree,openBoard,fits,putQuestion,takeQuestion,putAnswer,isAnswered,isToBeWoken,re as ownModels};
