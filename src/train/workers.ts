@@ -126,7 +126,7 @@ export async function startWorkers<Params>(
     end();
     throw error;
   }
-  const flat = sharedNumbers(Numbers, size) ?? new Numbers(size), mean = new Numbers(size);
+  const flat = sharedNumbers(Numbers, size) ?? new Numbers(size);
   let number = 0, board: Board | undefined;
   return {
     async gradient(params, batch) {
@@ -143,20 +143,19 @@ export async function startWorkers<Params>(
       }
 
       const found: WorkerGradient[] = [];
-      const room = shared?.grads[0] ?? new Numbers(size);
-      found[0] = { worker: 0, ...await flatGradient(model, params, parts[0], backend, room) };
-      let loss = 0;
-      mean.fill(0);
-      for (const worker of parts.keys()) {
+      // The first worker's become the sum.
+      const sum = shared?.grads[0] ?? new Numbers(size);
+      let { loss } = await flatGradient(model, params, parts[0], backend, sum);
+      for (let worker = 1; worker < parts.length; worker++) {
         while (found[worker] === undefined && !(shared && isAnswered(shared, worker, current))) {
           const answer = await nextAnswer();
           if (answer !== null) found[answer.worker] = answer;
         }
         const answer = found[worker] ?? { loss: shared!.losses[worker], grads: shared!.grads[worker] };
         loss += answer.loss;
-        addTo(mean, answer.grads);
+        addTo(sum, answer.grads);
       }
-      return { loss, grads: mean };
+      return { loss, grads: sum };
     },
     [Symbol.dispose]: end,
   };
