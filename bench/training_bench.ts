@@ -27,7 +27,7 @@ import { describeAdapter, isSoftware, requestAdapter } from "../src/backends/web
 import { batchGradient } from "../src/train/batch_gradient.ts";
 import { batchOf } from "../src/train/batches.ts";
 import { toFlat } from "../src/train/flat.ts";
-import { tensorsOf } from "../src/tree.ts";
+import { parameterCount, tensorsOf } from "../src/tree.ts";
 import {
   checkLogits,
   labelOf,
@@ -101,7 +101,8 @@ function stagesOf({ model, params, backend }: Subject) {
 /** The loss and all gradients of a part of the batch. */
 async function resultsOf({ model, params, backend }: Subject): Promise<Float32Array> {
   const results = batchGradient(model, params, part);
-  const numbers = Float32Array.from(await toFlat(results));
+  const numbers = new Float32Array(parameterCount(results));
+  await toFlat(results, numbers);
   backend.free(results);
   return numbers;
 }

@@ -49,6 +49,8 @@ export interface Optimizer<Hyper> {
    * The state before the first step: zeros, on the parameters' backend.
    *
    * @param params the parameters that will be updated
+   * @throws {TypeError} if they hold no tensor
+   * @throws {RangeError} if there is no room for it
    */
   init<P>(params: P): OptimizerState<P>;
   /**
@@ -98,7 +100,11 @@ const action = "update parameters";
 export const adamW: Optimizer<AdamWHyper> = {
   init(params) {
     const zero = (t: Tensor) => zeros(t.shape, t.backend);
-    return { step: 0, mean: treeMap(params, zero), variance: treeMap(params, zero) };
+    return backendOf(action, "params", params).scope(() => ({
+      step: 0,
+      mean: treeMap(params, zero),
+      variance: treeMap(params, zero),
+    }));
   },
 
   update(grads, state, params, hyper) {

@@ -8,7 +8,7 @@ import { checkBackend, checkInteger, show } from "../check.ts";
 import { evaluate, type Evaluation } from "../models/evaluate.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
-import { put, read } from "../transfer.ts";
+import { put, readFloat64 } from "../transfer.ts";
 import { tensorsOf } from "../tree.ts";
 import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
 import { batchGradient } from "./batch_gradient.ts";
@@ -57,9 +57,10 @@ export interface FitOptions<Config, Params> {
   /** Steps between two reports of progress; default: one report at the end of each epoch. */
   readonly every?: number;
   /**
-   * How many workers share each batch, in equal parts; default 1. The first is the caller's thread, which is busy with its
-   * part of a batch as it is with the whole of one. Each other has a thread of its own, and a backend of its own, made like
-   * the caller's (Deno wants `--allow-read` for them where the library is a local file).
+   * How many workers share each batch, in parts as equal as can be; default 1. More than `batchSize` are of no use. The
+   * first is the caller's thread, which is busy with its part of a batch as it is with the whole of one. Each other has a
+   * thread of its own, and a backend of its own, made like the caller's (Deno wants `--allow-read` for them where the
+   * library is a local file).
    */
   readonly workers?: number;
   /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */
@@ -160,13 +161,20 @@ export async function* fit<Config, Params, State>(
   }
 }
 
-/** Frees a run that nobody was given; tensors that were given stay the caller's. */
-function freeRun<Params>(
-  run: Run<Params>,
-  { backend = reference, params }: FitOptions<unknown, Params>,
+/** Frees a run that nobody was given. */
+function freeRun<Params>(run: Run<Params>, options: FitOptions<unknown, Params>): void {
+  const { backend = reference } = options;
+  backend.free(run.optimizer);
+  freeParams(run.params, options);
+}
+
+/** Frees parameters; tensors that were given stay the caller's. */
+function freeParams<Params>(
+  params: Params,
+  { backend = reference, params: given }: FitOptions<unknown, Params>,
 ): void {
-  const given = new Set(tensorsOf(params));
-  backend.free([run.optimizer, tensorsOf(run.params).filter((t) => !given.has(t))]);
+  const kept = new Set(tensorsOf(given));
+  backend.free(tensorsOf(params).filter((t) => !kept.has(t)));
 }
 
 /** The steps of a training from where it is to its end. */
@@ -275,8 +283,18 @@ async function startRun<Config, Params, State>(
   const { config, params: given, resume } = options;
   if (resume !== undefined) return loadRun(resume, model.name, train, options, backend);
   const settings = settingsOf(options);
-  const params = await put(given ?? model.init(config!, settings.seed), backend);
-  return { settings, params, optimizer: adamW.init(params), sum: { loss: 0, tokens: 0 } };
+  const initial = given ?? model.init(config!, settings.seed);
+  const params = await put(initial, backend);
+  // Initial values of which the backend has a copy are of no more use.
+  if (given === undefined) {
+    tensorsOf(initial).filter((t) => t.backend !== backend).forEach((t) => t.backend.free(t));
+  }
+  try {
+    return { settings, params, optimizer: adamW.init(params), sum: { loss: 0, tokens: 0 } };
+  } catch (error) {
+    freeParams(params, options);
+    throw error;
+  }
 }
 
 /** One step: the loss before it, and the parameters and the optimiser's state after it. */
@@ -304,7 +322,7 @@ async function takeStep<Params, State>(
     const { value, grads } = batchGradient(model, params, batch);
     return { value, ...update(grads) };
   });
-  const loss = read(next.value).then(([value]) => value);
+  const loss = readFloat64(next.value).then(([value]) => value);
   // Whoever waits for the loss hears of an error; until then it is nobody's.
   loss.catch(() => {});
   backend.free(next.value);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Backend, Floats, Tensor } from "../tensor.ts";
-import { forEachTensor, parameterCount, sizeOf, treeMap } from "../tree.ts";
+import { forEachTensor, sizeOf, treeMap } from "../tree.ts";
 
 /** Arrays of one kind of numbers: `Float32Array` or `Float64Array`. */
 export interface Kind {
@@ -26,10 +26,7 @@ export function sharedNumbers(Numbers: Kind, count: number): Floats | undefined 
 }
 
 /** All numbers of a tree's tensors, in the tree's order; `flat` is room for them. */
-export async function toFlat(
-  tree: unknown,
-  flat: Floats = new Float32Array(parameterCount(tree)),
-): Promise<Floats> {
+export async function toFlat(tree: unknown, flat: Floats): Promise<Floats> {
   const coming: Promise<void>[] = [];
   let at = 0;
   // A promise for each would be more garbage than all else that is done here.

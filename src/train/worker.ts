@@ -1,6 +1,6 @@
 /**
- * One worker of `fit`: it finds or is sent parameters and a batch, and gives the gradients of its part. Started by
- * `fit`; nothing to call.
+ * One worker of `fit`: it finds parameters and a batch, or is sent them and its part, and gives the gradients of that.
+ * Started by `fit`; nothing to call.
  *
  * @module
  */
@@ -30,6 +30,8 @@ const scope = globalThis as unknown as WorkerScope;
 let backend: Backend, model: Model, form: unknown, index: number, workers: number;
 /** The number of the last question that was begun. */
 let last = 0;
+/** A notice that comes meanwhile, late, is of a question that was found without it. */
+let answering = false;
 
 scope.onmessage = async ({ data }) => {
   try {
@@ -40,7 +42,7 @@ scope.onmessage = async ({ data }) => {
       ({ index, workers } = data);
       scope.postMessage({ found: null }, []);
     } else if ("board" in data) {
-      await answerBoard(data.board);
+      if (!answering) await answerBoard(data.board);
     } else {
       await answer(data);
     }
@@ -51,16 +53,21 @@ scope.onmessage = async ({ data }) => {
 
 /** Answers what is on the board as long as something is. */
 async function answerBoard(board: Board): Promise<void> {
-  for (;;) {
-    const question = takeQuestion(board, index, last);
-    if (question === undefined) return;
-    last = question.number;
-    const part = splitBatch(question.batch, workers).at(index);
-    // Nobody asked it then: the batch has fewer sequences than there are workers.
-    if (part === undefined) continue;
-    const { loss } = await gradientOf(part, board.params, board.grads[index]);
-    putAnswer(board, index, last, loss);
-    if (isToBeWoken(board, 0)) scope.postMessage({ found: null }, []);
+  answering = true;
+  try {
+    for (;;) {
+      const question = takeQuestion(board, index, last);
+      if (question === undefined) return;
+      last = question.number;
+      const part = splitBatch(question.batch, workers).at(index);
+      // Nobody asked it then: the batch has fewer sequences than there are workers.
+      if (part === undefined) continue;
+      const { loss } = await gradientOf(part, board.params, board.grads[index]);
+      putAnswer(board, index, question.number, loss);
+      if (isToBeWoken(board, 0)) scope.postMessage({ found: null }, []);
+    }
+  } finally {
+    answering = false;
   }
 }
 

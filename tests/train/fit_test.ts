@@ -3,6 +3,7 @@ import {
   type AnyLanguageModel,
   type Backend,
   createReference,
+  createWasm,
   evaluate,
   fit,
   type FitOptions,
@@ -15,6 +16,7 @@ import {
   trainAndTest,
   transformer,
 } from "@seqmix/seqmix";
+import { reference } from "../../src/backends/reference/mod.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { assertNear, assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
 
@@ -160,7 +162,8 @@ Deno.test("fit() lets requests be answered meanwhile", async () => {
   const asked = fetch(`http://localhost:${server.addr.port}`).then(async (response) => {
     answer = await response.text();
   });
-  const end = performance.now() + 5000;
+  // On a busy machine it may take seconds.
+  const end = performance.now() + 30_000;
   for await (const _ of fit(rwkv as AnyLanguageModel, task, { config, epochs: 1e6 })) {
     if (answer !== "" || performance.now() > end) break;
   }
@@ -187,6 +190,38 @@ Deno.test("fit() keeps nothing of a run whose workers do not start, and leaves w
     "must come with the module",
   );
   assertEquals(backend.memory().bytes, bytes);
+});
+
+Deno.test("fit() keeps nothing of a run that finds no room for the optimiser's state, and leaves what it was given", async () => {
+  using backend = await createWasm({ maximumBytes: 2 ** 20 });
+  const config = { vocabulary: 11, layers: 1, channels: 128, feedForward: 128 };
+  const noRoom = (options: Options) =>
+    assertRejects(
+      () => reports(rwkv as AnyLanguageModel, { ...options, backend }),
+      RangeError,
+      "must have room",
+    );
+  await noRoom({ config });
+  assertEquals(backend.memory().bytes, 0);
+  const params = await put(rwkv.init(config, 1), backend);
+  const { bytes } = backend.memory();
+  await noRoom({ params });
+  assertEquals(backend.memory().bytes, bytes);
+});
+
+Deno.test("fit() keeps no initial values of which its backend has a copy", async () => {
+  using backend = createReference();
+  const { bytes } = reference.memory();
+  for await (const _ of fit(rwkv as AnyLanguageModel, task, { config, backend })) break;
+  assertEquals(reference.memory().bytes, bytes);
+});
+
+Deno.test("fit() has losses in double precision where its backend has, with workers and without", async () => {
+  using backend = createReference({ precision: "float64" });
+  for (const workers of [1, 2]) {
+    const [{ losses }] = await reports(rwkv as AnyLanguageModel, { config, backend, workers, epochs: 1 });
+    assert(losses.some((loss) => loss !== Math.fround(loss)));
+  }
 });
 
 const run = (task: unknown, options: unknown) => async () => {
