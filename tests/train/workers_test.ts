@@ -15,7 +15,7 @@ import {
 } from "@seqmix/seqmix";
 import { flatGradient } from "../../src/train/batch_gradient.ts";
 import { type Batch, batchOf, splitBatch } from "../../src/train/batches.ts";
-import type { Kind } from "../../src/train/flat.ts";
+import { kindOf } from "../../src/train/flat.ts";
 import { startWorkers } from "../../src/train/workers.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { backends } from "../backends.ts";
@@ -90,8 +90,7 @@ for (const { name, create } of kinds) {
     using backend = await create();
     const model: AnyLanguageModel = rwkv, workers = 3;
     const params = await put(models[0].make(1), backend);
-    const [embedding] = tensorsOf(params);
-    const Numbers = (await embedding.backend.download(embedding)).constructor as Kind;
+    const Numbers = await kindOf(tensorsOf(params)[0]);
     const one = async (batch: Batch) => {
       let loss = 0;
       const grads = new Numbers(parameterCount(params));
