@@ -89,18 +89,21 @@ function stagesOf({ model, params, backend }: Subject) {
         );
         return crossEntropy(logits, batch.targets);
       })),
-    "and backward": () => finish(backend.scope(() => batchGradient(model, params, batch))),
-    "and update": () =>
-      finish(backend.scope(() => {
-        const { grads } = batchGradient(model, params, batch);
-        return adamW.update(clipByGlobalNorm(grads, 1), optimizer, params, { learningRate: 1e-3 });
-      })),
+    "and backward": async () => finish(await batchGradient(model, params, batch, backend)),
+    "and update": async () => {
+      const { value, grads } = await batchGradient(model, params, batch, backend);
+      const update = () =>
+        adamW.update(clipByGlobalNorm(grads, 1), optimizer, params, { learningRate: 1e-3 });
+      const updated = backend.scope(update);
+      backend.free([value, grads]);
+      return finish(updated);
+    },
   };
 }
 
 /** The loss and all gradients of a part of the batch. */
 async function resultsOf({ model, params, backend }: Subject): Promise<Float32Array> {
-  const results = batchGradient(model, params, part);
+  const results = await batchGradient(model, params, part, backend);
   const numbers = new Float32Array(parameterCount(results));
   await toFlat(results, numbers);
   backend.free(results);

@@ -54,9 +54,9 @@ export {
 export type { RwkvBlockParams, RwkvBlockState } from "./layers/rwkv_blocks.ts";
 export { timeMix, type TimeMixParams, type TimeMixState, timeMixState } from "./layers/time_mix.ts";
 
-export { evaluate, type Evaluation } from "./models/evaluate.ts";
+export { evaluate, type EvaluateOptions, type Evaluation } from "./models/evaluate.ts";
 export { generate, type GenerateOptions } from "./models/generate.ts";
-export type { AnyLanguageModel, LanguageModel, Prediction } from "./models/language_model.ts";
+export type { AnyLanguageModel, ForwardOptions, LanguageModel, Prediction } from "./models/language_model.ts";
 export { type LstmConfig, lstmModel, type LstmModelParams, type LstmModelState } from "./models/lstm.ts";
 export { type Preset, presets } from "./models/presets.ts";
 export { rwkv, type RwkvConfig, type RwkvParams, type RwkvState } from "./models/rwkv.ts";

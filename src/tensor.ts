@@ -66,6 +66,8 @@ export interface Backend extends Operations {
   readonly backward: BackwardOperations;
   /** Only where the backend runs all blocks of an RWKV in one call. For those who write a backend. */
   readonly rwkvStacks?: RwkvStacks;
+  /** Whether it computes beside the caller's thread, which is then free as soon as operations are begun. */
+  readonly concurrent?: boolean;
   /** Only where the backend records for gradients: the one inside it, whose tensors it takes as constants. */
   readonly inner?: Backend;
   /** Frees everything; the backend and its tensors can't be used afterwards. */
@@ -129,8 +131,8 @@ export interface Operations {
   softmax(x: Tensor): Tensor;
   /** See `shiftTime`. */
   shiftTime(x: Tensor, first: Tensor): Tensor;
-  /** See `lastStep`. */
-  lastStep(x: Tensor): Tensor;
+  /** See `lastStep`; `keepTime` leaves an axis of one step. */
+  lastStep(x: Tensor, keepTime?: boolean): Tensor;
   /** An empty `[B, 0, C]` with room for `capacity` steps, for {@linkcode appendTime} to fill in place. */
   reserveTime(batch: number, capacity: number, channels: number): Tensor;
   /** See `appendTime`. */

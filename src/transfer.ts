@@ -5,7 +5,8 @@
  */
 import { reference } from "./backends/reference/mod.ts";
 import { checkBackend, checkInteger, isTensor, show, showShape } from "./check.ts";
-import type { Backend, Tensor } from "./tensor.ts";
+import { EventLoopTurns } from "./event_loop.ts";
+import type { Backend, Floats, Tensor } from "./tensor.ts";
 import { sizeOf, tensorsOf, treeMap } from "./tree.ts";
 
 /**
@@ -57,8 +58,12 @@ export function zeros(shape: readonly number[], backend: Backend): Tensor {
   return backend.upload(new Float32Array(sizeOf(shape)), shape);
 }
 
+/** Of loops that read; these may end at any time, so no timer is set that need not be. */
+const turns = new EventLoopTurns(10);
+
 /**
- * A tensor's numbers in single precision, copied.
+ * A tensor's numbers in single precision, copied. In a loop that never waits for anything else it lets the event loop turn
+ * now and then, so that timers fire, pages paint and results that nobody holds any more are freed.
  *
  * @param t any tensor
  * @returns its numbers, row-major
@@ -72,8 +77,8 @@ export function zeros(shape: readonly number[], backend: Backend): Tensor {
  * ```
  */
 export async function read(t: Tensor): Promise<Float32Array> {
-  // A copy already. Where it is there at once, an await would cost more than a small kernel.
-  const copied = download(t);
+  const copied = copyOf(t);
+  // An await costs more than a small kernel.
   const numbers = copied instanceof Promise ? await copied : copied;
   return numbers instanceof Float32Array ? numbers : new Float32Array(numbers);
 }
@@ -94,7 +99,7 @@ export async function read(t: Tensor): Promise<Float32Array> {
  * ```
  */
 export async function readFloat64(t: Tensor): Promise<Float64Array> {
-  const numbers = await download(t);
+  const numbers = await copyOf(t);
   return numbers instanceof Float64Array ? numbers : new Float64Array(numbers);
 }
 
@@ -132,9 +137,12 @@ export async function put<P>(tree: P, backend: Backend): Promise<P> {
   );
 }
 
-function download(t: Tensor) {
+function copyOf(t: Tensor): Floats | Promise<Floats> {
   if (!isTensor(t)) {
     throw new TypeError(`Cannot read: value must be a tensor, current value is ${show(t)}`);
   }
-  return t.backend.download(t);
+  const copied = t.backend.download(t);
+  if (copied instanceof Promise) return copied;
+  const due = turns.due();
+  return due === undefined ? copied : due.then(() => copied);
 }

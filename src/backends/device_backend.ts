@@ -23,6 +23,7 @@ import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 export class DeviceBackend<M> implements Backend {
   readonly name: string;
   readonly options: unknown;
+  readonly concurrent: boolean;
   readonly #device: Device<M>;
   readonly #kernels: Kernels<M>;
   readonly #store: TensorStore<M>;
@@ -32,6 +33,7 @@ export class DeviceBackend<M> implements Backend {
   constructor(device: Device<M>) {
     this.name = device.name;
     this.options = device.options;
+    this.concurrent = device.concurrent ?? false;
     this.#device = device;
     this.#kernels = device.kernels;
     this.#store = new TensorStore(this, device);
@@ -191,9 +193,9 @@ export class DeviceBackend<M> implements Backend {
     return y;
   }
 
-  lastStep(x: Tensor): Tensor {
+  lastStep(x: Tensor, keepTime = false): Tensor {
     const [batch, time, channels] = x.shape;
-    const y = this.#store.make([batch, channels]);
+    const y = this.#store.make(keepTime ? [batch, 1, channels] : [batch, channels]);
     this.#kernels.lastStep(y.memory, this.#memory(x), batch, time, channels);
     return y;
   }

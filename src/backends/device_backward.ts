@@ -92,7 +92,7 @@ export function deviceBackward<M>(
     },
 
     lastStep(gy, time) {
-      const [batch, channels] = gy.shape;
+      const batch = gy.shape[0], channels = gy.shape[gy.shape.length - 1];
       const shapes = [[batch, time, channels]];
       return call("lastStepBackward", shapes, [memory(gy)], [batch, time, channels])[0];
     },

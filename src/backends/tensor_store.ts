@@ -4,6 +4,7 @@
  * @module
  */
 import { isBranch, isTensor, show, showShape } from "../check.ts";
+import { wantTurn } from "../event_loop.ts";
 import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import type { Device } from "./kernels.ts";
@@ -39,6 +40,8 @@ export class DeviceTensor<M> implements Tensor {
     /** Of the block. */
     readonly bytes: number,
     readonly cache: Cache | null,
+    /** By how much it made what is held more: not at all, where it sees a block that others see as well. */
+    readonly ownBytes: number = bytes,
   ) {}
 
   /** The steps from the start of one sequence to that of the next. */
@@ -53,7 +56,7 @@ export class DeviceTensor<M> implements Tensor {
 }
 
 /** What is left of a tensor when the collector has taken it: all that it takes to give its memory back. */
-type Remains<M> = Pick<DeviceTensor<M>, "memory" | "size" | "bytes" | "cache" | "shape">;
+type Remains<M> = Pick<DeviceTensor<M>, "memory" | "size" | "bytes" | "cache" | "shape" | "ownBytes">;
 
 /** The result of a scope's body, which must be there when the scope ends. */
 export function complete<R>(result: R): R {
@@ -69,8 +72,13 @@ export function complete<R>(result: R): R {
  */
 export const patience = 48;
 
-/** How many tensors, and bytes, may wait outside all scopes before the registry is told of those still alive. */
-const waitingRoom = { tensors: 512, bytes: 2 ** 24 };
+/** How many tensors may wait outside all scopes before the registry is told of those still alive. */
+const mostWaiting = 512;
+/**
+ * The engine's collector does not see a device's memory. When the tensors that are left to it have grown by so many bytes, and
+ * at most by this part of the device's, it is told; while it has not come, again at every half of that.
+ */
+const growth = 2 ** 26, growthPart = 1 / 8;
 
 /** Owns a device's memory on behalf of one backend. */
 export class TensorStore<M> {
@@ -92,11 +100,22 @@ export class TensorStore<M> {
    */
   #waiting: DeviceTensor<M>[] = [];
   #waitingBytes = 0;
-  readonly #registry = new FinalizationRegistry<Remains<M>>((remains) => this.#drop(remains));
+  /** Of the tensors that the registry watches. */
+  #watchedBytes = 0;
+  readonly #growth: number;
+  /** At so many watched bytes the collector is told. */
+  #tellAt: number;
+  readonly #registry = new FinalizationRegistry<Remains<M>>((remains) => {
+    this.#unwatch(remains);
+    this.#tellAt = this.#watchedBytes + this.#growth;
+    this.#drop(remains);
+  });
 
   constructor(backend: Backend, device: Device<M>) {
     this.#backend = backend;
     this.#device = device;
+    this.#growth = Math.min(growth, growthPart * (device.maximumBytes ?? Infinity));
+    this.#tellAt = this.#growth;
   }
 
   scope<R>(body: () => R): R {
@@ -206,7 +225,7 @@ export class TensorStore<M> {
     const after = before + time;
     if (cache === null || after > cache.capacity || before < cache.steps[cache.steps.length - 1]) return null;
     cache.steps.push(after);
-    const extended = new DeviceTensor(this.#backend, [batch, after, channels], memory, size, bytes, cache);
+    const extended = new DeviceTensor(this.#backend, [batch, after, channels], memory, size, bytes, cache, 0);
     this.#enter(extended);
     return extended;
   }
@@ -281,13 +300,25 @@ export class TensorStore<M> {
         `Cannot make tensor: backend must be open, current ${this.#backend.name} is disposed`,
       );
     }
-    const memory = this.#device.allocate(size);
+    const memory = this.#allocate(size);
     const bytes = this.#device.bytesFor(size);
     this.#bytes += bytes;
     if (this.#bytes > this.#peakBytes) this.#peakBytes = this.#bytes;
     const made = new DeviceTensor(this.#backend, shape, memory, size, bytes, cache);
     this.#enter(made);
     return made;
+  }
+
+  #allocate(size: number): M {
+    try {
+      return this.#device.allocate(size);
+    } catch (error) {
+      if (error instanceof RangeError && this.#watchedBytes + this.#waitingBytes > 0) {
+        error.message +=
+          "; results that were not freed wait for the event loop (await, or use scope and free)";
+      }
+      throw error;
+    }
   }
 
   /** Puts a tensor into the innermost scope, or leaves it to the collector where there is none. */
@@ -297,24 +328,48 @@ export class TensorStore<M> {
       return;
     }
     this.#waiting.push(t);
-    this.#waitingBytes += t.bytes;
-    if (this.#waiting.length < waitingRoom.tensors && this.#waitingBytes < waitingRoom.bytes) return;
+    this.#waitingBytes += t.ownBytes;
+    if (this.#waiting.length < mostWaiting && 4 * this.#waitingBytes < this.#growth) return;
     for (const survivor of this.#waiting) {
       if (survivor.freed || survivor.watched) continue;
       survivor.watched = true;
-      const { memory, size, bytes, cache, shape } = survivor;
-      this.#registry.register(survivor, { memory, size, bytes, cache, shape }, survivor);
+      const { memory, size, bytes, cache, shape, ownBytes } = survivor;
+      this.#watchedBytes += ownBytes;
+      this.#registry.register(survivor, { memory, size, bytes, cache, shape, ownBytes }, survivor);
     }
     this.#waiting = [];
     this.#waitingBytes = 0;
+    if (this.#watchedBytes >= this.#tellAt) this.#tellCollector();
+  }
+
+  /**
+   * Makes the collector look for tensors that nobody holds any more: it counts the bytes of an array buffer, which are dropped
+   * at once and never touched. The registry hears of those tensors when the event loop turns.
+   */
+  #tellCollector(): void {
+    try {
+      new ArrayBuffer(growth);
+    } catch {
+      // An engine that has no room for it has just collected.
+    }
+    this.#tellAt = this.#watchedBytes + this.#growth / 2;
+    wantTurn();
   }
 
   #release(t: DeviceTensor<M>): void {
     if (t.freed) return;
     t.freed = true;
     if (t.reliedOn) this.#losses++;
-    if (t.watched) this.#registry.unregister(t);
+    if (t.watched) {
+      this.#registry.unregister(t);
+      this.#unwatch(t);
+    }
     this.#drop(t);
+  }
+
+  #unwatch({ ownBytes }: Remains<M>): void {
+    this.#watchedBytes -= ownBytes;
+    this.#tellAt = Math.min(this.#tellAt, this.#watchedBytes + this.#growth);
   }
 
   #drop({ memory, size, bytes, cache, shape }: Remains<M>): void {

@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { unlessAborted } from "../abort.ts";
 import { show } from "../check.ts";
+import { EventLoopTurns } from "../event_loop.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
 import { sample } from "../ops/sample/mod.ts";
-import { read } from "../transfer.ts";
+import type { Tensor } from "../tensor.ts";
 import { backendOf } from "../tree.ts";
 import type { LanguageModel } from "./language_model.ts";
+import { pieceLength } from "./pieces.ts";
 
 /** How well a model predicts, over all tokens but the first of each sequence. */
 export interface Evaluation {
@@ -20,15 +23,24 @@ export interface Evaluation {
   readonly perplexity: number;
 }
 
+/** How {@linkcode evaluate} may be ended. */
+export interface EvaluateOptions {
+  /** Ends the evaluation with the signal's reason as an error. */
+  readonly signal?: AbortSignal;
+}
+
 /** How many sequences are run as one batch. */
 const batchSize = 32;
 
 /**
- * Predicts every token of the sequences from those before it. Sequences of one length are run together.
+ * Predicts every token of the sequences from those before it. Sequences of one length are run together, in pieces: memory does
+ * not grow with their length for a model whose state does not, and the event loop turns every 20 ms and one piece later at
+ * most.
  *
  * @param model which model
  * @param params its parameters; it runs on their backend
  * @param sequences lists of ids, of at least two tokens each
+ * @param options a signal that ends it
  * @returns loss, accuracy and perplexity, every predicted token counting the same
  * @throws {TypeError} if there is no sequence, or one of fewer than two tokens
  * @throws {RangeError} on an id out of range
@@ -46,8 +58,10 @@ export async function evaluate<Params, State>(
   model: LanguageModel<never, Params, State>,
   params: Params,
   sequences: readonly ArrayLike<number>[],
+  options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const action = "evaluate";
+  const { signal } = options;
   if (!Array.isArray(sequences) || sequences.length === 0) {
     throw new TypeError(
       `Cannot ${action}: sequences must be a list of at least one, current value is ${show(sequences)}`,
@@ -61,24 +75,66 @@ export async function evaluate<Params, State>(
     }
   }
   const backend = backendOf(action, "params", params);
+  const turns = new EventLoopTurns();
+  const scores: Promise<Score>[] = [];
   let total = 0, correct = 0, count = 0;
-  for (const batch of batches(sequences)) {
-    const inputs = batch.map((sequence) => sequence.slice(0, -1));
-    const targets = batch.map((sequence) => sequence.slice(1));
-    const results = backend.scope(() => {
-      const { logits } = model.forward(params, inputs, model.initialState(params, batch.length));
-      return { loss: crossEntropy(logits, targets), predicted: sample(logits, { temperature: 0 }) };
-    });
-    const [loss] = await read(results.loss);
-    const predicted = await read(results.predicted);
-    backend.free(results);
-    const expected = targets.flat();
-    total += loss * expected.length;
-    count += expected.length;
-    correct += expected.filter((id, i) => id === predicted[i]).length;
+  const add = (score: Score) => {
+    total += score.loss * score.expected.length;
+    count += score.expected.length;
+    correct += score.expected.filter((id, i) => id === score.predicted[i]).length;
+  };
+  let state: State | undefined;
+  try {
+    for (const batch of batches(sequences)) {
+      const time = batch[0].length - 1;
+      state = model.initialState(params, batch.length);
+      for (let start = 0; start < time;) {
+        const turn = turns.pause(signal);
+        if (turn !== undefined) await turn;
+        const end = Math.min(time, start + pieceLength(params, state, batch.length, backend));
+        const inputs = batch.map((sequence) => sequence.slice(start, end));
+        const targets = batch.map((sequence) => sequence.slice(start + 1, end + 1));
+        const before: State = state;
+        const { loss, predicted, ...next } = backend.scope(() => {
+          const { logits, state } = model.forward(params, inputs, before);
+          return {
+            loss: crossEntropy(logits, targets),
+            predicted: sample(logits, { temperature: 0 }),
+            state,
+          };
+        });
+        backend.free(before);
+        state = next.state;
+        start = end;
+        scores.push(scoreOf(loss, predicted, targets.flat()));
+        backend.free([loss, predicted]);
+        // A device goes on with the next piece while the last one's numbers are on their way.
+        if (scores.length === 2) add(await unlessAborted(scores.shift()!, signal));
+      }
+      backend.free(state);
+      state = undefined;
+    }
+    for (const score of scores) add(await unlessAborted(score, signal));
+  } finally {
+    turns.stop();
+    backend.free(state);
+    for (const score of scores) score.catch(() => {});
   }
   const loss = total / count;
   return { loss, accuracy: correct / count, perplexity: Math.exp(loss) };
+}
+
+/** What became of a piece: its tokens' mean loss, what they were predicted to be and what they are. */
+interface Score {
+  readonly loss: number;
+  readonly predicted: ArrayLike<number>;
+  readonly expected: readonly number[];
+}
+
+async function scoreOf(loss: Tensor, predicted: Tensor, expected: readonly number[]): Promise<Score> {
+  const { backend } = loss;
+  const [losses, ids] = await Promise.all([backend.download(loss), backend.download(predicted)]);
+  return { loss: losses[0], predicted: ids, expected };
 }
 
 /** The sequences in batches of one length. */

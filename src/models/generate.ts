@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { unlessAborted } from "../abort.ts";
 import { checkInteger, show } from "../check.ts";
+import { EventLoopTurns } from "../event_loop.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Backend, Tensor } from "../tensor.ts";
 import { backendOf } from "../tree.ts";
 import type { LanguageModel } from "./language_model.ts";
+import { pieceLength } from "./pieces.ts";
 
 /** How tokens are generated. */
 export interface GenerateOptions<State> extends SampleOptions {
@@ -18,7 +21,7 @@ export interface GenerateOptions<State> extends SampleOptions {
   readonly stop?: readonly number[];
   /** Goes on from this state, which stays as it is; default: from the start. */
   readonly state?: State;
-  /** Ends the stream with the signal's reason as an error. */
+  /** Ends the stream, in the middle of the prompt too, with the signal's reason as an error. */
   readonly signal?: AbortSignal;
 }
 
@@ -39,7 +42,8 @@ interface Block<State> {
 
 /**
  * Generates tokens one by one. The memory that it takes does not grow with their number for a model whose state does
- * not. Where reading from the device takes time, tokens stay there while they are drawn, and are read in blocks of 1, 4,
+ * not, nor with the prompt's length: a prompt is read in pieces. The event loop turns every 20 ms, and one token or piece
+ * later at most, so that timers fire, pages paint and the signal is heard. Where reading from the device takes time, tokens stay there while they are drawn, and are read in blocks of 1, 4,
  * 16 and from then on 64.
  *
  * @param model which model
@@ -78,22 +82,9 @@ export async function* generate<Params, State>(
   options: GenerateOptions<State> = {},
 ): AsyncGenerator<number, State> {
   const { maxTokens, stop } = checkOptions(prompt, options);
+  const { state: given, signal } = options;
   const backend = backendOf("generate", "params", params);
-  const draw = (first: Tokens, from: State, step: number, count: number): Block<State> =>
-    backend.scope(() => {
-      const drawn: Tensor[] = [];
-      let state = from;
-      for (let i = 0; i < count; i++) {
-        const { logits, state: next } = model.forward(params, drawn[i - 1] ?? first, state);
-        if (state !== from) backend.free(state);
-        state = next;
-        drawn.push(sample(logits, options, step + i));
-        backend.free(logits);
-      }
-      return { ids: backend.concatBatch(drawn), last: drawn[count - 1], state };
-    });
-
-  const given = options.state;
+  const turns = new EventLoopTurns();
   let state = given ?? model.initialState(params);
   /** Puts another state into its place, and frees it unless it is the caller's. */
   const replace = (next: State) => {
@@ -102,27 +93,46 @@ export async function* generate<Params, State>(
   };
   /** Moves the state past tokens that are not drawn from. */
   const advance = (tokens: Tokens) => {
-    const { logits, state: next } = model.forward(params, tokens, state);
+    const { logits, state: next } = model.forward(params, tokens, state, { logits: "none" });
     backend.free(logits);
     replace(next);
+  };
+  /** Waits where the event loop is due a turn, and hears the signal. Without either it costs nothing. */
+  const pause = () => {
+    signal?.throwIfAborted();
+    return turns.due()?.then(() => signal?.throwIfAborted());
   };
 
   let block: Block<State> | undefined;
   let finished = false;
   try {
     const prompted = Array.from(prompt);
+    const last = prompted.length - 1;
     // All but the last token of the prompt only move the state on; from there, one token in is one token out.
-    if (prompted.length > 1) advance([prompted.slice(0, -1)]);
-    let unseen = prompted[prompted.length - 1], atOnce = 1, ended = false;
+    let before: Promise<unknown> | undefined;
+    for (let start = 0; start < last;) {
+      const turn = pause();
+      if (turn !== undefined) await turn;
+      const end = Math.min(last, start + pieceLength(params, state, 1, backend));
+      advance([prompted.slice(start, end)]);
+      start = end;
+      if (backend.concurrent && start < last) {
+        // A device is two pieces behind at most: else all memory and time of a long prompt would be its before it is heard.
+        const done = passed(backend);
+        if (before !== undefined) await unlessAborted(before, signal);
+        before = done;
+      }
+    }
+    let unseen = prompted[last], atOnce = 1, ended = false;
     for (let step = 0; step < maxTokens && !ended;) {
-      options.signal?.throwIfAborted();
-      const before: Tokens = block?.last ?? [[unseen]];
-      block = draw(before, state, step, Math.min(atOnce, maxTokens - step));
-      backend.free(before);
+      const input: Tokens = block?.last ?? [[unseen]];
+      block = await draw(input, step, Math.min(atOnce, maxTokens - step));
+      backend.free(input);
       const pending = backend.download(block.ids);
-      if (pending instanceof Promise) atOnce = Math.min(growth * atOnce, mostAtOnce);
-      const ids = Array.from(await pending);
-      backend.free(block.ids);
+      const waits = pending instanceof Promise;
+      if (waits) atOnce = Math.min(growth * atOnce, mostAtOnce);
+      const ids = Array.from(waits ? await unlessAborted(pending, signal) : pending);
+      backend.free(block.ids === block.last ? null : block.ids);
 
       const end = ids.findIndex((id) => Number.isNaN(id) || stop.includes(id));
       ended = end !== -1;
@@ -135,7 +145,7 @@ export async function* generate<Params, State>(
         replace(block.state);
       }
       for (let i = 0; i < count; i++) {
-        if (i > 0) options.signal?.throwIfAborted();
+        if (i > 0) signal?.throwIfAborted();
         yield ids[i];
       }
       if (Number.isNaN(ids[end])) {
@@ -147,15 +157,54 @@ export async function* generate<Params, State>(
       step += ids.length;
     }
     if (!ended) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       advance(block?.last ?? [[unseen]]);
     }
     finished = true;
     return state;
   } finally {
+    turns.stop();
     backend.free([block?.ids, block?.last]);
     if (!finished) backend.free([block?.state, state === given ? undefined : state]);
   }
+
+  /** Draws tokens one after another, from the state on. */
+  async function draw(input: Tokens, step: number, count: number): Promise<Block<State>> {
+    const drawn: Tensor[] = [];
+    let next = state;
+    try {
+      for (let i = 0; i < count; i++) {
+        const turn = pause();
+        if (turn !== undefined) await turn;
+        const before = next;
+        const { id, after } = backend.scope(() => {
+          const { logits, state: after } = model.forward(params, drawn[i - 1] ?? input, before);
+          return { id: sample(logits, options, step + i), after };
+        });
+        drawn.push(id);
+        next = after;
+        if (before !== state) backend.free(before);
+      }
+    } catch (error) {
+      backend.free([drawn, next === state ? null : next]);
+      throw error;
+    }
+    const last = drawn[count - 1];
+    if (count === 1) return { ids: last, last, state: next };
+    const ids = backend.concatBatch(drawn);
+    backend.free(drawn.slice(0, -1));
+    return { ids, last, state: next };
+  }
+}
+
+/** A promise that a device keeps when it has done all that it was given so far. */
+function passed(backend: Backend): Promise<unknown> {
+  const mark = backend.upload([0], [1]);
+  const done = Promise.resolve(backend.download(mark));
+  backend.free(mark);
+  // Whoever waits hears of an error.
+  done.catch(() => {});
+  return done;
 }
 
 function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknown>) {

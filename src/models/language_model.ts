@@ -5,14 +5,24 @@
  */
 import { show } from "../check.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
-import type { Tensor } from "../tensor.ts";
+import { lastStepAsSequence } from "../ops/shift_time/mod.ts";
+import type { Backend, Tensor } from "../tensor.ts";
 
 /** What a model makes of tokens. */
-export interface Prediction<State> {
-  /** `[B, T, V]`, for each step the logits of the token after it. */
-  readonly logits: Tensor;
+export interface Prediction<State, Logits extends Tensor | null = Tensor> {
+  /** `[B, T, V]`, for each step the logits of the token after it; those that {@linkcode ForwardOptions} ask for. */
+  readonly logits: Logits;
   /** The state after the last step. */
   readonly state: State;
+}
+
+/** What `forward` of a {@linkcode LanguageModel} computes. */
+export interface ForwardOptions {
+  /**
+   * Of which steps: of `"all"`, `[B, T, V]`; of the `"last"`, `[B, 1, V]`; of `"none"`, null, where tokens are only to move
+   * the state on. The head takes most of a small model's time and memory. Default `"all"`.
+   */
+  readonly logits?: "all" | "last" | "none";
 }
 
 /** A network that predicts the next token: pure functions over its parameters and its state. */
@@ -38,14 +48,52 @@ export interface LanguageModel<Config, Params, State> {
    * @param params the parameters
    * @param tokens ids from 0 to V - 1: one list a sequence, all of one length, or a tensor `[B, T]`
    * @param state from initialState or an earlier call, of the same batch
-   * @throws {TypeError} on other shapes, a state of another batch size, or tensors of two backends
+   * @param options of which steps the logits are wanted; a model of one's own may give those of all steps all the same
+   * @throws {TypeError} on other shapes, a state of another batch size, tensors of two backends, or options that are none
    * @throws {RangeError} on a list with an id out of range; where a tensor holds one, its logits are NaN
    */
-  forward(params: Params, tokens: Tokens, state: State): Prediction<State>;
+  forward(
+    params: Params,
+    tokens: Tokens,
+    state: State,
+    options?: ForwardOptions & { readonly logits?: "all" | "last" },
+  ): Prediction<State>;
+  /** The same where it may be that no logits are wanted. */
+  forward(
+    params: Params,
+    tokens: Tokens,
+    state: State,
+    options: ForwardOptions,
+  ): Prediction<State, Tensor | null>;
 }
 
 /** Any of the models, for code that only passes parameters and states along. */
 export type AnyLanguageModel = LanguageModel<unknown, unknown, unknown>;
+
+/**
+ * A model's `forward` from what it computes before its head and the head itself, which sees the steps that are wanted. In one
+ * scope on the backend of the parameters.
+ */
+export function forwardWith<Params, State>(
+  action: string,
+  backendOf: (params: Params) => Backend,
+  body: (params: Params, tokens: Tokens, state: State) => { readonly y: Tensor; readonly state: State },
+  head: (params: Params, y: Tensor) => Tensor,
+): LanguageModel<never, Params, State>["forward"] {
+  const forward = (params: Params, tokens: Tokens, state: State, { logits = "all" }: ForwardOptions = {}) => {
+    if (logits !== "all" && logits !== "last" && logits !== "none") {
+      throw new TypeError(
+        `Cannot ${action}: logits must be "all", "last" or "none", current logits is ${show(logits)}`,
+      );
+    }
+    return backendOf(params).scope(() => {
+      const { y, state: next } = body(params, tokens, state);
+      if (logits === "none") return { logits: null, state: next };
+      return { logits: head(params, logits === "all" ? y : lastStepAsSequence(y)), state: next };
+    });
+  };
+  return forward as LanguageModel<never, Params, State>["forward"];
+}
 
 /** Checks that a state has a part for each of the model's layers. */
 export function checkDepth(action: string, name: string, parts: readonly unknown[], depth: number): void {

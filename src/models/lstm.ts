@@ -9,7 +9,9 @@ import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkConfig, filled, uniform } from "./initialize.ts";
-import { checkDepth, type LanguageModel } from "./language_model.ts";
+import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
+
+const action = "run LSTM model";
 
 /** The sizes of an LSTM model. */
 export interface LstmConfig {
@@ -73,16 +75,19 @@ export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelStat
     return { layers: params.layers.map((layer) => lstmState(layer, batch)) };
   },
 
-  forward(params, tokens, state) {
-    checkDepth("run LSTM model", "layers", state?.layers, params.layers.length);
-    return params.embedding.backend.scope(() => {
+  forward: forwardWith(
+    action,
+    (params) => params.embedding.backend,
+    (params, tokens, state) => {
+      checkDepth(action, "layers", state?.layers, params.layers.length);
       let x = embedding(params.embedding, tokens);
       const layers = params.layers.map((layer, i) => {
         const next = lstm(layer, x, state.layers[i]);
         x = next.y;
         return next.state;
       });
-      return { logits: linear(x, params.head), state: { layers } };
-    });
-  },
+      return { y: x, state: { layers } };
+    },
+    (params, y) => linear(y, params.head),
+  ),
 };

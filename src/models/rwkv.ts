@@ -12,7 +12,9 @@ import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkConfig, filled, orthogonal, uniform, unitLayerNorm } from "./initialize.ts";
-import { checkDepth, type LanguageModel } from "./language_model.ts";
+import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
+
+const action = "run RWKV";
 
 /** The sizes of an RWKV model. */
 export interface RwkvConfig {
@@ -114,12 +116,15 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
     };
   },
 
-  forward(params, tokens, state) {
-    checkDepth("run RWKV", "blocks", state?.blocks, params.blocks.length);
-    return params.embedding.backend.scope(() => {
+  forward: forwardWith(
+    action,
+    (params) => params.embedding.backend,
+    (params, tokens, state) => {
+      checkDepth(action, "blocks", state?.blocks, params.blocks.length);
       const x = layerNorm(params.ln0, embedding(params.embedding, tokens));
       const { y, states } = rwkvBlocks(params.blocks, x, state.blocks);
-      return { logits: linear(layerNorm(params.lnOut, y), params.head), state: { blocks: states } };
-    });
-  },
+      return { y, state: { blocks: states } };
+    },
+    (params, y) => linear(layerNorm(params.lnOut, y), params.head),
+  ),
 };

@@ -17,7 +17,9 @@ import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkConfig, normal, unitLayerNorm } from "./initialize.ts";
-import { checkDepth, type LanguageModel } from "./language_model.ts";
+import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
+
+const action = "run Transformer";
 
 /** The sizes of a Transformer. */
 export interface TransformerConfig {
@@ -120,9 +122,11 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
     return { blocks: params.blocks.map((block) => multiHeadAttentionState(block.attention, batch)) };
   },
 
-  forward(params, tokens, state) {
-    checkDepth("run Transformer", "blocks", state?.blocks, params.blocks.length);
-    return params.embedding.backend.scope(() => {
+  forward: forwardWith(
+    action,
+    (params) => params.embedding.backend,
+    (params, tokens, state) => {
+      checkDepth(action, "blocks", state?.blocks, params.blocks.length);
       let x = embedding(params.embedding, tokens);
       const blocks = params.blocks.map(({ ln1, attention, ln2, feedForward }, i) => {
         const attended = multiHeadAttention(attention, layerNorm(ln1, x), state.blocks[i]);
@@ -130,7 +134,8 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
         x = add(x, linear(gelu(linear(layerNorm(ln2, x), feedForward.up)), feedForward.down));
         return attended.state;
       });
-      return { logits: linear(layerNorm(params.lnOut, x), params.head), state: { blocks } };
-    });
-  },
+      return { y: x, state: { blocks } };
+    },
+    (params, y) => linear(layerNorm(params.lnOut, y), params.head),
+  ),
 };

@@ -5,10 +5,11 @@
  */
 import { reference } from "../backends/reference/mod.ts";
 import { checkBackend, checkInteger, show } from "../check.ts";
+import { EventLoopTurns, type Pause } from "../event_loop.ts";
 import { evaluate, type Evaluation } from "../models/evaluate.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
-import { put, readFloat64 } from "../transfer.ts";
+import { put } from "../transfer.ts";
 import { tensorsOf } from "../tree.ts";
 import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
 import { batchGradient } from "./batch_gradient.ts";
@@ -65,7 +66,7 @@ export interface FitOptions<Config, Params> {
   readonly workers?: number;
   /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */
   readonly module?: string | URL;
-  /** Ends the training between two steps with the signal's reason as an error. */
+  /** Ends the training, within a step or the evaluation too, with the signal's reason as an error. */
   readonly signal?: AbortSignal;
 }
 
@@ -91,13 +92,13 @@ export interface FitProgress<Params> {
   readonly tokensPerSecond: number;
   /** How long the rest will take, evaluation included, if it goes on like this. */
   readonly secondsLeft: number;
-  /** The parameters, on the backend. The next step frees them; those of the last report are the caller's. */
+  /** The parameters, on the backend. The next report frees them; those of the last are the caller's, however training ends. */
   readonly params: Params;
   /** The optimiser's state, like `params`. */
   readonly optimizer: OptimizerState<Params>;
   /**
    * All that it takes to go on from here as bytes: with the same `hyper`, `workers` and kind of backend to the same losses,
-   * bit for bit. Call it before the next step.
+   * bit for bit. Call it before the next report.
    */
   checkpoint(): Promise<Uint8Array>;
 }
@@ -105,17 +106,12 @@ export interface FitProgress<Params> {
 const action = "fit";
 /** A device may be so many steps behind before it is waited for. */
 const stepsAhead = 8;
-/**
- * After so long, in ms, timers and events of the caller's thread get their turn: by a timer that is set before a step and is
- * due after it, since one that is waited for takes two milliseconds. An immediate takes less still, but Deno would answer
- * no request and hear of no process's end.
- */
-const turn = 75;
 
 /**
  * Trains a model to predict the next token: AdamW, a learning rate that goes down along a cosine, gradients clipped by their
  * norm. Sequences of one length are batched together; the batches are drawn anew each epoch, from the seed alone, so that the
- * same call gives the same losses.
+ * same call gives the same losses. The event loop turns every 20 ms and one part of a batch later at most: where the caller's
+ * thread computes, gradients are made for a few sequences at a time and added up.
  *
  * @param model which model
  * @param task what to train and test on
@@ -123,7 +119,7 @@ const turn = 75;
  * @returns reports of progress; who leaves the loop ends the training
  * @throws {TypeError} (at the first step) on options or sequences that are none, or a checkpoint of another model or of
  *   other sequences
- * @throws {RangeError} (at the first step) on numbers out of range
+ * @throws {RangeError} (at the first step) on numbers out of range, and at the step whose loss is NaN or infinite
  *
  * @example
  * ```ts
@@ -194,11 +190,13 @@ async function* takeSteps<Params, State>(
   const perEpoch = orderOf(0).length, steps = epochs * perEpoch;
   const first = run.optimizer.step;
   let order = orderOf(Math.floor(first / perEpoch));
-  // What the last report has is the caller's.
-  let reported = false;
+  /** What the last report has is the caller's until the next. */
+  let reported: Run<Params> | null = null;
   let reports: { readonly loss: Promise<number>; readonly tokens: number }[] = [];
   let tokens = 0, training = 0, evaluating = 0, evaluations = 0;
-  let begun = performance.now(), turned = begun;
+  let begun = performance.now();
+  const turns = new EventLoopTurns();
+  const pause = () => turns.pause(signal);
 
   try {
     for (let step = first; step < steps;) {
@@ -210,21 +208,23 @@ async function* takeSteps<Params, State>(
       }
       const batch = batchOf(train, order[place]);
       const learningRate = cosineDecay(step, steps, settings.learningRate, { warmup: settings.warmup });
-      const event = performance.now() - turned > turn ? timer() : null;
       const before = run;
-      const { loss, params, optimizer } = await takeStep(model, run, batch, learningRate, options, pool);
+      const { loss, params, optimizer } = await takeStep(
+        model,
+        run,
+        batch,
+        learningRate,
+        options,
+        pool,
+        pause,
+      );
       run = { ...run, params, optimizer };
-      freeRun(before, options);
-      reported = false;
+      if (before.params !== reported?.params) freeRun(before, options);
       step++;
       const size = batch.inputs.length * batch.inputs[0].length;
-      reports.push({ loss, tokens: size });
+      reports.push({ loss: finite(loss, step), tokens: size });
       tokens += size;
       await reports[reports.length - stepsAhead]?.loss;
-      if (event !== null) {
-        await event;
-        turned = performance.now();
-      }
 
       const ended = step % perEpoch === 0;
       if (!ended && reports.length !== options.every) continue;
@@ -240,13 +240,14 @@ async function* takeSteps<Params, State>(
       training += trained - begun;
       let score: Evaluation | null = null;
       if (ended && test !== undefined) {
-        score = await evaluate(model, params, test);
+        score = await evaluate(model, params, test, { signal });
         evaluating += performance.now() - trained;
         evaluations++;
       }
       const left = (steps - step) * training / (step - first) +
         (evaluations && (epochs - epoch - 1) * evaluating / evaluations);
-      reported = true;
+      if (reported !== null) freeRun(reported, options);
+      reported = current;
       yield {
         epoch: epoch + 1,
         epochs,
@@ -265,12 +266,22 @@ async function* takeSteps<Params, State>(
       begun = performance.now();
     }
   } finally {
-    if (!reported) freeRun(run, options);
+    turns.stop();
+    if (run.params !== reported?.params) freeRun(run, options);
   }
 }
 
-function timer(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+/** The loss of a step, which must be a number to go on from. */
+function finite(loss: Promise<number>, step: number): Promise<number> {
+  const checked = loss.then((value) => {
+    if (Number.isFinite(value)) return value;
+    throw new RangeError(
+      `Cannot ${action}: losses must be finite (a lower learningRate may help), current loss of step ${step} is ${value}`,
+    );
+  });
+  // Whoever waits for the loss hears of an error; until then it is nobody's.
+  checked.catch(() => {});
+  return checked;
 }
 
 /** The training as it is before its first step here. */
@@ -305,6 +316,7 @@ async function takeStep<Params, State>(
   learningRate: number,
   { backend = reference, hyper: { rateFactor = 1, ...hyper } = {} }: FitOptions<unknown, Params>,
   pool: WorkerPool<Params> | null,
+  pause: Pause,
 ): Promise<{ loss: Promise<number>; params: Params; optimizer: OptimizerState<Params> }> {
   const update = (grads: Params) =>
     adamW.update(clipByGlobalNorm(grads, settings.maxNorm), optimizer, params, {
@@ -314,19 +326,18 @@ async function takeStep<Params, State>(
         : learningRate * rateFactor,
     });
   if (pool !== null) {
-    const { loss, grads } = await pool.gradient(params, batch);
+    const { loss, grads } = await pool.gradient(params, batch, pause);
     const next = backend.scope(() => update(fromFlat(params, grads, backend)));
     return { loss: Promise.resolve(loss), params: next.params, optimizer: next.state };
   }
-  const next = backend.scope(() => {
-    const { value, grads } = batchGradient(model, params, batch);
-    return { value, ...update(grads) };
-  });
-  const loss = readFloat64(next.value).then(([value]) => value);
-  // Whoever waits for the loss hears of an error; until then it is nobody's.
-  loss.catch(() => {});
-  backend.free(next.value);
-  return { loss, params: next.params, optimizer: next.state };
+  const { value, grads } = await batchGradient(model, params, batch, backend, 1, pause);
+  try {
+    const next = backend.scope(() => update(grads));
+    const loss = Promise.resolve(backend.download(value)).then(([value]) => value);
+    return { loss, params: next.params, optimizer: next.state };
+  } finally {
+    backend.free([value, grads]);
+  }
 }
 
 function check(task: FitTask, options: FitOptions<unknown, unknown>): void {

@@ -8,6 +8,7 @@
 import { createReference } from "../backends/reference/mod.ts";
 import { show } from "../check.ts";
 import { saveTree } from "../checkpoint/mod.ts";
+import type { Pause } from "../event_loop.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend, Floats } from "../tensor.ts";
 import { put } from "../transfer.ts";
@@ -63,9 +64,13 @@ export interface WorkerGradient {
 export interface WorkerPool<Params> {
   /**
    * The mean loss of a batch and its gradients, flat: those of its parts added up in the workers' order. The next call
-   * writes over them.
+   * writes over them. The caller's thread waits for `pause` now and then.
    */
-  gradient(params: Params, batch: Batch): Promise<{ loss: number; grads: Floats }>;
+  gradient(
+    params: Params,
+    batch: Batch,
+    pause?: Pause,
+  ): Promise<{ loss: number; grads: Floats }>;
   /** Ends the workers. */
   [Symbol.dispose](): void;
 }
@@ -129,7 +134,7 @@ export async function startWorkers<Params>(
   const flat = sharedNumbers(Numbers, size) ?? new Numbers(size);
   let number = 0, board: Board | undefined;
   return {
-    async gradient(params, batch) {
+    async gradient(params, batch, pause) {
       await toFlat(params, flat);
       const parts = splitBatch(batch, count), current = ++number;
       if (board === undefined || !fits(board, batch)) board = openBoard(count, flat, batch);
@@ -145,7 +150,7 @@ export async function startWorkers<Params>(
       const found: WorkerGradient[] = [];
       // The first worker's become the sum.
       const sum = shared?.grads[0] ?? new Numbers(size);
-      let { loss } = await flatGradient(model, params, parts[0], backend, sum);
+      let { loss } = await flatGradient(model, params, parts[0], backend, sum, pause);
       for (let worker = 1; worker < parts.length; worker++) {
         while (found[worker] === undefined && !(shared && isAnswered(shared, worker, current))) {
           const answer = await nextAnswer();

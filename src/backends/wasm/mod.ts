@@ -85,6 +85,7 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
     options: { simd, maximumBytes },
     kernels: { ...exports, rwkvBlocks: withLists(exports.rwkvBlocks, words) },
     scratch,
+    maximumBytes,
     bytesFor: (size) => blockSize(4 * size),
     allocate: (size) => heap.allocate(4 * size),
     release: (address, size) => heap.release(address, 4 * size),

@@ -29,6 +29,7 @@ export async function openDevice(device: GPUDevice, close: () => void, options?:
     name: "webgpu",
     options,
     kernels: gpuKernels(queue),
+    concurrent: true,
     bytesFor: (size) => blockSize(4 * size),
     allocate(size) {
       queue.check();

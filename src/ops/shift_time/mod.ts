@@ -48,6 +48,11 @@ export function lastStep(x: Tensor): Tensor {
   return x.backend.lastStep(x);
 }
 
+/** The last step of each sequence as a sequence of one step: x `[B, T, C]`, y `[B, 1, C]`. */
+export function lastStepAsSequence(x: Tensor): Tensor {
+  return x.shape[1] === 1 ? x : x.backend.lastStep(x, true);
+}
+
 /** The sequence one step later; the first step goes to `first`, the last gets none. */
 export const shiftTimeGradient: GradientRule<"shiftTime"> = ([x], _, [gy]) =>
   x.backend.backward.shiftTime(gy);
