@@ -66,8 +66,11 @@ export interface Backend extends Operations {
   readonly backward: BackwardOperations;
   /** Only where the backend runs all blocks of an RWKV in one call. For those who write a backend. */
   readonly rwkvStacks?: RwkvStacks;
-  /** Whether it computes beside the caller's thread, which is then free as soon as operations are begun. */
-  readonly concurrent?: boolean;
+  /**
+   * How many multiplications keep the caller's thread busy for about ten ms, so that long work leaves room for the event loop;
+   * Infinity where the device computes beside that thread. For those who write a backend.
+   */
+  readonly workAtOnce?: number;
   /** Only where the backend records for gradients: the one inside it, whose tensors it takes as constants. */
   readonly inner?: Backend;
   /** Frees everything; the backend and its tensors can't be used afterwards. */

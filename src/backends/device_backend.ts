@@ -23,7 +23,7 @@ import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 export class DeviceBackend<M> implements Backend {
   readonly name: string;
   readonly options: unknown;
-  readonly concurrent: boolean;
+  readonly workAtOnce: number;
   readonly #device: Device<M>;
   readonly #kernels: Kernels<M>;
   readonly #store: TensorStore<M>;
@@ -33,7 +33,7 @@ export class DeviceBackend<M> implements Backend {
   constructor(device: Device<M>) {
     this.name = device.name;
     this.options = device.options;
-    this.concurrent = device.concurrent ?? false;
+    this.workAtOnce = device.workAtOnce;
     this.#device = device;
     this.#kernels = device.kernels;
     this.#store = new TensorStore(this, device);

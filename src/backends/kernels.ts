@@ -240,8 +240,8 @@ export interface Device<M> {
   };
   /** The most bytes that it may hold, where that is known. */
   readonly maximumBytes?: number;
-  /** Whether it computes beside the caller's thread, which is then free as soon as the kernels are dispatched. */
-  readonly concurrent?: boolean;
+  /** See `Backend`. */
+  readonly workAtOnce: number;
   /** The bytes that a block of this many elements takes up. */
   bytesFor(size: number): number;
   /** A block of `size` elements with any contents. Throws a RangeError where there is none left. */

@@ -116,12 +116,11 @@ export async function* generate<Params, State>(
       const end = Math.min(last, start + pieceLength(params, state, 1, backend));
       advance([prompted.slice(start, end)]);
       start = end;
-      if (backend.concurrent && start < last) {
-        // A device is two pieces behind at most: else all memory and time of a long prompt would be its before it is heard.
-        const done = passed(backend);
-        if (before !== undefined) await unlessAborted(before, signal);
-        before = done;
-      }
+      if (start === last) break;
+      // A device is two pieces behind at most: else it would have all of a long prompt to do before anything else.
+      const done = passed(backend);
+      if (before !== undefined) await unlessAborted(before, signal);
+      before = done;
     }
     let unseen = prompted[last], atOnce = 1, ended = false;
     for (let step = 0; step < maxTokens && !ended;) {
@@ -197,11 +196,12 @@ export async function* generate<Params, State>(
   }
 }
 
-/** A promise that a device keeps when it has done all that it was given so far. */
-function passed(backend: Backend): Promise<unknown> {
+/** A promise that is kept when a device has done all that it was given so far; undefined where it has already. */
+function passed(backend: Backend): Promise<unknown> | undefined {
   const mark = backend.upload([0], [1]);
-  const done = Promise.resolve(backend.download(mark));
+  const done = backend.download(mark);
   backend.free(mark);
+  if (!(done instanceof Promise)) return undefined;
   // Whoever waits hears of an error.
   done.catch(() => {});
   return done;

@@ -5,27 +5,27 @@
  *
  * @module
  */
-import { parameterCount } from "../tree.ts";
 import type { Backend } from "../tensor.ts";
+import { parameterCount } from "../tree.ts";
 
-/** Multiplications in a piece: about ten ms of WebAssembly. */
-const multiplications = 2 ** 28;
-/** Tokens in a piece at most, and where the device computes beside the caller's thread, which a piece then hardly keeps busy. */
-const most = 512, mostConcurrent = 2048;
+/** Tokens in a piece at most, on the caller's thread and beside it. */
+const most = 512, mostBeside = 2048;
 /** Weights are read once a piece, so short ones of large models waste time; a cache is read for every token. */
 const least = 32, leastOverCache = 4;
 
 /**
  * The steps of a piece of `batch` sequences.
  *
- * @param params of the model: each is multiplied with every token
- * @param state before the piece: of a Transformer its cache, each number of which is multiplied with every token of its sequence
+ * @param params of the model: each number is multiplied with every token
+ * @param state before the piece: of a Transformer its cache, each number of which is multiplied with every token of its
+ *   sequence
  */
 export function pieceLength(params: unknown, state: unknown, batch: number, backend: Backend): number {
-  const longest = backend.concurrent ? mostConcurrent : Math.min(
-    most,
-    Math.max(least, multiplications / parameterCount(params)),
-    Math.max(leastOverCache, multiplications * batch / parameterCount(state)),
+  const { workAtOnce = Infinity } = backend;
+  const tokens = Math.min(
+    workAtOnce === Infinity ? mostBeside : most,
+    Math.max(least, workAtOnce / parameterCount(params)),
+    Math.max(leastOverCache, workAtOnce * batch / parameterCount(state)),
   );
-  return Math.max(1, Math.floor(longest / batch));
+  return Math.max(1, Math.floor(tokens / batch));
 }

@@ -14,9 +14,6 @@ export interface LossAndGrads<Params> {
   readonly grads: Params;
 }
 
-/** Multiplications with weights, forward alone, in a part of a batch: about 25 ms of WebAssembly, the way back included. */
-const multiplications = 3 * 2 ** 26;
-
 /**
  * The mean loss of a batch's tokens, every sequence from the state before the first token, and its gradient; of a part of a
  * batch, its share of them. Where the caller's thread computes, the batch is split into parts of whole sequences between which the
@@ -55,10 +52,10 @@ export async function batchGradient<Params, State>(
   }
 }
 
-function partsOf(params: unknown, { inputs }: Batch, backend: Backend): number {
-  if (backend.concurrent) return 1;
+/** In how many parts a batch goes through the model, of one sequence each at least. Both ways take three times one. */
+function partsOf(params: unknown, { inputs }: Batch, { workAtOnce = Infinity }: Backend): number {
   const each = inputs[0].length * parameterCount(params);
-  return Math.ceil(inputs.length / Math.max(1, Math.floor(multiplications / each)));
+  return Math.ceil(inputs.length / Math.min(inputs.length, Math.max(1, Math.floor(workAtOnce / each))));
 }
 
 function partGradient<Params, State>(

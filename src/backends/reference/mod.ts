@@ -116,6 +116,7 @@ export function createReference(options: ReferenceOptions = {}): Backend {
     name: "reference",
     options: { precision },
     kernels,
+    workAtOnce: 2 ** 22,
     bytesFor: (size) => size * Numbers.BYTES_PER_ELEMENT,
     allocate: (size) => new Numbers(size),
     release: () => {},

@@ -86,6 +86,7 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
     kernels: { ...exports, rwkvBlocks: withLists(exports.rwkvBlocks, words) },
     scratch,
     maximumBytes,
+    workAtOnce: 2 ** 27,
     bytesFor: (size) => blockSize(4 * size),
     allocate: (size) => heap.allocate(4 * size),
     release: (address, size) => heap.release(address, 4 * size),

@@ -7,7 +7,7 @@
 import type { Backend } from "../../tensor.ts";
 import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
-import { requestDevice } from "./adapter.ts";
+import { isSoftware, requestDevice } from "./adapter.ts";
 import { type GpuBlock, GpuQueue } from "./gpu.ts";
 import { gpuKernels } from "./kernels.ts";
 import { GpuPool } from "./pool.ts";
@@ -29,7 +29,8 @@ export async function openDevice(device: GPUDevice, close: () => void, options?:
     name: "webgpu",
     options,
     kernels: gpuKernels(queue),
-    concurrent: true,
+    // A driver that computes on the CPU does so while commands are submitted.
+    workAtOnce: isSoftware(device.adapterInfo) ? 2 ** 21 : Infinity,
     bytesFor: (size) => blockSize(4 * size),
     allocate(size) {
       queue.check();

@@ -1,0 +1,121 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  createWasm,
+  presets,
+  put,
+  read,
+  readFloat64,
+  rwkv,
+  sigmoid,
+  type Tensor,
+  tensor,
+} from "@seqmix/seqmix";
+import { EventLoopTurns, wantTurn } from "../src/event_loop.ts";
+
+/** Goes on without ever waiting for anything but `step`, until a timer has fired or a second has passed. */
+async function timerFires(step: () => Promise<unknown> | undefined): Promise<boolean> {
+  let fired = false;
+  const timer = setTimeout(() => fired = true, 1);
+  const end = performance.now() + 1000;
+  while (!fired && performance.now() < end) await step();
+  clearTimeout(timer);
+  return fired;
+}
+
+Deno.test("EventLoopTurns lets timers fire in a computation that waits for nothing else", async () => {
+  assert(!await timerFires(() => Promise.resolve()));
+  const turns = new EventLoopTurns();
+  assert(await timerFires(() => turns.due()));
+  turns.stop();
+});
+
+Deno.test("EventLoopTurns is due nothing where the event loop turns anyway", async () => {
+  const turns = new EventLoopTurns();
+  for (let i = 0; i < 20; i++) {
+    assertEquals(turns.due(), undefined);
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+  turns.stop();
+});
+
+Deno.test("EventLoopTurns is due a turn when one is wanted", async () => {
+  const turns = new EventLoopTurns();
+  assertEquals(turns.due(), undefined);
+  wantTurn();
+  const turn = turns.due();
+  assert(turn !== undefined);
+  await turn;
+  assertEquals(turns.due(), undefined);
+  turns.stop();
+});
+
+Deno.test("EventLoopTurns hears a signal before a turn and after it", async () => {
+  const turns = new EventLoopTurns();
+  const { signal } = new AbortController();
+  assertEquals(turns.pause(signal), undefined);
+  const reason = new Error("enough");
+  assertThrows(() => turns.pause(AbortSignal.abort(reason)), Error, "enough");
+  const controller = new AbortController();
+  wantTurn();
+  const turn = turns.pause(controller.signal);
+  controller.abort(reason);
+  await assertRejects(async () => await turn, Error, "enough");
+  turns.stop();
+});
+
+Deno.test("EventLoopTurns takes messages for turns on a page that nobody sees", async () => {
+  const turns = new EventLoopTurns();
+  const page = globalThis as { document?: unknown };
+  page.document = { hidden: true };
+  try {
+    let heard = false;
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => heard = true;
+    port2.postMessage(null);
+    await turns.turn();
+    assert(heard);
+    port1.close();
+  } finally {
+    delete page.document;
+    turns.stop();
+  }
+});
+
+for (const [name, reading] of [["read", read], ["readFloat64", readFloat64]] as const) {
+  Deno.test(`${name}() lets timers fire in a loop of one's own`, async () => {
+    const x = tensor([1], [1]);
+    assert(await timerFires(() => reading(x)));
+  });
+}
+
+/** The README's loop, which frees nothing: a thousand times what may be held at once goes through it. */
+Deno.test("read() lets the results that nobody holds be freed in a loop of one's own", async () => {
+  using backend = await createWasm({ maximumBytes: 2 ** 24 });
+  const config = { ...presets.matched.rwkv, vocabulary: 4096 };
+  const params = await put(rwkv.init(config, 1), backend);
+  let state = rwkv.initialState(params);
+  for (let i = 0; i < 3000; i++) {
+    const { logits, state: next } = rwkv.forward(params, [[i % 4096]], state);
+    await read(logits);
+    state = next;
+  }
+});
+
+Deno.test("a loop that never lets the event loop turn is told what its results wait for", async () => {
+  using backend = await createWasm({ maximumBytes: 2 ** 24 });
+  const x = tensor(new Float32Array(2 ** 16), [2 ** 16], backend);
+  const held: Tensor[] = [];
+  const error = assertThrows(() => {
+    for (let i = 0; i < 1000; i++) held[0] = sigmoid(x);
+  }, RangeError);
+  assert(
+    /results that were not freed wait for the event loop \(await, or use scope and free\)$/.test(
+      error.message,
+    ),
+    error.message,
+  );
+  // When it has turned there is room again.
+  await new Promise((resolve) => setTimeout(resolve));
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals((await read(sigmoid(x))).length, 2 ** 16);
+});

@@ -1,0 +1,64 @@
+/** What models do for long lets the event loop turn, and hears its signal. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { evaluate, generate, presets, put, rwkv } from "@seqmix/seqmix";
+import { testOnAll } from "../helpers.ts";
+import { models } from "../mixers.ts";
+
+for (const { name, model, make } of models) {
+  testOnAll(`generate() of ${name} lets timers fire between tokens`, async (backend) => {
+    const params = await put(make(1), backend);
+    let fired = false;
+    const timer = setTimeout(() => fired = true, 1);
+    const end = performance.now() + 5000;
+    for await (const _ of generate(model, params, [1])) if (fired || performance.now() > end) break;
+    clearTimeout(timer);
+    assert(fired);
+  });
+
+  testOnAll(`generate() of ${name} hears a signal in the stream and in the prompt`, async (backend) => {
+    const params = await put(make(1), backend);
+    const { bytes } = backend.memory();
+    // Minutes of work, if nobody ended it.
+    for (const prompt of [[1], new Uint8Array(10_000_000)]) {
+      const signal = AbortSignal.timeout(20);
+      const stream = generate(model, params, prompt, { signal });
+      const error = await assertRejects(async () => {
+        for await (const _ of stream);
+      }, DOMException);
+      assertEquals(error.name, "TimeoutError");
+      assertEquals(backend.memory().bytes, bytes);
+    }
+  });
+
+  testOnAll(`evaluate() of ${name} hears a signal`, async (backend) => {
+    const params = await put(make(1), backend);
+    const { bytes } = backend.memory();
+    const sequences = Array.from({ length: 3 }, () => new Uint8Array(10_000_000));
+    const signal = AbortSignal.timeout(20);
+    const error = await assertRejects(
+      () => evaluate(model, params, sequences, { signal }),
+      DOMException,
+    );
+    assertEquals(error.name, "TimeoutError");
+    assertEquals(backend.memory().bytes, bytes);
+  });
+}
+
+testOnAll("generate() takes no more memory for a longer prompt", async (backend) => {
+  // A model that answers with all logits, whatever is asked for, as one may whose author has not heard of the option.
+  const own: typeof rwkv = {
+    ...rwkv,
+    forward: (params, tokens, state) => rwkv.forward(params, tokens, state),
+  };
+  const params = await put(rwkv.init({ ...presets.matched.rwkv, vocabulary: 512 }, 1), backend);
+  const peak = async (model: typeof rwkv, length: number) => {
+    backend.resetPeak();
+    const before = backend.memory().bytes;
+    for await (const _ of generate(model, params, new Uint8Array(length), { maxTokens: 1 }));
+    return backend.memory().peakBytes - before;
+  };
+  for (const model of [rwkv, own]) {
+    const short = await peak(model, 4097);
+    assertEquals(await peak(model, 12_289), short);
+  }
+});
