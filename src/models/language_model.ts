@@ -65,6 +65,8 @@ export interface LanguageModel<Config, Params, State> {
     state: State,
     options: ForwardOptions,
   ): Prediction<State, Tensor | null>;
+  /** Without options; last, because `Parameters` and `ReturnType` are those of the last signature. */
+  forward(params: Params, tokens: Tokens, state: State): Prediction<State>;
 }
 
 /** Any of the models, for code that only passes parameters and states along. */

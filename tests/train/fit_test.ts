@@ -10,6 +10,7 @@ import {
   type FitProgress,
   lstmModel,
   motifTask,
+  multiply,
   put,
   read,
   rwkv,
@@ -17,7 +18,7 @@ import {
   transformer,
 } from "@seqmix/seqmix";
 import { reference } from "../../src/backends/reference/mod.ts";
-import { tensorsOf } from "../../src/tree.ts";
+import { sizeOf, tensorsOf } from "../../src/tree.ts";
 import { assertNear, assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
 
 const bank = motifTask({ motifs: 4, motifLength: 4, vocabulary: 11, longestCycle: 2 }, 1);
@@ -98,7 +99,7 @@ Deno.test("fit() gives the trained parameters and their optimiser to the caller"
   assertEquals(backend.memory().bytes, 0);
 });
 
-Deno.test("fit() frees the parameters of a report at the next step, but never those that it was given", async () => {
+Deno.test("fit() frees the parameters of a report at the next one, but never those that it was given", async () => {
   using backend = createReference();
   const start = rwkv.init(config as never, 1);
   await reports(rwkv as AnyLanguageModel, { params: start, epochs: 1 });
@@ -150,11 +151,58 @@ for (const options of [{}, { workers: 2 }, { workers: 2, batchSize: 1 }]) {
     clearInterval(timer);
     assert(ticks > 1);
     assertEquals((error as Error).name, "TimeoutError");
-    // Those of the last report are the caller's, if no step came after it.
+    // Those of the last report are the caller's.
     backend.free([last?.params, last?.optimizer]);
     assertEquals(backend.memory().bytes, 0);
   });
 }
+
+for (const bad of [NaN, Infinity]) {
+  testOnAll(`fit() stops at a loss of ${bad}, and its last report is still the caller's`, async (backend) => {
+    let forwards = 0;
+    // The loss of the sixth step.
+    const model = {
+      ...rwkv,
+      forward(...args: Parameters<typeof rwkv.forward>) {
+        const { logits, state } = rwkv.forward(...args);
+        if (++forwards < 6) return { logits, state };
+        const factor = logits.backend.upload(new Float32Array(sizeOf(logits.shape)).fill(bad), logits.shape);
+        return { logits: multiply(logits, factor), state };
+      },
+    } as unknown as AnyLanguageModel;
+    const lengths = { train: task.train.map((sequence) => Array.from(sequence).slice(0, 8)) };
+    let last: Progress | undefined;
+    const error = await assertRejects(async () => {
+      for await (last of fit(model, lengths, { config, backend, batchSize: 1, every: 2, epochs: 3 }));
+    }, RangeError);
+    // Times an infinity a logit of 0 is NaN.
+    assert(
+      /^Cannot fit: losses must be finite \(a lower learningRate may help\), current loss of step 6 is (NaN|Infinity)$/
+        .test(error.message),
+      error.message,
+    );
+    assertEquals(last!.step, 4);
+    for (const t of tensorsOf(last!.params)) assert((await read(t)).every(Number.isFinite));
+    assert((await last!.checkpoint()).length > 0);
+    backend.free([last!.params, last!.optimizer]);
+    assertEquals(backend.memory().bytes, 0);
+  });
+}
+
+Deno.test("fit() gives the same to the last bit whatever the clock does, and in parts what the whole gives", async () => {
+  using backend = createReference({ precision: "float64" });
+  const once = async (workAtOnce: number) => {
+    Object.defineProperty(backend, "workAtOnce", { value: workAtOnce, configurable: true });
+    const losses: number[] = [];
+    for await (const at of fit(rwkv as AnyLanguageModel, task, { config, backend, epochs: 2 })) {
+      losses.push(...at.losses);
+    }
+    return losses;
+  };
+  const whole = await once(Infinity), parts = await once(1);
+  assertNear(parts, whole, 1e-11);
+  assertSame(await once(1), parts);
+});
 
 Deno.test("fit() lets requests be answered meanwhile", async () => {
   await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response("answered"));

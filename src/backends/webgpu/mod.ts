@@ -5,7 +5,7 @@
  */
 import { show } from "../../check.ts";
 import type { Backend } from "../../tensor.ts";
-import { requestAdapter } from "./adapter.ts";
+import { isSoftware, requestAdapter } from "./adapter.ts";
 
 /** How a WebGPU backend is made. */
 export interface WebGpuOptions {
@@ -60,5 +60,21 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<Backend
     throw new TypeError(`Cannot create webgpu: device must be a GPUDevice, current value is ${show(device)}`);
   }
   const { openDevice } = await import("./open.ts");
-  return await openDevice(device, () => {});
+  return await openDevice(device, await isOnSoftware(device), () => {});
+}
+
+/** Of devices that callers brought. */
+const onSoftware = new WeakMap<GPUDevice, Promise<boolean>>();
+
+/**
+ * Whether a device computes on the CPU, by the adapter that the runtime offers: Deno 2.9.6 ends the process where a device is
+ * asked for its `adapterInfo` after its adapter was collected.
+ */
+function isOnSoftware(device: GPUDevice): Promise<boolean> {
+  let answer = onSoftware.get(device);
+  if (answer === undefined) {
+    answer = requestAdapter().then(({ info }) => isSoftware(info), () => false);
+    onSoftware.set(device, answer);
+  }
+  return answer;
 }

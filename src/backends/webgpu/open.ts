@@ -15,11 +15,19 @@ import { GpuPool } from "./pool.ts";
 /** A backend with a device of its own. */
 export async function openAdapter(adapter: GPUAdapter, options?: unknown): Promise<Backend> {
   const device = await requestDevice(adapter);
-  return await openDevice(device, () => device.destroy(), options);
+  return await openDevice(device, isSoftware(adapter.info), () => device.destroy(), options);
 }
 
-/** A backend on a device; `close` is called when the backend is disposed of, and another is made with `options`. */
-export async function openDevice(device: GPUDevice, close: () => void, options?: unknown): Promise<Backend> {
+/**
+ * A backend on a device, which may be software; `close` is called when the backend is disposed of, and another is made with
+ * `options`.
+ */
+export async function openDevice(
+  device: GPUDevice,
+  software: boolean,
+  close: () => void,
+  options?: unknown,
+): Promise<Backend> {
   const pool = new GpuPool(device, () => queue.letGo());
   const queue = new GpuQueue(device, pool);
   // Whether the device is lost already is known a moment later.
@@ -30,7 +38,7 @@ export async function openDevice(device: GPUDevice, close: () => void, options?:
     options,
     kernels: gpuKernels(queue),
     // A driver that computes on the CPU does so while commands are submitted.
-    workAtOnce: isSoftware(device.adapterInfo) ? 2 ** 21 : Infinity,
+    workAtOnce: software ? 2 ** 21 : Infinity,
     bytesFor: (size) => blockSize(4 * size),
     allocate(size) {
       queue.check();
