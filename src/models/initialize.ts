@@ -24,7 +24,9 @@ export function checkConfig<C extends object>(
 
 /** A tensor on the reference whose value at each index is `value(index)`. */
 export function filled(shape: readonly number[], value: (index: number) => number): Tensor {
-  return reference.upload(Float64Array.from({ length: sizeOf(shape) }, (_, index) => value(index)), shape);
+  const numbers = new Float64Array(sizeOf(shape));
+  for (let index = 0; index < numbers.length; index++) numbers[index] = value(index);
+  return reference.upload(numbers, shape);
 }
 
 /** Independent draws of a normal distribution around 0. */
@@ -51,10 +53,13 @@ export function orthogonal(random: RandomSource, outputs: number, inputs: number
   const count = Math.min(outputs, inputs), length = Math.max(outputs, inputs);
   const vectors: Float64Array[] = [];
   while (vectors.length < count) {
-    const v = Float64Array.from({ length }, () => random.normal());
-    for (const other of [...vectors, ...vectors]) {
-      const along = dot(v, other);
-      for (let i = 0; i < length; i++) v[i] -= along * other[i];
+    const v = new Float64Array(length);
+    for (let i = 0; i < length; i++) v[i] = random.normal();
+    for (let time = 0; time < 2; time++) {
+      for (const other of vectors) {
+        const along = dot(v, other);
+        for (let i = 0; i < length; i++) v[i] -= along * other[i];
+      }
     }
     const norm = Math.sqrt(dot(v, v));
     vectors.push(v.map((x) => x / norm));

@@ -1,0 +1,62 @@
+/**
+ * Loops of one's own: a training step and a stream of tokens by hand, where each step frees what it replaces. Memory then is what
+ * it was after the first step, exactly. Without scope and free the loops work too: what nobody holds is collected while the
+ * loop awaits `read`, in its own time.
+ *
+ *     deno run examples/own_loop.ts
+ */
+import {
+  adamW,
+  clipByGlobalNorm,
+  createWasm,
+  crossEntropy,
+  presets,
+  put,
+  read,
+  rwkv,
+  sample,
+  valueAndGrad,
+} from "@seqmix/seqmix";
+
+using backend = await createWasm();
+let params = await put(rwkv.init(presets.matched.rwkv, 1), backend);
+let optimizer = adamW.init(params);
+// Counting in circles: one sequence of 32 tokens, and what comes after each.
+const inputs = [Array.from({ length: 32 }, (_, t) => t % 10)];
+const targets = [Array.from({ length: 32 }, (_, t) => (t + 1) % 10)];
+
+for (let step = 1; step <= 200; step++) {
+  const { value, ...next } = backend.scope(() => {
+    const { value, grads } = valueAndGrad(
+      (params) => crossEntropy(rwkv.forward(params, inputs, rwkv.initialState(params)).logits, targets),
+      params,
+    );
+    const { params: moved, state } = adamW.update(clipByGlobalNorm(grads, 1), optimizer, params, {
+      learningRate: 3e-3,
+    });
+    return { value, params: moved, optimizer: state };
+  });
+  backend.free([params, optimizer]);
+  ({ params, optimizer } = next);
+  // Awaited in every step: it is here that timers fire, signals are heard and pages paint.
+  const [loss] = await read(value);
+  backend.free(value);
+  if (step % 50 === 0) {
+    console.log(`step ${step}: loss ${loss.toFixed(3)}, ${backend.memory().bytes} bytes held`);
+  }
+}
+
+let state = rwkv.initialState(params), id = 0;
+const ids: number[] = [];
+for (let step = 0; step < 20; step++) {
+  const { next, drawn } = backend.scope(() => {
+    const { logits, state: next } = rwkv.forward(params, [[id]], state);
+    return { next, drawn: sample(logits, { temperature: 0 }) };
+  });
+  backend.free(state);
+  state = next;
+  [id] = await read(drawn);
+  backend.free(drawn);
+  ids.push(id);
+}
+console.log(ids.join(" "));
