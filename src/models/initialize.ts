@@ -4,7 +4,7 @@
  * @module
  */
 import { reference } from "../backends/reference/mod.ts";
-import { checkInteger, show } from "../check.ts";
+import { checkInteger, isBranch, isTensor, show } from "../check.ts";
 import type { LayerNormParams } from "../ops/layer_norm/mod.ts";
 import type { RandomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
@@ -20,6 +20,40 @@ export function checkConfig<C extends object>(
     throw new TypeError(`Cannot ${action}: config must be an object, current value is ${show(config)}`);
   }
   for (const name of names) checkInteger(action, `config.${name}`, config[name] as number, 1);
+}
+
+/** Parameters of which some are yet to be drawn, in the order of the tree: all at once would keep a thread busy for long. */
+export type Undrawn<P> = P extends Tensor ? P | (() => Tensor) : { readonly [K in keyof P]: Undrawn<P[K]> };
+
+/** Draws one parameter after another, and gives the tree of them at the end. */
+export function* draw<P>(tree: Undrawn<P>): Generator<void, P> {
+  if (typeof tree === "function") {
+    const drawn = tree();
+    yield;
+    return drawn as P;
+  }
+  if (isTensor(tree) || !isBranch(tree)) return tree as P;
+  const drawn: Record<string, unknown> = {};
+  for (const key in tree) drawn[key] = yield* draw((tree as Record<string, Undrawn<unknown>>)[key]);
+  return (Array.isArray(tree) ? Object.values(drawn) : drawn) as P;
+}
+
+/** A model's `init` and `initInParts` from its parameters, undrawn. */
+export function initFrom<Config, Params>(undrawn: (config: Config, seed: number) => Undrawn<Params>): {
+  init(config: Config, seed: number): Params;
+  initInParts(config: Config, seed: number): Generator<void, Params>;
+} {
+  const initInParts = (config: Config, seed: number) => draw<Params>(undrawn(config, seed));
+  return {
+    init(config, seed) {
+      const parts = initInParts(config, seed);
+      for (;;) {
+        const { done, value } = parts.next();
+        if (done) return value;
+      }
+    },
+    initInParts,
+  };
 }
 
 /** A tensor on the reference whose value at each index is `value(index)`. */

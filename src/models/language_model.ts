@@ -36,6 +36,11 @@ export interface LanguageModel<Config, Params, State> {
    */
   init(config: Config, seed: number): Params;
   /**
+   * `init` in parts, between which the event loop can turn: each `next` draws some of the parameters, and the last gives all.
+   * A model of one's own can do without.
+   */
+  initInParts?(config: Config, seed: number): Generator<void, Params>;
+  /**
    * The state before the first token, on the parameters' backend.
    *
    * @throws {RangeError} if batch is not an integer of at least 1

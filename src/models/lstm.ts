@@ -8,7 +8,7 @@ import { embedding } from "../ops/embedding/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkConfig, filled, uniform } from "./initialize.ts";
+import { checkConfig, filled, initFrom, uniform } from "./initialize.ts";
 import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
 
 const action = "run LSTM model";
@@ -55,21 +55,21 @@ export interface LstmModelState {
 export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelState> = {
   name: "lstm",
 
-  init(config, seed) {
+  ...initFrom<LstmConfig, LstmModelParams>((config, seed) => {
     checkConfig("initialize LSTM", config, ["vocabulary", "layers", "channels"]);
     const { vocabulary: V, layers: L, channels: C } = config;
     const random = randomSource(seed);
     const bound = 1 / Math.sqrt(C);
     return {
-      embedding: uniform(random, [V, C], bound),
+      embedding: () => uniform(random, [V, C], bound),
       layers: Array.from({ length: L }, () => ({
-        inputWeight: uniform(random, [4 * C, C], bound),
-        hiddenWeight: uniform(random, [4 * C, C], bound),
+        inputWeight: () => uniform(random, [4 * C, C], bound),
+        hiddenWeight: () => uniform(random, [4 * C, C], bound),
         bias: filled([4 * C], (gate) => gate >= C && gate < 2 * C ? 1 : 0),
       })),
-      head: uniform(random, [V, C], bound),
+      head: () => uniform(random, [V, C], bound),
     };
-  },
+  }),
 
   initialState(params, batch = 1) {
     return { layers: params.layers.map((layer) => lstmState(layer, batch)) };

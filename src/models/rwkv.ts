@@ -11,7 +11,15 @@ import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkConfig, filled, orthogonal, uniform, unitLayerNorm } from "./initialize.ts";
+import {
+  checkConfig,
+  filled,
+  initFrom,
+  orthogonal,
+  type Undrawn,
+  uniform,
+  unitLayerNorm,
+} from "./initialize.ts";
 import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
 
 const action = "run RWKV";
@@ -69,13 +77,13 @@ export interface RwkvState {
 export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
   name: "rwkv",
 
-  init(config, seed) {
+  ...initFrom<RwkvConfig, RwkvParams>((config, seed) => {
     checkConfig("initialize RWKV", config, ["vocabulary", "layers", "channels", "feedForward"]);
     const { vocabulary: V, layers: L, channels: C, feedForward: F } = config;
     const random = randomSource(seed);
     const zero = (...shape: number[]) => filled(shape, () => 0);
     return {
-      embedding: uniform(random, [V, C], 1e-4),
+      embedding: () => uniform(random, [V, C], 1e-4),
       ln0: unitLayerNorm(C),
       blocks: Array.from({ length: L }, (_, layer) => {
         const r = layer / Math.max(1, L - 1), d = 1 - layer / L;
@@ -88,7 +96,7 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
             decay: filled([C], (i) => -5 + 8 * (i / Math.max(1, C - 1)) ** (0.7 + 1.3 * r)),
             bonus: filled([C], (i) => Math.log(0.3) + 0.5 * ((i + 1) % 3 - 1)),
             key: zero(C, C),
-            value: orthogonal(random, C, C, 1),
+            value: () => orthogonal(random, C, C, 1),
             receptance: zero(C, C),
             output: zero(C, C),
           },
@@ -96,16 +104,16 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
           channelMix: {
             mixK: filled([C], (i) => (i / C) ** d),
             mixR: filled([C], (i) => (i / C) ** d),
-            key: orthogonal(random, F, C, F > C ? Math.sqrt(F / C) : 1),
+            key: () => orthogonal(random, F, C, F > C ? Math.sqrt(F / C) : 1),
             receptance: zero(C, C),
             value: zero(C, F),
           },
         };
       }),
       lnOut: unitLayerNorm(C),
-      head: orthogonal(random, V, C, 0.5 * (V > C ? Math.sqrt(V / C) : 1)),
+      head: () => orthogonal(random, V, C, 0.5 * (V > C ? Math.sqrt(V / C) : 1)),
     };
-  },
+  }),
 
   initialState(params, batch = 1) {
     return {

@@ -16,7 +16,7 @@ import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkConfig, normal, unitLayerNorm } from "./initialize.ts";
+import { checkConfig, initFrom, normal, unitLayerNorm } from "./initialize.ts";
 import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
 
 const action = "run Transformer";
@@ -86,7 +86,7 @@ export interface TransformerState {
 export const transformer: LanguageModel<TransformerConfig, TransformerParams, TransformerState> = {
   name: "transformer",
 
-  init(config, seed) {
+  ...initFrom<TransformerConfig, TransformerParams>((config, seed) => {
     const action = "initialize Transformer";
     checkConfig(action, config, ["vocabulary", "layers", "channels", "feedForward", "heads"]);
     const { vocabulary: V, layers: L, channels: C, feedForward: F, heads } = config;
@@ -99,24 +99,27 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
     const random = randomSource(seed);
     const deviation = 0.02, projection = deviation / Math.sqrt(2 * L);
     return {
-      embedding: normal(random, [V, C], deviation),
+      embedding: () => normal(random, [V, C], deviation),
       blocks: Array.from({ length: L }, () => ({
         ln1: unitLayerNorm(C),
         attention: {
           heads,
-          query: normal(random, [C, C], deviation),
-          key: normal(random, [C, C], deviation),
-          value: normal(random, [C, C], deviation),
-          output: normal(random, [C, C], projection),
+          query: () => normal(random, [C, C], deviation),
+          key: () => normal(random, [C, C], deviation),
+          value: () => normal(random, [C, C], deviation),
+          output: () => normal(random, [C, C], projection),
           rotaryBase: 10_000,
         },
         ln2: unitLayerNorm(C),
-        feedForward: { up: normal(random, [F, C], deviation), down: normal(random, [C, F], projection) },
+        feedForward: {
+          up: () => normal(random, [F, C], deviation),
+          down: () => normal(random, [C, F], projection),
+        },
       })),
       lnOut: unitLayerNorm(C),
-      head: normal(random, [V, C], deviation),
+      head: () => normal(random, [V, C], deviation),
     };
-  },
+  }),
 
   initialState(params, batch = 1) {
     return { blocks: params.blocks.map((block) => multiHeadAttentionState(block.attention, batch)) };

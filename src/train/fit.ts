@@ -294,7 +294,7 @@ async function startRun<Config, Params, State>(
   const { config, params: given, resume } = options;
   if (resume !== undefined) return loadRun(resume, model.name, train, options, backend);
   const settings = settingsOf(options);
-  const initial = given ?? model.init(config!, settings.seed);
+  const initial = given ?? await initialize(model, config!, settings.seed, options.signal);
   const params = await put(initial, backend);
   // Initial values of which the backend has a copy are of no more use.
   if (given === undefined) {
@@ -305,6 +305,26 @@ async function startRun<Config, Params, State>(
   } catch (error) {
     freeParams(params, options);
     throw error;
+  }
+}
+
+/** Initial values, drawn with turns of the event loop in between where the model has them in parts. */
+async function initialize<Config, Params>(
+  model: Pick<LanguageModel<Config, Params, unknown>, "init" | "initInParts">,
+  config: Config,
+  seed: number,
+  signal: AbortSignal | undefined,
+): Promise<Params> {
+  if (model.initInParts === undefined) return model.init(config, seed);
+  const turns = new EventLoopTurns();
+  try {
+    for (const parts = model.initInParts(config, seed);;) {
+      const { done, value } = parts.next();
+      if (done) return value;
+      await turns.pause(signal);
+    }
+  } finally {
+    turns.stop();
   }
 }
 
