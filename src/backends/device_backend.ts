@@ -64,9 +64,11 @@ export class DeviceBackend<M> implements Backend {
   }
 
   upload(data: ArrayLike<number>, shape: readonly number[]): Tensor {
-    const y = this.#store.make([...shape]);
-    this.#device.upload(y.memory, data);
-    return y;
+    return this.#store.together(() => {
+      const y = this.#store.make([...shape]);
+      this.#device.upload(y.memory, data);
+      return y;
+    });
   }
 
   download(x: Tensor, room?: Floats): Floats | Promise<Floats> {
@@ -210,32 +212,34 @@ export class DeviceBackend<M> implements Backend {
     const source = this.#store.alive(past), added = this.#store.alive(x);
     const [batch, before, channels] = past.shape;
     const time = x.shape[1];
-    const after = before + time;
+    const after = sumOf(before, time);
     // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
     const y = this.#store.extend(source, time) ??
-      this.#store.makeCache(batch, after, channels, after + Math.max(16, after >> 2));
+      this.#store.makeCache(batch, after, channels, after + Math.max(16, Math.floor(after / 4)));
     if (y.memory !== source.memory) this.#copySteps(y, 0, source);
     this.#copySteps(y, before, added);
     return y;
   }
 
   wkv(decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor): [Tensor, Tensor] {
-    const [batch, time, channels] = key.shape;
-    const y = this.#store.make(key.shape);
-    const nextState = this.#store.make(state.shape);
-    this.#kernels.wkv(
-      y.memory,
-      nextState.memory,
-      this.#memory(decay),
-      this.#memory(bonus),
-      this.#memory(key),
-      this.#memory(value),
-      this.#memory(state),
-      batch,
-      time,
-      channels,
-    );
-    return [y, nextState];
+    return this.#store.together(() => {
+      const [batch, time, channels] = key.shape;
+      const y = this.#store.make(key.shape);
+      const nextState = this.#store.make(state.shape);
+      this.#kernels.wkv(
+        y.memory,
+        nextState.memory,
+        this.#memory(decay),
+        this.#memory(bonus),
+        this.#memory(key),
+        this.#memory(value),
+        this.#memory(state),
+        batch,
+        time,
+        channels,
+      );
+      return [y, nextState];
+    });
   }
 
   rotary(x: Tensor, heads: number, position: number, base: number): Tensor {
@@ -246,12 +250,27 @@ export class DeviceBackend<M> implements Backend {
   }
 
   attention(query: Tensor, key: Tensor, value: Tensor, heads: number): Tensor {
-    const [batch, queryTime, channels] = query.shape;
-    const keys = this.#store.alive(key), values = this.#store.alive(value);
-    const y = this.#store.make(query.shape);
-    const keyTime = key.shape[1], keysApart = keys.stepsApart, valuesApart = values.stepsApart;
-    const scratch = this.#store.makeScratch(
-      this.#device.scratch?.attention?.(
+    return this.#store.together(() => {
+      const [batch, queryTime, channels] = query.shape;
+      const keys = this.#store.alive(key), values = this.#store.alive(value);
+      const y = this.#store.make(query.shape);
+      const keyTime = key.shape[1], keysApart = keys.stepsApart, valuesApart = values.stepsApart;
+      const scratch = this.#store.makeScratch(
+        this.#device.scratch?.attention?.(
+          batch,
+          queryTime,
+          keyTime,
+          keysApart,
+          valuesApart,
+          channels,
+          heads,
+        ),
+      );
+      this.#kernels.attention(
+        y.memory,
+        this.#memory(query),
+        keys.memory,
+        values.memory,
         batch,
         queryTime,
         keyTime,
@@ -259,24 +278,11 @@ export class DeviceBackend<M> implements Backend {
         valuesApart,
         channels,
         heads,
-      ),
-    );
-    this.#kernels.attention(
-      y.memory,
-      this.#memory(query),
-      keys.memory,
-      values.memory,
-      batch,
-      queryTime,
-      keyTime,
-      keysApart,
-      valuesApart,
-      channels,
-      heads,
-      scratch?.memory,
-    );
-    if (scratch) this.#store.free(scratch);
-    return y;
+        scratch?.memory,
+      );
+      if (scratch) this.#store.free(scratch);
+      return y;
+    });
   }
 
   lstmRecurrence(
@@ -285,40 +291,44 @@ export class DeviceBackend<M> implements Backend {
     hidden: Tensor,
     cell: Tensor,
   ): [Tensor, Tensor, Tensor] {
-    const [batch, time] = gates.shape;
-    const channels = hiddenWeight.shape[1];
-    const y = this.#store.make([batch, time, channels]);
-    const nextHidden = this.#store.make(hidden.shape);
-    const nextCell = this.#store.make(cell.shape);
-    const scratch = this.#store.makeScratch(this.#device.scratch?.lstmRecurrence?.(batch, time, channels));
-    this.#kernels.lstmRecurrence(
-      y.memory,
-      nextHidden.memory,
-      nextCell.memory,
-      this.#memory(gates),
-      this.#memory(hiddenWeight),
-      this.#memory(hidden),
-      this.#memory(cell),
-      batch,
-      time,
-      channels,
-      scratch?.memory,
-    );
-    if (scratch) this.#store.free(scratch);
-    return [y, nextHidden, nextCell];
+    return this.#store.together(() => {
+      const [batch, time] = gates.shape;
+      const channels = hiddenWeight.shape[1];
+      const y = this.#store.make([batch, time, channels]);
+      const nextHidden = this.#store.make(hidden.shape);
+      const nextCell = this.#store.make(cell.shape);
+      const scratch = this.#store.makeScratch(this.#device.scratch?.lstmRecurrence?.(batch, time, channels));
+      this.#kernels.lstmRecurrence(
+        y.memory,
+        nextHidden.memory,
+        nextCell.memory,
+        this.#memory(gates),
+        this.#memory(hiddenWeight),
+        this.#memory(hidden),
+        this.#memory(cell),
+        batch,
+        time,
+        channels,
+        scratch?.memory,
+      );
+      if (scratch) this.#store.free(scratch);
+      return [y, nextHidden, nextCell];
+    });
   }
 
   crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor | null): Tensor {
-    const loss = this.#store.make([]);
-    this.#kernels.crossEntropy(
-      loss.memory,
-      this.#memory(logits),
-      this.#memory(targets),
-      weights && this.#memory(weights),
-      rowsOf(logits.shape),
-      logits.shape[logits.shape.length - 1],
-    );
-    return loss;
+    return this.#store.together(() => {
+      const loss = this.#store.make([]);
+      this.#kernels.crossEntropy(
+        loss.memory,
+        this.#memory(logits),
+        this.#memory(targets),
+        weights && this.#memory(weights),
+        rowsOf(logits.shape),
+        logits.shape[logits.shape.length - 1],
+      );
+      return loss;
+    });
   }
 
   sample(
@@ -329,24 +339,28 @@ export class DeviceBackend<M> implements Backend {
     seed: number,
     step: number,
   ): Tensor {
-    const ids = this.#store.make(logits.shape.slice(0, -1));
-    this.#kernels.sample(
-      ids.memory,
-      this.#memory(logits),
-      rowsOf(logits.shape),
-      logits.shape[logits.shape.length - 1],
-      temperature,
-      topK,
-      topP,
-      seed,
-      step,
-    );
-    return ids;
+    return this.#store.together(() => {
+      const vocabulary = logits.shape[logits.shape.length - 1];
+      const ids = this.#store.make(logits.shape.slice(0, -1));
+      this.#kernels.sample(
+        ids.memory,
+        this.#memory(logits),
+        rowsOf(logits.shape),
+        vocabulary,
+        temperature,
+        // More than all is all; a count of 32 bits would wrap.
+        Math.min(topK, vocabulary),
+        topP,
+        seed,
+        step,
+      );
+      return ids;
+    });
   }
 
   concatBatch(parts: readonly Tensor[]): Tensor {
     const [, ...rest] = parts[0].shape;
-    const y = this.#store.make([parts.reduce((sum, part) => sum + part.shape[0], 0), ...rest]);
+    const y = this.#store.make([parts.reduce((sum, part) => sumOf(sum, part.shape[0]), 0), ...rest]);
     let offset = 0;
     for (const part of parts) {
       this.#copySequences(y, offset, this.#store.alive(part), 0, part.shape[0]);
@@ -370,33 +384,37 @@ export class DeviceBackend<M> implements Backend {
     variance: Tensor,
     { learningRate, beta1, beta2, epsilon, weightDecay, correction1, correction2 }: AdamWStep,
   ): [Tensor, Tensor, Tensor] {
-    const nextParam = this.#store.make(param.shape);
-    const nextMean = this.#store.make(param.shape);
-    const nextVariance = this.#store.make(param.shape);
-    this.#kernels.adamW(
-      nextParam.memory,
-      nextMean.memory,
-      nextVariance.memory,
-      this.#memory(param),
-      this.#memory(grad),
-      this.#memory(mean),
-      this.#memory(variance),
-      sizeOf(param.shape),
-      learningRate,
-      beta1,
-      beta2,
-      epsilon,
-      weightDecay,
-      correction1,
-      correction2,
-    );
-    return [nextParam, nextMean, nextVariance];
+    return this.#store.together(() => {
+      const nextParam = this.#store.make(param.shape);
+      const nextMean = this.#store.make(param.shape);
+      const nextVariance = this.#store.make(param.shape);
+      this.#kernels.adamW(
+        nextParam.memory,
+        nextMean.memory,
+        nextVariance.memory,
+        this.#memory(param),
+        this.#memory(grad),
+        this.#memory(mean),
+        this.#memory(variance),
+        sizeOf(param.shape),
+        learningRate,
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        correction1,
+        correction2,
+      );
+      return [nextParam, nextMean, nextVariance];
+    });
   }
 
   sumOfSquares(x: Tensor): Tensor {
-    const y = this.#store.make([]);
-    this.#kernels.sumOfSquares(y.memory, this.#memory(x), sizeOf(x.shape));
-    return y;
+    return this.#store.together(() => {
+      const y = this.#store.make([]);
+      this.#kernels.sumOfSquares(y.memory, this.#memory(x), sizeOf(x.shape));
+      return y;
+    });
   }
 
   clipToNorm(x: Tensor, sumOfSquares: Tensor, maxNorm: number): Tensor {
@@ -449,6 +467,15 @@ export class DeviceBackend<M> implements Backend {
     this.#copySteps(packed, 0, t);
     return packed;
   }
+}
+
+/** The size of an axis that two are joined along. Empty tensors may have sizes of which the sum is not exact. */
+function sumOf(a: number, b: number): number {
+  const sum = a + b;
+  if (sum <= Number.MAX_SAFE_INTEGER) return sum;
+  throw new RangeError(
+    `Cannot allocate tensor: an axis must be at most ${Number.MAX_SAFE_INTEGER}, current sizes are ${a} and ${b}`,
+  );
 }
 
 function withLast(shape: readonly number[], last: number): readonly number[] {

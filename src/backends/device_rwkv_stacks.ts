@@ -60,30 +60,32 @@ export function deviceRwkvStacks<M>(
         const oneRow = batch * time === 1;
         // Counted by a matrix, for all of them: what is prepared anew goes on where it was.
         if (oneRow ? !interleaved && ++matrices[0].oneRowProducts === patience : interleaved) arrange(oneRow);
-        // First, because the largest block is the first to fail.
-        const working = store.make([scratch(features.length, batch, time, channels, most)]);
-        const y = store.make(x.shape);
-        const nextStates: Tensor[] = [], from: M[] = [], to: M[] = [];
-        for (const state of states) {
-          const next = store.make(state.shape);
-          nextStates.push(next), from.push(memory(state)), to.push(next.memory);
-        }
-        kernel(
-          y.memory,
-          to,
-          addresses,
-          memory(x),
-          from,
-          batch,
-          time,
-          channels,
-          features,
-          epsilon,
-          interleaved,
-          working.memory,
-        );
-        store.free(working);
-        return [y, nextStates];
+        return store.together((): [Tensor, Tensor[]] => {
+          // First, because the largest block is the first to fail.
+          const working = store.make([scratch(features.length, batch, time, channels, most)]);
+          const y = store.make(x.shape);
+          const nextStates: Tensor[] = [], from: M[] = [], to: M[] = [];
+          for (const state of states) {
+            const next = store.make(state.shape);
+            nextStates.push(next), from.push(memory(state)), to.push(next.memory);
+          }
+          kernel(
+            y.memory,
+            to,
+            addresses,
+            memory(x),
+            from,
+            batch,
+            time,
+            channels,
+            features,
+            epsilon,
+            interleaved,
+            working.memory,
+          );
+          store.free(working);
+          return [y, nextStates];
+        });
       };
       stacks.set(weights[0], { weights, run, alive: () => alive() });
       return run;

@@ -181,6 +181,11 @@ export class TensorStore<M> {
     this.#device.dispose();
   }
 
+  /** Runs an operation that allocates more than once: one that fails outside all scopes leaves nothing behind either. */
+  together<R>(operation: () => R): R {
+    return this.#made === null ? this.scope(operation) : operation();
+  }
+
   /** A new tensor with any contents. */
   make(shape: readonly number[]): DeviceTensor<M> {
     return this.#hold(shape, sizeOf(shape), null);
@@ -193,7 +198,8 @@ export class TensorStore<M> {
 
   /** A new `[batch, time, channels]` with any contents and room for `capacity` steps. */
   makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
-    return this.#hold([batch, time, channels], batch * capacity * channels, { capacity, steps: [time] });
+    const size = sizeOf([batch, capacity, channels]);
+    return this.#hold([batch, time, channels], size, { capacity, steps: [time] });
   }
 
   /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { reference } from "../backends/reference/mod.ts";
 import { lstm, type LstmParams, type LstmState, lstmState } from "../layers/lstm.ts";
 import { embedding } from "../ops/embedding/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
@@ -58,7 +59,7 @@ export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelStat
     const { vocabulary: V, layers: L, channels: C } = config;
     const random = randomSource(seed);
     const bound = 1 / Math.sqrt(C);
-    return {
+    return reference.scope(() => ({
       embedding: uniform(random, [V, C], bound),
       layers: Array.from({ length: L }, () => ({
         inputWeight: uniform(random, [4 * C, C], bound),
@@ -66,11 +67,13 @@ export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelStat
         bias: filled([4 * C], (gate) => gate >= C && gate < 2 * C ? 1 : 0),
       })),
       head: uniform(random, [V, C], bound),
-    };
+    }));
   },
 
   initialState(params, batch = 1) {
-    return { layers: params.layers.map((layer) => lstmState(layer, batch)) };
+    return params.embedding.backend.scope(() => ({
+      layers: params.layers.map((layer) => lstmState(layer, batch)),
+    }));
   },
 
   forward(params, tokens, state) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { reference } from "../backends/reference/mod.ts";
 import { channelMixState } from "../layers/channel_mix.ts";
 import { type RwkvBlockParams, rwkvBlocks, type RwkvBlockState } from "../layers/rwkv_blocks.ts";
 import { timeMixState } from "../layers/time_mix.ts";
@@ -72,7 +73,7 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
     const { vocabulary: V, layers: L, channels: C, feedForward: F } = config;
     const random = randomSource(seed);
     const zero = (...shape: number[]) => filled(shape, () => 0);
-    return {
+    return reference.scope(() => ({
       embedding: uniform(random, [V, C], 1e-4),
       ln0: unitLayerNorm(C),
       blocks: Array.from({ length: L }, (_, layer) => {
@@ -102,16 +103,16 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
       }),
       lnOut: unitLayerNorm(C),
       head: orthogonal(random, V, C, 0.5 * (V > C ? Math.sqrt(V / C) : 1)),
-    };
+    }));
   },
 
   initialState(params, batch = 1) {
-    return {
+    return params.embedding.backend.scope(() => ({
       blocks: params.blocks.map((block) => ({
         timeMix: timeMixState(block.timeMix, batch),
         channelMix: channelMixState(block.channelMix, batch),
       })),
-    };
+    }));
   },
 
   forward(params, tokens, state) {

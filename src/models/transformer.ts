@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { reference } from "../backends/reference/mod.ts";
 import {
   multiHeadAttention,
   type MultiHeadAttentionParams,
@@ -96,7 +97,7 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
     }
     const random = randomSource(seed);
     const deviation = 0.02, projection = deviation / Math.sqrt(2 * L);
-    return {
+    return reference.scope(() => ({
       embedding: normal(random, [V, C], deviation),
       blocks: Array.from({ length: L }, () => ({
         ln1: unitLayerNorm(C),
@@ -113,11 +114,13 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
       })),
       lnOut: unitLayerNorm(C),
       head: normal(random, [V, C], deviation),
-    };
+    }));
   },
 
   initialState(params, batch = 1) {
-    return { blocks: params.blocks.map((block) => multiHeadAttentionState(block.attention, batch)) };
+    return params.embedding.backend.scope(() => ({
+      blocks: params.blocks.map((block) => multiHeadAttentionState(block.attention, batch)),
+    }));
   },
 
   forward(params, tokens, state) {
