@@ -201,6 +201,8 @@ export class DeviceBackend<M> implements Backend {
   }
 
   reserveTime(batch: number, capacity: number, channels: number): Tensor {
+    // Without room it is empty, whatever the batch; but one that no step could be appended to is refused here.
+    sizeOf([batch, channels]);
     return this.#store.makeCache(batch, 0, channels, capacity);
   }
 
