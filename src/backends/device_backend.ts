@@ -64,11 +64,9 @@ export class DeviceBackend<M> implements Backend {
   }
 
   upload(data: ArrayLike<number>, shape: readonly number[]): Tensor {
-    return this.#store.together(() => {
-      const y = this.#store.make([...shape]);
-      this.#device.upload(y.memory, data);
-      return y;
-    });
+    const y = this.#store.make([...shape]);
+    this.#device.upload(y.memory, data);
+    return y;
   }
 
   download(x: Tensor, room?: Floats): Floats | Promise<Floats> {
@@ -224,24 +222,23 @@ export class DeviceBackend<M> implements Backend {
   }
 
   wkv(decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor): [Tensor, Tensor] {
-    return this.#store.together(() => {
-      const [batch, time, channels] = key.shape;
-      const y = this.#store.make(key.shape);
-      const nextState = this.#store.make(state.shape);
-      this.#kernels.wkv(
-        y.memory,
-        nextState.memory,
-        this.#memory(decay),
-        this.#memory(bonus),
-        this.#memory(key),
-        this.#memory(value),
-        this.#memory(state),
-        batch,
-        time,
-        channels,
-      );
-      return [y, nextState];
-    });
+    if (this.#store.outsideScopes) return this.#alone(this.wkv, decay, bonus, key, value, state);
+    const [batch, time, channels] = key.shape;
+    const y = this.#store.make(key.shape);
+    const nextState = this.#store.make(state.shape);
+    this.#kernels.wkv(
+      y.memory,
+      nextState.memory,
+      this.#memory(decay),
+      this.#memory(bonus),
+      this.#memory(key),
+      this.#memory(value),
+      this.#memory(state),
+      batch,
+      time,
+      channels,
+    );
+    return [y, nextState];
   }
 
   rotary(x: Tensor, heads: number, position: number, base: number): Tensor {
@@ -252,27 +249,13 @@ export class DeviceBackend<M> implements Backend {
   }
 
   attention(query: Tensor, key: Tensor, value: Tensor, heads: number): Tensor {
-    return this.#store.together(() => {
-      const [batch, queryTime, channels] = query.shape;
-      const keys = this.#store.alive(key), values = this.#store.alive(value);
-      const y = this.#store.make(query.shape);
-      const keyTime = key.shape[1], keysApart = keys.stepsApart, valuesApart = values.stepsApart;
-      const scratch = this.#store.makeScratch(
-        this.#device.scratch?.attention?.(
-          batch,
-          queryTime,
-          keyTime,
-          keysApart,
-          valuesApart,
-          channels,
-          heads,
-        ),
-      );
-      this.#kernels.attention(
-        y.memory,
-        this.#memory(query),
-        keys.memory,
-        values.memory,
+    if (this.#store.outsideScopes) return this.#alone(this.attention, query, key, value, heads);
+    const [batch, queryTime, channels] = query.shape;
+    const keys = this.#store.alive(key), values = this.#store.alive(value);
+    const y = this.#store.make(query.shape);
+    const keyTime = key.shape[1], keysApart = keys.stepsApart, valuesApart = values.stepsApart;
+    const scratch = this.#store.makeScratch(
+      this.#device.scratch?.attention?.(
         batch,
         queryTime,
         keyTime,
@@ -280,11 +263,24 @@ export class DeviceBackend<M> implements Backend {
         valuesApart,
         channels,
         heads,
-        scratch?.memory,
-      );
-      if (scratch) this.#store.free(scratch);
-      return y;
-    });
+      ),
+    );
+    this.#kernels.attention(
+      y.memory,
+      this.#memory(query),
+      keys.memory,
+      values.memory,
+      batch,
+      queryTime,
+      keyTime,
+      keysApart,
+      valuesApart,
+      channels,
+      heads,
+      scratch?.memory,
+    );
+    if (scratch) this.#store.free(scratch);
+    return y;
   }
 
   lstmRecurrence(
@@ -293,44 +289,41 @@ export class DeviceBackend<M> implements Backend {
     hidden: Tensor,
     cell: Tensor,
   ): [Tensor, Tensor, Tensor] {
-    return this.#store.together(() => {
-      const [batch, time] = gates.shape;
-      const channels = hiddenWeight.shape[1];
-      const y = this.#store.make([batch, time, channels]);
-      const nextHidden = this.#store.make(hidden.shape);
-      const nextCell = this.#store.make(cell.shape);
-      const scratch = this.#store.makeScratch(this.#device.scratch?.lstmRecurrence?.(batch, time, channels));
-      this.#kernels.lstmRecurrence(
-        y.memory,
-        nextHidden.memory,
-        nextCell.memory,
-        this.#memory(gates),
-        this.#memory(hiddenWeight),
-        this.#memory(hidden),
-        this.#memory(cell),
-        batch,
-        time,
-        channels,
-        scratch?.memory,
-      );
-      if (scratch) this.#store.free(scratch);
-      return [y, nextHidden, nextCell];
-    });
+    if (this.#store.outsideScopes) return this.#alone(this.lstmRecurrence, gates, hiddenWeight, hidden, cell);
+    const [batch, time] = gates.shape;
+    const channels = hiddenWeight.shape[1];
+    const y = this.#store.make([batch, time, channels]);
+    const nextHidden = this.#store.make(hidden.shape);
+    const nextCell = this.#store.make(cell.shape);
+    const scratch = this.#store.makeScratch(this.#device.scratch?.lstmRecurrence?.(batch, time, channels));
+    this.#kernels.lstmRecurrence(
+      y.memory,
+      nextHidden.memory,
+      nextCell.memory,
+      this.#memory(gates),
+      this.#memory(hiddenWeight),
+      this.#memory(hidden),
+      this.#memory(cell),
+      batch,
+      time,
+      channels,
+      scratch?.memory,
+    );
+    if (scratch) this.#store.free(scratch);
+    return [y, nextHidden, nextCell];
   }
 
   crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor | null): Tensor {
-    return this.#store.together(() => {
-      const loss = this.#store.make([]);
-      this.#kernels.crossEntropy(
-        loss.memory,
-        this.#memory(logits),
-        this.#memory(targets),
-        weights && this.#memory(weights),
-        rowsOf(logits.shape),
-        logits.shape[logits.shape.length - 1],
-      );
-      return loss;
-    });
+    const loss = this.#store.make([]);
+    this.#kernels.crossEntropy(
+      loss.memory,
+      this.#memory(logits),
+      this.#memory(targets),
+      weights && this.#memory(weights),
+      rowsOf(logits.shape),
+      logits.shape[logits.shape.length - 1],
+    );
+    return loss;
   }
 
   sample(
@@ -341,23 +334,21 @@ export class DeviceBackend<M> implements Backend {
     seed: number,
     step: number,
   ): Tensor {
-    return this.#store.together(() => {
-      const vocabulary = logits.shape[logits.shape.length - 1];
-      const ids = this.#store.make(logits.shape.slice(0, -1));
-      this.#kernels.sample(
-        ids.memory,
-        this.#memory(logits),
-        rowsOf(logits.shape),
-        vocabulary,
-        temperature,
-        // More than all is all; a count of 32 bits would wrap.
-        Math.min(topK, vocabulary),
-        topP,
-        seed,
-        step,
-      );
-      return ids;
-    });
+    const vocabulary = logits.shape[logits.shape.length - 1];
+    const ids = this.#store.make(logits.shape.slice(0, -1));
+    this.#kernels.sample(
+      ids.memory,
+      this.#memory(logits),
+      rowsOf(logits.shape),
+      vocabulary,
+      temperature,
+      // More than all is all; a count of 32 bits would wrap.
+      Math.min(topK, vocabulary),
+      topP,
+      seed,
+      step,
+    );
+    return ids;
   }
 
   concatBatch(parts: readonly Tensor[]): Tensor {
@@ -386,43 +377,44 @@ export class DeviceBackend<M> implements Backend {
     variance: Tensor,
     { learningRate, beta1, beta2, epsilon, weightDecay, correction1, correction2 }: AdamWStep,
   ): [Tensor, Tensor, Tensor] {
-    return this.#store.together(() => {
-      const nextParam = this.#store.make(param.shape);
-      const nextMean = this.#store.make(param.shape);
-      const nextVariance = this.#store.make(param.shape);
-      this.#kernels.adamW(
-        nextParam.memory,
-        nextMean.memory,
-        nextVariance.memory,
-        this.#memory(param),
-        this.#memory(grad),
-        this.#memory(mean),
-        this.#memory(variance),
-        sizeOf(param.shape),
-        learningRate,
-        beta1,
-        beta2,
-        epsilon,
-        weightDecay,
-        correction1,
-        correction2,
-      );
-      return [nextParam, nextMean, nextVariance];
-    });
+    const nextParam = this.#store.make(param.shape);
+    const nextMean = this.#store.make(param.shape);
+    const nextVariance = this.#store.make(param.shape);
+    this.#kernels.adamW(
+      nextParam.memory,
+      nextMean.memory,
+      nextVariance.memory,
+      this.#memory(param),
+      this.#memory(grad),
+      this.#memory(mean),
+      this.#memory(variance),
+      sizeOf(param.shape),
+      learningRate,
+      beta1,
+      beta2,
+      epsilon,
+      weightDecay,
+      correction1,
+      correction2,
+    );
+    return [nextParam, nextMean, nextVariance];
   }
 
   sumOfSquares(x: Tensor): Tensor {
-    return this.#store.together(() => {
-      const y = this.#store.make([]);
-      this.#kernels.sumOfSquares(y.memory, this.#memory(x), sizeOf(x.shape));
-      return y;
-    });
+    const y = this.#store.make([]);
+    this.#kernels.sumOfSquares(y.memory, this.#memory(x), sizeOf(x.shape));
+    return y;
   }
 
   clipToNorm(x: Tensor, sumOfSquares: Tensor, maxNorm: number): Tensor {
     const y = this.#store.make(x.shape);
     this.#kernels.clipToNorm(y.memory, this.#memory(x), this.#memory(sumOfSquares), sizeOf(x.shape), maxNorm);
     return y;
+  }
+
+  /** An operation that allocates more than once, in a scope of its own: if it fails it leaves nothing behind. */
+  #alone<A extends unknown[], R>(operation: (...args: A) => R, ...args: A): R {
+    return this.scope(() => operation.apply(this, args));
   }
 
   /** Writes the sequences `start .. end` of `x`, which may be a cache with gaps, to an offset of `y`, without gaps. */

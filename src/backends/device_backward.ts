@@ -26,15 +26,15 @@ export function deviceBackward<M>(
     inputs: readonly (M | null)[],
     sizes: readonly number[],
   ): Tensor[] {
-    return store.together(() => {
-      const results = shapes.map((shape) => shape && store.make(shape));
-      const scratch = store.makeScratch(device.scratch?.[name]?.(...sizes));
-      const args = results.map((result): M | number | null => result && result.memory)
-        .concat(inputs, sizes, scratch ? [scratch.memory] : []);
-      (device.kernels[name] as (...args: (M | number | null)[]) => void).apply(device.kernels, args);
-      store.free(scratch);
-      return results as Tensor[];
-    });
+    // If it fails it leaves nothing behind.
+    if (store.outsideScopes) return store.scope(() => call(name, shapes, inputs, sizes));
+    const results = shapes.map((shape) => shape && store.make(shape));
+    const scratch = store.makeScratch(device.scratch?.[name]?.(...sizes));
+    const args = results.map((result): M | number | null => result && result.memory)
+      .concat(inputs, sizes, scratch ? [scratch.memory] : []);
+    (device.kernels[name] as (...args: (M | number | null)[]) => void).apply(device.kernels, args);
+    store.free(scratch);
+    return results as Tensor[];
   }
 
   function elementwise(name: BackwardKernel<M>, gy: Tensor, other: Tensor): Tensor {
@@ -118,7 +118,7 @@ export function deviceBackward<M>(
         );
         return y;
       };
-      return store.together((): [Tensor, Tensor] => [part(0, before), part(before, after - before)]);
+      return store.scope((): [Tensor, Tensor] => [part(0, before), part(before, after - before)]);
     },
 
     wkv(gy, gNextState, decay, bonus, key, value, state, y) {
@@ -158,15 +158,11 @@ export function deviceBackward<M>(
     sliceBatch(gy, start, total) {
       const [batch, ...rest] = gy.shape;
       const width = sizeOf(rest), shape = [total, ...rest];
-      return store.together(() => {
-        const gx = store.make(shape);
-        device.upload(
-          gx.memory,
-          hostArray("allocate tensor", Float32Array, sizeOf(shape), store.use().bytes),
-        );
-        device.kernels.copyRows(gx.memory, start * width, width, memory(gy), 0, width, batch, width);
-        return gx;
-      });
+      const zero = hostArray("allocate tensor", Float32Array, sizeOf(shape), store.use().bytes);
+      const gx = store.make(shape);
+      device.upload(gx.memory, zero);
+      device.kernels.copyRows(gx.memory, start * width, width, memory(gy), 0, width, batch, width);
+      return gx;
     },
   };
 }

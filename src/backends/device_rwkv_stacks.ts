@@ -56,36 +56,36 @@ export function deviceRwkvStacks<M>(
       };
       arrange(matrices.every((t) => t.interleaved));
       const run: RwkvStack = (x, states, epsilon) => {
+        // If it fails it leaves nothing behind.
+        if (store.outsideScopes) return store.scope(() => run(x, states, epsilon));
         const [batch, time, channels] = x.shape;
         const oneRow = batch * time === 1;
         // Counted by a matrix, for all of them: what is prepared anew goes on where it was.
         if (oneRow ? !interleaved && ++matrices[0].oneRowProducts === patience : interleaved) arrange(oneRow);
-        return store.together((): [Tensor, Tensor[]] => {
-          // First, because the largest block is the first to fail.
-          const working = store.make([scratch(features.length, batch, time, channels, most)]);
-          const y = store.make(x.shape);
-          const nextStates: Tensor[] = [], from: M[] = [], to: M[] = [];
-          for (const state of states) {
-            const next = store.make(state.shape);
-            nextStates.push(next), from.push(memory(state)), to.push(next.memory);
-          }
-          kernel(
-            y.memory,
-            to,
-            addresses,
-            memory(x),
-            from,
-            batch,
-            time,
-            channels,
-            features,
-            epsilon,
-            interleaved,
-            working.memory,
-          );
-          store.free(working);
-          return [y, nextStates];
-        });
+        // First, because the largest block is the first to fail.
+        const working = store.make([scratch(features.length, batch, time, channels, most)]);
+        const y = store.make(x.shape);
+        const nextStates: Tensor[] = [], from: M[] = [], to: M[] = [];
+        for (const state of states) {
+          const next = store.make(state.shape);
+          nextStates.push(next), from.push(memory(state)), to.push(next.memory);
+        }
+        kernel(
+          y.memory,
+          to,
+          addresses,
+          memory(x),
+          from,
+          batch,
+          time,
+          channels,
+          features,
+          epsilon,
+          interleaved,
+          working.memory,
+        );
+        store.free(working);
+        return [y, nextStates];
       };
       stacks.set(weights[0], { weights, run, alive: () => alive() });
       return run;

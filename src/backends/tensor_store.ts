@@ -181,9 +181,9 @@ export class TensorStore<M> {
     this.#device.dispose();
   }
 
-  /** Runs an operation that allocates more than once: one that fails outside all scopes leaves nothing behind either. */
-  together<R>(operation: () => R): R {
-    return this.#made === null ? this.scope(operation) : operation();
+  /** Whether what is made now is left to its user or the collector. */
+  get outsideScopes(): boolean {
+    return this.#made === null;
   }
 
   /** A new tensor with any contents. */

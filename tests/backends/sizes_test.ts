@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
+  adamW,
   appendTime,
   attention,
   type Backend,
@@ -27,9 +28,11 @@ import {
   tensor,
   trainAndTest,
   transformer,
+  treeMap,
   wkv,
   wkvState,
 } from "@seqmix/seqmix";
+import { rwkvBlocks } from "../../src/layers/rwkv_blocks.ts";
 import { ownNumbers, sharedNumbers } from "../../src/train/flat.ts";
 import { sizeOf } from "../../src/tree.ts";
 import { zeros } from "../../src/transfer.ts";
@@ -190,11 +193,21 @@ const operations: Record<string, (draw: (...shape: number[]) => Tensor) => () =>
     const gy = draw(2, 16);
     return () => gy.backend.backward.sliceBatch(gy, 1, 9);
   },
-  adamW(draw) {
-    const [param, grad, mean, variance] = Array.from({ length: 4 }, () => draw(100));
-    const step = { learningRate: 1, beta1: 0, beta2: 0, epsilon: 1, weightDecay: 0 };
-    return () =>
-      param.backend.adamW(param, grad, mean, variance, { ...step, correction1: 1, correction2: 1 });
+  "adamW.init"(draw) {
+    const params = [draw(100), draw(50)];
+    return () => adamW.init(params);
+  },
+  "adamW.update"(draw) {
+    const params = [draw(100), draw(50)], state = adamW.init(params);
+    return () => adamW.update(params, state, params, { learningRate: 1 });
+  },
+  rwkv(draw) {
+    const params = treeMap(
+      rwkv.init({ vocabulary: 9, layers: 2, channels: 8, feedForward: 16 }, 1),
+      (t) => draw(...t.shape),
+    );
+    const x = draw(2, 3, 8), { blocks } = rwkv.initialState(params, 2);
+    return () => rwkvBlocks(params.blocks, x, blocks);
   },
 };
 

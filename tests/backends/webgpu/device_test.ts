@@ -113,16 +113,19 @@ testOnGpu("createWebGpu() refuses a tensor that is over the device's limits, and
   await assertWorks(backend);
 });
 
-testOnGpu("createWebGpu() refuses a size that no uniform holds, of an empty tensor too, and goes on", async () => {
-  using backend = await createWebGpu();
-  const empty = tensor([], [2 ** 33, 0], backend);
-  assertThrows(
-    () => softmax(empty),
-    RangeError,
-    "Cannot compute on webgpu: sizes must be below 2 to the 32, current sizes are 8589934592, 0",
-  );
-  await assertWorks(backend);
-});
+testOnGpu(
+  "createWebGpu() refuses a size that no uniform holds, of an empty tensor too, and goes on",
+  async () => {
+    using backend = await createWebGpu();
+    const empty = tensor([], [2 ** 33, 0], backend);
+    assertThrows(
+      () => softmax(empty),
+      RangeError,
+      "Cannot compute on webgpu: sizes must be below 2 to the 32, current sizes are 8589934592, 0",
+    );
+    await assertWorks(backend);
+  },
+);
 
 testOnGpu("read() rejects once with what a device reports of commands long given", async () => {
   const device = await requestDevice();
