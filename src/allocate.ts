@@ -35,7 +35,12 @@ export function hostArray<A>(action: string, Numbers: Kind<A>, size: number, hel
   }
 }
 
-/** The same in memory that several threads see. */
+/** Working memory of a reference kernel, in double precision. An empty tensor may have any sizes, so it may find no room. */
+export function doubles(size: number): Float64Array {
+  return hostArray("compute", Float64Array, size);
+}
+
+/** An array of zeros in memory that several threads see. */
 export function sharedHostArray<A>(
   action: string,
   Numbers: Kind<A> & { new (buffer: SharedArrayBuffer): A },

@@ -314,6 +314,27 @@ Deno.test("createReference() says what the engine refuses, and what it holds", (
   }
 });
 
+Deno.test("createReference() says what the engine refuses of its kernels' working memory", () => {
+  using backend = createReference();
+  const most = Number.MAX_SAFE_INTEGER;
+  const empty = (...shape: number[]) => tensor([], shape, backend);
+  const [query, keys, gates, steps, none] = [
+    ...[empty(1, 1, 0), empty(1, most, 0), empty(0, most, 4), empty(0, most, 1), empty(0)],
+  ];
+  const [weight, cell, state] = [tensor([1, 2, 3, 4], [4, 1], backend), empty(0, 1), empty(1, 4, 0)];
+  const { bytes } = backend.memory();
+  const calls = [
+    () => attention(query, keys, keys, 1),
+    () => backend.backward.attention(query, query, keys, keys, query, 1),
+    () => backend.backward.wkv(keys, state, none, none, keys, keys, state, keys),
+    () => backend.backward.lstmRecurrence(steps, cell, cell, gates, weight, cell),
+  ];
+  for (const call of calls) {
+    assertThrows(call, RangeError, "Cannot compute: host memory must have room for ");
+    assertEquals(backend.memory().bytes, bytes);
+  }
+});
+
 Deno.test("sampleSequences(), trainAndTest() and motifTask() refuse sizes that no list or array has", () => {
   const task = motifTask({}, 1);
   const most = Number.MAX_SAFE_INTEGER;
