@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostArray } from "./allocate.ts";
 import { reference } from "./backends/reference/mod.ts";
 import { checkBackend, checkInteger, isTensor, show, showShape } from "./check.ts";
 import { EventLoopTurns } from "./event_loop.ts";
@@ -17,7 +18,7 @@ import { sizeOf, tensorsOf, treeMap } from "./tree.ts";
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
  * @throws {TypeError} if data does not hold as many numbers as the shape has, or backend is none
- * @throws {RangeError} if a size is not an integer of at least 0
+ * @throws {RangeError} if a size is not an integer of at least 0, or there is no room
  *
  * @example
  * ```ts
@@ -55,7 +56,8 @@ export function tensor(
 
 /** A tensor of zeros. */
 export function zeros(shape: readonly number[], backend: Backend): Tensor {
-  return backend.upload(new Float32Array(sizeOf(shape)), shape);
+  const data = hostArray("allocate tensor", Float32Array, sizeOf(shape), backend.memory().bytes);
+  return backend.upload(data, shape);
 }
 
 /** Of loops that read; these may end at any time, so no timer is set that need not be. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isBranch, isTensor, show } from "./check.ts";
+import { isBranch, isTensor, show, showShape } from "./check.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 
 /** Calls `visit` with every tensor of a tree, depth first, in the order of the keys. */
@@ -91,11 +91,25 @@ export function parameterCount(params: unknown): number {
   return count;
 }
 
-/** The number of elements of a shape. */
+/**
+ * The number of elements of a shape.
+ *
+ * @throws {RangeError} if it is 2⁵³ or more, where numbers are no longer exact
+ */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1;
   for (let i = 0; i < shape.length; i++) size *= shape[i];
+  // A product that became NaN, of infinity and 0, is refused with the others.
+  if (!(size <= Number.MAX_SAFE_INTEGER)) throw tooLarge(shape);
   return size;
+}
+
+function tooLarge(shape: readonly number[]): RangeError {
+  return new RangeError(
+    `Cannot allocate tensor: shape must hold at most ${Number.MAX_SAFE_INTEGER} numbers, current shape is ${
+      showShape(shape)
+    }`,
+  );
 }
 
 /** The number of rows of a shape: all axes but the last. */

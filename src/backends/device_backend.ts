@@ -201,6 +201,8 @@ export class DeviceBackend<M> implements Backend {
   }
 
   reserveTime(batch: number, capacity: number, channels: number): Tensor {
+    // Without room it is empty, whatever the batch; but one that no step could be appended to is refused here.
+    sizeOf([batch, channels]);
     return this.#store.makeCache(batch, 0, channels, capacity);
   }
 
@@ -212,16 +214,17 @@ export class DeviceBackend<M> implements Backend {
     const source = this.#store.alive(past), added = this.#store.alive(x);
     const [batch, before, channels] = past.shape;
     const time = x.shape[1];
-    const after = before + time;
+    const after = sumOf(before, time);
     // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
     const y = this.#store.extend(source, time) ??
-      this.#store.makeCache(batch, after, channels, after + Math.max(16, after >> 2));
+      this.#store.makeCache(batch, after, channels, after + Math.max(16, Math.floor(after / 4)));
     if (y.memory !== source.memory) this.#copySteps(y, 0, source);
     this.#copySteps(y, before, added);
     return y;
   }
 
   wkv(decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor): [Tensor, Tensor] {
+    if (this.#store.outsideScopes) return this.#alone(this.wkv, decay, bonus, key, value, state);
     const [batch, time, channels] = key.shape;
     const y = this.#store.make(key.shape);
     const nextState = this.#store.make(state.shape);
@@ -248,6 +251,7 @@ export class DeviceBackend<M> implements Backend {
   }
 
   attention(query: Tensor, key: Tensor, value: Tensor, heads: number): Tensor {
+    if (this.#store.outsideScopes) return this.#alone(this.attention, query, key, value, heads);
     const [batch, queryTime, channels] = query.shape;
     const keys = this.#store.alive(key), values = this.#store.alive(value);
     const y = this.#store.make(query.shape);
@@ -287,6 +291,7 @@ export class DeviceBackend<M> implements Backend {
     hidden: Tensor,
     cell: Tensor,
   ): [Tensor, Tensor, Tensor] {
+    if (this.#store.outsideScopes) return this.#alone(this.lstmRecurrence, gates, hiddenWeight, hidden, cell);
     const [batch, time] = gates.shape;
     const channels = hiddenWeight.shape[1];
     const y = this.#store.make([batch, time, channels]);
@@ -331,14 +336,16 @@ export class DeviceBackend<M> implements Backend {
     seed: number,
     step: number,
   ): Tensor {
+    const vocabulary = logits.shape[logits.shape.length - 1];
     const ids = this.#store.make(logits.shape.slice(0, -1));
     this.#kernels.sample(
       ids.memory,
       this.#memory(logits),
       rowsOf(logits.shape),
-      logits.shape[logits.shape.length - 1],
+      vocabulary,
       temperature,
-      topK,
+      // More than all is all; a count of 32 bits would wrap.
+      Math.min(topK, vocabulary),
       topP,
       seed,
       step,
@@ -348,7 +355,7 @@ export class DeviceBackend<M> implements Backend {
 
   concatBatch(parts: readonly Tensor[]): Tensor {
     const [, ...rest] = parts[0].shape;
-    const y = this.#store.make([parts.reduce((sum, part) => sum + part.shape[0], 0), ...rest]);
+    const y = this.#store.make([parts.reduce((sum, part) => sumOf(sum, part.shape[0]), 0), ...rest]);
     let offset = 0;
     for (const part of parts) {
       this.#copySequences(y, offset, this.#store.alive(part), 0, part.shape[0]);
@@ -407,6 +414,11 @@ export class DeviceBackend<M> implements Backend {
     return y;
   }
 
+  /** An operation that allocates more than once, in a scope of its own: if it fails it leaves nothing behind. */
+  #alone<A extends unknown[], R>(operation: (...args: A) => R, ...args: A): R {
+    return this.scope(() => operation.apply(this, args));
+  }
+
   /** Writes the sequences `start .. end` of `x`, which may be a cache with gaps, to an offset of `y`, without gaps. */
   #copySequences(y: DeviceTensor<M>, offset: number, x: DeviceTensor<M>, start: number, end: number): void {
     const [, ...rest] = x.shape;
@@ -451,6 +463,15 @@ export class DeviceBackend<M> implements Backend {
     this.#copySteps(packed, 0, t);
     return packed;
   }
+}
+
+/** The size of an axis that two are joined along. Empty tensors may have sizes of which the sum is not exact. */
+function sumOf(a: number, b: number): number {
+  const sum = a + b;
+  if (sum <= Number.MAX_SAFE_INTEGER) return sum;
+  throw new RangeError(
+    `Cannot allocate tensor: an axis must be at most ${Number.MAX_SAFE_INTEGER}, current sizes are ${a} and ${b}`,
+  );
 }
 
 function withLast(shape: readonly number[], last: number): readonly number[] {

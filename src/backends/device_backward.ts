@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostArray } from "../allocate.ts";
 import type { BackwardOperations, Tensor } from "../tensor.ts";
 import { rowsOf, sizeOf } from "../tree.ts";
 import type { Device, Kernels } from "./kernels.ts";
@@ -25,6 +26,8 @@ export function deviceBackward<M>(
     inputs: readonly (M | null)[],
     sizes: readonly number[],
   ): Tensor[] {
+    // If it fails it leaves nothing behind.
+    if (store.outsideScopes) return store.scope(() => call(name, shapes, inputs, sizes));
     const results = shapes.map((shape) => shape && store.make(shape));
     const scratch = store.makeScratch(device.scratch?.[name]?.(...sizes));
     const args = results.map((result): M | number | null => result && result.memory)
@@ -115,7 +118,7 @@ export function deviceBackward<M>(
         );
         return y;
       };
-      return [part(0, before), part(before, after - before)];
+      return store.scope((): [Tensor, Tensor] => [part(0, before), part(before, after - before)]);
     },
 
     wkv(gy, gNextState, decay, bonus, key, value, state, y) {
@@ -154,9 +157,10 @@ export function deviceBackward<M>(
 
     sliceBatch(gy, start, total) {
       const [batch, ...rest] = gy.shape;
-      const width = sizeOf(rest);
-      const gx = store.make([total, ...rest]);
-      device.upload(gx.memory, new Float32Array(total * width));
+      const width = sizeOf(rest), shape = [total, ...rest];
+      const zero = hostArray("allocate tensor", Float32Array, sizeOf(shape), store.use().bytes);
+      const gx = store.make(shape);
+      device.upload(gx.memory, zero);
       device.kernels.copyRows(gx.memory, start * width, width, memory(gy), 0, width, batch, width);
       return gx;
     },

@@ -56,6 +56,8 @@ export function deviceRwkvStacks<M>(
       };
       arrange(matrices.every((t) => t.interleaved));
       const run: RwkvStack = (x, states, epsilon) => {
+        // If it fails it leaves nothing behind.
+        if (store.outsideScopes) return store.scope(() => run(x, states, epsilon));
         const [batch, time, channels] = x.shape;
         const oneRow = batch * time === 1;
         // Counted by a matrix, for all of them: what is prepared anew goes on where it was.

@@ -23,6 +23,10 @@ type AttentionSizes = [
  * One kernel an operation, over memory `M` of the device: a typed array, an address, a GPU buffer. The order of
  * arguments is the same on every device: outputs, inputs, sizes, constants. A kernel writes every element of its
  * outputs, reads none of them, and changes no input; outputs and inputs never overlap.
+ *
+ * WebAssembly takes sizes as i32 and WebGPU as u32, and neither checks them. They need not: what is in the memory of
+ * either has at most 2³⁰ elements, so the sizes of a tensor that holds any, and their products, fit. An empty tensor may have
+ * a size that does not, but then no element is written, whatever the size became.
  */
 export interface Kernels<M> {
   embedding(y: M, ids: M, weight: M, count: number, vocabulary: number, channels: number): void;

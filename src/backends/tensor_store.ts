@@ -200,6 +200,11 @@ export class TensorStore<M> {
     this.#device.dispose();
   }
 
+  /** Whether what is made now is left to its user or the collector. */
+  get outsideScopes(): boolean {
+    return this.#made === null;
+  }
+
   /** A new tensor with any contents. */
   make(shape: readonly number[]): DeviceTensor<M> {
     return this.#hold(shape, sizeOf(shape), null);
@@ -212,7 +217,8 @@ export class TensorStore<M> {
 
   /** A new `[batch, time, channels]` with any contents and room for `capacity` steps. */
   makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
-    return this.#hold([batch, time, channels], batch * capacity * channels, { capacity, steps: [time] });
+    const size = sizeOf([batch, capacity, channels]);
+    return this.#hold([batch, time, channels], size, { capacity, steps: [time] });
   }
 
   /**

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { hostArray } from "../allocate.ts";
 
 /** The F16 numbers (IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction) with these bits. */
 export function widenFloat16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length);
+  const bits = roomFor(halves);
   const numbers = new Float32Array(bits.buffer);
   for (let i = 0; i < halves.length; i++) {
     const half = halves[i];
@@ -27,7 +28,11 @@ export function widenFloat16(halves: Uint16Array): Float32Array {
 
 /** The BF16 numbers with these bits: a float32's upper half. */
 export function widenBfloat16(halves: Uint16Array): Float32Array {
-  const bits = new Uint32Array(halves.length);
+  const bits = roomFor(halves);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
   return new Float32Array(bits.buffer);
+}
+
+function roomFor(halves: Uint16Array): Uint32Array<ArrayBuffer> {
+  return hostArray<Uint32Array<ArrayBuffer>>("load tree", Uint32Array, halves.length);
 }

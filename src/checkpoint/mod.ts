@@ -35,7 +35,8 @@ export interface LoadedTree {
  * @throws {TypeError} if the tree holds what would not come back as it was (a function, a bigint, an object of a class,
  *   a branch within itself), a tensor was freed or lives on a device that can't answer at once (WebGPU), or
  *   the metadata is not an object of texts
- * @throws {RangeError} if the tree is more than 32 branches deep, or the file's header would take more than 100 MB
+ * @throws {RangeError} if the tree is more than 32 branches deep, or the file's header would take more than 100 MB, or
+ *   there is no room for the file
  *
  * @example A model, to a file and back
  * ```ts
@@ -69,6 +70,7 @@ export function saveTree(tree: unknown, metadata: Readonly<Record<string, string
  * @returns the tree, and the metadata without the tree's form
  * @throws {TypeError} if bytes is no Uint8Array, or what is in it breaks a rule: of the format, of the form of the tree
  *   (a version that this one doesn't know), or of names (one that is a tensor and begins another, one of more than 32 parts)
+ * @throws {RangeError} if there is no room; the backend then holds what it held before
  *
  * @example A file made elsewhere: the header's length, the header, one number
  * ```ts

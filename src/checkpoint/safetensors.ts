@@ -8,8 +8,8 @@
  *
  * @module
  */
+import { hostArray } from "../allocate.ts";
 import type { Floats } from "../tensor.ts";
-import { sizeOf } from "../tree.ts";
 import { widenBfloat16, widenFloat16 } from "./half.ts";
 import { isObject, parseJson } from "./json.ts";
 import { brief, malformed } from "./malformed.ts";
@@ -56,7 +56,7 @@ export class StoredTensor {
   /** The numbers, copied. */
   values(): Floats {
     // Not bytes.slice(): on a Buffer of Node that is a view, and the file's bytes need not be aligned.
-    const copy = new Uint8Array(this.#bytes.length);
+    const copy = hostArray<Uint8Array<ArrayBuffer>>("load tree", Uint8Array, this.#bytes.length);
     copy.set(this.#bytes);
     return this.#format.read(copy.buffer);
   }
@@ -85,7 +85,7 @@ export function encode(
         `current length is ${padded}`,
     );
   }
-  const bytes = new Uint8Array(8 + padded + end);
+  const bytes = hostArray<Uint8Array<ArrayBuffer>>("save tree", Uint8Array, 8 + padded + end);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
   bytes.set(header, 8);
   bytes.fill(0x20, 8 + header.length, 8 + padded);
@@ -193,7 +193,7 @@ function tensorEntry(
   }
   const [begin, end] = offsets;
   // A product too large to be exact is larger than any file, and one that became NaN equals nothing.
-  if (sizeOf(shape) * format.bytes !== end - begin) {
+  if (shape.reduce((bytes, axis) => bytes * axis, format.bytes) !== end - begin) {
     throw malformed(
       `${tensor} must take the bytes of its shape ${brief(shape)} and dtype ${dtype}`,
       `length is ${end - begin}`,

@@ -104,7 +104,7 @@ export function checkChannelMixState({ mixK }: ChannelMixParams, x: Tensor, stat
  * @param params whose state it is; the state lives on their backend
  * @param batch B, default 1
  * @returns a state
- * @throws {RangeError} if batch is not an integer of at least 1
+ * @throws {RangeError} if batch is not an integer of at least 1, or there is no room
  *
  * @example
  * ```ts

@@ -70,7 +70,7 @@ export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tens
  * @param params whose state it is; the state lives on their backend
  * @param batch B, default 1
  * @returns a state
- * @throws {RangeError} if batch is not an integer of at least 1
+ * @throws {RangeError} if batch is not an integer of at least 1, or there is no room
  *
  * @example
  * ```ts
@@ -83,5 +83,6 @@ export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tens
 export function lstmState(params: LstmParams, batch = 1): LstmState {
   checkInteger("make LSTM state", "batch", batch, 1);
   const { shape: [, channels], backend } = params.hiddenWeight;
-  return { hidden: zeros([batch, channels], backend), cell: zeros([batch, channels], backend) };
+  const zero = () => zeros([batch, channels], backend);
+  return backend.scope(() => ({ hidden: zero(), cell: zero() }));
 }

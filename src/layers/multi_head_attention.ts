@@ -102,7 +102,7 @@ export function multiHeadAttention(
  * @param batch B, default 1
  * @param capacity the number of steps to reserve room for; the cache grows past it when it must
  * @returns a state of T = 0
- * @throws {RangeError} if batch is not an integer of at least 1, or capacity not one of at least 0
+ * @throws {RangeError} if batch is not an integer of at least 1, or capacity not one of at least 0, or there is no room
  *
  * @example
  * ```ts
@@ -122,8 +122,9 @@ export function multiHeadAttentionState(
   checkInteger(action, "capacity", capacity, 0);
   const [channels] = params.query.shape;
   const { backend } = params.query;
-  return {
+  // In a scope, so that a key that there is no room for a value beside is not left behind.
+  return backend.scope(() => ({
     key: backend.reserveTime(batch, capacity, channels),
     value: backend.reserveTime(batch, capacity, channels),
-  };
+  }));
 }

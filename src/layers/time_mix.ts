@@ -127,7 +127,7 @@ export function checkTimeMixState({ decay }: TimeMixParams, x: Tensor, state: Ti
  * @param params whose state it is; the state lives on their backend
  * @param batch B, default 1
  * @returns a state: zeros for the step before, and {@linkcode wkvState}
- * @throws {RangeError} if batch is not an integer of at least 1
+ * @throws {RangeError} if batch is not an integer of at least 1, or there is no room
  *
  * @example
  * ```ts
@@ -141,5 +141,8 @@ export function timeMixState(params: TimeMixParams, batch = 1): TimeMixState {
   checkInteger("make time-mix state", "batch", batch, 1);
   const [channels] = params.decay.shape;
   const { backend } = params.decay;
-  return { shift: zeros([batch, channels], backend), wkv: wkvState(batch, channels, backend) };
+  return backend.scope(() => ({
+    shift: zeros([batch, channels], backend),
+    wkv: wkvState(batch, channels, backend),
+  }));
 }

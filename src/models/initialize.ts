@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostArray } from "../allocate.ts";
 import { reference } from "../backends/reference/mod.ts";
 import { checkInteger, isBranch, isTensor, show } from "../check.ts";
 import type { LayerNormParams } from "../ops/layer_norm/mod.ts";
@@ -45,22 +46,29 @@ export function initFrom<Config, Params>(undrawn: (config: Config, seed: number)
 } {
   const initInParts = (config: Config, seed: number) => draw<Params>(undrawn(config, seed));
   return {
-    init(config, seed) {
-      const parts = initInParts(config, seed);
-      for (;;) {
-        const { done, value } = parts.next();
-        if (done) return value;
-      }
-    },
+    init: (config, seed) =>
+      reference.scope(() => {
+        for (const parts = initInParts(config, seed);;) {
+          const { done, value } = parts.next();
+          if (done) return value;
+        }
+      }),
     initInParts,
   };
 }
 
-/** A tensor on the reference whose value at each index is `value(index)`. */
-export function filled(shape: readonly number[], value: (index: number) => number): Tensor {
-  const numbers = new Float64Array(sizeOf(shape));
-  for (let index = 0; index < numbers.length; index++) numbers[index] = value(index);
-  return reference.upload(numbers, shape);
+/** A tensor on the reference whose value at each index is `value(index)`, by way of `values`. */
+export function filled(
+  shape: readonly number[],
+  value: (index: number) => number,
+  values = valuesFor(shape),
+): Tensor {
+  for (let index = 0; index < values.length; index++) values[index] = value(index);
+  return reference.upload(values, shape);
+}
+
+function valuesFor(shape: readonly number[]): Float64Array {
+  return hostArray("allocate tensor", Float64Array, sizeOf(shape), reference.memory().bytes);
 }
 
 /** Independent draws of a normal distribution around 0. */
@@ -84,6 +92,9 @@ export function unitLayerNorm(channels: number): LayerNormParams {
  * since once leaves what rounding put back.
  */
 export function orthogonal(random: RandomSource, outputs: number, inputs: number, gain: number): Tensor {
+  const shape = [outputs, inputs];
+  // Before the work: where the matrix finds no room, neither would its vectors, one after the other.
+  const values = valuesFor(shape);
   const count = Math.min(outputs, inputs), length = Math.max(outputs, inputs);
   const vectors: Float64Array[] = [];
   while (vectors.length < count) {
@@ -98,10 +109,11 @@ export function orthogonal(random: RandomSource, outputs: number, inputs: number
     const norm = Math.sqrt(dot(v, v));
     vectors.push(v.map((x) => x / norm));
   }
-  return filled([outputs, inputs], (index) => {
+  const value = (index: number) => {
     const output = Math.floor(index / inputs), input = index % inputs;
     return gain * (outputs <= inputs ? vectors[output][input] : vectors[input][output]);
-  });
+  };
+  return filled(shape, value, values);
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

@@ -32,7 +32,8 @@ export interface LanguageModel<Config, Params, State> {
   /**
    * Initial parameters, on the shared reference.
    *
-   * @throws {RangeError} if a size is not an integer of at least 1, or the seed not one from 0 to 2⁵³ - 1
+   * @throws {RangeError} if a size is not an integer of at least 1, or the seed not one from 0 to 2⁵³ - 1, or there is
+   *   no room
    */
   init(config: Config, seed: number): Params;
   /**
@@ -43,7 +44,7 @@ export interface LanguageModel<Config, Params, State> {
   /**
    * The state before the first token, on the parameters' backend.
    *
-   * @throws {RangeError} if batch is not an integer of at least 1
+   * @throws {RangeError} if batch is not an integer of at least 1, or there is no room
    */
   initialState(params: Params, batch?: number): State;
   /**

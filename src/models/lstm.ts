@@ -72,7 +72,9 @@ export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelStat
   }),
 
   initialState(params, batch = 1) {
-    return { layers: params.layers.map((layer) => lstmState(layer, batch)) };
+    return params.embedding.backend.scope(() => ({
+      layers: params.layers.map((layer) => lstmState(layer, batch)),
+    }));
   },
 
   forward: forwardWith(

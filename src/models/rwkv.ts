@@ -11,15 +11,7 @@ import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
-import {
-  checkConfig,
-  filled,
-  initFrom,
-  orthogonal,
-  type Undrawn,
-  uniform,
-  unitLayerNorm,
-} from "./initialize.ts";
+import { checkConfig, filled, initFrom, orthogonal, uniform, unitLayerNorm } from "./initialize.ts";
 import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
 
 const action = "run RWKV";
@@ -116,12 +108,12 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
   }),
 
   initialState(params, batch = 1) {
-    return {
+    return params.embedding.backend.scope(() => ({
       blocks: params.blocks.map((block) => ({
         timeMix: timeMixState(block.timeMix, batch),
         channelMix: channelMixState(block.channelMix, batch),
       })),
-    };
+    }));
   },
 
   forward: forwardWith(

@@ -122,7 +122,9 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
   }),
 
   initialState(params, batch = 1) {
-    return { blocks: params.blocks.map((block) => multiHeadAttentionState(block.attention, batch)) };
+    return params.embedding.backend.scope(() => ({
+      blocks: params.blocks.map((block) => multiHeadAttentionState(block.attention, batch)),
+    }));
   },
 
   forward: forwardWith(

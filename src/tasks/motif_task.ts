@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkLength } from "../allocate.ts";
 import { checkInteger, show } from "../check.ts";
 import { type RandomSource, randomSource } from "../random.ts";
 
@@ -120,7 +121,9 @@ function checkConfig(config: MotifTaskConfig): void {
   const { vocabulary, motifs, shortestCycle, flip } = config;
   checkInteger(action, "vocabulary", vocabulary, 2, 2 ** 16);
   checkInteger(action, "motifs", motifs, 1);
+  checkLength(action, "motifs", motifs);
   checkInteger(action, "motifLength", config.motifLength, 2);
+  checkLength(action, "motifLength", config.motifLength);
   checkInteger(action, "shortestCycle", shortestCycle, 1, motifs);
   checkInteger(action, "longestCycle", config.longestCycle, shortestCycle, motifs);
   checkInteger(action, "alternatives", config.alternatives, 1, vocabulary);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkLength, hostArray } from "../allocate.ts";
 import { checkInteger, show } from "../check.ts";
 import { type RandomSource, randomSource } from "../random.ts";
 import { drawDifferent, type MotifTask } from "./motif_task.ts";
@@ -52,6 +53,7 @@ export interface TrainAndTestOptions {
 export function sampleSequences(task: MotifTask, options: SequenceOptions): Uint16Array[] {
   const action = "sample sequences";
   checkInteger(action, "count", options.count, 0);
+  checkLength(action, "count", options.count);
   checkInteger(action, "seed", options.seed, 0);
   const lengths = checkLengths(action, options.length);
   return Array.from(
@@ -90,6 +92,8 @@ export function trainAndTest(
   const { train, test, seed } = options;
   checkInteger(action, "train", train, 0);
   checkInteger(action, "test", test, 0);
+  checkLength(action, "train", train);
+  checkLength(action, "test", test);
   checkInteger(action, "seed", seed, 0);
   const lengths = checkLengths(action, options.length);
 
@@ -127,7 +131,7 @@ export function drawSequence(
   const cycleLength = shortestCycle + random.integer(longestCycle - shortestCycle + 1);
   const cycle = drawDifferent(random, cycleLength, motifs);
   const slots: number[] = [];
-  const tokens = new Uint16Array(length);
+  const tokens = hostArray("sample sequences", Uint16Array, length);
   for (let t = 0; t < length; t++) {
     const visit = Math.floor(t / motifLength);
     const place = t % motifLength;

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { sharedHostArray } from "../allocate.ts";
 import type { Floats } from "../tensor.ts";
 import type { Batch } from "./batches.ts";
 import { type Kind, sharedNumbers } from "./flat.ts";
@@ -44,7 +45,7 @@ export function openBoard(workers: number, params: Floats, batch: Batch): Board 
   return {
     workers,
     signals,
-    ids: new Float64Array(new SharedArrayBuffer(8 * idsOf(batch))),
+    ids: sharedHostArray("fit", Float64Array, idsOf(batch)),
     params,
     losses: new Float64Array(new SharedArrayBuffer(8 * workers)),
     grads: grads as Floats[],

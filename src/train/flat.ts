@@ -3,13 +3,15 @@
  *
  * @module
  */
+import { hostArray, sharedHostArray } from "../allocate.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { forEachTensor, sizeOf, treeMap } from "../tree.ts";
 
 /** Arrays of one kind of numbers: `Float32Array` or `Float64Array`. */
 export interface Kind {
   readonly BYTES_PER_ELEMENT: number;
-  new (room: number | SharedArrayBuffer): Floats;
+  new (room: number): Floats;
+  new (room: SharedArrayBuffer): Floats;
 }
 
 /** The kind of arrays that hold a tensor's numbers as they are. */
@@ -18,11 +20,16 @@ export async function kindOf(t: Tensor): Promise<Kind> {
   return numbers.constructor as Kind;
 }
 
+/** Room for so many numbers. */
+export function ownNumbers(Numbers: Kind, count: number): Floats {
+  return hostArray<Floats>("fit", Numbers, count);
+}
+
 /** Room for so many numbers that all workers see; undefined where the runtime shares no memory. */
 export function sharedNumbers(Numbers: Kind, count: number): Floats | undefined {
   // A page has the constructor only if it is isolated from other origins.
   if (typeof SharedArrayBuffer === "undefined") return undefined;
-  return new Numbers(new SharedArrayBuffer(Numbers.BYTES_PER_ELEMENT * count));
+  return sharedHostArray<Floats>("fit", Numbers, count);
 }
 
 /** All numbers of a tree's tensors, in the tree's order; `flat` is room for them. */

@@ -14,7 +14,7 @@ import type { Backend, Floats } from "../tensor.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { type Part, splitBatch } from "./batches.ts";
 import { type Board, isToBeWoken, putAnswer, takeQuestion } from "./board.ts";
-import { fromFlat, type Kind } from "./flat.ts";
+import { fromFlat, type Kind, ownNumbers } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
 import type { Answer, Notice, Request, Start } from "./workers.ts";
 
@@ -72,7 +72,7 @@ async function answerBoard(board: Board): Promise<void> {
 }
 
 async function answer({ params, part }: Request): Promise<void> {
-  const found = await gradientOf(part, params, new (params.constructor as Kind)(params.length));
+  const found = await gradientOf(part, params, ownNumbers(params.constructor as Kind, params.length));
   scope.postMessage({ found: { worker: index, ...found } }, [found.grads.buffer as ArrayBuffer]);
 }
 

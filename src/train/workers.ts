@@ -16,7 +16,7 @@ import { parameterCount, tensorsOf } from "../tree.ts";
 import { flatGradient } from "./batch_gradient.ts";
 import { type Batch, type Part, splitBatch } from "./batches.ts";
 import { type Board, fits, isAnswered, isToBeWoken, openBoard, putQuestion } from "./board.ts";
-import { kindOf, sharedNumbers, toFlat } from "./flat.ts";
+import { kindOf, ownNumbers, sharedNumbers, toFlat } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
 
 /** What a worker is told first. */
@@ -84,6 +84,7 @@ export interface WorkerPool<Params> {
  * @param module the URL of the module that exports it; none: it is one of the library's
  * @param form parameters of the model's form
  * @throws {TypeError} where there are no workers, or the others could not find the model
+ * @throws {RangeError} where there is no room for the parameters side by side
  */
 export async function startWorkers<Params>(
   count: number,
@@ -107,6 +108,7 @@ export async function startWorkers<Params>(
     );
   }
   const Numbers = await kindOf(tensorsOf(form)[0]), size = parameterCount(form);
+  const flat = sharedNumbers(Numbers, size) ?? ownNumbers(Numbers, size);
   const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
   const others = Array.from({ length: count - 1 }, () => new Worker(url, { type: "module" }));
   const end = () => others.forEach((worker) => worker.terminate());
@@ -131,7 +133,6 @@ export async function startWorkers<Params>(
     end();
     throw error;
   }
-  const flat = sharedNumbers(Numbers, size) ?? new Numbers(size);
   let number = 0, board: Board | undefined;
   return {
     async gradient(params, batch, pause) {
@@ -149,7 +150,7 @@ export async function startWorkers<Params>(
 
       const found: WorkerGradient[] = [];
       // The first worker's become the sum.
-      const sum = shared?.grads[0] ?? new Numbers(size);
+      const sum = shared?.grads[0] ?? ownNumbers(Numbers, size);
       let { loss } = await flatGradient(model, params, parts[0], backend, sum, pause);
       for (let worker = 1; worker < parts.length; worker++) {
         while (found[worker] === undefined && !(shared && isAnswered(shared, worker, current))) {

@@ -37,21 +37,24 @@ export function runOnAll(symbol: string, cases: readonly Case[]): void {
     Deno.test(`${symbol} equals the float64 reference on ${on}`, async (t) => {
       using backend = await create();
       for (const [seed, subject] of cases.entries()) {
-        await t.step(subject.name, async () => {
-          const inputs = subject.inputs(randomSource(seed));
-          using exact = createReference({ precision: "float64" });
-          const expected = await outputsOf(subject, inputs, exact);
-          const actual = await outputsOf(subject, inputs, backend);
-          assertEquals(actual.map(({ shape }) => shape), expected.map(({ shape }) => shape));
-          const compared = subject.view ?? ((outputs) => outputs);
-          const wanted = compared(expected.map(({ data }) => data), inputs);
-          compared(actual.map(({ data }) => data), inputs).forEach((output, i) => {
-            compare(output, wanted[i], subject.nan?.[i] ?? [], subject.tolerance ?? 1e-5, `output ${i}`);
-          });
-        });
+        await t.step(subject.name, () => assertLikeReference(subject, seed, backend));
       }
     });
   }
+}
+
+/** Asserts that a case's outputs are near those of the float64 reference. */
+export async function assertLikeReference(subject: Case, seed: number, backend: Backend): Promise<void> {
+  const inputs = subject.inputs(randomSource(seed));
+  using exact = createReference({ precision: "float64" });
+  const expected = await outputsOf(subject, inputs, exact);
+  const actual = await outputsOf(subject, inputs, backend);
+  assertEquals(actual.map(({ shape }) => shape), expected.map(({ shape }) => shape));
+  const compared = subject.view ?? ((outputs) => outputs);
+  const wanted = compared(expected.map(({ data }) => data), inputs);
+  compared(actual.map(({ data }) => data), inputs).forEach((output, i) => {
+    compare(output, wanted[i], subject.nan?.[i] ?? [], subject.tolerance ?? 1e-5, `output ${i}`);
+  });
 }
 
 async function outputsOf(subject: Case, inputs: readonly Numbers[], backend: Backend) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostArray } from "../../allocate.ts";
 import { show } from "../../check.ts";
 import { adamW } from "../../ops/adam_w/reference.ts";
 import { attention, attentionBackward } from "../../ops/attention/reference.ts";
@@ -112,14 +113,19 @@ export function createReference(options: ReferenceOptions = {}): Backend {
     );
   }
   const Numbers = precision === "float64" ? Float64Array : Float32Array;
+  let held = 0;
   return new DeviceBackend<Floats>({
     name: "reference",
     options: { precision },
     kernels,
     workAtOnce: 2 ** 22,
     bytesFor: (size) => size * Numbers.BYTES_PER_ELEMENT,
-    allocate: (size) => new Numbers(size),
-    release: () => {},
+    allocate(size) {
+      const memory = hostArray<Floats>("allocate tensor", Numbers, size, held);
+      held += memory.byteLength;
+      return memory;
+    },
+    release: (memory) => held -= memory.byteLength,
     upload: (memory, data) => memory.set(data),
     download: (memory, size) => memory.slice(0, size),
     dispose: () => {},

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { noRoom } from "../../allocate.ts";
 import { blockSize, sizeClass, sizeOfClass } from "../block_size.ts";
 
 /** A part of the memory in which nothing is held. */
@@ -37,7 +38,7 @@ export class Heap {
    */
   allocate(bytes: number): number {
     const size = blockSize(bytes);
-    const address = this.#waiting[sizeClass(size)]?.pop() ?? this.#findRoom(size);
+    const address = this.#waiting[sizeClass(size)]?.pop() ?? this.#findRoom(size, bytes);
     this.#held += size;
     return address;
   }
@@ -49,17 +50,15 @@ export class Heap {
     this.#held -= size;
   }
 
-  #findRoom(size: number): number {
+  #findRoom(size: number, bytes: number): number {
     let address = this.#extend(size) ?? this.#cut(size);
     if (address === undefined) {
       this.#joinWaiting();
       address = this.#extend(size) ?? this.#cut(size);
     }
     if (address === undefined) {
-      throw new RangeError(
-        `Cannot allocate tensor: WebAssembly memory must have room for ${size} bytes, current use is ` +
-          `${this.#held} of ${this.#limit} bytes`,
-      );
+      const requirement = `WebAssembly memory must have room for ${bytes} bytes`;
+      throw noRoom("allocate tensor", requirement, `use is ${this.#held} of ${this.#limit} bytes`);
     }
     return address;
   }

@@ -254,6 +254,12 @@ export class GpuQueue implements Gpu {
     const key = `${sizes.join()} ${constants.join()}`;
     let offset = this.#offsets.get(key);
     if (offset === undefined) {
+      // A uniform is a u32. What is held has fewer elements, but an empty tensor may have any sizes.
+      if (sizes.some((size) => size >= 2 ** 32)) {
+        throw new RangeError(
+          `Cannot compute on webgpu: sizes must be below 2 to the 32, current sizes are ${sizes.join(", ")}`,
+        );
+      }
       if (!this.#uniforms.fits(1)) {
         this.submit();
         this.#uniforms.clear();

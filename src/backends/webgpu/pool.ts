@@ -3,17 +3,20 @@
  *
  * @module
  */
+import { noRoom } from "../../allocate.ts";
 import { blockSize } from "../block_size.ts";
 import type { GpuBlock } from "./gpu.ts";
 
 /** So many bytes may wait for another use, and as many as are in use. */
 const spareBytes = 2 ** 28;
+/** Shaders count in u32, past the end of a tensor too, by a stride or a workgroup: up to 2³⁰ elements that never wraps. */
+const indexedBytes = 2 ** 32;
 
 /** The buffers of one device. */
 export class GpuPool {
   readonly #device: GPUDevice;
   readonly #beforeDestroy: () => void;
-  /** What the device allows a tensor, in bytes, and which of its limits says so. */
+  /** The most bytes of a tensor, and what says so. */
   readonly #limit: { readonly name: string; readonly bytes: number };
   readonly #all = new Set<GPUBuffer>();
   /** By size, those that wait for another use. */
@@ -28,9 +31,11 @@ export class GpuPool {
     this.#device = device;
     this.#beforeDestroy = beforeDestroy;
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
-    this.#limit = maxBufferSize < maxStorageBufferBindingSize
-      ? { name: "maxBufferSize", bytes: maxBufferSize }
-      : { name: "maxStorageBufferBindingSize", bytes: maxStorageBufferBindingSize };
+    this.#limit = [
+      { name: "the device's maxStorageBufferBindingSize", bytes: maxStorageBufferBindingSize },
+      { name: "the device's maxBufferSize", bytes: maxBufferSize },
+      { name: "the range of the shaders' indices", bytes: indexedBytes },
+    ].reduce((a, b) => b.bytes < a.bytes ? b : a);
   }
 
   /** How many buffers were ever created. */
@@ -46,16 +51,14 @@ export class GpuPool {
   take(size: number): GpuBlock {
     const { name, bytes: most } = this.#limit;
     if (4 * size > most) {
-      throw new RangeError(
-        `Cannot make tensor: its bytes must be at most the device's ${name} of ${most}, current size is ${
-          4 * size
-        }`,
-      );
+      const requirement = `its bytes must be at most ${name} of ${most}`;
+      const current = `size is ${4 * size}, with ${this.#lentBytes} bytes in use`;
+      throw noRoom("allocate tensor", requirement, current);
     }
     const bytes = blockSize(4 * size);
-    this.#lentBytes += bytes;
     const block = this.#waiting.get(bytes)?.pop();
     if (block !== undefined) {
+      this.#lentBytes += bytes;
       this.#waitingBytes -= bytes;
       return block;
     }
@@ -63,6 +66,7 @@ export class GpuPool {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     // A block is a little larger than what it is for, but not than what the device allows.
     const buffer = this.#create(Math.min(bytes, most - most % 4), usage);
+    this.#lentBytes += bytes;
     return { buffer, id: this.#created };
   }
 
@@ -76,7 +80,8 @@ export class GpuPool {
 
   /** A buffer that can be mapped for reading. */
   takeStaging(bytes: number): GPUBuffer {
-    const size = blockSize(bytes);
+    const most = this.#device.limits.maxBufferSize;
+    const size = Math.min(blockSize(bytes), most - most % 4);
     const buffer = this.#waitingStaging.get(size)?.pop();
     if (buffer === undefined) return this.#create(size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     this.#waitingBytes -= size;

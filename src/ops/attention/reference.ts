@@ -1,3 +1,4 @@
+import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
 /** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head */
@@ -15,7 +16,7 @@ export function attention(
   heads: number,
 ): void {
   const size = channels / heads;
-  const weights = new Float64Array(keyTime);
+  const weights = doubles(keyTime);
   const output = new Float64Array(size);
   for (let b = 0; b < batch; b++) {
     for (let i = 0; i < queryTime; i++) {
@@ -54,10 +55,10 @@ export function attentionBackward(
   heads: number,
 ): void {
   const size = channels / heads;
-  const weights = new Float64Array(keyTime);
+  const weights = doubles(keyTime);
   const queryRow = new Float64Array(size);
   for (let b = 0; b < batch; b++) {
-    const keySums = new Float64Array(keyTime * channels), valueSums = new Float64Array(keyTime * channels);
+    const keySums = doubles(keyTime * channels), valueSums = doubles(keyTime * channels);
     for (let i = 0; i < queryTime; i++) {
       const seen = keyTime - queryTime + i + 1;
       for (let head = 0; head < heads; head++) {

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { hostArray } from "../../allocate.ts";
 import { checkShape, isTensor, sharedBackend, show } from "../../check.ts";
 import type { Backend, GradientRule, Tensor } from "../../tensor.ts";
+import { sizeOf } from "../../tree.ts";
 import { type Tokens, tokenTensor } from "../embedding/tokens.ts";
 
 /**
@@ -56,8 +58,10 @@ function weightTensor(action: string, weights: readonly ArrayLike<number>[], bac
       }`,
     );
   }
-  const time = weights[0]?.length ?? 0;
-  for (const row of weights) {
+  const time = weights[0]?.length ?? 0, shape = [weights.length, time];
+  const numbers = hostArray(action, Float64Array, sizeOf(shape), backend.memory().bytes);
+  for (let b = 0; b < weights.length; b++) {
+    const row = weights[b];
     if (row?.length !== time) {
       throw new TypeError(
         `Cannot ${action}: weights must have one length, current lengths are ${time} and ${row?.length}`,
@@ -69,9 +73,10 @@ function weightTensor(action: string, weights: readonly ArrayLike<number>[], bac
           `Cannot ${action}: weights must be finite and at least 0, current weight is ${show(row[t])}`,
         );
       }
+      numbers[b * time + t] = row[t];
     }
   }
-  return backend.upload(weights.flatMap((row) => Array.from(row)), [weights.length, time]);
+  return backend.upload(numbers, shape);
 }
 
 /** gLogits = gLoss·weight·(softmax(logits) - the target's one) / Σ weight; targets and weights get none. */

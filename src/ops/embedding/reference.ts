@@ -1,3 +1,4 @@
+import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
 /** y[i] = weight[ids[i]]; an id that names no row gives NaN */
@@ -25,7 +26,7 @@ export function embeddingBackward(
   vocabulary: number,
   channels: number,
 ): void {
-  const sums = new Float64Array(vocabulary * channels);
+  const sums = doubles(vocabulary * channels);
   for (let i = 0; i < count; i++) {
     const id = ids[i];
     const known = id >= 0 && id < vocabulary && Number.isInteger(id);

@@ -1,5 +1,7 @@
+import { hostArray } from "../../allocate.ts";
 import { checkShape, isTensor, show } from "../../check.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
+import { sizeOf } from "../../tree.ts";
 
 /** Token ids: one list a sequence, all of one length, or a tensor `[B, T]`. */
 export type Tokens = readonly ArrayLike<number>[] | Tensor;
@@ -24,8 +26,8 @@ export function tokenTensor(
     const requirement = "must be a tensor [B, T] or a list of B lists of T ids, B and T at least 1";
     throw new TypeError(`Cannot ${action}: ${name} ${requirement}, current value is ${current}`);
   }
-  const time = tokens[0].length;
-  const ids = new Float64Array(tokens.length * time);
+  const time = tokens[0].length, shape = [tokens.length, time];
+  const ids = hostArray(action, Float64Array, sizeOf(shape), backend.memory().bytes);
   for (let b = 0; b < tokens.length; b++) {
     if (tokens[b]?.length !== time) {
       throw new TypeError(
@@ -47,5 +49,5 @@ export function tokenTensor(
       ids[b * time + t] = id;
     }
   }
-  return backend.upload(ids, [tokens.length, time]);
+  return backend.upload(ids, shape);
 }

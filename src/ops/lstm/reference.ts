@@ -1,3 +1,4 @@
+import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
 /** The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o */
@@ -59,7 +60,7 @@ export function lstmRecurrenceBackward(
   channels: number,
 ): void {
   // The cells before each step, and behind the last.
-  const cells = new Float64Array((time + 1) * channels);
+  const cells = doubles((time + 1) * channels);
   const gh = new Float64Array(channels), gc = new Float64Array(channels);
   for (let b = 0; b < batch; b++) {
     const state = b * channels;

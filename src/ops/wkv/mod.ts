@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { hostArray } from "../../allocate.ts";
 import { checkBackend, checkInteger, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
 import { reference } from "../../backends/reference/mod.ts";
 import type { Backend, GradientRule, Tensor } from "../../tensor.ts";
+import { sizeOf } from "../../tree.ts";
 
 /**
  * For each channel the mean of all values so far, weighted by e^key, by a decay w with distance, and with a bonus u
@@ -59,7 +61,7 @@ export function wkv(
  * @param backend where it lives; default: the reference
  * @returns a state `[B, 4, C]`
  * @throws {TypeError} if a size is not a number, or backend is none
- * @throws {RangeError} if a size is not an integer of at least 1
+ * @throws {RangeError} if a size is not an integer of at least 1, or there is no room
  *
  * @example
  * ```ts
@@ -72,9 +74,10 @@ export function wkvState(batch: number, channels: number, backend: Backend = ref
   checkInteger("make WKV state", "batch", batch, 1);
   checkInteger("make WKV state", "channels", channels, 1);
   checkBackend("make WKV state", backend);
-  const data = new Float32Array(batch * 4 * channels);
+  const shape = [batch, 4, channels];
+  const data = hostArray("allocate tensor", Float32Array, sizeOf(shape), backend.memory().bytes);
   for (let b = 0; b < batch; b++) data.fill(-1e38, (4 * b + 2) * channels, (4 * b + 3) * channels);
-  return backend.upload(data, [batch, 4, channels]);
+  return backend.upload(data, shape);
 }
 
 /**

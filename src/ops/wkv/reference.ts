@@ -1,3 +1,4 @@
+import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
 /**
@@ -76,8 +77,8 @@ export function wkvBackward(
   channels: number,
 ): void {
   // The state before each step, and behind the last.
-  const numerators = new Float64Array(time + 1), denominators = new Float64Array(time + 1);
-  const anchors = new Float64Array(time + 1), ages = new Float64Array(time + 1);
+  const numerators = doubles(time + 1), denominators = doubles(time + 1);
+  const anchors = doubles(time + 1), ages = doubles(time + 1);
   for (let c = 0; c < channels; c++) {
     const w = decay[c], u = bonus[c];
     let gw = 0, gu = 0;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { blockSize, sizeClass, sizeOfClass } from "../../../src/backends/block_size.ts";
 import { Heap } from "../../../src/backends/wasm/heap.ts";
+import { anySize } from "../sizes.ts";
 
 const limit = 2 ** 18;
 
@@ -18,17 +18,6 @@ function fill(heap: Heap, bytes: number): number[] {
   }, RangeError);
   return addresses;
 }
-
-Deno.test("sizeOfClass() undoes sizeClass(), of every block size", () => {
-  for (let bytes = 1; bytes < 2 ** 32; bytes = blockSize(bytes) + 1) {
-    const size = blockSize(bytes);
-    assert(
-      size >= bytes && size % 64 === 0 && size <= Math.max(64, bytes * 1.25) + 64,
-      `${bytes} to ${size}`,
-    );
-    assertEquals(sizeOfClass(sizeClass(size)), size);
-  }
-});
 
 Deno.test("Heap hands out blocks that lie in the memory and never overlap", () => {
   const requests = fc.array(fc.record({ bytes: fc.nat(30_000), release: fc.option(fc.nat()) }), {
@@ -90,5 +79,49 @@ Deno.test("Heap says what it lacks", () => {
     () => heap.allocate(limit),
     RangeError,
     "Cannot allocate tensor: WebAssembly memory must have room for 262144 bytes, current use is 128 of 262144 bytes",
+  );
+});
+
+/** A memory of up to 4 GiB that takes none. */
+function pretendedMemory(): WebAssembly.Memory {
+  const buffer = { byteLength: 65_536 };
+  const grow = (pages: number) => buffer.byteLength += 65_536 * pages;
+  return { buffer, grow } as unknown as WebAssembly.Memory;
+}
+
+Deno.test("Heap has room for blocks of any size below its limit, apart from each other, and refuses any above", () => {
+  const most = 2 ** 32 - 65_536;
+  fc.assert(
+    fc.property(fc.array(fc.tuple(anySize, fc.boolean()), { minLength: 1, maxLength: 40 }), (requests) => {
+      const memory = pretendedMemory();
+      const heap = new Heap(memory, 1000, most);
+      const held: { address: number; bytes: number }[] = [];
+      for (const [bytes, releases] of requests) {
+        try {
+          held.push({ address: heap.allocate(bytes), bytes });
+        } catch (error) {
+          assert(
+            error instanceof RangeError && error.message.includes(`room for ${bytes} bytes, `),
+            String(error),
+          );
+        }
+        if (releases && held.length > 0) {
+          const { address, bytes } = held.shift()!;
+          heap.release(address, bytes);
+        }
+      }
+      let end = 1000;
+      for (const { address, bytes } of held.toSorted((a, b) => a.address - b.address)) {
+        assert(address % 64 === 0 && address >= end, `${address} after ${end}`);
+        end = address + bytes;
+      }
+      assert(
+        end <= memory.buffer.byteLength && memory.buffer.byteLength <= most,
+        `${end} of ${memory.buffer.byteLength}`,
+      );
+      for (const { address, bytes } of held) heap.release(address, bytes);
+      heap.allocate(7 * 2 ** 29);
+    }),
+    { numRuns: 1000 },
   );
 });

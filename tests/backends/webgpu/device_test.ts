@@ -9,6 +9,7 @@ import {
   read,
   rwkv,
   sigmoid,
+  softmax,
   tensor,
 } from "@seqmix/seqmix";
 import { assertNear, testFailures, wrong } from "../../helpers.ts";
@@ -104,13 +105,27 @@ testOnGpu("createWebGpu() refuses a tensor that is over the device's limits, and
   const error = assertThrows(() => backend.reserveTime(1, 2 ** 20, 2 ** 12), RangeError);
   assertEquals(
     error.message,
-    "Cannot make tensor: its bytes must be at most the device's maxStorageBufferBindingSize of " +
-      `${limit}, current size is ${2 ** 34}`,
+    "Cannot allocate tensor: its bytes must be at most the device's maxStorageBufferBindingSize of " +
+      `${limit}, current size is ${2 ** 34}, with 0 bytes in use`,
   );
   assertEquals([buffers.created, backend.memory().bytes], [created, 0]);
   backend.free(backend.reserveTime(1, limit / 4, 1));
   await assertWorks(backend);
 });
+
+testOnGpu(
+  "createWebGpu() refuses a size that no uniform holds, of an empty tensor too, and goes on",
+  async () => {
+    using backend = await createWebGpu();
+    const empty = tensor([], [2 ** 33, 0], backend);
+    assertThrows(
+      () => softmax(empty),
+      RangeError,
+      "Cannot compute on webgpu: sizes must be below 2 to the 32, current sizes are 8589934592, 0",
+    );
+    await assertWorks(backend);
+  },
+);
 
 testOnGpu("read() rejects once with what a device reports of commands long given", async () => {
   const device = await requestDevice();
