@@ -319,12 +319,17 @@ export class TensorStore<M> {
     try {
       return this.#device.allocate(size);
     } catch (error) {
-      if (error instanceof RangeError && this.#watchedBytes + this.#waitingBytes > 0) {
+      if (error instanceof RangeError && this.#uncollectedBytes() >= this.#device.bytesFor(size)) {
         error.message +=
           "; results that were not freed wait for the event loop (await, or use scope and free)";
       }
       throw error;
     }
+  }
+
+  /** Of the tensors that only the collector can give back. */
+  #uncollectedBytes(): number {
+    return this.#waiting.reduce((bytes, t) => t.freed ? bytes : bytes + t.ownBytes, this.#watchedBytes);
   }
 
   /** Puts a tensor into the innermost scope, or leaves it to the collector where there is none. */
