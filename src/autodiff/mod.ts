@@ -14,7 +14,8 @@ import { createTape } from "./tape.ts";
  *
  * `loss` is called once, with the parameters as tensors of a backend that records. Every operation runs on the
  * parameters' own backend and is remembered; then the gradient rules are applied from the last operation to the first.
- * Other tensors of that backend are constants. What was recorded is freed on the way back, and `scope` and `free` inside
+ * Other tensors of that backend are constants. A tensor in several places of the parameters (`head === embedding`) is one
+ * variable: its gradient, the sum over all places, is one tensor in all of them; other parameters have tensors of their own. What was recorded is freed on the way back, and `scope` and `free` inside
  * `loss` take effect once the gradients are done.
  *
  * @param loss from the parameters to a single number, or to that and anything else that is of interest (a next state,

@@ -137,6 +137,7 @@ export function createTape(inner: Backend): Tape {
       checkGoingOn();
       return inner.download(isRecorded(x) ? x.inner : x, room);
     },
+    expectZeros: (x, errorAt) => inner.expectZeros(isRecorded(x) ? x.inner : x, errorAt),
     reserveTime: (...sizes) => new RecordedTensor(backend, inner.reserveTime(...sizes), -1),
     // Everything that was recorded is freed once the gradients are done.
     scope: (body) => complete(body()),
@@ -204,7 +205,15 @@ export function createTape(inner: Backend): Tape {
         if (!spared.has(results[i])) inner.free(results[i]);
       }
     }
-    return variableIds.map((id, i) => grads[id]?.tensor ?? zeros(variables[i].shape, inner));
+    const given = new Set<Tensor>();
+    return variableIds.map((id, i) => {
+      const { shape } = variables[i];
+      const grad = grads[id]?.tensor ?? zeros(shape, inner);
+      // Two variables have two gradients: one tensor would say that they are one.
+      const own = given.has(grad) ? inner.add(grad, zeros(shape, inner)) : grad;
+      given.add(own);
+      return own;
+    });
   }
 
   const variableIds: number[] = [];
