@@ -10,20 +10,30 @@ import { bindings, each, largestFinite, nan, runEach, smallestNormal } from "../
 export function adamWShader(): string {
   return bindings({
     sizes: ["size", "leaf"],
-    constants: ["rate", "beta1", "rest1", "beta2", "rest2", "rootOfRest2", "epsilon", "decay", "unbias"],
+    constants: [
+      "rate",
+      "beta1",
+      "rest1",
+      "beta2",
+      "rest2",
+      "rootOfBeta2",
+      "rootOfRest2",
+      "epsilon",
+      "decay",
+      "unbias",
+    ],
     outputs: ["nextParam", "nextMean", "nextVariance", "overflows"],
     inputs: ["param", "grad", "mean", "variance"],
   }) + nan + each(`let g = grad[i];
   let m = params.beta1 * mean[i] + params.rest1 * g;
-  let kept = params.beta2 * variance[i];
-  let v = kept + params.rest2 * g * g;
+  let v = params.beta2 * variance[i] + params.rest2 * g * g;
   nextMean[i] = m;
   nextVariance[i] = v;
   if (!isFinite(v) && !isNan(v)) { overflows[params.leaf] = 1.0; }
   var deviation = sqrt(v);
   if (v < ${2 ** -100} && g != 0.0) {
     // The square of g vanishes, and is still a deviation.
-    let a = sqrt(kept);
+    let a = params.rootOfBeta2 * sqrt(variance[i]);
     let b = params.rootOfRest2 * abs(g);
     let most = max(max(a, b), ${smallestNormal});
     let ratio = min(a, b) / most;
@@ -56,7 +66,7 @@ export function adamW(
   correction1: number,
   correction2: number,
 ): void {
-  const betas = [beta1, 1 - beta1, beta2, 1 - beta2, Math.sqrt(1 - beta2)];
+  const betas = [beta1, 1 - beta1, beta2, 1 - beta2, Math.sqrt(beta2), Math.sqrt(1 - beta2)];
   // Not 0, so that no direction is 0/0.
   const floor = Math.min(Math.max(epsilon, smallestNormal), largestFinite);
   const factors = [floor, learningRate * weightDecay, 1 / Math.sqrt(correction2)];
