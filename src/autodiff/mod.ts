@@ -5,7 +5,7 @@
  */
 import { isTensor, show, showShape } from "../check.ts";
 import type { Backend, Tensor } from "../tensor.ts";
-import { backendOf, sizeOf, tensorsOf, treeMap, withTensors } from "../tree.ts";
+import { backendOf, mapTensors, sizeOf, tensorsByPlace, withTensors } from "../tree.ts";
 import { createTape } from "./tape.ts";
 
 /**
@@ -56,7 +56,7 @@ export function valueAndGrad<P, A = undefined>(
   const action = "differentiate";
   const inner = oneBackend(action, params);
   const tape = createTape(inner);
-  return inner.hold(() => loss(treeMap(params, (t) => tape.variable(t))), (result) => {
+  return inner.hold(() => loss(mapTensors(params, (t) => tape.variable(t))), (result) => {
     const [recorded, extra] = Array.isArray(result) ? result as [Tensor, A] : [result as Tensor, undefined];
     if (!isTensor(recorded) || sizeOf(recorded.shape) !== 1) {
       throw new TypeError(
@@ -86,7 +86,7 @@ export function pullBack<P>(
 ): { values: readonly Tensor[]; grads: P } {
   const inner = oneBackend("differentiate", params);
   const tape = createTape(inner);
-  return inner.hold(() => f(treeMap(params, (t) => tape.variable(t))), (results) => {
+  return inner.hold(() => f(mapTensors(params, (t) => tape.variable(t))), (results) => {
     const values = tape.detach(results);
     return { values, grads: withTensors(params, tape.back(results, seeds, values)) };
   });
@@ -94,7 +94,7 @@ export function pullBack<P>(
 
 function oneBackend(action: string, params: unknown): Backend {
   const backend = backendOf(action, "params", params);
-  if (tensorsOf(params).some((t) => t.backend !== backend)) {
+  if (tensorsByPlace(params).some((t) => t.backend !== backend)) {
     throw new TypeError(
       `Cannot ${action}: all tensors of params must live on one backend (move them with put), current tensors ` +
         "live on several",

@@ -5,7 +5,7 @@
  */
 import { complete } from "../backends/tensor_store.ts";
 import type { Backend, Floats, Operations, Tensor } from "../tensor.ts";
-import { tensorsOf, treeMap } from "../tree.ts";
+import { mapTensors, tensorsByPlace } from "../tree.ts";
 import { zeros } from "../transfer.ts";
 import { rules } from "./rules.ts";
 
@@ -172,7 +172,7 @@ export function createTape(inner: Backend): Tape {
       }
     };
 
-    const spared = new Set([...variables, ...tensorsOf(kept)]);
+    const spared = new Set([...variables, ...tensorsByPlace(kept)]);
     from.forEach((t, i) => {
       // The caller holds it too.
       if (isRecorded(t) && t.id >= 0) add(t.id, { tensor: seeds[i], holders: 1 });
@@ -205,14 +205,13 @@ export function createTape(inner: Backend): Tape {
         if (!spared.has(results[i])) inner.free(results[i]);
       }
     }
-    const given = new Set<Tensor>();
     return variableIds.map((id, i) => {
-      const { shape } = variables[i];
-      const grad = grads[id]?.tensor ?? zeros(shape, inner);
-      // Two variables have two gradients: one tensor would say that they are one.
-      const own = given.has(grad) ? inner.add(grad, zeros(shape, inner)) : grad;
-      given.add(own);
-      return own;
+      const grad = grads[id], { shape } = variables[i];
+      if (grad === undefined) return zeros(shape, inner);
+      if (grad.holders === 1) return grad.tensor;
+      // Somebody else's too: two variables have two gradients, since one tensor would say that they are one variable.
+      grad.holders--;
+      return inner.add(grad.tensor, zeros(shape, inner));
     });
   }
 
@@ -225,7 +224,7 @@ export function createTape(inner: Backend): Tape {
       variableIds.push(count);
       return new RecordedTensor(backend, t, count++);
     },
-    detach: (tree) => treeMap(tree, (t) => isRecorded(t) ? t.inner : t),
+    detach: (tree) => mapTensors(tree, (t) => isRecorded(t) ? t.inner : t),
     back,
   };
 }

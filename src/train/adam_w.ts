@@ -5,7 +5,7 @@
  */
 import { isSameShape, isTensor, show } from "../check.ts";
 import type { Tensor } from "../tensor.ts";
-import { backendOf, pathsOf, tensorsByPlace, treeMap, withTensors } from "../tree.ts";
+import { backendOf, mapTensors, pathsOf, tensorsByPlace, treeMap, withTensors } from "../tree.ts";
 import { zeros } from "../transfer.ts";
 
 /** One parameter, as a {@linkcode PerLeaf} function sees it. */
@@ -106,16 +106,17 @@ export const adamW: Optimizer<AdamWHyper> = {
     const zero = (t: Tensor) => zeros(t.shape, t.backend);
     return backendOf(action, "params", params).scope(() => ({
       step: 0,
-      mean: treeMap(params, zero),
-      variance: treeMap(params, zero),
+      mean: mapTensors(params, zero),
+      variance: mapTensors(params, zero),
     }));
   },
 
   update(grads, state, params, hyper) {
     const backend = backendOf(action, "params", params);
-    const means = sameForm("state.mean", state?.mean, params);
-    const variances = sameForm("state.variance", state?.variance, params);
-    const gradients = sameForm("grads", grads, params);
+    const places = placesOf(params);
+    const means = sameForm("state.mean", state?.mean, places);
+    const variances = sameForm("state.variance", state?.variance, places);
+    const gradients = sameForm("grads", grads, places);
     const { learningRate, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.01 } = hyper;
     const step = state.step + 1, leaves: string[] = [];
     const nextMeans: Tensor[] = [], nextVariances: Tensor[] = [];
@@ -181,9 +182,24 @@ function nameOf(path: string): string {
   return path || "the parameter";
 }
 
+/** Where parameters are. */
+interface Places {
+  readonly params: unknown;
+  /** The parameter in each place, depth first. */
+  readonly expected: readonly Tensor[];
+  /** The first place of each parameter. */
+  readonly first: ReadonlyMap<Tensor, number>;
+}
+
+function placesOf(params: unknown): Places {
+  const expected = tensorsByPlace(params), first = new Map<Tensor, number>();
+  for (let i = expected.length - 1; i >= 0; i--) first.set(expected[i], i);
+  return { params, expected, first };
+}
+
 /** Of every parameter, the tensor in its place of a tree that must have the form of the parameters. */
-function sameForm(name: string, tree: unknown, params: unknown): Tensor[] {
-  const tensors = tensorsByPlace(tree), expected = tensorsByPlace(params);
+function sameForm(name: string, tree: unknown, { params, expected, first }: Places): Tensor[] {
+  const tensors = tensorsByPlace(tree);
   const differs = expected.findIndex((param, i) => {
     const t = tensors[i];
     return !isTensor(t) || t.backend !== param.backend || !isSameShape(t.shape, param.shape);
@@ -197,16 +213,15 @@ function sameForm(name: string, tree: unknown, params: unknown): Tensor[] {
       } and that of params ${shown(expected[at])}`,
     );
   }
-  const found = new Map<Tensor, Tensor>();
+  if (first.size === expected.length) return tensors;
   expected.forEach((param, i) => {
-    if (!found.has(param)) found.set(param, tensors[i]);
-    else if (found.get(param) !== tensors[i]) {
-      const paths = pathsOf(params);
-      throw new TypeError(
-        `Cannot ${action}: ${name} must have one tensor where params have one, current ${name} has two at ` +
-          `${paths[expected.indexOf(param)]} and ${paths[i]}`,
-      );
-    }
+    const at = first.get(param)!;
+    if (tensors[i] === tensors[at]) return;
+    const paths = pathsOf(params);
+    throw new TypeError(
+      `Cannot ${action}: ${name} must have one tensor where params have one, current ${name} has two at ` +
+        `${paths[at]} and ${paths[i]}`,
+    );
   });
-  return [...found.values()];
+  return tensors.filter((_, i) => first.get(expected[i]) === i);
 }

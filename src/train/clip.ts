@@ -5,7 +5,7 @@
  */
 import { show } from "../check.ts";
 import type { Tensor } from "../tensor.ts";
-import { backendOf, tensorsOf, treeMap } from "../tree.ts";
+import { backendOf, mapTensors, tensorsOf } from "../tree.ts";
 
 /**
  * The norm of a tree as one vector, squared: `Σ x²` over all elements of all its tensors; a tensor in several places counts
@@ -68,6 +68,6 @@ export function clipByGlobalNorm<P>(grads: P, maxNorm: number): P {
   const backend = backendOf(action, "grads", grads);
   return backend.scope(() => {
     const norm = backend.norm(tensorsOf(grads), scale);
-    return treeMap(grads, (t) => backend.clipToNorm(t, norm, maxNorm, scale));
+    return mapTensors(grads, (t) => backend.clipToNorm(t, norm, maxNorm, scale));
   });
 }

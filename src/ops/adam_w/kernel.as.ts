@@ -2,7 +2,7 @@ import { read, write } from "../../backends/wasm/vectors.as";
 
 /** Below this, a variance may have lost digits of the gradient's square. */
 const least: f32 = 7.888609052210118e-31; // 2^-100
-/** So much larger, the gradients of small variances have squares in range: 2^80. */
+/** So much larger, the roots of small variances have squares in range: 2^80. */
 const unit: f64 = 1.2089258196146292e24;
 
 /**
@@ -31,36 +31,63 @@ export function adamW(
 ): void {
   const keptMean = f32x4.splat(<f32> beta1), newMean = f32x4.splat(<f32> (1 - beta1));
   const keptVariance = f32x4.splat(<f32> beta2), newVariance = f32x4.splat(<f32> (1 - beta2));
-  const rate = f32x4.splat(<f32> (learningRate / correction1));
+  const keptRoot = f32x4.splat(<f32> (sqrt(beta2) * unit));
+  const newRoot = f32x4.splat(<f32> (sqrt(1 - beta2) * unit));
   const unbias = f32x4.splat(<f32> sqrt(1 / correction2));
+  const rate = f32x4.splat(<f32> (learningRate / correction1));
+  const decay = f32x4.splat(<f32> (learningRate * weightDecay));
   // Not 0, so that no direction is 0/0.
   const floor = f32x4.splat(max<f32>(<f32> epsilon, f32.MIN_NORMAL_VALUE));
-  const decay = f32x4.splat(<f32> (learningRate * weightDecay));
-  const rootOfKept = f32x4.splat(<f32> (sqrt(beta2) * unit));
-  const rootOfNew = f32x4.splat(<f32> (sqrt(1 - beta2) * unit));
-  const zero = f32x4.splat(0), infinity = f32x4.splat(Infinity);
-  let infinite = zero;
-  for (let at: usize = 0, rest = size; rest > 0; at += 16, rest -= 4) {
-    const count = min(4, rest);
-    const g = read(grad + at, count), p = read(param + at, count);
-    const m = f32x4.add(f32x4.mul(keptMean, read(mean + at, count)), f32x4.mul(newMean, g));
-    const before = read(variance + at, count);
-    const v = f32x4.add(f32x4.mul(keptVariance, before), f32x4.mul(f32x4.mul(newVariance, g), g));
-    write(nextMean + at, m, count);
-    write(nextVariance + at, v, count);
-    infinite = v128.or(infinite, f32x4.eq(v, infinity));
-    let root = f32x4.sqrt(v);
-    // Of a gradient whose square vanishes there is still a deviation.
-    const vanishing = v128.and(f32x4.lt(v, f32x4.splat(least)), f32x4.ne(g, zero));
-    if (v128.any_true(vanishing)) {
-      const a = f32x4.mul(rootOfKept, f32x4.sqrt(before)), b = f32x4.mul(rootOfNew, g);
-      const sum = f32x4.add(f32x4.mul(a, a), f32x4.mul(b, b));
-      const small = f32x4.mul(f32x4.sqrt(sum), f32x4.splat(<f32> (1 / unit)));
-      root = v128.bitselect(small, root, vanishing);
-    }
-    const deviation = f32x4.add(f32x4.mul(root, unbias), floor);
-    const step = f32x4.add(f32x4.mul(decay, p), f32x4.mul(rate, f32x4.div(m, deviation)));
-    write(nextParam + at, f32x4.sub(p, step), count);
+  let largest = f32x4.splat(0);
+  let at: usize = 0, rest = size;
+  for (; rest >= 4; at += 16, rest -= 4) {
+    const g = v128.load(grad + at), before = v128.load(variance + at);
+    const m = weighted(keptMean, v128.load(mean + at), newMean, g);
+    const v = weighted(keptVariance, before, f32x4.mul(newVariance, g), g);
+    const deviation = f32x4.add(f32x4.mul(rootOf(v, keptRoot, before, newRoot, g), unbias), floor);
+    largest = f32x4.pmax(largest, v);
+    v128.store(nextMean + at, m);
+    v128.store(nextVariance + at, v);
+    v128.store(nextParam + at, moved(v128.load(param + at), decay, rate, m, deviation));
   }
-  if (v128.any_true(infinite)) store<f32>(overflows + ((<usize> leaf) << 2), 1);
+  if (rest > 0) {
+    const g = read(grad + at, rest), before = read(variance + at, rest);
+    const m = weighted(keptMean, read(mean + at, rest), newMean, g);
+    const v = weighted(keptVariance, before, f32x4.mul(newVariance, g), g);
+    const deviation = f32x4.add(f32x4.mul(rootOf(v, keptRoot, before, newRoot, g), unbias), floor);
+    largest = f32x4.pmax(largest, v);
+    write(nextMean + at, m, rest);
+    write(nextVariance + at, v, rest);
+    write(nextParam + at, moved(read(param + at, rest), decay, rate, m, deviation), rest);
+  }
+  if (v128.any_true(f32x4.eq(largest, f32x4.splat(Infinity)))) store<f32>(overflows + ((<usize> leaf) << 2), 1);
+}
+
+/** a·x + b·y */
+// @ts-ignore: decorator
+@inline
+function weighted(a: v128, x: v128, b: v128, y: v128): v128 {
+  return f32x4.add(f32x4.mul(a, x), f32x4.mul(b, y));
+}
+
+/** p - (decay·p + rate·m/deviation) */
+// @ts-ignore: decorator
+@inline
+function moved(p: v128, decay: v128, rate: v128, m: v128, deviation: v128): v128 {
+  const step = f32x4.mul(rate, f32x4.div(m, deviation));
+  return f32x4.sub(p, f32x4.add(f32x4.mul(decay, p), step));
+}
+
+/** √v, also where the square of a gradient g has vanished from it. */
+// @ts-ignore: decorator
+@inline
+function rootOf(v: v128, keptRoot: v128, before: v128, newRoot: v128, g: v128): v128 {
+  const root = f32x4.sqrt(v);
+  const isSmall = f32x4.lt(v, f32x4.splat(least));
+  if (!v128.any_true(isSmall)) return root;
+  const vanishing = v128.and(isSmall, f32x4.ne(g, f32x4.splat(0)));
+  if (!v128.any_true(vanishing)) return root;
+  const a = f32x4.mul(keptRoot, f32x4.sqrt(before)), b = f32x4.mul(newRoot, g);
+  const large = f32x4.sqrt(weighted(a, a, b, b));
+  return v128.bitselect(f32x4.mul(large, f32x4.splat(<f32> (1 / unit))), root, vanishing);
 }

@@ -29,7 +29,7 @@ const unit = 2 ** 72;
  */
 export function normShader(): string {
   return bindings({
-    sizes: ["size", "range", "at"],
+    sizes: ["size", "range", "parts", "at"],
     // Factors that the compiler knew might be drawn together, past the range.
     constants: ["scale", "down", "up"],
     outputs: ["y"],
@@ -50,7 +50,7 @@ fn scaledRoot(squares: vec3f) -> f32 {
     squares += scaled * scaled;
   }
   squares = total(lane, squares);
-  if (lane == 0u && (group == 0u || group * params.range < params.size)) {
+  if (lane == 0u && group < params.parts) {
     y[params.at + group] = scaledRoot(squares);
   }`,
   );
@@ -87,7 +87,7 @@ export function norm(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number, at: numbe
       code: normCode,
       outputs: [norms],
       inputs: [x],
-      sizes: [size, Math.ceil(size / parts), at],
+      sizes: [size, Math.ceil(size / parts), parts, at],
       constants: [scale, 1 / unit, unit],
       workgroups: inRows(parts, gpu.limits),
     });
