@@ -62,6 +62,11 @@ export interface Backend extends Operations {
    * `after` is done: how a recording keeps what its gradients need. For those who write a backend.
    */
   hold<A, R>(body: () => A, after: (result: A) => R): R;
+  /**
+   * Throws the error of the first number of a tensor that is not 0: at once where the device answers at once; elsewhere the
+   * promise of the next download rejects with it, once. The tensor may be freed right away. For those who write a backend.
+   */
+  expectZeros(x: Tensor, errorAt: (index: number) => Error): void;
   /** The gradients of the operations. For those who write a backend. */
   readonly backward: BackwardOperations;
   /** Only where the backend runs all blocks of an RWKV in one call. For those who write a backend. */
@@ -167,16 +172,23 @@ export interface Operations {
   concatBatch(parts: readonly Tensor[]): Tensor;
   /** See `sliceState`: the part `start .. end` of the first axis. */
   sliceBatch(x: Tensor, start: number, end: number): Tensor;
-  /** One parameter's step of `adamW`: the new parameter and its new moments. */
-  adamW(param: Tensor, grad: Tensor, mean: Tensor, variance: Tensor, step: AdamWStep): [
+  /**
+   * One parameter's step of `adamW`: the new parameter and its new moments. Where a new variance is infinite, the element
+   * `leaf` of `overflows` becomes 1: the only tensor that an operation writes to.
+   */
+  adamW(
     param: Tensor,
+    grad: Tensor,
     mean: Tensor,
     variance: Tensor,
-  ];
-  /** The sum of the squares of all elements, a single number: see `squaredNorm`. */
-  sumOfSquares(x: Tensor): Tensor;
-  /** `x·min(1, maxNorm / (√sumOfSquares + 1e-6))`: see `clipByGlobalNorm`. */
-  clipToNorm(x: Tensor, sumOfSquares: Tensor, maxNorm: number): Tensor;
+    overflows: Tensor,
+    leaf: number,
+    step: AdamWStep,
+  ): [param: Tensor, mean: Tensor, variance: Tensor];
+  /** `scale·‖x‖`, the Euclidean norm of all tensors as one vector x, a single number: see `squaredNorm`. */
+  norm(tensors: readonly Tensor[], scale: number): Tensor;
+  /** `x·min(1, maxNorm / (N + 1e-6))` where `norm` is scale·N: see `clipByGlobalNorm`. */
+  clipToNorm(x: Tensor, norm: Tensor, maxNorm: number, scale: number): Tensor;
 }
 
 /** The numbers of one step of AdamW, the corrections of the moments' bias among them. */

@@ -7,11 +7,9 @@
 import { isBranch, isTensor, show, showShape } from "./check.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 
-/** Calls `visit` with every tensor of a tree, depth first, in the order of the keys. */
+/** Calls `visit` once with every tensor of a tree, depth first, in the order of the keys. */
 export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): void {
-  if (isTensor(tree)) visit(tree);
-  else if (Array.isArray(tree)) { for (let i = 0; i < tree.length; i++) forEachTensor(tree[i], visit); }
-  else if (isBranch(tree)) { for (const key in tree) forEachTensor(tree[key], visit); }
+  tensorsOf(tree).forEach((tensor) => visit(tensor));
 }
 
 /**
@@ -19,8 +17,9 @@ export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): v
  *
  * @param tree nested plain objects and arrays
  * @param f called once a tensor, depth first, in the order of the keys, with the tensor and the path to it
- *   (`"blocks.0.timeMix.decay"`)
- * @returns a new tree; what is not a tensor (a number of heads, a config) is the same as before
+ *   (`"blocks.0.timeMix.decay"`), the first path of a tensor in several places
+ * @returns a new tree; what is not a tensor (a number of heads, a config) is the same as before, and a tensor in several
+ *   places is again one tensor
  *
  * @example Three times every parameter
  * ```ts
@@ -32,17 +31,30 @@ export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): v
  * ```
  */
 export function treeMap<P>(tree: P, f: (tensor: Tensor, path: string) => Tensor): P {
-  return mapTree(tree, f, "") as P;
+  return mapTree(tree, f, "", new Map()) as P;
 }
 
-function mapTree(tree: unknown, f: (tensor: Tensor, path: string) => Tensor, path: string): unknown {
-  if (isTensor(tree)) return f(tree, path);
-  const before = path === "" ? "" : `${path}.`;
-  if (Array.isArray(tree)) return tree.map((branch, i) => mapTree(branch, f, before + i));
+/** The same for those who need no paths, which cost more than all else here. */
+export function mapTensors<P>(tree: P, f: (tensor: Tensor) => Tensor): P {
+  return mapTree(tree, f, null, new Map()) as P;
+}
+
+function mapTree(
+  tree: unknown,
+  f: (tensor: Tensor, path: string) => Tensor,
+  path: string | null,
+  known: Map<Tensor, Tensor>,
+): unknown {
+  if (isTensor(tree)) {
+    let result = known.get(tree);
+    if (result === undefined) known.set(tree, result = f(tree, path ?? ""));
+    return result;
+  }
+  if (Array.isArray(tree)) return tree.map((branch, i) => mapTree(branch, f, pathTo(path, i), known));
   if (!isBranch(tree)) return tree;
   const mapped: Record<string, unknown> = {};
   for (const key in tree) {
-    const value = mapTree(tree[key], f, before + key);
+    const value = mapTree(tree[key], f, pathTo(path, key), known);
     if (key !== "__proto__") mapped[key] = value;
     // The object's own key, so that the name means nothing but itself.
     else Object.defineProperty(mapped, key, { value, enumerable: true, configurable: true, writable: true });
@@ -50,22 +62,44 @@ function mapTree(tree: unknown, f: (tensor: Tensor, path: string) => Tensor, pat
   return mapped;
 }
 
-/** All tensors of a tree, depth first, in the order of the keys. */
+function pathTo(path: string | null, key: string | number): string | null {
+  return path === null ? null : path === "" ? String(key) : `${path}.${key}`;
+}
+
+/** All tensors of a tree, depth first, in the order of the keys, each once. */
 export function tensorsOf(tree: unknown): Tensor[] {
+  return [...new Set(tensorsByPlace(tree))];
+}
+
+/** The tensor at every place of a tree, depth first, in the order of the keys. */
+export function tensorsByPlace(tree: unknown): Tensor[] {
   const tensors: Tensor[] = [];
-  forEachTensor(tree, (tensor) => tensors.push(tensor));
+  collect(tree, tensors);
   return tensors;
+}
+
+function collect(tree: unknown, tensors: Tensor[]): void {
+  if (isTensor(tree)) tensors.push(tree);
+  else if (Array.isArray(tree)) { for (let i = 0; i < tree.length; i++) collect(tree[i], tensors); }
+  else if (isBranch(tree)) { for (const key in tree) collect(tree[key], tensors); }
+}
+
+/** The path to every place of a tree that has a tensor, in the order of {@linkcode tensorsByPlace}. */
+export function pathsOf(tree: unknown, path = ""): string[] {
+  if (isTensor(tree)) return [path];
+  if (!isBranch(tree)) return [];
+  return Object.keys(tree).flatMap((key) => pathsOf(tree[key], path === "" ? key : `${path}.${key}`));
 }
 
 /** A tree of the form of another, its tensors from a list in the order of {@linkcode tensorsOf}. */
 export function withTensors<P>(tree: P, tensors: readonly Tensor[]): P {
   let next = 0;
-  return treeMap(tree, () => tensors[next++]);
+  return mapTensors(tree, () => tensors[next++]);
 }
 
 /** The backend of a tree's tensors, by its first. */
 export function backendOf(action: string, name: string, tree: unknown): Backend {
-  const [first] = tensorsOf(tree);
+  const [first] = tensorsByPlace(tree);
   if (first === undefined) {
     throw new TypeError(`Cannot ${action}: ${name} must hold tensors, current value is ${show(tree)}`);
   }
@@ -73,7 +107,7 @@ export function backendOf(action: string, name: string, tree: unknown): Backend 
 }
 
 /**
- * The number of numbers in a tree's tensors.
+ * The number of numbers in a tree's tensors. A tensor in several places counts once.
  *
  * @param params nested plain objects and arrays
  * @returns the sum of the tensors' sizes

@@ -5,7 +5,7 @@
  */
 import { isTensor, show, showShape } from "../check.ts";
 import type { Backend, Tensor } from "../tensor.ts";
-import { backendOf, sizeOf, tensorsOf, treeMap, withTensors } from "../tree.ts";
+import { backendOf, mapTensors, sizeOf, tensorsByPlace, withTensors } from "../tree.ts";
 import { createTape } from "./tape.ts";
 
 /**
@@ -14,7 +14,8 @@ import { createTape } from "./tape.ts";
  *
  * `loss` is called once, with the parameters as tensors of a backend that records. Every operation runs on the
  * parameters' own backend and is remembered; then the gradient rules are applied from the last operation to the first.
- * Other tensors of that backend are constants. What was recorded is freed on the way back, and `scope` and `free` inside
+ * Other tensors of that backend are constants. A tensor in several places of the parameters (`head === embedding`) is one
+ * variable: its gradient, the sum over all places, is one tensor in all of them; other parameters have tensors of their own. What was recorded is freed on the way back, and `scope` and `free` inside
  * `loss` take effect once the gradients are done.
  *
  * @param loss from the parameters to a single number, or to that and anything else that is of interest (a next state,
@@ -55,7 +56,7 @@ export function valueAndGrad<P, A = undefined>(
   const action = "differentiate";
   const inner = oneBackend(action, params);
   const tape = createTape(inner);
-  return inner.hold(() => loss(treeMap(params, (t) => tape.variable(t))), (result) => {
+  return inner.hold(() => loss(mapTensors(params, (t) => tape.variable(t))), (result) => {
     const [recorded, extra] = Array.isArray(result) ? result as [Tensor, A] : [result as Tensor, undefined];
     if (!isTensor(recorded) || sizeOf(recorded.shape) !== 1) {
       throw new TypeError(
@@ -85,7 +86,7 @@ export function pullBack<P>(
 ): { values: readonly Tensor[]; grads: P } {
   const inner = oneBackend("differentiate", params);
   const tape = createTape(inner);
-  return inner.hold(() => f(treeMap(params, (t) => tape.variable(t))), (results) => {
+  return inner.hold(() => f(mapTensors(params, (t) => tape.variable(t))), (results) => {
     const values = tape.detach(results);
     return { values, grads: withTensors(params, tape.back(results, seeds, values)) };
   });
@@ -93,7 +94,7 @@ export function pullBack<P>(
 
 function oneBackend(action: string, params: unknown): Backend {
   const backend = backendOf(action, "params", params);
-  if (tensorsOf(params).some((t) => t.backend !== backend)) {
+  if (tensorsByPlace(params).some((t) => t.backend !== backend)) {
     throw new TypeError(
       `Cannot ${action}: all tensors of params must live on one backend (move them with put), current tensors ` +
         "live on several",

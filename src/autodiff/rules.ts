@@ -59,6 +59,6 @@ export const rules: { readonly [K in Recorded]: GradientRule<K> | "constant" | "
   concatBatch: concatBatchGradient,
   sliceBatch: sliceBatchGradient,
   adamW: "none",
-  sumOfSquares: "none",
+  norm: "none",
   clipToNorm: "none",
 };

@@ -5,7 +5,7 @@
  */
 import { complete } from "../backends/tensor_store.ts";
 import type { Backend, Floats, Operations, Tensor } from "../tensor.ts";
-import { tensorsOf, treeMap } from "../tree.ts";
+import { mapTensors, tensorsByPlace } from "../tree.ts";
 import { zeros } from "../transfer.ts";
 import { rules } from "./rules.ts";
 
@@ -137,6 +137,7 @@ export function createTape(inner: Backend): Tape {
       checkGoingOn();
       return inner.download(isRecorded(x) ? x.inner : x, room);
     },
+    expectZeros: (x, errorAt) => inner.expectZeros(isRecorded(x) ? x.inner : x, errorAt),
     reserveTime: (...sizes) => new RecordedTensor(backend, inner.reserveTime(...sizes), -1),
     // Everything that was recorded is freed once the gradients are done.
     scope: (body) => complete(body()),
@@ -171,7 +172,7 @@ export function createTape(inner: Backend): Tape {
       }
     };
 
-    const spared = new Set([...variables, ...tensorsOf(kept)]);
+    const spared = new Set([...variables, ...tensorsByPlace(kept)]);
     from.forEach((t, i) => {
       // The caller holds it too.
       if (isRecorded(t) && t.id >= 0) add(t.id, { tensor: seeds[i], holders: 1 });
@@ -204,7 +205,14 @@ export function createTape(inner: Backend): Tape {
         if (!spared.has(results[i])) inner.free(results[i]);
       }
     }
-    return variableIds.map((id, i) => grads[id]?.tensor ?? zeros(variables[i].shape, inner));
+    return variableIds.map((id, i) => {
+      const grad = grads[id], { shape } = variables[i];
+      if (grad === undefined) return zeros(shape, inner);
+      if (grad.holders === 1) return grad.tensor;
+      // Somebody else's too: two variables have two gradients, since one tensor would say that they are one variable.
+      grad.holders--;
+      return inner.add(grad.tensor, zeros(shape, inner));
+    });
   }
 
   const variableIds: number[] = [];
@@ -216,7 +224,7 @@ export function createTape(inner: Backend): Tape {
       variableIds.push(count);
       return new RecordedTensor(backend, t, count++);
     },
-    detach: (tree) => treeMap(tree, (t) => isRecorded(t) ? t.inner : t),
+    detach: (tree) => mapTensors(tree, (t) => isRecorded(t) ? t.inner : t),
     back,
   };
 }

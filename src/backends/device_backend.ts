@@ -79,6 +79,14 @@ export class DeviceBackend<M> implements Backend {
     return numbers;
   }
 
+  expectZeros(x: Tensor, errorAt: (index: number) => Error): void {
+    const memory = this.#memory(x), size = sizeOf(x.shape);
+    if (this.#device.expectZeros !== undefined) return this.#device.expectZeros(memory, size, errorAt);
+    const numbers = this.#device.download(memory, size) as Floats;
+    const wrong = numbers.findIndex((number) => number !== 0);
+    if (wrong >= 0) throw errorAt(wrong);
+  }
+
   embedding(ids: Tensor, weight: Tensor): Tensor {
     const [vocabulary, channels] = weight.shape;
     const y = this.#store.make([...ids.shape, channels]);
@@ -377,6 +385,8 @@ export class DeviceBackend<M> implements Backend {
     grad: Tensor,
     mean: Tensor,
     variance: Tensor,
+    overflows: Tensor,
+    leaf: number,
     { learningRate, beta1, beta2, epsilon, weightDecay, correction1, correction2 }: AdamWStep,
   ): [Tensor, Tensor, Tensor] {
     const nextParam = this.#store.make(param.shape);
@@ -386,11 +396,13 @@ export class DeviceBackend<M> implements Backend {
       nextParam.memory,
       nextMean.memory,
       nextVariance.memory,
+      this.#memory(overflows),
       this.#memory(param),
       this.#memory(grad),
       this.#memory(mean),
       this.#memory(variance),
       sizeOf(param.shape),
+      leaf,
       learningRate,
       beta1,
       beta2,
@@ -402,15 +414,20 @@ export class DeviceBackend<M> implements Backend {
     return [nextParam, nextMean, nextVariance];
   }
 
-  sumOfSquares(x: Tensor): Tensor {
+  /** The norm of the tensors' norms. */
+  norm(tensors: readonly Tensor[], scale: number): Tensor {
     const y = this.#store.make([]);
-    this.#kernels.sumOfSquares(y.memory, this.#memory(x), sizeOf(x.shape));
+    const norms = this.#store.make([tensors.length]);
+    tensors.forEach((x, i) => this.#kernels.norm(norms.memory, this.#memory(x), sizeOf(x.shape), i, scale));
+    this.#kernels.norm(y.memory, norms.memory, tensors.length, 0, 1);
+    this.#store.free(norms);
     return y;
   }
 
-  clipToNorm(x: Tensor, sumOfSquares: Tensor, maxNorm: number): Tensor {
+  clipToNorm(x: Tensor, norm: Tensor, maxNorm: number, scale: number): Tensor {
     const y = this.#store.make(x.shape);
-    this.#kernels.clipToNorm(y.memory, this.#memory(x), this.#memory(sumOfSquares), sizeOf(x.shape), maxNorm);
+    const size = sizeOf(x.shape);
+    this.#kernels.clipToNorm(y.memory, this.#memory(x), this.#memory(norm), size, maxNorm, scale);
     return y;
   }
 

@@ -171,15 +171,18 @@ export interface Kernels<M> {
     rows: number,
     vocabulary: number,
   ): void;
+  /** The one kernel that changes what it is given: where a next variance is infinite, `overflows[leaf]` becomes 1. */
   adamW(
     nextParam: M,
     nextMean: M,
     nextVariance: M,
+    overflows: M,
     param: M,
     grad: M,
     mean: M,
     variance: M,
     size: number,
+    leaf: number,
     learningRate: number,
     beta1: number,
     beta2: number,
@@ -188,8 +191,10 @@ export interface Kernels<M> {
     correction1: number,
     correction2: number,
   ): void;
-  sumOfSquares(y: M, x: M, size: number): void;
-  clipToNorm(y: M, x: M, sumOfSquares: M, size: number, maxNorm: number): void;
+  /** y[at] = scale·‖x‖, and no other element of y. */
+  norm(y: M, x: M, size: number, at: number, scale: number): void;
+  /** `norm` is a single number, times `scale`. */
+  clipToNorm(y: M, x: M, norm: M, size: number, maxNorm: number, scale: number): void;
   /** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart. */
   copyRows(
     y: M,
@@ -255,6 +260,8 @@ export interface Device<M> {
   upload(memory: M, data: ArrayLike<number>): void;
   /** A copy of the first `size` elements, in `room` if the device can put it there. */
   download(memory: M, size: number, room?: Floats): Floats | Promise<Floats>;
+  /** Only where `download` gives promises: the next one rejects with the error of the first element that is not 0. */
+  expectZeros?(memory: M, size: number, errorAt: (index: number) => Error): void;
   /** Gives all memory back. */
   dispose(): void;
 }

@@ -25,7 +25,8 @@ export interface LoadedTree {
  * Writes a tree as a safetensors file, the same bytes each time.
  *
  * Tensors are named by their paths, `blocks.0.timeMix.key`, so that any other reader finds them (where two paths read
- * alike, or one is `__metadata__`, a `#2` is added). They are stored as F32, those of a float64 reference as F64. Everything
+ * alike, or one is `__metadata__`, a `#2` is added); a tensor in several places is stored once, by its first path, and comes
+ * back as one tensor. They are stored as F32, those of a float64 reference as F64. Everything
  * else in the tree (numbers, texts, booleans, null, undefined, empty branches) stands with the tree's form in the
  * metadata, under the name `seqmix.tree` and with a version, and {@linkcode loadTree} gives it back as it was.
  *

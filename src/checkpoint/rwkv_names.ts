@@ -76,8 +76,9 @@ export function fromOfficialRwkv(tree: unknown): RwkvParams {
  * `RWKV-v4neo/src/model.py`), as PyTorch's `state_dict` has them: what {@linkcode fromOfficialRwkv} undoes.
  *
  * @param params the parameters
- * @returns their own tensors by name, but for the `time_mix_*`, which are copies of the shape `[1, 1, C]`; {@linkcode saveTree}
- *   makes of it a file that official code can read
+ * @returns their own tensors by name, but for the `time_mix_*`, which are copies of the shape `[1, 1, C]`, and a tensor in
+ *   several places, of which all but the first get copies: official code looks for every name. {@linkcode saveTree} makes of
+ *   it a file that this code can read
  * @throws {TypeError} if a tensor is missing or there is one too many, on other shapes, or where the tensors live on a
  *   device that can't answer at once (WebGPU)
  *
@@ -90,10 +91,16 @@ export function fromOfficialRwkv(tree: unknown): RwkvParams {
  * ```
  */
 export function toOfficialRwkv(params: RwkvParams): Readonly<Record<string, Tensor>> {
-  const renamed = rename("write official RWKV", params, ([official, own, ...shape]) => {
+  const action = "write official RWKV";
+  const renamed = rename(action, params, ([official, own, ...shape]) => {
     return { from: own, to: official, shape: withoutOnes(shape), newShape: shape };
   });
-  return Object.fromEntries(renamed);
+  const given = new Set<Tensor>();
+  return Object.fromEntries(Array.from(renamed, ([name, t]) => {
+    const own = given.has(t) ? reshape(action, t, t.shape) : t;
+    given.add(own);
+    return [name, own];
+  }));
 }
 
 /** One tensor's way from one set of names to the other. */
@@ -123,9 +130,13 @@ function rename(action: string, tree: unknown, direction: (row: Row) => Move): R
     checkShape(action, from, t, a, b, c);
     shape.forEach((size, axis) => sizes.set(size, t.shape[axis]));
   }
+  const reshaped = new Map<Tensor, Tensor>();
   return new Map(moves.map(({ from, to, shape, newShape }) => {
     const t = named.get(from) as Tensor;
-    return [to, shape.length === newShape.length ? t : reshape(action, t, known(newShape) as number[])];
+    if (shape.length === newShape.length) return [to, t];
+    const copy = reshaped.get(t) ?? reshape(action, t, known(newShape) as number[]);
+    reshaped.set(t, copy);
+    return [to, copy];
   }));
 }
 

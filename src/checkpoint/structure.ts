@@ -3,7 +3,7 @@
  * all that is no tensor.
  *
  * It is the tree itself as JSON, a tensor as `{ "$tensor": name }` and what JSON has no word for as `{ "$value": word }`.
- * A key of the tree's own that begins with `$` gets one `$` more, so that nothing in a tree can be taken for either.
+ * From version 2 on, which is written only where it is needed, places that hold one tensor give one name. A key of the tree's own that begins with `$` gets one `$` more, so that nothing in a tree can be taken for either.
  *
  * @module
  */
@@ -16,7 +16,8 @@ import { metadataName, type StoredTensor } from "./safetensors.ts";
 /** The name in a file's metadata under which the form stands. */
 export const structureName = "seqmix.tree";
 
-const version = 1;
+/** Of files in which every tensor has one place, and of all others. */
+const onePlace = 1, anyPlaces = 2;
 
 /** What JSON would lose or turn into something else. */
 const words: ReadonlyMap<unknown, unknown> = new Map<unknown, unknown>([
@@ -36,8 +37,19 @@ export type Leaf = (stored: StoredTensor) => unknown;
  * @throws {TypeError} if the tree holds something that would not come back as it was
  */
 export function encodeTree(tree: unknown): { text: string; tensors: ReadonlyMap<string, Tensor> } {
-  const tensors = new Map<string, Tensor>();
-  const encoded = encodeBranch(tree, [], [], tensors);
+  const tensors = new Map<string, Tensor>(), names = new Map<Tensor, string>();
+  let version = onePlace;
+  const encoded = encodeBranch(tree, [], [], (t, path) => {
+    const known = names.get(t);
+    if (known !== undefined) {
+      version = anyPlaces;
+      return known;
+    }
+    const name = freeName(path, tensors);
+    tensors.set(name, t);
+    names.set(t, name);
+    return name;
+  });
   return { text: JSON.stringify({ version, tree: encoded }), tensors };
 }
 
@@ -45,19 +57,15 @@ function encodeBranch(
   value: unknown,
   path: readonly string[],
   around: readonly unknown[],
-  tensors: Map<string, Tensor>,
+  nameOf: (t: Tensor, path: readonly string[]) => string,
 ): unknown {
-  if (isTensor(value)) {
-    const name = freeName(path, tensors);
-    tensors.set(name, value);
-    return { $tensor: name };
-  }
+  if (isTensor(value)) return { $tensor: nameOf(value, path) };
   if (isBranch(value)) {
     checkBranch(value, path, around);
     const inside = [...around, value];
     const parts = Object.entries(value).map(([key, part]): [string, unknown] => [
       key.startsWith("$") ? `$${key}` : key,
-      encodeBranch(part, [...path, key], inside, tensors),
+      encodeBranch(part, [...path, key], inside, nameOf),
     ]);
     return Array.isArray(value) ? parts.map(([, part]) => part) : Object.fromEntries(parts);
   }
@@ -126,13 +134,32 @@ export function decodeTree(
 ): (leaf: Leaf) => unknown {
   const content = parseJson(text, structureName);
   if (!isObject(content)) throw malformed(`${structureName} must be an object`, `value is ${brief(content)}`);
-  if (content.version !== version) {
-    throw malformed(`${structureName} must be of version ${version}`, `version is ${brief(content.version)}`);
+  const { version } = content;
+  if (version !== onePlace && version !== anyPlaces) {
+    throw malformed(
+      `${structureName} must be of version ${onePlace} or ${anyPlaces}`,
+      `version is ${brief(version)}`,
+    );
   }
   return (leaf) => {
-    const waiting = new Map(tensors);
-    const tree = decodeBranch(content.tree, waiting, leaf);
-    for (const name of waiting.keys()) {
+    const placed = new Map<unknown, unknown>();
+    const tree = decodeBranch(content.tree, (place) => {
+      const { $tensor: name } = place;
+      const stored = typeof name === "string" ? tensors.get(name) : undefined;
+      const mayTake = version === anyPlaces || !placed.has(name);
+      if (stored === undefined || !mayTake || Object.keys(place).length !== 1) {
+        throw malformed(
+          `{ "$tensor": name } must name a tensor of the file${
+            version === onePlace ? " that has no place yet" : ""
+          }`,
+          `value is ${brief(place)}`,
+        );
+      }
+      if (!placed.has(name)) placed.set(name, leaf(stored));
+      return placed.get(name);
+    });
+    for (const name of tensors.keys()) {
+      if (placed.has(name)) continue;
       throw malformed("every tensor must have a place in the tree", `tensor ${brief(name)} has none`);
     }
     return tree;
@@ -141,13 +168,12 @@ export function decodeTree(
 
 function decodeBranch(
   value: unknown,
-  waiting: Map<string, StoredTensor>,
-  leaf: Leaf,
+  tensorAt: (place: Readonly<Record<string, unknown>>) => unknown,
 ): unknown {
   if (value === undefined) throw malformed(`${structureName} must have a tree`, "tree is missing");
-  if (Array.isArray(value)) return value.map((part) => decodeBranch(part, waiting, leaf));
+  if (Array.isArray(value)) return value.map((part) => decodeBranch(part, tensorAt));
   if (!isObject(value)) return value;
-  if ("$tensor" in value) return leaf(take(value, waiting));
+  if ("$tensor" in value) return tensorAt(value);
   if ("$value" in value) return word(value);
   const parts = Object.entries(value).map(([key, part]) => {
     if (key.startsWith("$") && !key.startsWith("$$")) {
@@ -156,23 +182,9 @@ function decodeBranch(
         `key is ${brief(key)}`,
       );
     }
-    return [key.startsWith("$") ? key.slice(1) : key, decodeBranch(part, waiting, leaf)];
+    return [key.startsWith("$") ? key.slice(1) : key, decodeBranch(part, tensorAt)];
   });
   return Object.fromEntries(parts);
-}
-
-/** The tensor that a place in the tree names; each can be taken once. */
-function take(value: Readonly<Record<string, unknown>>, waiting: Map<string, StoredTensor>): StoredTensor {
-  const name = value.$tensor;
-  const stored = typeof name === "string" ? waiting.get(name) : undefined;
-  if (stored === undefined || Object.keys(value).length !== 1) {
-    throw malformed(
-      '{ "$tensor": name } must name a tensor of the file that has no place yet',
-      `value is ${brief(value)}`,
-    );
-  }
-  waiting.delete(name as string);
-  return stored;
 }
 
 function word(value: Readonly<Record<string, unknown>>): unknown {

@@ -5,12 +5,12 @@
  */
 import { isSameShape, isTensor, show } from "../check.ts";
 import type { Tensor } from "../tensor.ts";
-import { backendOf, tensorsOf, treeMap, withTensors } from "../tree.ts";
+import { backendOf, mapTensors, pathsOf, tensorsByPlace, treeMap, withTensors } from "../tree.ts";
 import { zeros } from "../transfer.ts";
 
 /** One parameter, as a {@linkcode PerLeaf} function sees it. */
 export interface Leaf {
-  /** Where it stands in the tree of parameters: `"blocks.0.timeMix.decay"`. */
+  /** Where it stands in the tree of parameters: `"blocks.0.timeMix.decay"`; of a tensor in several places, the first. */
   readonly path: string;
   /** Its sizes. */
   readonly shape: readonly number[];
@@ -54,15 +54,19 @@ export interface Optimizer<Hyper> {
    */
   init<P>(params: P): OptimizerState<P>;
   /**
-   * One step. What was given stays as it is; who no longer needs it frees it.
+   * One step. What was given stays as it is; who no longer needs it frees it. A parameter in several places is updated once
+   * and stays one tensor.
    *
-   * @param grads of the parameters' form
+   * @param grads of the parameters' form, one tensor where a parameter is in several places, as {@linkcode valueAndGrad}
+   *   gives them
    * @param state of init or an earlier update
    * @param params the parameters
    * @param hyper the hyperparameters of this step
    * @returns the parameters and the state after the step
-   * @throws {TypeError} if the trees are of different forms or backends
-   * @throws {RangeError} if a hyperparameter is out of range
+   * @throws {TypeError} if the trees are of different forms or backends, or a parameter in several places has several
+   *   gradients or moments
+   * @throws {RangeError} if a hyperparameter is out of range, or if the mean of squared gradients overflows, which would stop
+   *   a parameter for good. On a device that answers later (WebGPU) it is the next {@linkcode read} that rejects with this
    */
   update<P>(grads: P, state: OptimizerState<P>, params: P, hyper: Hyper): {
     params: P;
@@ -102,37 +106,53 @@ export const adamW: Optimizer<AdamWHyper> = {
     const zero = (t: Tensor) => zeros(t.shape, t.backend);
     return backendOf(action, "params", params).scope(() => ({
       step: 0,
-      mean: treeMap(params, zero),
-      variance: treeMap(params, zero),
+      mean: mapTensors(params, zero),
+      variance: mapTensors(params, zero),
     }));
   },
 
   update(grads, state, params, hyper) {
     const backend = backendOf(action, "params", params);
-    const means = sameForm("state.mean", state?.mean, params);
-    const variances = sameForm("state.variance", state?.variance, params);
-    const gradients = sameForm("grads", grads, params);
+    const places = placesOf(params);
+    const means = sameForm("state.mean", state?.mean, places);
+    const variances = sameForm("state.variance", state?.variance, places);
+    const gradients = sameForm("grads", grads, places);
     const { learningRate, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.01 } = hyper;
-    const step = state.step + 1;
+    const step = state.step + 1, leaves: string[] = [];
     const nextMeans: Tensor[] = [], nextVariances: Tensor[] = [];
     return backend.scope(() => {
+      const overflows = zeros([gradients.length], backend);
       const next = treeMap(params, (param, path) => {
-        const i = nextMeans.length;
+        const i = leaves.push(path) - 1;
         const leaf = { path, shape: param.shape };
         const b1 = valueFor("beta1", beta1, leaf, 0, 1), b2 = valueFor("beta2", beta2, leaf, 0, 1);
-        const [moved, mean, variance] = backend.adamW(param, gradients[i], means[i], variances[i], {
-          learningRate: valueFor("learningRate", learningRate, leaf, 0, Infinity),
-          beta1: b1,
-          beta2: b2,
-          epsilon: valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
-          weightDecay: valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
-          correction1: 1 - b1 ** step,
-          correction2: 1 - b2 ** step,
-        });
+        const [moved, mean, variance] = backend.adamW(
+          param,
+          gradients[i],
+          means[i],
+          variances[i],
+          overflows,
+          i,
+          {
+            learningRate: valueFor("learningRate", learningRate, leaf, 0, Infinity),
+            beta1: b1,
+            beta2: b2,
+            epsilon: valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
+            weightDecay: valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
+            correction1: 1 - b1 ** step,
+            correction2: 1 - b2 ** step,
+          },
+        );
         nextMeans.push(mean);
         nextVariances.push(variance);
         return moved;
       });
+      backend.expectZeros(overflows, (i) =>
+        new RangeError(
+          `Cannot ${action}: squared gradients must be finite, current gradient of ${
+            nameOf(leaves[i])
+          } overflows`,
+        ));
       return {
         params: next,
         state: {
@@ -152,17 +172,34 @@ function valueFor(name: string, of: PerLeaf, leaf: Leaf, least: number, below: n
       ? least > 0 ? "above 0 and finite" : "at least 0 and finite"
       : `from ${least} to below ${below}`;
     throw new RangeError(
-      `Cannot ${action}: ${name} must be ${range}, current ${name} of ${leaf.path || "the parameter"} is ${
-        show(value)
-      }`,
+      `Cannot ${action}: ${name} must be ${range}, current ${name} of ${nameOf(leaf.path)} is ${show(value)}`,
     );
   }
   return value;
 }
 
-/** The tensors of a tree that must have the form of the parameters. */
-function sameForm(name: string, tree: unknown, params: unknown): Tensor[] {
-  const tensors = tensorsOf(tree), expected = tensorsOf(params);
+function nameOf(path: string): string {
+  return path || "the parameter";
+}
+
+/** Where parameters are. */
+interface Places {
+  readonly params: unknown;
+  /** The parameter in each place, depth first. */
+  readonly expected: readonly Tensor[];
+  /** The first place of each parameter. */
+  readonly first: ReadonlyMap<Tensor, number>;
+}
+
+function placesOf(params: unknown): Places {
+  const expected = tensorsByPlace(params), first = new Map<Tensor, number>();
+  for (let i = expected.length - 1; i >= 0; i--) first.set(expected[i], i);
+  return { params, expected, first };
+}
+
+/** Of every parameter, the tensor in its place of a tree that must have the form of the parameters. */
+function sameForm(name: string, tree: unknown, { params, expected, first }: Places): Tensor[] {
+  const tensors = tensorsByPlace(tree);
   const differs = expected.findIndex((param, i) => {
     const t = tensors[i];
     return !isTensor(t) || t.backend !== param.backend || !isSameShape(t.shape, param.shape);
@@ -176,5 +213,15 @@ function sameForm(name: string, tree: unknown, params: unknown): Tensor[] {
       } and that of params ${shown(expected[at])}`,
     );
   }
-  return tensors;
+  if (first.size === expected.length) return tensors;
+  expected.forEach((param, i) => {
+    const at = first.get(param)!;
+    if (tensors[i] === tensors[at]) return;
+    const paths = pathsOf(params);
+    throw new TypeError(
+      `Cannot ${action}: ${name} must have one tensor where params have one, current ${name} has two at ` +
+        `${paths[at]} and ${paths[i]}`,
+    );
+  });
+  return tensors.filter((_, i) => first.get(expected[i]) === i);
 }

@@ -5,11 +5,11 @@
  */
 import { show } from "../check.ts";
 import type { Tensor } from "../tensor.ts";
-import { backendOf, tensorsOf, treeMap } from "../tree.ts";
+import { backendOf, mapTensors, tensorsOf } from "../tree.ts";
 
 /**
- * The norm of a tree as one vector, squared: `Σ x²` over all elements of all its tensors. On the tree's backend, so that
- * nothing has to be waited for; {@linkcode read} it and take the root to see it.
+ * The norm of a tree as one vector, squared: `Σ x²` over all elements of all its tensors; a tensor in several places counts
+ * once. On the tree's backend, so that nothing has to be waited for; {@linkcode read} it and take the root to see it.
  *
  * @param tree nested plain objects and arrays of tensors
  * @returns a single number, shape `[]`
@@ -25,10 +25,14 @@ import { backendOf, tensorsOf, treeMap } from "../tree.ts";
  */
 export function squaredNorm(tree: unknown): Tensor {
   const backend = backendOf("take norm", "tree", tree);
-  return backend.scope(() =>
-    tensorsOf(tree).map((t) => backend.sumOfSquares(t)).reduce((sum, part) => backend.add(sum, part))
-  );
+  return backend.scope(() => {
+    const norm = backend.norm(tensorsOf(tree), 1);
+    return backend.multiply(norm, norm);
+  });
 }
+
+/** A norm times this is in the range of floats, if what it is of is. */
+const scale = 2 ** -40;
 
 /**
  * Scales gradients down where their norm, of all of them as one vector, is above a bound (Pascanu, Mikolov, Bengio: "On the
@@ -36,7 +40,9 @@ export function squaredNorm(tree: unknown): Tensor {
  *
  *     g' = g·min(1, maxNorm / (‖g‖ + 1e-6))
  *
- * A NaN in one gradient makes all of them NaN.
+ * A NaN in one gradient makes all of them NaN. Where one is infinite it becomes NaN and what is finite 0, as the equation has
+ * it. Norms may be beyond the range of numbers, as long as gradients are not. A tensor in several places counts once, and
+ * stays one tensor.
  *
  * @param grads nested plain objects and arrays of tensors
  * @param maxNorm the bound, above 0
@@ -61,7 +67,7 @@ export function clipByGlobalNorm<P>(grads: P, maxNorm: number): P {
   }
   const backend = backendOf(action, "grads", grads);
   return backend.scope(() => {
-    const square = squaredNorm(grads);
-    return treeMap(grads, (t) => backend.clipToNorm(t, square, maxNorm));
+    const norm = backend.norm(tensorsOf(grads), scale);
+    return mapTensors(grads, (t) => backend.clipToNorm(t, norm, maxNorm, scale));
   });
 }

@@ -5,7 +5,7 @@
  */
 import { hostArray, sharedHostArray } from "../allocate.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
-import { forEachTensor, sizeOf, treeMap } from "../tree.ts";
+import { forEachTensor, mapTensors, sizeOf } from "../tree.ts";
 
 /** Arrays of one kind of numbers: `Float32Array` or `Float64Array`. */
 export interface Kind {
@@ -32,7 +32,7 @@ export function sharedNumbers(Numbers: Kind, count: number): Floats | undefined 
   return sharedHostArray<Floats>("fit", Numbers, count);
 }
 
-/** All numbers of a tree's tensors, in the tree's order; `flat` is room for them. */
+/** All numbers of a tree's tensors, each once, in the tree's order; `flat` is room for them. */
 export async function toFlat(tree: unknown, flat: Floats): Promise<Floats> {
   const coming: Promise<void>[] = [];
   let at = 0;
@@ -53,5 +53,5 @@ export async function toFlat(tree: unknown, flat: Floats): Promise<Floats> {
 /** A tree of the form of another with these numbers, on a backend. */
 export function fromFlat<P>(form: P, flat: Floats, backend: Backend): P {
   let at = 0;
-  return treeMap(form, ({ shape }) => backend.upload(flat.subarray(at, at += sizeOf(shape)), shape));
+  return mapTensors(form, ({ shape }) => backend.upload(flat.subarray(at, at += sizeOf(shape)), shape));
 }

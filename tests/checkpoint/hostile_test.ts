@@ -179,10 +179,10 @@ const files: readonly [name: string, bytes: Uint8Array, words: string][] = [
   ["a form that is no object", formed([1]), "seqmix.tree must be an object, current value is [1]"],
   [
     "a later version",
-    formed({ version: 2, tree: 1 }),
-    "seqmix.tree must be of version 1, current version is 2",
+    formed({ version: 3, tree: 1 }),
+    "seqmix.tree must be of version 1 or 2, current version is 3",
   ],
-  ["no version", formed({ tree: 1 }), "seqmix.tree must be of version 1, current version is undefined"],
+  ["no version", formed({ tree: 1 }), "seqmix.tree must be of version 1 or 2, current version is undefined"],
   ["a form without a tree", formed({ version: 1 }), "seqmix.tree must have a tree, current tree is missing"],
   [
     "a form that names a key twice",
@@ -208,6 +208,16 @@ const files: readonly [name: string, bytes: Uint8Array, words: string][] = [
       '{ "$tensor": name } must name a tensor of the file that has no place yet, ' +
       `current value is ${JSON.stringify(place)}`,
     ]),
+  ...[{ $tensor: "c" }, { $tensor: "a", x: 1 }].map((place): typeof files[number] => [
+    `a place ${JSON.stringify(place)} in version 2`,
+    formed({ version: 2, tree: [{ $tensor: "a" }, { $tensor: "b" }, place] }),
+    `{ "$tensor": name } must name a tensor of the file, current value is ${JSON.stringify(place)}`,
+  ]),
+  [
+    "no place in version 2",
+    formed({ version: 2, tree: [{ $tensor: "a" }, { $tensor: "a" }] }),
+    'every tensor must have a place in the tree, current tensor "b" has none',
+  ],
   ...[{ $value: "null" }, { $value: 1 }, { $value: "NaN", x: 1 }].map((value): typeof files[number] => [
     `a value ${JSON.stringify(value)}`,
     formed({ version: 1, tree: value }),

@@ -130,17 +130,17 @@ Deno.test("saveTree() keeps every bit of a NaN", () => {
 });
 
 Deno.test("saveTree() names tensors by their paths, each once", () => {
-  const x = tensor([1], [1]);
+  const x = () => tensor([1], [1]);
   const names = (tree: unknown) =>
     Object.keys(JSON.parse(headerOf(saveTree(tree)))).filter((name) => name !== "__metadata__");
-  assertEquals(names({ blocks: [{ timeMix: { key: x } }, { key: x }] }), [
+  assertEquals(names({ blocks: [{ timeMix: { key: x() } }, { key: x() }] }), [
     "blocks.0.timeMix.key",
     "blocks.1.key",
   ]);
-  assertEquals(names({ "a.b": x, a: { b: x } }), ["a.b", "a.b#2"]);
-  const halves = Object.fromEntries(["\ud800", "\udc00"].map((key) => [key, x]));
+  assertEquals(names({ "a.b": x(), a: { b: x() } }), ["a.b", "a.b#2"]);
+  const halves = Object.fromEntries(["\ud800", "\udc00"].map((key) => [key, x()]));
   assertEquals(names(halves), ["\ufffd", "\ufffd#2"]);
-  assertEquals(names({ "": x, __metadata__: x }), ["__metadata__#2", "tensor"]);
+  assertEquals(names({ "": x(), __metadata__: x() }), ["__metadata__#2", "tensor"]);
 });
 
 Deno.test("saveTree() aligns wide numbers, whatever the names", () => {

@@ -6,7 +6,7 @@ import { assertEquals } from "@std/assert";
 import * as adamWReference from "../../src/ops/adam_w/reference.ts";
 import { adamW } from "../../src/ops/adam_w/shader.ts";
 import * as clipReference from "../../src/ops/clip/reference.ts";
-import { clipToNorm, sumOfSquares } from "../../src/ops/clip/shader.ts";
+import { clipToNorm, norm } from "../../src/ops/clip/shader.ts";
 import * as crossEntropyReference from "../../src/ops/cross_entropy/reference.ts";
 import { crossEntropyBackward } from "../../src/ops/cross_entropy/shader.ts";
 import * as elementwiseReference from "../../src/ops/elementwise/reference.ts";
@@ -25,7 +25,7 @@ import * as softmaxReference from "../../src/ops/softmax/reference.ts";
 import { softmaxBackward } from "../../src/ops/softmax/shader.ts";
 import { randomSource } from "../../src/random.ts";
 import { requestDevice, testOnGpu } from "../backends/webgpu/gpu.ts";
-import { type Argument, out, ShaderBench } from "../backends/webgpu/shader_bench.ts";
+import { type Argument, inPlace, out, ShaderBench } from "../backends/webgpu/shader_bench.ts";
 
 const random = randomSource(11);
 
@@ -127,19 +127,24 @@ testShaders("embeddingBackward() keeps NaN in its row, and leaves out what is no
   );
 });
 
-testShaders("sumOfSquares() and clipToNorm() take any size, and show NaN", async (bench) => {
-  for (const size of [1, 255, 257, 4097, 32_769, 70_001, 5_000_000]) {
+testShaders("norm() and clipToNorm() take any size, and show NaN", async (bench) => {
+  for (const size of [0, 1, 255, 257, 4097, 32_769, 70_001, 5_000_000]) {
     const x = normals(size);
-    await bench.compare(sumOfSquares, clipReference.sumOfSquares, [out(1), x, size], 1e-6);
-    for (const square of [0, 1e-30, 4, 1e30, NaN]) {
+    for (const scale of [1, 2 ** -40]) {
+      const args: Argument[] = [inPlace(Float32Array.of(5, 6, 7)), x, size, 1, scale];
+      await bench.compare(norm, clipReference.norm, args, 1e-6);
+      const [[before, , after]] = await bench.run(norm, args);
+      assertEquals([before, after], [5, 7]);
+    }
+    for (const norm of [0, 1e-15, 2, 1e15, 3e38, NaN]) {
       if (size > 5000) continue;
-      const args: Argument[] = [out(size), x, Float32Array.of(square), size, 3];
+      const args: Argument[] = [out(size), x, Float32Array.of(norm), size, 3, 1];
       await bench.compare(clipToNorm, clipReference.clipToNorm, args, 1e-6);
     }
   }
   const x = Float32Array.of(1, NaN, 2);
-  await bench.compare(sumOfSquares, clipReference.sumOfSquares, [out(1), x, 3]);
-  await bench.compare(clipToNorm, clipReference.clipToNorm, [out(3), x, Float32Array.of(1), 3, 0.1]);
+  await bench.compare(norm, clipReference.norm, [out(1), x, 3, 0, 1]);
+  await bench.compare(clipToNorm, clipReference.clipToNorm, [out(3), x, Float32Array.of(1), 3, 0.1, 1]);
 });
 
 testShaders("adamW() takes the first and later steps", async (bench) => {
@@ -151,8 +156,13 @@ testShaders("adamW() takes the first and later steps", async (bench) => {
         adamW,
         adamWReference.adamW,
         [
-          ...[out(size), out(size), out(size), param, grad, step === 1 ? new Float32Array(size) : mean],
-          ...[step === 1 ? new Float32Array(size) : variance, size],
+          ...[out(size), out(size), out(size), inPlace(new Float32Array(2)), param, grad],
+          ...[
+            step === 1 ? new Float32Array(size) : mean,
+            step === 1 ? new Float32Array(size) : variance,
+            size,
+            1,
+          ],
           ...[1e-2, 0.9, 0.999, 1e-8, 0.1, 1 - 0.9 ** step, 1 - 0.999 ** step],
         ],
         1e-6,
@@ -251,6 +261,6 @@ testShaders("softmaxBackward(), rotaryBackward() and those of steps have any siz
 testShaders("the shaders of gradients lay more workgroups than a row holds in rows", async (bench) => {
   await compareLinear(bench, 1300, 130, 67);
   await compareEmbedding(bench, ids(70_001, 67), 67, 1);
-  await bench.compare(sumOfSquares, clipReference.sumOfSquares, [out(1), normals(70_001), 70_001]);
+  await bench.compare(norm, clipReference.norm, [out(1), normals(70_001), 70_001, 0, 1]);
   assertEquals(bench.dispatches.some(({ workgroups: [, rows = 1] }) => rows > 1), true);
 }, { maxComputeWorkgroupsPerDimension: 40 });

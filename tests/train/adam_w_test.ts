@@ -1,5 +1,14 @@
-import { assertEquals } from "@std/assert";
-import { adamW, createReference, type OptimizerState, read, readFloat64, tensor } from "@seqmix/seqmix";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import fc from "fast-check";
+import {
+  adamW,
+  type Backend,
+  createReference,
+  type OptimizerState,
+  read,
+  readFloat64,
+  tensor,
+} from "@seqmix/seqmix";
 import { assertNear, assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
 
 testOnAll("adamW.update() takes the steps of the equation", async (backend) => {
@@ -65,6 +74,143 @@ testOnAll("adamW.update() shows a NaN in the parameter that has it, and there al
   });
   const after = await read(next.params);
   assertEquals([...after].map(Number.isNaN), [false, true, false]);
+});
+
+/** The error of an update: of itself, or where the device answers later, of the next read. */
+function overflowOf(update: () => unknown, backend: Backend): Promise<Error> {
+  return assertRejects(async () => {
+    backend.free(update());
+    await read(tensor([1], [1], backend));
+  }, RangeError);
+}
+
+testOnAll("adamW.update() refuses a gradient whose square overflows, and keeps nothing", async (backend) => {
+  const params = { blocks: [tensor([1, 2], [2], backend), tensor([3], [1], backend)] };
+  const state = adamW.init(params), { bytes } = backend.memory();
+  for (const numbers of [[1, 1e20], [Infinity, 1], [-2e38, NaN]]) {
+    const grads = { blocks: [params.blocks[0], tensor([1], [1], backend)] };
+    const wrong = { blocks: [tensor(numbers, [2], backend), grads.blocks[1]] };
+    const held = backend.memory().bytes;
+    const error = await overflowOf(() => adamW.update(wrong, state, params, { learningRate: 0.1 }), backend);
+    assertEquals(
+      error.message,
+      "Cannot update parameters: squared gradients must be finite, current gradient of blocks.0 overflows",
+    );
+    backend.free(wrong);
+    assert(backend.memory().bytes <= held);
+    // It is told once, and an update may follow.
+    const next = adamW.update({ blocks: [params.blocks[0], params.blocks[1]] }, state, params, {
+      learningRate: 0.1,
+      weightDecay: 0,
+    });
+    assertNear(await read(next.params.blocks[0]), [0.9, 1.9], 1e-6);
+    backend.free(next);
+  }
+  assertSame(await read(params.blocks[0]), [1, 2]);
+  assertSame(await read(state.variance.blocks[0]), [0, 0]);
+  if (backend.name !== "webgpu") assertEquals(backend.memory().bytes, bytes);
+});
+
+testOnAll(
+  "adamW.update() refuses a variance that is infinite already, and names a single parameter",
+  async (backend) => {
+    const params = tensor([1], [1], backend), start = adamW.init(params);
+    const state = { ...start, variance: tensor([Infinity], [1], backend) };
+    const error = await overflowOf(() => adamW.update(params, state, params, { learningRate: 0.1 }), backend);
+    assertEquals(
+      error.message,
+      "Cannot update parameters: squared gradients must be finite, current gradient of the parameter overflows",
+    );
+  },
+);
+
+const magnitudes = fc.integer({ min: -30, max: 30 }).map((e) => 10 ** e);
+
+/** Of single precision, at any magnitude of gradients. */
+const steps = fc.record({
+  grads: fc.array(fc.tuple(magnitudes, fc.integer({ min: -9, max: 9 })), {
+    minLength: 1,
+    maxLength: 9,
+  }).map((grads) => grads.map(([unit, x]) => Math.fround(unit * x))),
+  before: fc.array(fc.tuple(magnitudes, fc.integer({ min: -3, max: 3 })), {
+    minLength: 9,
+    maxLength: 9,
+  }).map((grads) => grads.map(([unit, x]) => Math.fround(Math.min(unit, 1e18) * x))),
+  isFirst: fc.boolean(),
+  beta1: fc.constantFrom(0, 0.5, 0.9, 0.999),
+  beta2: fc.constantFrom(0, 0.5, 0.95, 0.999, 0.999999),
+  epsilon: fc.constantFrom(1e-37, 1e-20, 1e-12, 1e-8, 1e-3, 1, 1e10),
+  weightDecay: fc.constantFrom(0, 0.1),
+});
+
+testOnAll(
+  "adamW.update() equals its equation, or refuses, at every magnitude of gradients",
+  async (backend) => {
+    const property = fc.asyncProperty(steps, async ({ grads, before, isFirst, ...hyper }) => {
+      const size = grads.length, put = (list: readonly number[]) => tensor(list, [size], backend);
+      const { beta1, beta2, epsilon, weightDecay } = hyper;
+      const params = put(grads.map((_, i) => i % 3 - 1)), old = before.slice(0, size);
+      const mean = put(old.map((g) => isFirst ? 0 : (1 - beta1) * g));
+      const variance = put(old.map((g) => isFirst ? 0 : (1 - beta2) * g * g));
+      const [m, v] = [await read(mean), await read(variance)].map((list) => [...list]);
+      const step = isFirst ? 0 : 3, rate = 1e-2;
+      const nextV = grads.map((g, i) => beta2 * v[i] + (1 - beta2) * g * g);
+      const update = () =>
+        adamW.update(put(grads), { step, mean, variance }, params, { ...hyper, learningRate: rate });
+      // Near the end of the range either is right.
+      const largest = Math.max(...nextV);
+      if (largest > 3.39e38 && largest < 3.41e38) return;
+      if (largest > 3.4e38) {
+        await overflowOf(update, backend);
+        return;
+      }
+      const next = update();
+      const [nextParam, nextMean, nextVariance] = [
+        await read(next.params),
+        await read(next.state.mean),
+        await read(next.state.variance),
+      ];
+      for (const [i, g] of grads.entries()) {
+        const exactMean = beta1 * m[i] + (1 - beta1) * g;
+        const corrected = Math.sqrt(nextV[i] / (1 - beta2 ** (step + 1)));
+        const direction = exactMean === 0 ? 0 : exactMean / (1 - beta1 ** (step + 1)) / (corrected + epsilon);
+        const theta = i % 3 - 1, expected = theta - rate * (weightDecay * theta + direction);
+        const terms = Math.abs(beta1 * m[i]) + Math.abs((1 - beta1) * g);
+        const off = rate * terms / (1 - beta1 ** (step + 1)) / (corrected + epsilon || 1);
+        const near = (actual: number, expected: number, scale: number) => {
+          const error = Math.abs(actual - expected);
+          assert(
+            error <= 1e-5 * scale + 2 ** -120,
+            `${actual} is not ${expected} for ${g}, ${m[i]}, ${v[i]}`,
+          );
+        };
+        near(nextMean[i], exactMean, terms);
+        near(nextVariance[i], nextV[i], nextV[i]);
+        if (Math.abs(direction) < 3e38) near(nextParam[i], expected, Math.abs(theta) + off);
+      }
+      backend.free([params, mean, variance, next]);
+    });
+    await fc.assert(property, { numRuns: 60, seed: 2 });
+  },
+);
+
+Deno.test("adamW.update() of a float64 reference holds where squares leave its range", async () => {
+  using backend = createReference({ precision: "float64" });
+  const one = (x: number) => tensor([x], [1], backend);
+  const take = (grad: number) => {
+    const params = one(1);
+    const hyper = { learningRate: 0.1, weightDecay: 0, epsilon: 1e-300 };
+    return adamW.update(one(grad), adamW.init(params), params, hyper);
+  };
+  for (const grad of [1e-290, 1e-200, 1e-100, 1, 1e154]) {
+    assertNear(await readFloat64(take(grad).params), [0.9], 1e-9, `after ${grad}`);
+  }
+  assertSame(await readFloat64(take(0).params), [1]);
+  await assertRejects(
+    async () => await read(take(1e160).params),
+    RangeError,
+    "squared gradients must be finite",
+  );
 });
 
 const params = { a: tensor([1, 2], [2]) }, state = adamW.init(params);

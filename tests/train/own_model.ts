@@ -1,5 +1,5 @@
 /** A model of a user's own, which workers find by the URL of this module. */
-import { embedding, type LanguageModel, linear, type Tensor, tensor } from "@seqmix/seqmix";
+import { embedding, type LanguageModel, linear, multiply, type Tensor, tensor } from "@seqmix/seqmix";
 
 interface Params {
   readonly embedding: Tensor;
@@ -21,4 +21,19 @@ export const bigram: LanguageModel<{ vocabulary: number }, Params, null> = {
     logits: params.embedding.backend.scope(() => linear(embedding(params.embedding, tokens), params.head)),
     state: null,
   }),
+};
+
+/** The same with logits so steep that the squares of gradients are out of range. */
+export const cliff: typeof bigram = {
+  name: "cliff",
+  init({ vocabulary }) {
+    const zeros = new Float32Array(vocabulary * 4);
+    return { embedding: tensor(zeros.map(() => 1), [vocabulary, 4]), head: tensor(zeros, [vocabulary, 4]) };
+  },
+  initialState: () => null,
+  forward(params, tokens, state) {
+    const { logits } = bigram.forward(params, tokens, state), { backend, shape } = logits;
+    const steep = Float32Array.from({ length: shape[0] * shape[1] * shape[2] }, () => 1e25);
+    return { logits: multiply(logits, backend.upload(steep, shape)), state };
+  },
 };

@@ -21,7 +21,7 @@ import { tensorsOf } from "../../src/tree.ts";
 import { backends } from "../backends.ts";
 import { assertNear } from "../helpers.ts";
 import { models } from "../mixers.ts";
-import { bigram } from "./own_model.ts";
+import { bigram, cliff } from "./own_model.ts";
 
 const bank = motifTask({ motifs: 4, motifLength: 4, vocabulary: 11, longestCycle: 2 }, 1);
 const task = trainAndTest(bank, { train: 45, test: 2, length: [9, 12], seed: 2 });
@@ -156,6 +156,21 @@ Deno.test("fit() shares a model of one's own among workers by the URL of its mod
   const [two] = await run({ module }), [one] = await run({ workers: 1 });
   assertNear(two.losses, one.losses, 1e-4);
 });
+
+for (const { name: on, create } of backends) {
+  for (const workers of [1, 2]) {
+    Deno.test(`fit() with ${workers} of workers fails where squared gradients overflow, and keeps nothing, on ${on}`, async () => {
+      using backend = await create();
+      const options = { backend, workers, module, maxNorm: 1e30, config: { vocabulary: 11 }, batchSize: 8 };
+      await assertRejects(
+        () => Array.fromAsync(fit(cliff as AnyLanguageModel, { train: task.train }, options)),
+        RangeError,
+        "Cannot update parameters: squared gradients must be finite, current gradient of head overflows",
+      );
+      assertEquals(backend.memory().bytes, 0);
+    });
+  }
+}
 
 Deno.test("fit() gives the same where workers share no memory", async () => {
   const [shared] = await run({ module });

@@ -8,7 +8,7 @@ import { show } from "../../check.ts";
 import { adamW } from "../../ops/adam_w/reference.ts";
 import { attention, attentionBackward } from "../../ops/attention/reference.ts";
 import { copyRows } from "../../ops/batch/reference.ts";
-import { clipToNorm, sumOfSquares } from "../../ops/clip/reference.ts";
+import { clipToNorm, norm } from "../../ops/clip/reference.ts";
 import { crossEntropy, crossEntropyBackward } from "../../ops/cross_entropy/reference.ts";
 import {
   add,
@@ -64,6 +64,7 @@ const kernels: Kernels<Floats> = {
   mixBackward,
   multiply,
   negativeExp,
+  norm,
   rotary,
   rotaryBackward,
   sample,
@@ -75,7 +76,6 @@ const kernels: Kernels<Floats> = {
   softmaxBackward,
   squaredRelu,
   squaredReluBackward,
-  sumOfSquares,
   tanh,
   tanhBackward,
   wkv,

@@ -3,7 +3,7 @@
 export { adamW } from "../../ops/adam_w/kernel.as";
 export { attention, attentionBackward } from "../../ops/attention/kernel.as";
 export { copyRows } from "../../ops/batch/kernel.as";
-export { clipToNorm, sumOfSquares } from "../../ops/clip/kernel.as";
+export { clipToNorm, norm } from "../../ops/clip/kernel.as";
 export { crossEntropy, crossEntropyBackward } from "../../ops/cross_entropy/kernel.as";
 export {
   add,

@@ -31,6 +31,17 @@ export interface Dispatch {
   readonly workgroups: readonly [x: number, y?: number, z?: number];
 }
 
+/** The first numbers of a block. */
+interface Part {
+  readonly block: GpuBlock;
+  readonly size: number;
+}
+
+/** Numbers that must be 0, and what to throw where one is not. */
+interface Expectation extends Part {
+  readonly errorAt: (index: number) => Error;
+}
+
 /** What the kernels of the operations are written against. */
 export interface Gpu {
   readonly limits: GPUSupportedLimits;
@@ -46,6 +57,8 @@ export interface Gpu {
 const mostDispatches = 256;
 /** How many slots there are: of uniform values, and of small uploads, of which a larger one is a submission of its own. */
 const slots = 512, mostWords = 1024;
+/** So many expectations wait for somebody's read; then they get one of their own. */
+const mostExpected = 16;
 /** Prompts of ever new lengths make ever new combinations of buffers. */
 const mostBindGroups = 1024;
 
@@ -70,6 +83,9 @@ export class GpuQueue implements Gpu {
   #ended: Error | null = null;
   /** The first error that no read has told of yet. */
   #failure: Error | null = null;
+  #expected: Expectation[] = [];
+  /** Reads of expectations alone that are under way. */
+  readonly #checks = new Set<Promise<void>>();
   /** Rejects the reads that wait. */
   readonly #waiting = new Set<(reason: Error) => void>();
 
@@ -141,21 +157,36 @@ export class GpuQueue implements Gpu {
     this.#commands().copyBufferToBuffer(this.#uploads.buffer, offset, block.buffer, 0, data.byteLength);
   }
 
-  /** Reads numbers behind everything that was dispatched so far. */
+  /** Reads numbers behind everything that was dispatched so far, and sees what was expected of it. */
   async read(block: GpuBlock, size: number): Promise<Float32Array> {
     this.check();
-    const bytes = 4 * size;
-    if (bytes === 0) return new Float32Array();
-    const staging = this.#pool.takeStaging(bytes);
-    this.#endPass();
-    this.#commands().copyBufferToBuffer(block.buffer, 0, staging, 0, bytes);
-    this.submit();
-    await this.#map(staging, bytes);
-    const numbers = new Float32Array(staging.getMappedRange(0, bytes).slice(0));
-    staging.unmap();
-    this.#pool.giveStaging(staging);
+    if (size === 0) return new Float32Array();
+    const checks = [...this.#checks];
+    const { numbers, failure } = await this.#readBack([{ block, size }]);
+    await Promise.all(checks);
+    if (failure !== null) throw failure;
     this.#throwFailure();
     return numbers;
+  }
+
+  /** Makes the next read throw the error of the first number of a block that is not 0. */
+  expectZeros(block: GpuBlock, size: number, errorAt: (index: number) => Error): void {
+    this.check();
+    if (size === 0) return;
+    const copy = this.#pool.take(size);
+    this.#endPass();
+    this.#commands().copyBufferToBuffer(block.buffer, 0, copy.buffer, 0, 4 * size);
+    this.#expected.push({ block: copy, size, errorAt });
+    if (this.#expected.length <= mostExpected) return;
+    const check = this.#readBack([]).then(
+      ({ failure }) => {
+        this.#failure ??= failure;
+      },
+      (error) => {
+        this.#failure ??= error;
+      },
+    ).finally(() => this.#checks.delete(check));
+    this.#checks.add(check);
   }
 
   /** Hands what was collected to the device. */
@@ -203,6 +234,7 @@ export class GpuQueue implements Gpu {
 
   #end(reason: Error): void {
     this.#ended ??= reason;
+    this.#expected = [];
     for (const reject of this.#waiting) reject(reason);
     this.#waiting.clear();
   }
@@ -211,6 +243,35 @@ export class GpuQueue implements Gpu {
     const failure = this.#failure;
     this.#failure = null;
     if (failure !== null) throw failure;
+  }
+
+  /** Reads numbers, and with them all that is expected to be 0: the error of what is not. */
+  async #readBack(wanted: readonly Part[]): Promise<{ numbers: Float32Array; failure: Error | null }> {
+    const expected = this.#expected;
+    this.#expected = [];
+    const own = bytesOf(wanted), bytes = own + bytesOf(expected);
+    const staging = this.#pool.takeStaging(bytes);
+    this.#endPass();
+    let offset = 0;
+    for (const { block, size } of [...wanted, ...expected]) {
+      this.#commands().copyBufferToBuffer(block.buffer, 0, staging, offset, 4 * size);
+      offset += 4 * size;
+    }
+    this.submit();
+    // Whoever takes these blocks next writes to them behind the commands above.
+    for (const { block, size } of expected) this.#pool.give(block, size);
+    await this.#map(staging, bytes);
+    const mapped = staging.getMappedRange(0, bytes);
+    const numbers = new Float32Array(mapped.slice(0, own));
+    let failure: Error | null = null, at = own;
+    for (const { size, errorAt } of expected) {
+      const wrong = new Float32Array(mapped, at, size).findIndex((number) => number !== 0);
+      if (wrong >= 0) failure ??= errorAt(wrong);
+      at += 4 * size;
+    }
+    staging.unmap();
+    this.#pool.giveStaging(staging);
+    return { numbers, failure };
   }
 
   /** Waits until a buffer may be read, or for the reason why it will never be. */
@@ -289,4 +350,8 @@ export class GpuQueue implements Gpu {
     }
     return bindGroup;
   }
+}
+
+function bytesOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { size }) => sum + 4 * size, 0);
 }

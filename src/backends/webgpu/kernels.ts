@@ -7,7 +7,7 @@ import { adamW } from "../../ops/adam_w/shader.ts";
 import { attention } from "../../ops/attention/shader.ts";
 import { attentionBackward } from "../../ops/attention/shader_backward.ts";
 import { copyRows } from "../../ops/batch/shader.ts";
-import { clipToNorm, sumOfSquares } from "../../ops/clip/shader.ts";
+import { clipToNorm, norm } from "../../ops/clip/shader.ts";
 import { crossEntropy, crossEntropyBackward } from "../../ops/cross_entropy/shader.ts";
 import {
   add,
@@ -84,7 +84,7 @@ const shaders: Shaders = {
   lstmRecurrenceBackward,
   crossEntropyBackward,
   adamW,
-  sumOfSquares,
+  norm,
   clipToNorm,
   copyRows,
 };

@@ -47,6 +47,7 @@ export async function openDevice(
     release: (block, size) => pool.give(block, size),
     upload: (block, data) => queue.write(block, new Float32Array(data)),
     download: (block, size) => queue.read(block, size),
+    expectZeros: (block, size, errorAt) => queue.expectZeros(block, size, errorAt),
     dispose() {
       queue.dispose();
       pool.dispose();

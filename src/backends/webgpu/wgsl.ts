@@ -130,10 +130,17 @@ fn ${name}(lane: u32, value: ${type}) -> ${type} {
 `;
 }
 
-/** Functions that make a NaN and tell one. */
+/** The least and the greatest of the positive numbers of single precision that keep all of their digits. */
+export const smallestNormal = 2 ** -126, largestFinite = (2 - 2 ** -23) * 2 ** 127;
+
+/** Functions that make a NaN and tell one, and infinities. */
 export const nan = `
 fn isNan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn isFinite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) < 0x7f800000u;
 }
 
 // Of any number that is not known before the shader runs: a NaN among the constants is an error.

@@ -1,18 +1,26 @@
 import { read, write } from "../../backends/wasm/vectors.as";
 
+/** Below this, a variance may have lost digits of the gradient's square. */
+const least: f32 = 7.888609052210118e-31; // 2^-100
+/** So much larger, the roots of small variances have squares in range: 2^80. */
+const unit: f64 = 1.2089258196146292e24;
+
 /**
- * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε). Every element goes through the
- * same operations, each rounded once in both builds: a run repeats bit for bit wherever it is resumed.
+ * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε). Where a v' is infinite,
+ * overflows[leaf] becomes 1. Every element goes through the same operations, each rounded once in both builds: a run repeats
+ * bit for bit wherever it is resumed.
  */
 export function adamW(
   nextParam: usize,
   nextMean: usize,
   nextVariance: usize,
+  overflows: usize,
   param: usize,
   grad: usize,
   mean: usize,
   variance: usize,
   size: i32,
+  leaf: i32,
   learningRate: f64,
   beta1: f64,
   beta2: f64,
@@ -23,22 +31,63 @@ export function adamW(
 ): void {
   const keptMean = f32x4.splat(<f32> beta1), newMean = f32x4.splat(<f32> (1 - beta1));
   const keptVariance = f32x4.splat(<f32> beta2), newVariance = f32x4.splat(<f32> (1 - beta2));
+  const keptRoot = f32x4.splat(<f32> (sqrt(beta2) * unit));
+  const newRoot = f32x4.splat(<f32> (sqrt(1 - beta2) * unit));
+  const unbias = f32x4.splat(<f32> sqrt(1 / correction2));
   const rate = f32x4.splat(<f32> (learningRate / correction1));
-  const unbias = f32x4.splat(<f32> (1 / correction2));
-  const floor = f32x4.splat(<f32> epsilon);
   const decay = f32x4.splat(<f32> (learningRate * weightDecay));
-  for (let at: usize = 0, rest = size; rest > 0; at += 16, rest -= 4) {
-    const count = min(4, rest);
-    const g = read(grad + at, count), p = read(param + at, count);
-    const m = f32x4.add(f32x4.mul(keptMean, read(mean + at, count)), f32x4.mul(newMean, g));
-    const v = f32x4.add(
-      f32x4.mul(keptVariance, read(variance + at, count)),
-      f32x4.mul(f32x4.mul(newVariance, g), g),
-    );
-    write(nextMean + at, m, count);
-    write(nextVariance + at, v, count);
-    const deviation = f32x4.add(f32x4.sqrt(f32x4.mul(v, unbias)), floor);
-    const step = f32x4.add(f32x4.mul(decay, p), f32x4.div(f32x4.mul(rate, m), deviation));
-    write(nextParam + at, f32x4.sub(p, step), count);
+  // Not 0, so that no direction is 0/0.
+  const floor = f32x4.splat(max<f32>(<f32> epsilon, f32.MIN_NORMAL_VALUE));
+  let largest = f32x4.splat(0);
+  let at: usize = 0, rest = size;
+  for (; rest >= 4; at += 16, rest -= 4) {
+    const g = v128.load(grad + at), before = v128.load(variance + at);
+    const m = weighted(keptMean, v128.load(mean + at), newMean, g);
+    const v = weighted(keptVariance, before, f32x4.mul(newVariance, g), g);
+    const deviation = f32x4.add(f32x4.mul(rootOf(v, keptRoot, before, newRoot, g), unbias), floor);
+    largest = f32x4.pmax(largest, v);
+    v128.store(nextMean + at, m);
+    v128.store(nextVariance + at, v);
+    v128.store(nextParam + at, moved(v128.load(param + at), decay, rate, m, deviation));
   }
+  if (rest > 0) {
+    const g = read(grad + at, rest), before = read(variance + at, rest);
+    const m = weighted(keptMean, read(mean + at, rest), newMean, g);
+    const v = weighted(keptVariance, before, f32x4.mul(newVariance, g), g);
+    const deviation = f32x4.add(f32x4.mul(rootOf(v, keptRoot, before, newRoot, g), unbias), floor);
+    largest = f32x4.pmax(largest, v);
+    write(nextMean + at, m, rest);
+    write(nextVariance + at, v, rest);
+    write(nextParam + at, moved(read(param + at, rest), decay, rate, m, deviation), rest);
+  }
+  if (v128.any_true(f32x4.eq(largest, f32x4.splat(Infinity)))) store<f32>(overflows + ((<usize> leaf) << 2), 1);
+}
+
+/** a·x + b·y */
+// @ts-ignore: decorator
+@inline
+function weighted(a: v128, x: v128, b: v128, y: v128): v128 {
+  return f32x4.add(f32x4.mul(a, x), f32x4.mul(b, y));
+}
+
+/** p - (decay·p + rate·m/deviation) */
+// @ts-ignore: decorator
+@inline
+function moved(p: v128, decay: v128, rate: v128, m: v128, deviation: v128): v128 {
+  const step = f32x4.mul(rate, f32x4.div(m, deviation));
+  return f32x4.sub(p, f32x4.add(f32x4.mul(decay, p), step));
+}
+
+/** √v, also where the square of a gradient g has vanished from it. */
+// @ts-ignore: decorator
+@inline
+function rootOf(v: v128, keptRoot: v128, before: v128, newRoot: v128, g: v128): v128 {
+  const root = f32x4.sqrt(v);
+  const isSmall = f32x4.lt(v, f32x4.splat(least));
+  if (!v128.any_true(isSmall)) return root;
+  const vanishing = v128.and(isSmall, f32x4.ne(g, f32x4.splat(0)));
+  if (!v128.any_true(vanishing)) return root;
+  const a = f32x4.mul(keptRoot, f32x4.sqrt(before)), b = f32x4.mul(newRoot, g);
+  const large = f32x4.sqrt(weighted(a, a, b, b));
+  return v128.bitselect(f32x4.mul(large, f32x4.splat(<f32> (1 / unit))), root, vanishing);
 }

@@ -1,15 +1,20 @@
 import type { Floats } from "../../tensor.ts";
 
-/** m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε) */
+/**
+ * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε). Where a v' is infinite,
+ * overflows[leaf] becomes 1.
+ */
 export function adamW(
   nextParam: Floats,
   nextMean: Floats,
   nextVariance: Floats,
+  overflows: Floats,
   param: Floats,
   grad: Floats,
   mean: Floats,
   variance: Floats,
   size: number,
+  leaf: number,
   learningRate: number,
   beta1: number,
   beta2: number,
@@ -18,12 +23,19 @@ export function adamW(
   correction1: number,
   correction2: number,
 ): void {
+  const rate = learningRate / correction1, unbiased = Math.sqrt(correction2);
   for (let i = 0; i < size; i++) {
-    const m = beta1 * mean[i] + (1 - beta1) * grad[i];
-    const v = beta2 * variance[i] + (1 - beta2) * grad[i] ** 2;
+    const g = grad[i], kept = beta2 * variance[i];
+    const m = beta1 * mean[i] + (1 - beta1) * g;
+    const v = kept + (1 - beta2) * g * g;
     nextMean[i] = m;
     nextVariance[i] = v;
-    const direction = m / correction1 / (Math.sqrt(v / correction2) + epsilon);
-    nextParam[i] = param[i] - learningRate * (weightDecay * param[i] + direction);
+    if (nextVariance[i] === Infinity) overflows[leaf] = 1;
+    // Of a gradient whose square vanishes there is still a deviation.
+    const deviation = v < 1e-280 && g !== 0
+      ? Math.hypot(Math.sqrt(kept), Math.sqrt(1 - beta2) * g)
+      : Math.sqrt(v);
+    const step = rate * (m / (deviation / unbiased + epsilon));
+    nextParam[i] = param[i] - (learningRate * weightDecay * param[i] + step);
   }
 }

@@ -12,7 +12,8 @@ import { forEachTensor, treeMap } from "../../tree.ts";
  *
  * @param states trees of one form; a tensor's shapes agree but for the first axis (so attention's caches must be of
  *   one length)
- * @returns a tree of the same form, whose tensors hold the sessions one after another
+ * @returns a tree of the same form, whose tensors hold the sessions one after another; where all states have one tensor in
+ *   two places, so has it
  * @throws {TypeError} if there is no state, or the trees, shapes or backends differ
  *
  * @example Two sessions in one step
@@ -30,10 +31,22 @@ export function stackStates<S>(states: readonly S[]): S {
   if (!Array.isArray(states) || states.length === 0) {
     throw new TypeError(`Cannot ${action}: states must be at least one, current value is ${show(states)}`);
   }
-  return stack(action, "state", states) as S;
+  return stack(action, "state", states, new Map()) as S;
 }
 
-function stack(action: string, path: string, states: readonly unknown[]): unknown {
+/** Tensors that were joined, and what they became. */
+interface Joined {
+  readonly parts: readonly Tensor[];
+  readonly whole: Tensor;
+}
+
+/** `joined` has what was joined already, by the first of the tensors. */
+function stack(
+  action: string,
+  path: string,
+  states: readonly unknown[],
+  joined: Map<Tensor, Joined[]>,
+): unknown {
   const [first, ...others] = states;
   if (isTensor(first)) {
     const [, ...rest] = first.shape;
@@ -47,11 +60,16 @@ function stack(action: string, path: string, states: readonly unknown[]): unknow
       }
     }
     const parts = states as readonly Tensor[];
-    return parts.reduce(
+    const before = joined.get(first) ?? [];
+    const same = before.find((one) => one.parts.every((part, i) => part === parts[i]));
+    if (same !== undefined) return same.whole;
+    const whole = parts.reduce(
       (backend, part, i) =>
         wider(backend, sharedBackend(action, `${path} of state 0, ${path} of state ${i}`, first, part)),
       first.backend,
     ).concatBatch(parts);
+    joined.set(first, [...before, { parts, whole }]);
+    return whole;
   }
   if (!isBranch(first)) {
     for (const other of others) {
@@ -77,7 +95,7 @@ function stack(action: string, path: string, states: readonly unknown[]): unknow
   }
   const branches = states as readonly Readonly<Record<string, unknown>>[];
   const entries = keys.map((key) =>
-    [key, stack(action, `${path}.${key}`, branches.map((branch) => branch[key]))] as const
+    [key, stack(action, `${path}.${key}`, branches.map((branch) => branch[key]), joined)] as const
   );
   return Array.isArray(first) ? entries.map(([, value]) => value) : Object.fromEntries(entries);
 }
@@ -92,7 +110,7 @@ function hasKeys(branch: object, keys: readonly string[]): boolean {
  *
  * @param state a tree whose tensors have the batch as their first axis
  * @param index which session, from 0
- * @returns a tree of the same form, copied
+ * @returns a tree of the same form, copied; a tensor in several places is copied once
  * @throws {RangeError} if the batch has no such session
  *
  * @example

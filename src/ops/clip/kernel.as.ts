@@ -1,7 +1,7 @@
 import { loadPart, read, write } from "../../backends/wasm/vectors.as";
 
-/** y = Σ x², added up in double precision, where a square of single precision is exact */
-export function sumOfSquares(y: usize, x: usize, size: i32): void {
+/** y[at] = scale·‖x‖, squared in double precision, where a square of single precision is exact, and in range */
+export function norm(y: usize, x: usize, size: i32, at: i32, scale: f64): void {
   let a = f64x2.splat(0), b = a, c = a, d = a;
   for (; size >= 8; x += 32, size -= 8) {
     const u = v128.load(x), v = v128.load(x, 16);
@@ -16,7 +16,8 @@ export function sumOfSquares(y: usize, x: usize, size: i32): void {
     b = addSquares(b, upper(u));
   }
   const total = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
-  store<f32>(y, <f32> (f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1)));
+  const square = f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);
+  store<f32>(y + ((<usize> at) << 2), <f32> (scale * sqrt(square)));
 }
 
 /** Adds the squares of the lower two of four floats. */
@@ -33,12 +34,16 @@ function upper(x: v128): v128 {
   return v128.shuffle<f32>(x, x, 2, 3, 0, 1);
 }
 
-/** y = x · min(1, maxNorm / (√sumOfSquares + 1e-6)) */
-export function clipToNorm(y: usize, x: usize, sumOfSquares: usize, size: i32, maxNorm: f64): void {
-  const norm = sqrt(<f64> load<f32>(sumOfSquares));
-  const factor = f32x4.splat(<f32> min<f64>(1, maxNorm / (norm + 1e-6)));
+/** y = x · min(1, maxNorm / (N + 1e-6)) where norm is scale·N */
+export function clipToNorm(y: usize, x: usize, norm: usize, size: i32, maxNorm: f64, scale: f64): void {
+  const bound = <f64> load<f32>(norm) + 1e-6 * scale;
+  const whole = min<f64>(1, maxNorm / bound * scale);
+  // Where single precision can't hold a factor exactly, it holds its root.
+  const isSmall = whole < f32.MIN_NORMAL_VALUE;
+  const factor = f32x4.splat(<f32> (isSmall ? sqrt(whole) : whole));
+  const again = isSmall ? factor : f32x4.splat(1);
   for (; size > 0; size -= 4, x += 16, y += 16) {
     const count = min(4, size);
-    write(y, f32x4.mul(read(x, count), factor), count);
+    write(y, f32x4.mul(f32x4.mul(read(x, count), factor), again), count);
   }
 }

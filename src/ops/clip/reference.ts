@@ -1,20 +1,35 @@
 import type { Floats } from "../../tensor.ts";
 
-/** y = Σ x² */
-export function sumOfSquares(y: Floats, x: Floats, size: number): void {
+/** y[at] = scale·‖x‖ */
+export function norm(y: Floats, x: Floats, size: number, at: number, scale: number): void {
   let sum = 0;
   for (let i = 0; i < size; i++) sum += x[i] ** 2;
-  y[0] = sum;
+  // Of single precision, squares never leave the range of doubles.
+  y[at] = sum > 1e-280 && sum < Infinity ? scale * Math.sqrt(sum) : normByLargest(x, size, scale);
 }
 
-/** y = x · min(1, maxNorm / (√sumOfSquares + 1e-6)) */
+/** scale·a·‖x/a‖, where a is the largest magnitude. */
+function normByLargest(x: Floats, size: number, scale: number): number {
+  let largest = 0, sum = 0;
+  // Math.max keeps a NaN.
+  for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(x[i]));
+  if (!(largest > 0 && largest < Infinity)) return largest;
+  for (let i = 0; i < size; i++) sum += (x[i] / largest) ** 2;
+  return scale * largest * Math.sqrt(sum);
+}
+
+/** y = x · min(1, maxNorm / (N + 1e-6)) where norm is scale·N */
 export function clipToNorm(
   y: Floats,
   x: Floats,
-  sumOfSquares: Floats,
+  norm: Floats,
   size: number,
   maxNorm: number,
+  scale: number,
 ): void {
-  const factor = Math.min(1, maxNorm / (Math.sqrt(sumOfSquares[0]) + 1e-6));
-  for (let i = 0; i < size; i++) y[i] = x[i] * factor;
+  const bound = norm[0] + 1e-6 * scale;
+  let factor = Math.min(1, maxNorm / bound * scale), again = 1;
+  // Where a factor is too small to be exact, its root is not.
+  if (factor < 2 ** -1022) factor = again = Math.sqrt(maxNorm) / Math.sqrt(bound) * Math.sqrt(scale);
+  for (let i = 0; i < size; i++) y[i] = x[i] * factor * again;
 }

@@ -5,8 +5,12 @@ import { GpuPool } from "../../../src/backends/webgpu/pool.ts";
 import type { Floats } from "../../../src/tensor.ts";
 import { assertSame, relativeError } from "../../helpers.ts";
 
-/** What a kernel takes: outputs of a size, inputs (or null), sizes and constants. */
-export type Argument = { readonly size: number } | Float32Array | number | null;
+/** What a kernel takes: outputs of a size, inputs (or null), numbers to change in their place, sizes and constants. */
+export type Argument =
+  | { readonly size: number; readonly inPlace?: Float32Array }
+  | Float32Array
+  | number
+  | null;
 
 /** An output of so many elements. */
 export function out(size: number): Argument {
@@ -18,6 +22,11 @@ type Kernel = (gpu: Gpu, ...args: never[]) => void;
 type Reference = (...args: never[]) => void;
 
 const guardWords = 8, guard = 12345.678;
+
+/** Numbers that a kernel may change, and that are among its outputs. */
+export function inPlace(numbers: Float32Array): Argument {
+  return { size: numbers.length, inPlace: numbers };
+}
 
 /** A GPU for kernels, on a device that stays the caller's. */
 export class ShaderBench implements Disposable {
@@ -46,7 +55,7 @@ export class ShaderBench implements Disposable {
     const blocks = args.map((arg) => {
       if (arg === null || typeof arg === "number") return arg;
       if (arg instanceof Float32Array) return this.#put(arg, NaN);
-      return this.#put(new Float32Array(arg.size).fill(NaN), guard);
+      return this.#put(arg.inPlace ?? new Float32Array(arg.size).fill(NaN), guard);
     });
     const gpu: Gpu = {
       limits: this.#limits,
@@ -113,7 +122,7 @@ function expected(reference: Reference, args: readonly Argument[]): Float64Array
   const doubles = args.map((arg) => {
     if (arg === null || typeof arg === "number") return arg;
     if (arg instanceof Float32Array) return Float64Array.from(arg);
-    outputs.push(new Float64Array(arg.size));
+    outputs.push(Float64Array.from(arg.inPlace ?? new Float64Array(arg.size)));
     return outputs[outputs.length - 1];
   });
   reference(...doubles as never[]);

@@ -16,11 +16,16 @@ const step = {
   correction2: 1 - 0.95 ** 3,
 };
 
-function update([param, grad, mean, variance]: readonly Tensor[]): readonly Tensor[] {
-  return param.backend.adamW(param, grad, mean, variance, step);
+function update([param, grad, mean, variance]: readonly Tensor[], hyper = step): readonly Tensor[] {
+  const { backend } = param;
+  return backend.scope(() => {
+    const overflows = backend.upload([0, 0, 0], [3]);
+    const next = backend.adamW(param, grad, mean, variance, overflows, 1, hyper);
+    return [...next, overflows];
+  });
 }
 
-/** Of `adamW`: the parameter, its gradient, the mean, the variance. */
+/** Of `adamW`: the parameter, its gradient, the mean, the variance. The last of the outputs are the overflows of three leaves. */
 export const adamWCases: Case[] = [
   ...shapes.map((shape) => ({
     name: show(shape),
@@ -28,62 +33,128 @@ export const adamWCases: Case[] = [
       ...[normal(random, shape), normal(random, shape), normal(random, shape)],
       numbers(shape, () => random.uniform()),
     ],
-    run: update,
+    run: (inputs: readonly Tensor[]) => update(inputs),
   })),
   {
     name: "no gradient yet, the first, and a very small one",
     inputs: () => [list([1, 2, 3]), list([0, -0.5, 1e-7]), list([0, 0, 0]), list([0, 0, 0])],
-    run: ([param, grad, mean, variance]) => {
-      const first = { ...step, correction1: 1 - 0.9, correction2: 1 - 0.95 };
-      return param.backend.adamW(param, grad, mean, variance, first);
-    },
+    run: (inputs) => update(inputs, { ...step, correction1: 1 - 0.9, correction2: 1 - 0.95 }),
+  },
+  {
+    name: "a variance near the end of the range, which divided by its correction is past it",
+    inputs: () => [list([1, -2, 3]), list([6e19, -5e19, 1]), list([0, 0, 0]), list([0, 0, 3e38])],
+    run: (inputs) =>
+      update(inputs, { ...step, learningRate: 1, correction1: 1 - 0.9, correction2: 1 - 0.95 }),
+  },
+  {
+    name: "variances that overflow, of gradients and by themselves",
+    inputs:
+      () => [list([1, 1, 2, 3]), list([1, -Infinity, 1, 2]), list([0, 0, 0, 0]), list([0, 0, Infinity, 1])],
+    run: (inputs) => update(inputs),
+    nan: [[1]],
+  },
+  {
+    name: "gradients whose squares vanish, and an ε that does",
+    inputs: () => [
+      list([0, 0, 0, 0, 0]),
+      list([1e-30, -3e-25, 0, 1e-19, 1e-15]),
+      list([0, 0, 0, 0, 0]),
+      list([0, 0, 0, 0, 1e-32]),
+    ],
+    run: (inputs) => update(inputs, { ...step, epsilon: 1e-50, correction1: 1 - 0.9, correction2: 1 - 0.95 }),
   },
   {
     name: "NaN",
     inputs: () => [
       ...[list([NaN, 1, 1, 1, 1]), list([1, NaN, 1, 1, 1]), list([1, 1, NaN, 1, 1]), list([1, 1, 1, NaN, 1])],
     ],
-    run: update,
+    run: (inputs) => update(inputs),
     nan: [[0, 1, 2, 3], [1, 2], [1, 3]],
   },
 ];
 
-/** Of `sumOfSquares`. */
-export const sumOfSquaresCases: Case[] = [
+/** Of `norm`. */
+export const normCases: Case[] = [
   ...[...shapes, [1_000_003]].map((shape) => ({
     name: show(shape),
     inputs: (random: RandomSource) => [normal(random, shape)],
-    run: ([x]: readonly Tensor[]) => [x.backend.sumOfSquares(x)],
+    run: ([x]: readonly Tensor[]) => [x.backend.norm([x], 1)],
     tolerance: 1e-6,
   })),
   {
+    name: "several tensors as one vector, one of them empty",
+    inputs: (random) => [...shapes.map((shape) => normal(random, shape)), numbers([0], () => 0)],
+    run: (xs) => [xs[0].backend.norm(xs, 0.25), xs[0].backend.norm(xs.slice(-1), 1)],
+    tolerance: 1e-6,
+  },
+  ...[1e-33, 3e-30, 1e-19, 1e-12, 1e12, 1e19, 1e30, 1e38].flatMap((most): Case[] => [
+    {
+      name: `numbers up to ${most}`,
+      inputs: (random) => [normal(random, [129], most / 10), normal(random, [7], most / 10), list([0])],
+      run: (xs) => [xs[0].backend.norm(xs, 1), xs[0].backend.norm(xs.slice(2), 1)],
+      tolerance: 1e-6,
+    },
+    {
+      name: `one ${most} among many small numbers, and the largest before many alike`,
+      inputs: (random) => [
+        numbers([70_001], (i) => i === 69_000 ? most : most * 1e-3 * random.normal()),
+      ],
+      run: ([x]) => [x.backend.norm([x], 1)],
+      tolerance: 1e-6,
+    },
+  ]),
+  {
+    name: "norms beyond the range, where they are scaled",
+    inputs: () => [list([3e38, 3e38, -3e38]), numbers([100_001], () => 2e38)],
+    run: ([x, y]) => [x.backend.norm([x], 2 ** -40), x.backend.norm([x, y], 2 ** -40)],
+    tolerance: 1e-6,
+  },
+  {
+    name: "infinity",
+    inputs: () => [list([1, -Infinity]), list([1, Infinity, NaN])],
+    run: ([x, y]) => [x.backend.norm([x], 1), x.backend.norm([y], 1), x.backend.norm([x, y], 1)],
+    nan: [[], [0], [0]],
+  },
+  {
     name: "a large square before a million small ones",
     inputs: () => [numbers([1_000_001], (i) => i === 0 ? 1000 : 1e-2)],
-    run: ([x]) => [x.backend.sumOfSquares(x)],
+    run: ([x]) => [x.backend.norm([x], 1)],
     tolerance: 1e-6,
   },
   {
     name: "NaN",
     inputs: () => [list([1, NaN, 2])],
-    run: ([x]) => [x.backend.sumOfSquares(x)],
+    run: ([x]) => [x.backend.norm([x], 1)],
     nan: [[0]],
   },
 ];
 
-/** Of `clipToNorm`: the tensor, the sum of the squares of all that is clipped. */
+/** Of `clipToNorm`: the tensor, the norm of all that is clipped. */
 export const clipToNormCases: Case[] = [
   ...shapes.flatMap((shape) =>
-    [0, 0.25, 2.25, 1e6].map((squares) => ({
-      name: `${show(shape)}, √${squares}`,
-      inputs: (random: RandomSource) => [normal(random, shape), list([squares], [])],
-      run: ([x, sum]: readonly Tensor[]) => [x.backend.clipToNorm(x, sum, 1.5)],
+    [0, 0.5, 1.5, 1e3].map((norm) => ({
+      name: `${show(shape)}, a norm of ${norm}`,
+      inputs: (random: RandomSource) => [normal(random, shape), list([norm / 4], [])],
+      run: ([x, norm]: readonly Tensor[]) => [x.backend.clipToNorm(x, norm, 1.5, 0.25)],
       tolerance: 1e-6,
     }))
   ),
+  ...[1e-20, 1e-3, 1, 1e10, 1e30, Infinity].map((maxNorm): Case => ({
+    name: `to ${maxNorm} from near the end of the range`,
+    inputs: () => [list([3e38, -2e38, 1e30, 0]), list([3e38 / 2 ** 30], [])],
+    run: ([x, norm]) => [x.backend.clipToNorm(x, norm, maxNorm, 2 ** -40)],
+    tolerance: 1e-6,
+  })),
   {
-    name: "NaN in one, and in the sum",
-    inputs: () => [list([1, NaN]), list([4], []), list([NaN], [])],
-    run: ([x, sum, none]) => [x.backend.clipToNorm(x, sum, 1.5), x.backend.clipToNorm(x, none, 1.5)],
+    name: "an infinite norm",
+    inputs: () => [list([1, Infinity, 0, -Infinity, 2]), list([Infinity], [])],
+    run: ([x, norm]) => [x.backend.clipToNorm(x, norm, 1.5, 1), x.backend.clipToNorm(x, norm, Infinity, 1)],
+    nan: [[1, 3], [0, 1, 2, 3, 4]],
+  },
+  {
+    name: "NaN in one, and in the norm",
+    inputs: () => [list([1, NaN]), list([2], []), list([NaN], [])],
+    run: ([x, two, none]) => [x.backend.clipToNorm(x, two, 1.5, 1), x.backend.clipToNorm(x, none, 1.5, 1)],
     nan: [[1], [0, 1]],
   },
 ];
