@@ -148,3 +148,18 @@ function copyOf(t: Tensor): Floats | Promise<Floats> {
   const due = turns.due();
   return due === undefined ? copied : due.then(() => copied);
 }
+
+/**
+ * A promise that is kept when a device has done all that it was given so far, and rejects as a read would; undefined where it has
+ * done it already.
+ */
+export function allDone(backend: Backend): Promise<void> | undefined {
+  const mark = backend.upload([0], [1]);
+  const read = backend.download(mark);
+  backend.free(mark);
+  if (!(read instanceof Promise)) return undefined;
+  const done = read.then(() => {});
+  // Whoever waits hears of an error; until then it is nobody's.
+  done.catch(() => {});
+  return done;
+}

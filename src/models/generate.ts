@@ -8,7 +8,8 @@ import { checkInteger, show } from "../check.ts";
 import { EventLoopTurns } from "../event_loop.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
-import type { Backend, Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
+import { allDone } from "../transfer.ts";
 import { backendOf } from "../tree.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { pieceLength } from "./pieces.ts";
@@ -118,7 +119,7 @@ export async function* generate<Params, State>(
       start = end;
       if (start === last) break;
       // A device is two pieces behind at most: else it would have all of a long prompt to do before anything else.
-      const done = passed(backend);
+      const done = allDone(backend);
       if (before !== undefined) await unlessAborted(before, signal);
       before = done;
     }
@@ -194,17 +195,6 @@ export async function* generate<Params, State>(
     backend.free(drawn.slice(0, -1));
     return { ids, last, state: next };
   }
-}
-
-/** A promise that is kept when a device has done all that it was given so far; undefined where it has already. */
-function passed(backend: Backend): Promise<unknown> | undefined {
-  const mark = backend.upload([0], [1]);
-  const done = backend.download(mark);
-  backend.free(mark);
-  if (!(done instanceof Promise)) return undefined;
-  // Whoever waits hears of an error.
-  done.catch(() => {});
-  return done;
 }
 
 function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknown>) {

@@ -9,7 +9,7 @@ import { EventLoopTurns, type Pause } from "../event_loop.ts";
 import { evaluate, type Evaluation } from "../models/evaluate.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
-import { put } from "../transfer.ts";
+import { allDone, put } from "../transfer.ts";
 import { tensorsOf } from "../tree.ts";
 import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
 import { batchGradient } from "./batch_gradient.ts";
@@ -348,7 +348,9 @@ async function takeStep<Params, State>(
   if (pool !== null) {
     const { loss, grads } = await pool.gradient(params, batch, pause);
     const next = backend.scope(() => update(fromFlat(params, grads, backend)));
-    return { loss: Promise.resolve(loss), params: next.params, optimizer: next.state };
+    // Where the device answers later, it is with the loss that it tells of an update that failed.
+    const updated = allDone(backend) ?? Promise.resolve();
+    return { loss: updated.then(() => loss), params: next.params, optimizer: next.state };
   }
   const { value, grads } = await batchGradient(model, params, batch, backend, 1, pause);
   try {

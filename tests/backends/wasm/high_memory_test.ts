@@ -32,7 +32,7 @@ import { rotaryCases } from "../../ops/cases/rotary.ts";
 import { sampleCases } from "../../ops/cases/sample.ts";
 import { lastStepCases, shiftTimeCases } from "../../ops/cases/shift_time.ts";
 import { softmaxCases } from "../../ops/cases/softmax.ts";
-import { adamWCases, clipToNormCases, sumOfSquaresCases } from "../../ops/cases/updates.ts";
+import { adamWCases, clipToNormCases, normCases } from "../../ops/cases/updates.ts";
 import { wkvCases } from "../../ops/cases/wkv.ts";
 import { assertLikeReference, type Case } from "../../ops/run_on_all.ts";
 import { builds } from "./kernel_memory.ts";
@@ -58,7 +58,7 @@ const withoutGradient: Record<string, readonly Case[]> = {
   adamW: adamWCases,
   clipToNorm: clipToNormCases,
   sample: sampleCases,
-  sumOfSquares: sumOfSquaresCases,
+  norm: normCases,
 };
 
 /** An address above all others. */
