@@ -48,6 +48,25 @@ import { createTape } from "./tape.ts";
  * }, params);
  * console.log(value.shape, grads.head.shape, aux.blocks.length); // [] [ 64, 32 ] 4
  * ```
+ *
+ * @example A loop: what each step makes is freed in a scope or by `free`, what it reads is awaited
+ * ```ts
+ * import { add, createWasm, linear, multiply, read, tensor, valueAndGrad } from "@seqmix/seqmix";
+ *
+ * using backend = await createWasm();
+ * const mean = tensor([0.5, 0.5], [1, 2], backend), rate = tensor([-0.1, -0.1], [2], backend);
+ * let x = tensor([3, 4], [2], backend);
+ * for (let step = 0; step < 3; step++) {
+ *   const { value, next } = backend.scope(() => {
+ *     const { value, grads } = valueAndGrad((x) => linear(multiply(x, x), mean), x);
+ *     return { value, next: add(x, multiply(rate, grads)) };
+ *   });
+ *   backend.free(x);
+ *   x = next;
+ *   console.log(await read(value)); // 12.5, 10.125, 8.201; timers fire and pages paint here
+ *   backend.free(value);
+ * }
+ * ```
  */
 export function valueAndGrad<P, A = undefined>(
   loss: (params: P) => Tensor | readonly [loss: Tensor, aux: A],

@@ -98,11 +98,6 @@ export async function* generate<Params, State>(
     backend.free(logits);
     replace(next);
   };
-  /** Waits where the event loop is due a turn, and hears the signal. Without either it costs nothing. */
-  const pause = () => {
-    signal?.throwIfAborted();
-    return turns.due()?.then(() => signal?.throwIfAborted());
-  };
 
   let block: Block<State> | undefined;
   let finished = false;
@@ -112,7 +107,7 @@ export async function* generate<Params, State>(
     // All but the last token of the prompt only move the state on; from there, one token in is one token out.
     let before: Promise<unknown> | undefined;
     for (let start = 0; start < last;) {
-      const turn = pause();
+      const turn = turns.pause(signal);
       if (turn !== undefined) await turn;
       const end = Math.min(last, start + pieceLength(params, state, 1, backend));
       advance([prompted.slice(start, end)]);
@@ -126,7 +121,15 @@ export async function* generate<Params, State>(
     let unseen = prompted[last], atOnce = 1, ended = false;
     for (let step = 0; step < maxTokens && !ended;) {
       const input: Tokens = block?.last ?? [[unseen]];
-      block = await draw(input, step, Math.min(atOnce, maxTokens - step));
+      const count = Math.min(atOnce, maxTokens - step);
+      if (count > 1) {
+        block = await drawMany(input, step, count);
+      } else {
+        const turn = turns.pause(signal);
+        if (turn !== undefined) await turn;
+        const { id, after } = drawOne(input, state, step);
+        block = { ids: id, last: id, state: after };
+      }
       backend.free(input);
       const pending = backend.download(block.ids);
       const waits = pending instanceof Promise;
@@ -136,15 +139,15 @@ export async function* generate<Params, State>(
 
       const end = ids.findIndex((id) => Number.isNaN(id) || stop.includes(id));
       ended = end !== -1;
-      const count = ended ? end : ids.length;
-      if (count < ids.length - 1) {
+      const streamed = ended ? end : ids.length;
+      if (streamed < ids.length - 1) {
         // The state has seen tokens behind the end. Freed first, it hands the room of its caches back.
         backend.free(block.state);
-        advance([[unseen, ...ids.slice(0, count)]]);
+        advance([[unseen, ...ids.slice(0, streamed)]]);
       } else {
         replace(block.state);
       }
-      for (let i = 0; i < count; i++) {
+      for (let i = 0; i < streamed; i++) {
         if (i > 0) signal?.throwIfAborted();
         yield ids[i];
       }
@@ -168,32 +171,34 @@ export async function* generate<Params, State>(
     if (!finished) backend.free([block?.state, state === given ? undefined : state]);
   }
 
-  /** Draws tokens one after another, from the state on. */
-  async function draw(input: Tokens, step: number, count: number): Promise<Block<State>> {
+  /** The token after the input, and the state that has seen the input. */
+  function drawOne(input: Tokens, before: State, step: number): { id: Tensor; after: State } {
+    return backend.scope(() => {
+      const { logits, state: after } = model.forward(params, input, before);
+      return { id: sample(logits, options, step), after };
+    });
+  }
+
+  /** Tokens one after another, from the state on. */
+  async function drawMany(input: Tokens, step: number, count: number): Promise<Block<State>> {
     const drawn: Tensor[] = [];
-    let next = state;
+    let last = state;
     try {
       for (let i = 0; i < count; i++) {
-        const turn = pause();
+        const turn = turns.pause(signal);
         if (turn !== undefined) await turn;
-        const before = next;
-        const { id, after } = backend.scope(() => {
-          const { logits, state: after } = model.forward(params, drawn[i - 1] ?? input, before);
-          return { id: sample(logits, options, step + i), after };
-        });
+        const { id, after } = drawOne(drawn[i - 1] ?? input, last, step + i);
         drawn.push(id);
-        next = after;
-        if (before !== state) backend.free(before);
+        if (last !== state) backend.free(last);
+        last = after;
       }
+      return { ids: backend.concatBatch(drawn), last: drawn.pop()!, state: last };
     } catch (error) {
-      backend.free([drawn, next === state ? null : next]);
+      if (last !== state) backend.free(last);
       throw error;
+    } finally {
+      backend.free(drawn);
     }
-    const last = drawn[count - 1];
-    if (count === 1) return { ids: last, last, state: next };
-    const ids = backend.concatBatch(drawn);
-    backend.free(drawn.slice(0, -1));
-    return { ids, last, state: next };
   }
 }
 

@@ -85,6 +85,28 @@ const action = "update parameters";
  *
  * Every hyperparameter is a number, or a function from a parameter's path and shape to one.
  *
+ * @example A training loop, in memory that stays as it is: each step frees what it replaces
+ * ```ts
+ * import { adamW, createWasm, crossEntropy, presets, put, read, rwkv, valueAndGrad } from "@seqmix/seqmix";
+ *
+ * using backend = await createWasm();
+ * let params = await put(rwkv.init(presets.matched.rwkv, 1), backend), state = adamW.init(params);
+ * for (let step = 0; step < 3; step++) {
+ *   const next = backend.scope(() => {
+ *     const { value, grads } = valueAndGrad((params) => {
+ *       const { logits } = rwkv.forward(params, [[1, 2, 3]], rwkv.initialState(params));
+ *       return crossEntropy(logits, [[2, 3, 4]]);
+ *     }, params);
+ *     return { value, ...adamW.update(grads, state, params, { learningRate: 1e-3 }) };
+ *   });
+ *   backend.free([params, state]);
+ *   ({ params, state } = next);
+ *   const [loss] = await read(next.value); // timers fire and pages paint here
+ *   backend.free(next.value);
+ *   console.log(step, loss);
+ * }
+ * ```
+ *
  * @example Weight decay on matrices only
  * ```ts
  * import { adamW, crossEntropy, lstmModel, presets, valueAndGrad } from "@seqmix/seqmix";

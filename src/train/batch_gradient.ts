@@ -52,10 +52,15 @@ export async function batchGradient<Params, State>(
   }
 }
 
-/** In how many parts a batch goes through the model, of one sequence each at least. Both ways take three times one. */
+/** Tokens in a part at most, where a model is so small that it is not its products that take the time. */
+const mostTokens = 512;
+
+/** In how many parts a batch goes through the model: of about 25 ms, and of one sequence at least. */
 function partsOf(params: unknown, { inputs }: Batch, { workAtOnce = Infinity }: Backend): number {
-  const each = inputs[0].length * parameterCount(params);
-  return Math.ceil(inputs.length / Math.min(inputs.length, Math.max(1, Math.floor(workAtOnce / each))));
+  if (workAtOnce === Infinity) return 1;
+  const time = inputs[0].length;
+  const sequences = Math.min(mostTokens / time, 1.5 * workAtOnce / (time * parameterCount(params)));
+  return Math.ceil(inputs.length / Math.max(1, Math.floor(sequences)));
 }
 
 function partGradient<Params, State>(
