@@ -1,7 +1,7 @@
 import { constant, exp, ONE } from "../../backends/wasm/math.as";
 import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { multiply } from "../../backends/wasm/tiles.as";
-import { madd, read, sum, write } from "../../backends/wasm/vectors.as";
+import { areFinite, madd, read, sum, write } from "../../backends/wasm/vectors.as";
 import { attend, HEADS } from "./one_query.as";
 
 /** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head. */
@@ -279,18 +279,4 @@ function dot(a: usize, b: usize, size: i32): f32 {
     products = madd(read(a, count), read(b, count), products);
   }
   return sum(products);
-}
-
-/** Whether there is neither NaN nor infinity in so many bytes. */
-function areFinite(x: usize, bytes: usize): bool {
-  const zero = f32x4.splat(0);
-  let a = zero, b = zero, c = zero, d = zero;
-  const end = x + bytes, whole = x + (bytes & ~63);
-  for (; x < whole; x += 64) {
-    a = madd(v128.load(x), zero, a), b = madd(v128.load(x, 16), zero, b);
-    c = madd(v128.load(x, 32), zero, c), d = madd(v128.load(x, 48), zero, d);
-  }
-  let rest: f32 = 0;
-  for (; x < end; x += 4) rest += load<f32>(x) * 0;
-  return sum(f32x4.add(f32x4.add(a, b), f32x4.add(c, d))) + rest == 0;
 }

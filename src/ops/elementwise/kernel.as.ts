@@ -115,6 +115,8 @@ function squaredRelu4(x: v128): v128 {
 }
 
 const CUBIC = memory.data<f32>([0.044715]);
+/** Below this gelu is 0, and -∞ times the 0 of the other factor would be NaN. */
+const LOWEST = memory.data<f32>([-100]);
 /** 2·√(2/π) */
 const SLOPE = memory.data<f32>([1.5957691216057308]);
 
@@ -131,7 +133,7 @@ export function gelu(y: usize, x: usize, size: i32): void {
 function gelu4(x: v128): v128 {
   const cubic = madd(f32x4.mul(x, x), vector.constant(CUBIC), vector.constant(vector.ONE));
   const twice = f32x4.mul(f32x4.mul(x, vector.constant(SLOPE)), cubic);
-  return f32x4.mul(x, vector.sigmoid(twice));
+  return f32x4.mul(f32x4.pmax(x, vector.constant(LOWEST)), vector.sigmoid(twice));
 }
 
 /** y = -e^x */
@@ -146,6 +148,23 @@ export function negativeExp(y: usize, x: usize, size: i32): void {
 @inline
 function negativeExp4(x: v128): v128 {
   return f32x4.neg(vector.exp(x));
+}
+
+const HALF = memory.data<f32>([0.5]);
+
+/** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
+export function negativeExpBackward(gx: usize, gy: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, negativeExpBackward4(v128.load(gy), v128.load(x)));
+  const rest = size & 3;
+  if (rest) storePart(gx, negativeExpBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
+}
+
+// @ts-ignore: decorator
+@inline
+function negativeExpBackward4(gy: v128, x: v128): v128 {
+  const half = vector.exp(f32x4.mul(x, vector.constant(HALF)));
+  return f32x4.neg(f32x4.mul(f32x4.mul(gy, half), half));
 }
 
 /** gx = gy · ratio, gBefore = gy · (1 - ratio), gRatio = Σ gy · (x - before) */
@@ -237,8 +256,9 @@ function squaredReluBackward4(gy: v128, x: v128): v128 {
 /** 2·√(2/π) · 0.044715, and three times that */
 const SLOPE_CUBIC = memory.data<f32>([0.07135481282632573]);
 const SLOPE_QUADRATIC = memory.data<f32>([0.2140644384789772]);
-/** Where x² is past this the slope is 0 or 1; powers of x would be infinite before x is. */
-const FAR = memory.data<f32>([225]);
+/** Past ±this the slope is 0 or 1; powers of x would be infinite before x is. */
+const FAR = memory.data<f32>([15]);
+const MINUS_FAR = memory.data<f32>([-15]);
 
 /** With s = 1 / (1 + e^-2u), u = √(2/π) · (x + 0.044715 x³): gx = gy · (s + x · s · (1 - s) · 2u') */
 export function geluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
@@ -251,7 +271,8 @@ export function geluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
 // @ts-ignore: decorator
 @inline
 function geluBackward4(gy: v128, x: v128): v128 {
-  const square = f32x4.pmin(f32x4.mul(x, x), vector.constant(FAR));
+  x = f32x4.pmax(f32x4.pmin(x, vector.constant(FAR)), vector.constant(MINUS_FAR));
+  const square = f32x4.mul(x, x);
   const steep = madd(square, vector.constant(SLOPE_CUBIC), vector.constant(SLOPE));
   const s = vector.sigmoid(f32x4.mul(x, steep));
   const slope = madd(square, vector.constant(SLOPE_QUADRATIC), vector.constant(SLOPE));

@@ -73,11 +73,18 @@ const geluCode = unaryShader(
   `${nan}${exponential}${logistic}
 // (1 + tanh u) / 2 is the logistic function of 2u, which keeps what is left where x is far below 0.
 fn gelu(x: f32) -> f32 {
-  return x * logistic(${2 * Math.sqrt(2 / Math.PI)} * (x + 0.044715 * x * x * x));
+  // Past ±100 it is 0 or x, and powers of x would be infinite before x is.
+  let near = clamp(x, -100.0, 100.0);
+  let share = logistic(${2 * Math.sqrt(2 / Math.PI)} * (near + 0.044715 * near * near * near));
+  return select(select(near, x, x > 0.0) * share, x, isNan(x));
 }
 `,
 );
 const negativeExpCode = unaryShader("-exponential(x[i])", nan + exponential);
+const negativeExpBackwardCode = unaryBackwardShader(
+  "exponential(0.5 * x[i]) * -exponential(0.5 * x[i])",
+  nan + exponential,
+);
 
 const mixBackwardCode = mixBackwardShader();
 const ratioSums = sumsOf(["gy", "x", "before"], "gy[at] * (x[at] - before[at])");
@@ -185,4 +192,9 @@ export function squaredReluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: Gpu
 /** With s = √(2/π) · (x + 0.044715 x³) and h = tanh s: gx = gy/2 · (1 + h + x · (1 - h²) · s') */
 export function geluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
   runEach(gpu, geluBackwardCode, [gx], [gy, x], [size]);
+}
+
+/** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
+export function negativeExpBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
+  runEach(gpu, negativeExpBackwardCode, [gx], [gy, x], [size]);
 }
