@@ -211,6 +211,13 @@ fn inUnits(a: f32, b: f32, unit: f32) -> f32 {
 }
 `;
 
+/** Whether a number is infinite or NaN, by its bits. */
+export const finite = `
+fn isFinite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) < 0x7f800000u;
+}
+`;
+
 /** 1 / (1 + e^-x), accurate where it is small, too. Needs {@linkcode exponential}. */
 export const logistic = `
 fn logistic(x: f32) -> f32 {

@@ -2,6 +2,7 @@ import { constant, exp, ONE } from "../../backends/wasm/math.as";
 import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { multiply } from "../../backends/wasm/tiles.as";
 import { areFinite, madd, read, sum, write } from "../../backends/wasm/vectors.as";
+import { attendExactly, goBackExactly } from "./exact.as";
 import { attend, HEADS } from "./one_query.as";
 
 /** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head. */
@@ -79,6 +80,11 @@ function attendTogether(
       multiply(to, row, at, 4, 32, scratch, apart, four, first, size, false);
       const rest = at + ((<usize> first) << 5), later = value + <usize> first * row;
       complete(to, rest, shares + (<usize> r << 2), later, four, size, row);
+      for (let n = 0; n < four; n++) {
+        const from = <usize> (r + n) * row;
+        if (areFinite(y + from, (<usize> size) << 2)) continue;
+        attendExactly(y + from, query + from, key, value, first + n, size, row);
+      }
     }
   }
 }
@@ -248,6 +254,15 @@ function goBack(
     multiply(gKey, row, slopes, width, 4, queries, countApart, all, count, size, true);
     multiply(gValue, row, weights, width, 4, gys, countApart, all, count, size, true);
   }
+  if (!areRowsFinite(gQuery, row, queryTime, size) || !areRowsFinite(gKey, row, keyTime, size) ||
+    !areRowsFinite(gValue, row, keyTime, size)) {
+    goBackExactly(gQuery, gKey, gValue, gy, query, key, value, queryTime, keyTime, size, row, scratch);
+  }
+}
+
+function areRowsFinite(x: usize, row: usize, rows: i32, size: i32): bool {
+  for (; rows > 0; rows--, x += row) if (!areFinite(x, (<usize> size) << 2)) return false;
+  return true;
 }
 
 /**

@@ -1,5 +1,5 @@
 import * as vector from "../../backends/wasm/math.as";
-import { loadPart, madd, storePart } from "../../backends/wasm/vectors.as";
+import { areFinite, isSpoiled, loadPart, madd, storePart } from "../../backends/wasm/vectors.as";
 
 // Four at a time; the last one to three go through the same function. (Handing the function to one common loop would
 // call it through a table for every vector: AssemblyScript inlines none of that.)
@@ -25,17 +25,28 @@ export function mix(y: usize, x: usize, before: usize, ratio: usize, rows: i32, 
   const rest = channels & 3;
   const whole = (<usize> (channels & ~3)) << 2;
   const stride = (<usize> channels) << 2;
-  for (let row = 0; row < rows; row++) {
+  const zero = f32x4.splat(0);
+  for (let row = 0; row < rows; row++, y += stride, x += stride, before += stride) {
+    let spoiled = zero;
     for (let c: usize = 0; c < whole; c += 16) {
-      v128.store(y + c, mixed(v128.load(x + c), v128.load(before + c), v128.load(ratio + c)));
+      const some = mixed(v128.load(x + c), v128.load(before + c), v128.load(ratio + c));
+      spoiled = madd(some, zero, spoiled);
+      v128.store(y + c, some);
     }
     if (rest) {
       const last = mixed(loadPart(x + whole, rest), loadPart(before + whole, rest), loadPart(ratio + whole, rest));
+      spoiled = madd(last, zero, spoiled);
       storePart(y + whole, last, rest);
     }
-    y += stride;
-    x += stride;
-    before += stride;
+    if (isSpoiled(spoiled)) mixExactly(y, x, before, ratio, channels);
+  }
+}
+
+/** One row in double precision: both products may be infinite where their sum is not. */
+function mixExactly(y: usize, x: usize, before: usize, ratio: usize, channels: i32): void {
+  for (; channels > 0; channels--, y += 4, x += 4, before += 4, ratio += 4) {
+    const share = <f64> load<f32>(ratio);
+    store<f32>(y, <f32> (<f64> load<f32>(x) * share + <f64> load<f32>(before) * (1 - share)));
   }
 }
 
@@ -182,6 +193,7 @@ export function mixBackward(
   const rest = channels & 3;
   const whole = (<usize> (channels & ~3)) << 2;
   const row = (<usize> channels) << 2;
+  const firstGy = gy, firstX = x, firstBefore = before;
   memory.fill(gRatio, 0, row);
   for (let r = 0; r < rows; r++) {
     for (let c: usize = 0; c < whole; c += 16) {
@@ -203,6 +215,19 @@ export function mixBackward(
     gy += row;
     x += row;
     before += row;
+  }
+  if (!areFinite(gRatio, row)) sumRatioExactly(gRatio, firstGy, firstX, firstBefore, rows, channels);
+}
+
+/** gRatio in double precision: products may be infinite where their sum is not. */
+function sumRatioExactly(gRatio: usize, gy: usize, x: usize, before: usize, rows: i32, channels: i32): void {
+  const row = (<usize> channels) << 2;
+  for (let c: usize = 0; c < row; c += 4) {
+    let sum: f64 = 0;
+    for (let r: usize = 0, at = c; r < <usize> rows; r++, at += row) {
+      sum += <f64> load<f32>(gy + at) * (<f64> load<f32>(x + at) - <f64> load<f32>(before + at));
+    }
+    store<f32>(gRatio + c, <f32> sum);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   bindings,
   each,
   exponential,
+  finite,
   hyperbolicTangent,
   logistic,
   nan,
@@ -28,8 +29,11 @@ export function unaryShader(value: string, functions: string): string {
 /** See `mix` in `mod.ts`. */
 export function mixShader(): string {
   return bindings({ sizes: ["size", "channels"], outputs: ["y"], inputs: ["x", "before", "ratio"] }) +
-    each(`let share = ratio[i % params.channels];
-  y[i] = x[i] * share + before[i] * (1.0 - share);`);
+    finite + each(`let share = ratio[i % params.channels];
+  let sum = x[i] * share + before[i] * (1.0 - share);
+  // Both products may be infinite where their sum is not, or is infinite of one sign.
+  let small = (x[i] * 0x1p-64f) * (share * 0x1p-64f) + (before[i] * 0x1p-64f) * ((1.0 - share) * 0x1p-64f);
+  y[i] = select((small * 0x1p64f) * 0x1p64f, sum, isFinite(sum));`);
 }
 
 /** gx = gy · `slope`, an expression in x[i]; with the functions that it calls */

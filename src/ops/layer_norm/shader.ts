@@ -34,7 +34,9 @@ const moments = `if (group >= params.rows) { return; }
     part += vec2f(distance, distance * distance);
   }
   let moments = sums(lane, part) / count;
-  let scale = 1.0 / sqrt(moments.y - moments.x * moments.x + params.epsilon * unit * unit);`;
+  // In units of large numbers ε would be 0, and that of equal ones 0 times infinity.
+  let least = select(0.0, 0x1p-100f, unit < 1.0 && params.epsilon > 0.0);
+  let scale = 1.0 / sqrt(moments.y - moments.x * moments.x + max(params.epsilon * unit * unit, least));`;
 
 /** See `layerNorm` in `mod.ts`. */
 export function layerNormShader(): string {

@@ -171,8 +171,9 @@ const finish = [
   writeGradient(at, Sums(
     scale * asked.numerator,
     scale * asked.denominator,
-    grow + select(gAnchor, 0.0, isKey),
-    w * grow + select(next.age - w * shrunk, 0.0, isKey),
+    // Where no step has come between, these two cancel.
+    (grow - select(shrunk, 0.0, isKey)) + select(next.anchor, 0.0, isKey),
+    w * (grow - select(shrunk, 0.0, isKey)) + select(next.age, 0.0, isKey),
   ));
   held[partAt(batch, 0u) + channel] += first.age * grow - last.age * shrunk;`),
 ].join("");

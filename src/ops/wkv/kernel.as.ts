@@ -262,9 +262,10 @@ function goBack(
   addTo(totals, f32x4.mul(firstAge, grow));
   write(gState, gNumerator, count);
   write(gState + row, gDenominator, count);
-  write(gState + 2 * row, f32x4.add(grow, v128.and(sought, gAnchor)), count);
-  const gAge = f32x4.sub(read(gNextState + 3 * row, count), f32x4.mul(w, shrink));
-  write(gState + 3 * row, madd(w, grow, v128.and(sought, gAge)), count);
+  // Where no step has come between, these two cancel.
+  const change = f32x4.sub(grow, v128.and(sought, shrink));
+  write(gState + 2 * row, f32x4.add(change, v128.and(sought, read(gNextState + 2 * row, count))), count);
+  write(gState + 3 * row, madd(w, change, v128.and(sought, read(gNextState + 3 * row, count))), count);
 }
 
 /** Goes `steps` steps on from the state at `states` and puts the state after each behind it; where the last one is. */

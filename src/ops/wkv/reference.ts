@@ -139,8 +139,10 @@ export function wkvBackward(
       gState[d] = scale * gb;
       const grow = scale * (numerators[0] * ga + denominators[0] * gb);
       gw += ages[0] * grow;
-      gState[q] = grow + (renewed < 0 ? gAnchor : 0);
-      gState[n] = w * grow + (renewed < 0 ? gNextState[n] - w * shrink : 0);
+      // Where no step has come between, these two cancel.
+      const change = grow - (renewed < 0 ? shrink : 0);
+      gState[q] = change + (renewed < 0 ? gNextState[q] : 0);
+      gState[n] = w * change + (renewed < 0 ? gNextState[n] : 0);
     }
     gDecay[c] = gw;
     gBonus[c] = gu;
