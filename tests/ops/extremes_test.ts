@@ -23,8 +23,11 @@ import type { Case } from "./run_on_all.ts";
 const largest = (2 - 2 ** -23) * 2 ** 127;
 /** Below about 1e-38 a device may flush to 0; times the largest factor, since products within a sum are flushed as well. */
 const flushed = 1e-36;
-/** Of some operations the input whose products with the gradient cancel within a sum: in wkv, what a key adds to its own scale. */
-const cancelling: Record<string, number> = { wkv: 3 };
+/**
+ * Of some operations the input whose products with the gradient cancel within a sum: in wkv, what a key adds to its own scale; in
+ * an LSTM the slope of a gate that is closed or open to single precision is 0.
+ */
+const cancelling: Record<string, number> = { wkv: 3, lstmRecurrence: 3 };
 /** How far the inputs of a neighbour are off. */
 const off = 2 ** -20;
 const neighbours = 4;

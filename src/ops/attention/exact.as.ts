@@ -44,7 +44,7 @@ function largestScore(query: usize, key: usize, seen: i32, size: i32, row: usize
   return top;
 }
 
-/** The bytes of what is kept of a query: its largest score, the sum of its weights, and their mean of gy·v. */
+/** The bytes of what is kept of a query: its largest score, the sum of its weights, and gy·y. */
 const STATISTICS: usize = 24;
 
 /**
@@ -59,6 +59,7 @@ export function goBackExactly(
   query: usize,
   key: usize,
   value: usize,
+  y: usize,
   queryTime: i32,
   keyTime: i32,
   size: i32,
@@ -72,16 +73,16 @@ export function goBackExactly(
     const at = <usize> i * row, known = statistics + <usize> i * STATISTICS;
     const seen = keyTime - queryTime + i + 1;
     const top = largestScore(query + at, key, seen, size, row);
-    let total: f64 = 0, mean: f64 = 0;
+    const mean = product(gy + at, y + at, size);
+    let total: f64 = 0;
     for (let j = 0, to: usize = 0; j < seen; j++, to += row) {
-      const weight = exp((product(query + at, key + to, size) - top) * scale);
-      total += weight, mean += weight * product(gy + at, value + to, size);
+      total += exp((product(query + at, key + to, size) - top) * scale);
     }
-    store<f64>(known, top), store<f64>(known, total, 8), store<f64>(known, mean / total, 16);
+    store<f64>(known, top), store<f64>(known, total, 8), store<f64>(known, mean, 16);
     memory.fill(scratch, 0, wide);
     for (let j = 0, to: usize = 0; j < seen; j++, to += row) {
       const weight = exp((product(query + at, key + to, size) - top) * scale) / total;
-      const slope = weight * (product(gy + at, value + to, size) - mean / total) * scale;
+      const slope = weight * (product(gy + at, value + to, size) - mean) * scale;
       addTo(scratch, slope, key + to, size);
     }
     demote(gQuery + at, scratch, size);

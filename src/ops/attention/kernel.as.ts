@@ -256,7 +256,7 @@ function goBack(
   }
   if (!areRowsFinite(gQuery, row, queryTime, size) || !areRowsFinite(gKey, row, keyTime, size) ||
     !areRowsFinite(gValue, row, keyTime, size)) {
-    goBackExactly(gQuery, gKey, gValue, gy, query, key, value, queryTime, keyTime, size, row, scratch);
+    goBackExactly(gQuery, gKey, gValue, gy, query, key, value, y, queryTime, keyTime, size, row, scratch);
   }
 }
 

@@ -162,6 +162,8 @@ function negativeExp4(x: v128): v128 {
 }
 
 const HALF = memory.data<f32>([0.5]);
+/** The square of e to this is beyond all floats; 0 times it is 0 still. */
+const MOST = memory.data<f32>([88]);
 
 /** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
 export function negativeExpBackward(gx: usize, gy: usize, x: usize, size: i32): void {
@@ -174,7 +176,7 @@ export function negativeExpBackward(gx: usize, gy: usize, x: usize, size: i32): 
 // @ts-ignore: decorator
 @inline
 function negativeExpBackward4(gy: v128, x: v128): v128 {
-  const half = vector.exp(f32x4.mul(x, vector.constant(HALF)));
+  const half = vector.exp(f32x4.pmin(f32x4.mul(x, vector.constant(HALF)), vector.constant(MOST)));
   return f32x4.neg(f32x4.mul(f32x4.mul(gy, half), half));
 }
 

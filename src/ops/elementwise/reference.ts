@@ -115,7 +115,8 @@ export function geluBackward(gx: Floats, gy: Floats, x: Floats, size: number): v
 /** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
 export function negativeExpBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) {
-    const half = Math.exp(x[i] / 2);
+    // Past e^350, whose square is beyond all floats, 0 times it is to be 0 still.
+    const half = Math.exp(Math.min(x[i] / 2, 350));
     gx[i] = gy[i] * half * -half;
   }
 }

@@ -85,10 +85,11 @@ fn gelu(x: f32) -> f32 {
 `,
 );
 const negativeExpCode = unaryShader("-exponential(x[i])", nan + exponential);
-const negativeExpBackwardCode = unaryBackwardShader(
-  "exponential(0.5 * x[i]) * -exponential(0.5 * x[i])",
-  nan + exponential,
-);
+const negativeExpBackwardCode = bindings({ sizes: ["size"], outputs: ["gx"], inputs: ["gy", "x"] }) + nan +
+  exponential + each(`let half = 0.5 * x[i];
+  // The square of e^88 is beyond all floats; 0 times it is 0 still.
+  let e = exponential(select(min(half, 88.0), half, isNan(half)));
+  gx[i] = (gy[i] * e) * -e;`);
 
 const mixBackwardCode = mixBackwardShader();
 const ratioSums = sumsOf(["gy", "x", "before"], "gy[at] * (x[at] - before[at])");
