@@ -97,15 +97,26 @@ function softmax(scores: usize, row: usize, seen: i32, all: i32, size: i32): voi
   const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
   for (let j = seen; j < all; j++) {
     const at = scores + <usize> j * row;
-    for (let r = 0; r <= j - seen; r++) store<f32>(at + (<usize> r << 2), -Infinity);
+    for (let r = 0; r < 8; r++) {
+      const to = at + (<usize> r << 2);
+      if (r <= j - seen) store<f32>(to, -Infinity);
+      else if (load<f32>(to) == -Infinity) store<f32>(to, NaN);
+    }
   }
   const end = scores + <usize> all * row;
-  let most0 = f32x4.splat(-Infinity), most1 = most0;
-  for (let at = scores; at < end; at += row) {
+  let most0 = f32x4.splat(-Infinity), most1 = most0, least0 = f32x4.splat(0), least1 = least0;
+  const rest = scores + <usize> seen * row;
+  for (let at = scores; at < rest; at += row) {
+    const some0 = v128.load(at), some1 = v128.load(at, 16);
+    most0 = f32x4.pmax(most0, some0), most1 = f32x4.pmax(most1, some1);
+    least0 = f32x4.pmin(least0, some0), least1 = f32x4.pmin(least1, some1);
+  }
+  for (let at = rest; at < end; at += row) {
     most0 = f32x4.pmax(most0, v128.load(at)), most1 = f32x4.pmax(most1, v128.load(at, 16));
   }
   const top0 = f32x4.mul(most0, scale), top1 = f32x4.mul(most1, scale);
-  let sum0 = f32x4.splat(0), sum1 = sum0;
+  // A score of -∞ may be one whose parts alone were too large. It spoils the sum: see `exact.as.ts`.
+  let sum0 = f32x4.sub(least0, least0), sum1 = f32x4.sub(least1, least1);
   for (let at = scores; at < end; at += row) {
     const weight0 = exp(f32x4.sub(f32x4.mul(v128.load(at), scale), top0));
     const weight1 = exp(f32x4.sub(f32x4.mul(v128.load(at, 16), scale), top1));

@@ -73,18 +73,19 @@ function attendBlock(
 ): void {
   const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
   const top = load<f32>(tops + head);
-  let scores = f32x4.splat(top);
+  let scores = f32x4.splat(top), least = f32x4.splat(0);
   for (let j = 0; j < count; j += 4, key += 4 * row) {
     // Past the last key it stands again, which changes no maximum.
     const score = f32x4.mul(dot4(key, row, min(4, count - j), query, size), scale);
     v128.store(weights + ((<usize> j) << 2), score);
-    scores = f32x4.pmax(scores, score);
+    scores = f32x4.pmax(scores, score), least = f32x4.pmin(least, score);
   }
   const next = largest(scores);
   const shrink = f32x4.extract_lane(exp(f32x4.splat(top - next)), 0);
   store<f32>(tops + head, next);
 
-  let block = f32x4.splat(0);
+  // A score of -∞ may be one whose parts alone were too large. It spoils the sum: see `exact.as.ts`.
+  let block = f32x4.sub(least, least);
   for (let j = 0; j < count; j += 4) {
     const at = weights + ((<usize> j) << 2);
     v128.store(at, exp(f32x4.sub(v128.load(at), f32x4.splat(next))));
