@@ -238,6 +238,8 @@ export interface BackwardOperations {
   squaredRelu(gy: Tensor, x: Tensor): Tensor;
   /** Of `gelu`. */
   gelu(gy: Tensor, x: Tensor): Tensor;
+  /** Of `negativeExp`. */
+  negativeExp(gy: Tensor, x: Tensor): Tensor;
   /** Of `softmax`, from its result. */
   softmax(gy: Tensor, y: Tensor): Tensor;
   /** Of `shiftTime`. */

@@ -81,6 +81,7 @@ export function deviceBackward<M>(
     tanh: (gy, x) => elementwise("tanhBackward", gy, x),
     squaredRelu: (gy, x) => elementwise("squaredReluBackward", gy, x),
     gelu: (gy, x) => elementwise("geluBackward", gy, x),
+    negativeExp: (gy, x) => elementwise("negativeExpBackward", gy, x),
 
     softmax(gy, y) {
       const sizes = [rowsOf(y.shape), y.shape[y.shape.length - 1]];

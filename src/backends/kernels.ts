@@ -116,6 +116,7 @@ export interface Kernels<M> {
   sigmoidBackward(gx: M, gy: M, x: M, size: number): void;
   tanhBackward(gx: M, gy: M, x: M, size: number): void;
   squaredReluBackward(gx: M, gy: M, x: M, size: number): void;
+  negativeExpBackward(gx: M, gy: M, x: M, size: number): void;
   geluBackward(gx: M, gy: M, x: M, size: number): void;
   softmaxBackward(gx: M, gy: M, y: M, rows: number, channels: number): void;
   shiftTimeBackward(gx: M, gFirst: M, gy: M, ...sizes: SequenceSizes): void;

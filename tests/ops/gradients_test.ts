@@ -7,37 +7,8 @@ import { pullBack } from "../../src/autodiff/mod.ts";
 import { type RandomSource, randomSource } from "../../src/random.ts";
 import { backends } from "../backends.ts";
 import { assertNear, assertSame, normal, type Numbers } from "../helpers.ts";
-import { appendTimeCases } from "./cases/append_time.ts";
-import { attentionCases } from "./cases/attention.ts";
-import { batchCases } from "./cases/batch.ts";
-import { crossEntropyCases } from "./cases/cross_entropy.ts";
-import { elementwiseCases } from "./cases/elementwise.ts";
-import { embeddingCases } from "./cases/embedding.ts";
-import { layerNormCases } from "./cases/layer_norm.ts";
-import { linearCases } from "./cases/linear.ts";
-import { lstmCases } from "./cases/lstm.ts";
-import { rotaryCases } from "./cases/rotary.ts";
-import { lastStepCases, shiftTimeCases } from "./cases/shift_time.ts";
-import { softmaxCases } from "./cases/softmax.ts";
-import { wkvCases } from "./cases/wkv.ts";
+import { tables } from "./cases/mod.ts";
 import type { Case } from "./run_on_all.ts";
-
-const tables: Record<string, readonly Case[]> = {
-  appendTime: appendTimeCases,
-  attention: attentionCases,
-  crossEntropy: crossEntropyCases,
-  embedding: embeddingCases,
-  lastStep: lastStepCases,
-  layerNorm: layerNormCases,
-  linear: linearCases,
-  lstmRecurrence: lstmCases,
-  rotary: rotaryCases,
-  shiftTime: shiftTimeCases,
-  softmax: softmaxCases,
-  "stackStates() and sliceState": batchCases,
-  wkv: wkvCases,
-  ...elementwiseCases,
-};
 
 /** A case with its inputs and the gradients of its outputs, both the same on every backend. */
 interface Subject {

@@ -21,6 +21,8 @@ export interface Case {
   readonly nan?: readonly (readonly number[])[];
   /** The inputs that have no gradient: ids, a loss's weights. */
   readonly constants?: readonly number[];
+  /** The inputs whose magnitude is not free: rows of a state of several kinds. */
+  readonly fixed?: readonly number[];
   /** What is compared, where the outputs themselves have more than one right value. */
   view?(outputs: readonly Float64Array[], inputs: readonly Numbers[]): readonly Float64Array[];
 }

@@ -94,11 +94,40 @@ testOnAll(
 
 testOnAll("sample() with topK draws the k most probable and what ties with the last", async (backend) => {
   const logits = [0, 2, 1, 2, 1, -1];
-  assertEquals(await support(logits, { topK: 1 }, backend), [1, 3]);
   assertEquals(await support(logits, { topK: 2 }, backend), [1, 3]);
   assertEquals(await support(logits, { topK: 3 }, backend), [1, 2, 3, 4]);
   assertEquals(await support(logits, { topK: 5 }, backend), [0, 1, 2, 3, 4]);
   for (const topK of [0, 6, 100]) assertEquals(await support(logits, { topK }, backend), [0, 1, 2, 3, 4, 5]);
+});
+
+testOnAll("sample() with topK 1 takes the largest, of equals the first", async (backend) => {
+  assertEquals(await support([0, 2, 1, 2, 1, -1], { topK: 1 }, backend), [1]);
+  assertEquals(await support([-2, -2], { topK: 1, topP: 0.5, temperature: 9 }, backend), [0]);
+});
+
+testOnAll("sample() takes the largest at a temperature next to 0, whatever the logits", async (backend) => {
+  for (const temperature of [1e-310, 1e-45, 1e-38]) {
+    for (const scale of [1e-20, 1, 1e30]) {
+      const logits = [1, 3, 2, -1].map((logit) => scale * logit);
+      assertEquals(await support(logits, { temperature }, backend), [1], `${temperature}, ${scale}`);
+      assertEquals(await support(logits, { temperature, topK: 3, topP: 1e-310 }, backend), [1]);
+    }
+  }
+});
+
+testOnAll("sample() draws from all alike at a temperature far above the logits", async (backend) => {
+  for (const temperature of [1e38, 1e300]) {
+    assertEquals(await support([1, 3, 2, -1], { temperature }, backend), [0, 1, 2, 3]);
+  }
+});
+
+testOnAll("sample() takes an infinite logit before all others, and never -Infinity", async (backend) => {
+  for (const options of [{}, { temperature: 0 }, { topK: 2 }, { topP: 0.1 }, { temperature: 1e-310 }]) {
+    const name = Deno.inspect(options);
+    assertEquals(await support([1, Infinity, 2, Infinity], options, backend), [1], name);
+    assertEquals(await support([-Infinity, -Infinity, -1e30], options, backend), [2], name);
+    assertEquals(await support([-Infinity, -Infinity], options, backend), [0], name);
+  }
 });
 
 testOnAll(

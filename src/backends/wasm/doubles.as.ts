@@ -33,7 +33,16 @@ export function log(x: f64): f64 {
   const shifted = reinterpret<i64>(x) - 0x3FE6A09E667F3BCD;
   const n = <f64> (shifted >> 52);
   const m = reinterpret<f64>((shifted & 0x000FFFFFFFFFFFFF) + 0x3FE6A09E667F3BCD);
-  const s = (m - 1) / (m + 1);
+  return n * LN2_HIGH + (twiceArtanh((m - 1) / (m + 1)) + n * LN2_LOW);
+}
+
+/** ln(1 + x) of an x from 0 on, accurate where it is small. */
+export function log1p(x: f64): f64 {
+  return x < 0.4 ? twiceArtanh(x / (2 + x)) : log(1 + x);
+}
+
+/** 2 artanh s for |s| up to 0.172 */
+function twiceArtanh(s: f64): f64 {
   const z = s * s;
   let p: f64 = 1.0 / 21;
   p = p * z + 1.0 / 19;
@@ -45,7 +54,7 @@ export function log(x: f64): f64 {
   p = p * z + 1.0 / 7;
   p = p * z + 1.0 / 5;
   p = p * z + 1.0 / 3;
-  return n * LN2_HIGH + (2 * s + (2 * s * z * p + n * LN2_LOW));
+  return 2 * s + 2 * s * z * p;
 }
 
 /** π/2 in three parts; up to 2^20 multiples of the first two are exact. */

@@ -13,6 +13,7 @@ export {
   mixBackward,
   multiply,
   negativeExp,
+  negativeExpBackward,
   sigmoid,
   sigmoidBackward,
   squaredRelu,

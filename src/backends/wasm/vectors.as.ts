@@ -91,3 +91,24 @@ export function accumulate(y: usize, x: usize, count: i32): void {
   const rest = count & 3;
   if (rest) storePart(y, f32x4.add(loadPart(y, rest), loadPart(x, rest)), rest);
 }
+
+/** Whether there is neither NaN nor infinity in so many bytes. */
+export function areFinite(x: usize, bytes: usize): bool {
+  const zero = f32x4.splat(0);
+  let a = zero, b = zero, c = zero, d = zero;
+  const end = x + bytes, whole = x + (bytes & ~63);
+  for (; x < whole; x += 64) {
+    a = madd(v128.load(x), zero, a), b = madd(v128.load(x, 16), zero, b);
+    c = madd(v128.load(x, 32), zero, c), d = madd(v128.load(x, 48), zero, d);
+  }
+  let rest: f32 = 0;
+  for (; x < end; x += 4) rest += load<f32>(x) * 0;
+  return sum(f32x4.add(f32x4.add(a, b), f32x4.add(c, d))) + rest == 0;
+}
+
+/** Whether one of four numbers is NaN: zero times numbers, added up, where one of them was infinite or NaN. */
+// @ts-ignore: decorator
+@inline
+export function isSpoiled(x: v128): bool {
+  return v128.any_true(f32x4.ne(x, x));
+}

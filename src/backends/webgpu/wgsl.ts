@@ -198,6 +198,33 @@ fn exponential(x: f32) -> f32 {
 }
 `;
 
+/**
+ * Powers of two: what is multiplied by the one and later by the other is not rounded by it. They take what would overflow, or
+ * vanish, to where it does neither.
+ */
+export const units = `
+// 2^n of the exponent n of a number, from 2^-126 to 2^126.
+fn unitOf(x: f32) -> f32 {
+  return bitcast<f32>(clamp(bitcast<u32>(x) & 0x7f800000u, 0x00800000u, 0x7e800000u));
+}
+
+fn oneOver(unit: f32) -> f32 {
+  return bitcast<f32>(0x7f000000u - bitcast<u32>(unit));
+}
+
+// a·b·unit, with the factor first that is the larger where the unit is small, and the other way round.
+fn inUnits(a: f32, b: f32, unit: f32) -> f32 {
+  return select(a * (b * unit), (a * unit) * b, (abs(a) >= abs(b)) == (unit <= 1.0));
+}
+`;
+
+/** Whether a number is infinite or NaN, by its bits. */
+export const finite = `
+fn isFinite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) < 0x7f800000u;
+}
+`;
+
 /** 1 / (1 + e^-x), accurate where it is small, too. Needs {@linkcode exponential}. */
 export const logistic = `
 fn logistic(x: f32) -> f32 {

@@ -1,7 +1,8 @@
 import { constant, exp, ONE } from "../../backends/wasm/math.as";
 import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { multiply } from "../../backends/wasm/tiles.as";
-import { madd, read, sum, write } from "../../backends/wasm/vectors.as";
+import { areFinite, madd, read, sum, write } from "../../backends/wasm/vectors.as";
+import { attendExactly, goBackExactly } from "./exact.as";
 import { attend, HEADS } from "./one_query.as";
 
 /** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head. */
@@ -79,6 +80,11 @@ function attendTogether(
       multiply(to, row, at, 4, 32, scratch, apart, four, first, size, false);
       const rest = at + ((<usize> first) << 5), later = value + <usize> first * row;
       complete(to, rest, shares + (<usize> r << 2), later, four, size, row);
+      for (let n = 0; n < four; n++) {
+        const from = <usize> (r + n) * row;
+        if (areFinite(y + from, (<usize> size) << 2)) continue;
+        attendExactly(y + from, query + from, key, value, first + n, size, row);
+      }
     }
   }
 }
@@ -91,15 +97,26 @@ function softmax(scores: usize, row: usize, seen: i32, all: i32, size: i32): voi
   const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
   for (let j = seen; j < all; j++) {
     const at = scores + <usize> j * row;
-    for (let r = 0; r <= j - seen; r++) store<f32>(at + (<usize> r << 2), -Infinity);
+    for (let r = 0; r < 8; r++) {
+      const to = at + (<usize> r << 2);
+      if (r <= j - seen) store<f32>(to, -Infinity);
+      else if (load<f32>(to) == -Infinity) store<f32>(to, NaN);
+    }
   }
   const end = scores + <usize> all * row;
-  let most0 = f32x4.splat(-Infinity), most1 = most0;
-  for (let at = scores; at < end; at += row) {
+  let most0 = f32x4.splat(-Infinity), most1 = most0, least0 = f32x4.splat(0), least1 = least0;
+  const rest = scores + <usize> seen * row;
+  for (let at = scores; at < rest; at += row) {
+    const some0 = v128.load(at), some1 = v128.load(at, 16);
+    most0 = f32x4.pmax(most0, some0), most1 = f32x4.pmax(most1, some1);
+    least0 = f32x4.pmin(least0, some0), least1 = f32x4.pmin(least1, some1);
+  }
+  for (let at = rest; at < end; at += row) {
     most0 = f32x4.pmax(most0, v128.load(at)), most1 = f32x4.pmax(most1, v128.load(at, 16));
   }
   const top0 = f32x4.mul(most0, scale), top1 = f32x4.mul(most1, scale);
-  let sum0 = f32x4.splat(0), sum1 = sum0;
+  // A score of -∞ may be one whose parts alone were too large. It spoils the sum: see `exact.as.ts`.
+  let sum0 = f32x4.sub(least0, least0), sum1 = f32x4.sub(least1, least1);
   for (let at = scores; at < end; at += row) {
     const weight0 = exp(f32x4.sub(f32x4.mul(v128.load(at), scale), top0));
     const weight1 = exp(f32x4.sub(f32x4.mul(v128.load(at, 16), scale), top1));
@@ -248,6 +265,15 @@ function goBack(
     multiply(gKey, row, slopes, width, 4, queries, countApart, all, count, size, true);
     multiply(gValue, row, weights, width, 4, gys, countApart, all, count, size, true);
   }
+  if (!areRowsFinite(gQuery, row, queryTime, size) || !areRowsFinite(gKey, row, keyTime, size) ||
+    !areRowsFinite(gValue, row, keyTime, size)) {
+    goBackExactly(gQuery, gKey, gValue, gy, query, key, value, y, queryTime, keyTime, size, row, scratch);
+  }
+}
+
+function areRowsFinite(x: usize, row: usize, rows: i32, size: i32): bool {
+  for (; rows > 0; rows--, x += row) if (!areFinite(x, (<usize> size) << 2)) return false;
+  return true;
 }
 
 /**
@@ -279,18 +305,4 @@ function dot(a: usize, b: usize, size: i32): f32 {
     products = madd(read(a, count), read(b, count), products);
   }
   return sum(products);
-}
-
-/** Whether there is neither NaN nor infinity in so many bytes. */
-function areFinite(x: usize, bytes: usize): bool {
-  const zero = f32x4.splat(0);
-  let a = zero, b = zero, c = zero, d = zero;
-  const end = x + bytes, whole = x + (bytes & ~63);
-  for (; x < whole; x += 64) {
-    a = madd(v128.load(x), zero, a), b = madd(v128.load(x, 16), zero, b);
-    c = madd(v128.load(x, 32), zero, c), d = madd(v128.load(x, 48), zero, d);
-  }
-  let rest: f32 = 0;
-  for (; x < end; x += 4) rest += load<f32>(x) * 0;
-  return sum(f32x4.add(f32x4.add(a, b), f32x4.add(c, d))) + rest == 0;
 }

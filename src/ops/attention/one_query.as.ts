@@ -1,6 +1,7 @@
 import { exp } from "../../backends/wasm/math.as";
-import { largest, madd, read, sum, write } from "../../backends/wasm/vectors.as";
+import { isSpoiled, largest, madd, read, sum, write } from "../../backends/wasm/vectors.as";
 import { dot4 } from "../linear/one_row.as";
+import { attendExactly } from "./exact.as";
 
 /** So many keys are taken at a time: their rows stay in the first-level cache from one head to the next. */
 const KEYS: i32 = 64;
@@ -26,6 +27,7 @@ export function attend(
 ): void {
   const step = (<usize> size) << 2;
   const end = step * <usize> heads;
+  const firstKey = key, firstValue = value;
   for (let c: usize = 0; c < end; c += 4) store<f32>(y + c, 0);
   for (let head = 0; head < heads; head++) {
     store<f32>(tops + (<usize> head << 2), -1e38);
@@ -40,9 +42,21 @@ export function attend(
     key += row * <usize> count;
     value += row * <usize> count;
   }
-  for (let head = 0; head < heads; head++) {
-    const total = load<f32>(totals + (<usize> head << 2));
-    for (const last = y + step; y < last; y += 4) store<f32>(y, load<f32>(y) / total);
+  const zero = f32x4.splat(0);
+  for (let head = 0; head < heads; head++, y += step) {
+    const total = v128.load_splat<f32>(totals + (<usize> head << 2));
+    let spoiled = zero;
+    for (let c = 0; c < size; c += 4) {
+      const lanes = min(4, size - c), at = y + ((<usize> c) << 2);
+      const mean = f32x4.div(read(at, lanes), total);
+      // By way of memory: past the end 0 is divided as well.
+      write(at, mean, lanes);
+      spoiled = madd(read(at, lanes), zero, spoiled);
+    }
+    if (isSpoiled(spoiled)) {
+      const at = step * <usize> head;
+      attendExactly(y, query + at, firstKey + at, firstValue + at, seen, size, row);
+    }
   }
 }
 
@@ -59,18 +73,19 @@ function attendBlock(
 ): void {
   const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
   const top = load<f32>(tops + head);
-  let scores = f32x4.splat(top);
+  let scores = f32x4.splat(top), least = f32x4.splat(0);
   for (let j = 0; j < count; j += 4, key += 4 * row) {
     // Past the last key it stands again, which changes no maximum.
     const score = f32x4.mul(dot4(key, row, min(4, count - j), query, size), scale);
     v128.store(weights + ((<usize> j) << 2), score);
-    scores = f32x4.pmax(scores, score);
+    scores = f32x4.pmax(scores, score), least = f32x4.pmin(least, score);
   }
   const next = largest(scores);
   const shrink = f32x4.extract_lane(exp(f32x4.splat(top - next)), 0);
   store<f32>(tops + head, next);
 
-  let block = f32x4.splat(0);
+  // A score of -∞ may be one whose parts alone were too large. It spoils the sum: see `exact.as.ts`.
+  let block = f32x4.sub(least, least);
   for (let j = 0; j < count; j += 4) {
     const at = weights + ((<usize> j) << 2);
     v128.store(at, exp(f32x4.sub(v128.load(at), f32x4.splat(next))));

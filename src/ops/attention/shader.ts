@@ -28,6 +28,8 @@ import {
   others,
   placeOf,
   products,
+  queryUnit,
+  queryUnitMemory,
 } from "./tile.ts";
 
 const manyQueries: Block = { rows: 16, threads: 256 };
@@ -38,20 +40,26 @@ const fewQueries = 8;
 const keysOfSplit = 256;
 
 /**
- * Σ e^(score - top) value over a split of the keys, with the top score and the sum of the weights in `sums`; divided by that
+ * Σ e^(score - top) value over a split of the keys, with the top score, the sum of the weights and the
+ * inverse of the score's unit in `sums`; divided by that
  * sum already where there is only one split.
  */
 export function attentionShader(block: Block): string {
   const { rows, threads } = block;
   const lanes = threads / rows;
-  const query = { buffer: "query", at: "queryAt", end: "params.queryTime" };
+  const query = {
+    buffer: "query",
+    at: "queryAt",
+    end: "params.queryTime",
+    unit: (row: string) => `queryUnits[${row}]`,
+  };
   const key = { buffer: "key", at: "keyAt", end: "end" };
   return declarations(
     block,
     ["splits", "keysOfSplit", "rows"],
-    ["y", "sums: vec2f"],
+    ["y", "sums: vec4f"],
     ["query", "key", "value"],
-  ) + `var<workgroup> weights: array<f32, ${rows * others}>;
+  ) + queryUnitMemory(block) + `var<workgroup> weights: array<f32, ${rows * others}>;
 ` + main(
     threads,
     `if (group >= params.groups) { return; }
@@ -60,6 +68,7 @@ export function attentionShader(block: Block): string {
   let head = group / params.splits / params.blocks % params.heads;
   let sequence = group / params.splits / params.blocks / params.heads;
   ${placeOf(block)}
+  ${queryUnit(block)}
   let exists = row < params.queryTime;
   let seen = select(0u, past + row + 1u, exists);
   // No query of the block sees a key from here on.
@@ -84,10 +93,10 @@ export function attentionShader(block: Block): string {
     var next = unrank(largest);
     if (largest >= rankOfInfinity) { next = nanOf(lane); }
     workgroupBarrier();
-    ${ofPlaces(block, (i, at) => `weights[weightsAt + ${at}] = exponential(score${i} - next);`)}
+    ${ofPlaces(block, (i, at) => `weights[weightsAt + ${at}] = exponential((score${i} - next) * inverse);`)}
     workgroupBarrier();
 
-    let shrink = exponential(top - next);
+    let shrink = exponential((top - next) * inverse);
     var added = 0.0;
     for (var k = 0u; k < count; k++) { added += weights[weightsAt + k]; }
     total = total * shrink + added;
@@ -106,7 +115,7 @@ export function attentionShader(block: Block): string {
   }
   if (!exists) { return; }
   if (params.splits > 1u) {
-    if (column == 0u) { sums[outRow * params.heads + head] = vec2f(top, total); }
+    if (column == 0u) { sums[outRow * params.heads + head] = vec4f(top, total, inverse, 0.0); }
     if (start >= end) {
       for (var c = column; c < params.size; c += ${lanes}u) { y[at + c] = 0.0; }
     }
@@ -128,7 +137,7 @@ export function attentionJoinShader(): string {
   return bindings({
     sizes: ["size", "headSize", "splits"],
     outputs: ["y"],
-    inputs: ["parts", "sums: vec2f"],
+    inputs: ["parts", "sums: vec4f"],
   }) + nan + rank + exponential + each(`let heads = params.size / params.headSize;
   let head = i / params.headSize;
   var largest = 0u;
@@ -140,7 +149,7 @@ export function attentionJoinShader(): string {
   var total = 0.0;
   for (var split = 0u; split < params.splits; split++) {
     let found = sums[split * heads + head];
-    let share = exponential(found.x - top);
+    let share = exponential((found.x - top) * found.z);
     sum += share * parts[split * params.size + i];
     total += share * found.y;
   }
@@ -191,7 +200,7 @@ export function attention(
       constants: [1 / Math.sqrt(size)],
       workgroups: inRows(groups, gpu.limits),
     });
-  gpu.withScratch(2 * splits * rows * heads, (sums) => {
+  gpu.withScratch(4 * splits * rows * heads, (sums) => {
     if (splits === 1) return attend(y, sums);
     gpu.withScratch(splits * rows * channels, (parts) => {
       attend(parts, sums);

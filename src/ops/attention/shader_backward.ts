@@ -16,6 +16,8 @@ import {
   others,
   placeOf,
   products,
+  queryUnit,
+  queryUnitMemory,
 } from "./tile.ts";
 
 const block: Block = { rows: 16, threads: 256 };
@@ -32,6 +34,7 @@ const place = `if (group >= params.groups) { return; }
   ${placeOf(block)}`;
 
 const query = { buffer: "query", at: "queryAt", end: "params.queryTime" };
+const queryInUnits = { ...query, unit: (row: string) => `queryUnits[${row}]` };
 const gradient = { buffer: "gy", at: "queryAt", end: "params.queryTime" };
 const key = { buffer: "key", at: "keyAt", end: "params.keyTime" };
 const value = { buffer: "value", at: "valueAt", end: "params.keyTime" };
@@ -43,19 +46,20 @@ function iterationsOfTile(size: number, gradients: boolean): number {
   return 1 + (gradients ? 2 * once + sums : once);
 }
 
-/** Of each query and head: the largest score, the sum of the weights at its scale, and gy·y. */
+/** Of each query and head: the largest score, the sum of the weights at its scale, gy·y, and the unit of the scores. */
 export const weighShader = `${declarations(block, ownSizes, ["sums: vec4f"], ["query", "key", "gy", "y"])}
 var<workgroup> found: array<vec4f, ${threads}>;
-${
+${queryUnitMemory(block)}${
   main(
     threads,
     `${place}
+  ${queryUnit(block)}
   let seen = past + row + 1u;
   let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
   var top = -3.4028234e38;
   var total = 0.0;
   for (var first = params.start; first < end; first += ${others}u) {
-    ${products(block, "score", query, key)}
+    ${products(block, "score", queryInUnits, key)}
     ${
       ofPlaces(block, (i, at) =>
         `if (first + ${at} < min(seen, end)) {
@@ -63,10 +67,10 @@ ${
       // Infinity has no softmax.
       if (rank(score) >= rankOfInfinity) { score = nanOf(lane); }
       if (score > top) {
-        total = total * exponential(top - score) + 1.0;
+        total = total * exponential((top - score) * inverse) + 1.0;
         top = score;
       } else {
-        total += exponential(score - top);
+        total += exponential((score - top) * inverse);
       }
     }`)
     }
@@ -76,20 +80,22 @@ ${
     let at = queryAt + row * params.channels;
     for (var c = column; c < params.size; c += ${lanes}u) { mean += gy[at + c] * y[at + c]; }
   }
-  found[lane] = vec4f(top, total, mean, 0.0);
+  found[lane] = vec4f(top, total, mean, unit);
   workgroupBarrier();
   if (column > 0u || row >= params.queryTime) { return; }
   let at = (sequence * params.queryTime + row) * params.heads + head;
   var all = found[lane];
   for (var other = 1u; other < ${lanes}u; other++) { all = join(all, found[lane + other]); }
   // The mean is known each time, the weights are those of one more range of keys.
-  if (params.start > 0u) { all = join(all, vec4f(sums[at].xy, 0.0, 0.0)); }
+  if (params.start > 0u) { all = join(all, vec4f(sums[at].xy, 0.0, unit)); }
   sums[at] = all;`,
   )
 }
 fn join(a: vec4f, b: vec4f) -> vec4f {
   let top = max(a.x, b.x);
-  return vec4f(top, a.y * exponential(a.x - top) + b.y * exponential(b.x - top), a.z + b.z, 0.0);
+  let inverse = oneOver(a.w);
+  let total = a.y * exponential((a.x - top) * inverse) + b.y * exponential((b.x - top) * inverse);
+  return vec4f(top, total, a.z + b.z, a.w);
 }
 `;
 
@@ -133,7 +139,7 @@ ${
         ofPlaces(block, (i, at) =>
           `{
       let known = ${stats(at)};
-      let weight = exponential(score${i} * params.scale - known.x) / known.y;
+      let weight = exponential((score${i} * params.scale - known.x) * oneOver(known.w)) / known.y;
       weights[mine * ${others}u + ${at}] = weight;
       slopes[mine * ${others}u + ${at}] = weight * (along${i} - known.z) * params.scale;
     }`)
@@ -164,7 +170,7 @@ const sumsOf = (query: string) => `sums[(sequence * params.queryTime + ${query})
 export const queryGradientShader = gradientShader({
   outputs: ["gQuery"],
   rowsOf: "params.queryTime",
-  score: products(block, "score", query, key),
+  score: products(block, "score", { ...query, unit: (row) => `${sumsOf(`(firstRow + ${row})`)}.w` }, key),
   along: products(block, "along", gradient, value),
   seen: `let start = params.start;
   let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
@@ -178,7 +184,7 @@ export const queryGradientShader = gradientShader({
 export const keyGradientShader = gradientShader({
   outputs: ["gKey", "gValue"],
   rowsOf: "params.keyTime",
-  score: products(block, "score", key, query),
+  score: products(block, "score", key, { ...query, unit: (row) => `${sumsOf(`(first + ${row})`)}.w` }),
   along: products(block, "along", value, gradient),
   // The first query that sees a key is that of the same time, or of all, where the key is older than they are.
   seen: `let start = max(params.start, max(firstRow, past) - past);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { bindings, exponential, iterationsOf, nan, rank } from "../../backends/webgpu/wgsl.ts";
+import { bindings, exponential, iterationsOf, nan, rank, units } from "../../backends/webgpu/wgsl.ts";
 
 /** What one workgroup is for; each row has as many invocations, which share the others first and the channels then. */
 export interface Block {
@@ -31,7 +31,7 @@ export function declarations(
 ): string {
   return `${
     bindings({ sizes: [...sizes, ...ownSizes], constants: ["scale"], outputs, inputs })
-  }${nan}${rank}${exponential}
+  }${nan}${rank}${exponential}${units}
 var<workgroup> rowTile: array<f32, ${rows * pitch}>;
 var<workgroup> otherTile: array<f32, ${others * pitch}>;
 `;
@@ -63,6 +63,37 @@ export interface Rows {
   readonly buffer: string;
   readonly at: string;
   readonly end: string;
+  /** What to multiply with, by the row's number. */
+  readonly unit?: (row: string) => string;
+}
+
+/**
+ * The `unit` of the invocation's query, in the workgroup's memory as well: the query is multiplied by it before it is multiplied
+ * with keys, so that no score overflows, and differences of scores by its `inverse` before they are exponents.
+ */
+export function queryUnit({ rows, threads }: Block): string {
+  const lanes = threads / rows;
+  return `var most = 0u;
+  if (row < params.queryTime) {
+    for (var c = column; c < params.size; c += ${lanes}u) {
+      most = max(most, bitcast<u32>(query[queryAt + row * params.channels + c]) & 0x7fffffffu);
+    }
+  }
+  mosts[lane] = most;
+  workgroupBarrier();
+  for (var other = 0u; other < ${lanes}u; other++) { most = max(most, mosts[mine * ${lanes}u + other]); }
+  // 2^8 below one over the largest: there is room for a sum.
+  let unit = oneOver(unitOf(bitcast<f32>(most) * 256.0));
+  let inverse = oneOver(unit);
+  if (column == 0u) { queryUnits[mine] = unit; }
+  workgroupBarrier();`;
+}
+
+/** The memory of {@linkcode queryUnit}. */
+export function queryUnitMemory({ rows, threads }: Block): string {
+  return `var<workgroup> mosts: array<u32, ${threads}>;
+var<workgroup> queryUnits: array<f32, ${rows}>;
+`;
 }
 
 /** Variables `name0`, `name1` …: products of the invocation's row with its others, from `first` on. */
@@ -88,14 +119,16 @@ function load(
   { threads }: Block,
   tile: string,
   count: number,
-  { buffer, at, end }: Rows,
+  { buffer, at, end, unit }: Rows,
   from: string,
 ): string {
   return `for (var k = lane / ${depth}u; k < ${count}u; k += ${threads / depth}u) {
         let c = lane % ${depth}u;
         var element = 0.0;
         if (${from} + k < ${end} && chunk + c < params.size) {
-          element = ${buffer}[${at} + (${from} + k) * params.channels + chunk + c];
+          element = ${buffer}[${at} + (${from} + k) * params.channels + chunk + c]${
+    unit === undefined ? "" : ` * ${unit("k")}`
+  };
         }
         ${tile}[k * ${pitch}u + c] = element;
       }`;

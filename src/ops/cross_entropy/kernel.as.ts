@@ -1,4 +1,4 @@
-import { log } from "../../backends/wasm/doubles.as";
+import { log1p } from "../../backends/wasm/doubles.as";
 import { exp } from "../../backends/wasm/math.as";
 import { read, sum, write } from "../../backends/wasm/vectors.as";
 import { rowMaximum } from "../softmax/kernel.as";
@@ -23,7 +23,7 @@ export function crossEntropy(
     const target = load<f32>(targets);
     if (target >= 0 && target < <f32> vocabulary && floor(target) == target) {
       const logit = <f64> load<f32>(logits + ((<usize> <i32> target) << 2));
-      total += weight * (logSumExp(logits, vocabulary) - logit);
+      total += weight * rowLoss(logits, vocabulary, logit);
     } else {
       total = NaN;
     }
@@ -31,24 +31,33 @@ export function crossEntropy(
   store<f32>(loss, <f32> (total / weightSum));
 }
 
-function logSumExp(x: usize, size: i32): f64 {
+/** log Σ e^x - logit */
+function rowLoss(x: usize, size: i32, logit: f64): f64 {
   const maximum = rowMaximum(x, size);
   const top = f32x4.splat(maximum);
   const whole = (<usize> (size & ~3)) << 2;
-  // In double precision, or a small loss would be lost beside the 1 that the largest logit brings.
-  let total = f64x2.splat(0);
+  // In double precision and with the largest counted apart, or a small loss would be lost beside the 1 that each brings.
+  let total = f64x2.splat(0), largest = i32x4.splat(0);
   for (let i: usize = 0; i < whole; i += 16) {
-    const share = exp(f32x4.sub(v128.load(x + i), top));
+    const logits = v128.load(x + i), equal = f32x4.eq(logits, top);
+    const share = v128.andnot(exp(f32x4.sub(logits, top)), equal);
+    largest = i32x4.sub(largest, equal);
     total = f64x2.add(total, f64x2.promote_low_f32x4(share));
     total = f64x2.add(total, f64x2.promote_low_f32x4(v128.shuffle<f32>(share, share, 2, 3, 0, 1)));
   }
-  let all = f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);
+  let others = f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);
+  let count = i32x4.extract_lane(largest, 0) + i32x4.extract_lane(largest, 1);
+  count += i32x4.extract_lane(largest, 2) + i32x4.extract_lane(largest, 3);
   for (let i = whole; i < (<usize> size) << 2; i += 4) {
     const share = exp(f32x4.sub(v128.load_splat<f32>(x + i), top));
-    all += <f64> f32x4.extract_lane(share, 0);
+    if (load<f32>(x + i) == maximum) count++;
+    else others += <f64> f32x4.extract_lane(share, 0);
   }
-  // log takes a positive number; a NaN among the logits must come out as one.
-  return all > 0 ? log(all) + <f64> maximum : NaN;
+  others += <f64> (count - 1);
+  // A NaN among the logits must come out as one, and neither infinity has a softmax.
+  if (!(others >= 0 && abs(maximum) < Infinity)) return NaN;
+  // Logits of 1e20 are exact only where they are subtracted from each other first.
+  return log1p(others) + (<f64> maximum - logit);
 }
 
 /** gLogits = gLoss · weight · (softmax(logits) - the target's one) / Σ weight */

@@ -13,13 +13,14 @@ import { type Tokens, tokenTensor } from "../embedding/tokens.ts";
  * The mean negative log-likelihood of the targets, in nats: `Σ w·(log Σ_i e^logits_i - logits_target) / Σ w`.
  *
  * @param logits `[B, T, V]`
- * @param targets ids from 0 to V - 1: one list a sequence, or a tensor `[B, T]`
+ * @param targets ids from 0 to V - 1, and any where the weight is 0: one list a sequence, or a tensor `[B, T]`
  * @param weights how much each step counts, one list a sequence or a tensor `[B, T]`; 0 masks padding, whatever
  *   stands there. None: all count 1
- * @returns a single number, shape `[]`; NaN if a tensor of targets holds an id out of range where the weight is not
- *   0, or if all weights are 0
+ * @returns a single number, shape `[]`; NaN if an id is out of range where the weight is not 0 and either is a tensor, or if
+ *   all weights are 0
  * @throws {TypeError} on other shapes, or tensors of two backends
- * @throws {RangeError} on a list with an id out of range, or with a weight that is negative or not finite
+ * @throws {RangeError} on a list with an id out of range that a list of weights, or none, does not mask; on a list with a
+ *   weight that is negative or not finite
  *
  * @example
  * ```ts
@@ -39,7 +40,9 @@ export function crossEntropy(
   const [batch, time, vocabulary] = logits.shape;
   // In a scope, so that what came as lists leaves no tensor behind.
   return logits.backend.scope(() => {
-    const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend);
+    const masked = (b: number, t: number) =>
+      isTensor(weights) || (weights !== undefined && weights?.[b]?.[t] === 0);
+    const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend, masked);
     checkShape(action, "targets", ids, batch, time);
     if (weights === undefined) {
       return sharedBackend(action, "logits, targets", logits, ids).crossEntropy(logits, ids, null);

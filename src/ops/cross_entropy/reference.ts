@@ -18,11 +18,15 @@ export function crossEntropy(
     const at = row * vocabulary;
     const target = targets[row];
     const known = target >= 0 && target < vocabulary && Number.isInteger(target);
-    let largest = -Infinity;
-    for (let i = 0; i < vocabulary; i++) largest = Math.max(largest, logits[at + i]);
-    let sum = 0;
-    for (let i = 0; i < vocabulary; i++) sum += Math.exp(logits[at + i] - largest);
-    total += weight * (known ? Math.log(sum) + largest - logits[at + target] : NaN);
+    let top = 0;
+    for (let i = 1; i < vocabulary; i++) if (!(logits[at + i] <= logits[at + top])) top = i;
+    const largest = logits[at + top];
+    // Without the largest: beside its 1, which log1p adds, a small loss would be lost.
+    let others = 0;
+    for (let i = 0; i < vocabulary; i++) others += i === top ? 0 : Math.exp(logits[at + i] - largest);
+    // Logits of 1e20 are exact only where they are subtracted from each other first.
+    const below = largest - logits[at + target];
+    total += weight * (known && Math.abs(largest) < Infinity ? Math.log1p(others) + below : NaN);
   }
   loss[0] = total / weightSum;
 }

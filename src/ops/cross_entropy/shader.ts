@@ -16,12 +16,13 @@ import {
   nan,
   rank,
   reduction,
+  units,
 } from "../../backends/webgpu/wgsl.ts";
 
 /** Whether an id names one of the logits. */
 const isKnown = "!isNan(id) && id >= 0.0 && id < f32(params.vocabulary) && floor(id) == id";
 
-/** Of each row the weighted loss and the weight, next to each other. */
+/** Of each row the loss and the weight, next to each other. */
 export function rowLossShader(weighted: boolean, threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary"],
@@ -63,24 +64,35 @@ export function rowLossShader(weighted: boolean, threads: number): string {
   if (known && place > rankOfMinusInfinity && place < rankOfInfinity) {
     loss = logarithmOf1Plus(all.x - 1.0 + all.y) + (top - logits[start + u32(id)]);
   }
-  losses[group] = vec2f(weight * loss, weight);`,
+  losses[group] = vec2f(loss, weight);`,
     );
 }
 
 /** The mean of all rows. */
 export function meanShader(): string {
-  return bindings({ sizes: ["rows"], outputs: ["loss"], inputs: ["losses: vec2f"] }) + nan +
+  return bindings({ sizes: ["rows"], outputs: ["loss"], inputs: ["losses: vec2f"] }) + nan + units +
+    reduction("largest", "vec2u", 256, (a, b) => `max(${a}, ${b})`) +
     reduction("sum", "vec2f", 256, (a, b) => `${a} + ${b}`) +
     main(
       256,
-      `var part = vec2f();
-  for (var row = lane; row < params.rows; row += 256u) { part += losses[row]; }
+      `// In units of the largest, or the product of a loss and a weight could be infinite where the mean is not.
+  var bits = vec2u();
+  for (var row = lane; row < params.rows; row += 256u) {
+    bits = max(bits, bitcast<vec2u>(losses[row]) & vec2u(0x7fffffffu));
+  }
+  let most = bitcast<vec2f>(largest(lane, bits));
+  let unit = vec2f(unitOf(most.x), unitOf(most.y));
+  var part = vec2f();
+  for (var row = lane; row < params.rows; row += 256u) {
+    let all = losses[row] * vec2f(oneOver(unit.x), oneOver(unit.y));
+    part += vec2f(all.x * all.y, all.y);
+  }
   let total = sum(lane, part);
   if (lane == 0u) {
     if (total.x == 0.0 && total.y == 0.0) {
       loss[0] = nanOf(params.rows);
     } else {
-      loss[0] = total.x / total.y;
+      loss[0] = total.x / total.y * unit.x;
     }
   }`,
     );
@@ -121,7 +133,7 @@ export function crossEntropyBackwardShader(weighted: boolean, threads: number): 
   // What is masked may be anything, NaN included.
   let masked = weight == 0.0 && !isNan(weight);
   let exists = known && place > rankOfMinusInfinity && place < rankOfInfinity && !(masked && nothing);
-  let scale = gLoss[0] * weight / total / (all.x + all.y);
+  let scale = gLoss[0] * (weight / total) / (all.x + all.y);
   for (var c = lane; c < params.vocabulary; c += ${threads}u) {
     var gradient = nanOf(c);
     if (masked && !nothing) {

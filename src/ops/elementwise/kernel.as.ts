@@ -1,5 +1,5 @@
 import * as vector from "../../backends/wasm/math.as";
-import { loadPart, madd, storePart } from "../../backends/wasm/vectors.as";
+import { areFinite, isSpoiled, loadPart, madd, storePart } from "../../backends/wasm/vectors.as";
 
 // Four at a time; the last one to three go through the same function. (Handing the function to one common loop would
 // call it through a table for every vector: AssemblyScript inlines none of that.)
@@ -25,17 +25,28 @@ export function mix(y: usize, x: usize, before: usize, ratio: usize, rows: i32, 
   const rest = channels & 3;
   const whole = (<usize> (channels & ~3)) << 2;
   const stride = (<usize> channels) << 2;
-  for (let row = 0; row < rows; row++) {
+  const zero = f32x4.splat(0);
+  for (let row = 0; row < rows; row++, y += stride, x += stride, before += stride) {
+    let spoiled = zero;
     for (let c: usize = 0; c < whole; c += 16) {
-      v128.store(y + c, mixed(v128.load(x + c), v128.load(before + c), v128.load(ratio + c)));
+      const some = mixed(v128.load(x + c), v128.load(before + c), v128.load(ratio + c));
+      spoiled = madd(some, zero, spoiled);
+      v128.store(y + c, some);
     }
     if (rest) {
       const last = mixed(loadPart(x + whole, rest), loadPart(before + whole, rest), loadPart(ratio + whole, rest));
+      spoiled = madd(last, zero, spoiled);
       storePart(y + whole, last, rest);
     }
-    y += stride;
-    x += stride;
-    before += stride;
+    if (isSpoiled(spoiled)) mixExactly(y, x, before, ratio, channels);
+  }
+}
+
+/** One row in double precision: both products may be infinite where their sum is not. */
+function mixExactly(y: usize, x: usize, before: usize, ratio: usize, channels: i32): void {
+  for (; channels > 0; channels--, y += 4, x += 4, before += 4, ratio += 4) {
+    const share = <f64> load<f32>(ratio);
+    store<f32>(y, <f32> (<f64> load<f32>(x) * share + <f64> load<f32>(before) * (1 - share)));
   }
 }
 
@@ -115,6 +126,8 @@ function squaredRelu4(x: v128): v128 {
 }
 
 const CUBIC = memory.data<f32>([0.044715]);
+/** Below this gelu is 0, and -∞ times the 0 of the other factor would be NaN. */
+const LOWEST = memory.data<f32>([-100]);
 /** 2·√(2/π) */
 const SLOPE = memory.data<f32>([1.5957691216057308]);
 
@@ -131,7 +144,7 @@ export function gelu(y: usize, x: usize, size: i32): void {
 function gelu4(x: v128): v128 {
   const cubic = madd(f32x4.mul(x, x), vector.constant(CUBIC), vector.constant(vector.ONE));
   const twice = f32x4.mul(f32x4.mul(x, vector.constant(SLOPE)), cubic);
-  return f32x4.mul(x, vector.sigmoid(twice));
+  return f32x4.mul(f32x4.pmax(x, vector.constant(LOWEST)), vector.sigmoid(twice));
 }
 
 /** y = -e^x */
@@ -146,6 +159,25 @@ export function negativeExp(y: usize, x: usize, size: i32): void {
 @inline
 function negativeExp4(x: v128): v128 {
   return f32x4.neg(vector.exp(x));
+}
+
+const HALF = memory.data<f32>([0.5]);
+/** The square of e to this is beyond all floats; 0 times it is 0 still. */
+const MOST = memory.data<f32>([88]);
+
+/** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
+export function negativeExpBackward(gx: usize, gy: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, negativeExpBackward4(v128.load(gy), v128.load(x)));
+  const rest = size & 3;
+  if (rest) storePart(gx, negativeExpBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
+}
+
+// @ts-ignore: decorator
+@inline
+function negativeExpBackward4(gy: v128, x: v128): v128 {
+  const half = vector.exp(f32x4.pmin(f32x4.mul(x, vector.constant(HALF)), vector.constant(MOST)));
+  return f32x4.neg(f32x4.mul(f32x4.mul(gy, half), half));
 }
 
 /** gx = gy · ratio, gBefore = gy · (1 - ratio), gRatio = Σ gy · (x - before) */
@@ -163,6 +195,7 @@ export function mixBackward(
   const rest = channels & 3;
   const whole = (<usize> (channels & ~3)) << 2;
   const row = (<usize> channels) << 2;
+  const firstGy = gy, firstX = x, firstBefore = before;
   memory.fill(gRatio, 0, row);
   for (let r = 0; r < rows; r++) {
     for (let c: usize = 0; c < whole; c += 16) {
@@ -184,6 +217,19 @@ export function mixBackward(
     gy += row;
     x += row;
     before += row;
+  }
+  if (!areFinite(gRatio, row)) sumRatioExactly(gRatio, firstGy, firstX, firstBefore, rows, channels);
+}
+
+/** gRatio in double precision: products may be infinite where their sum is not. */
+function sumRatioExactly(gRatio: usize, gy: usize, x: usize, before: usize, rows: i32, channels: i32): void {
+  const row = (<usize> channels) << 2;
+  for (let c: usize = 0; c < row; c += 4) {
+    let sum: f64 = 0;
+    for (let r: usize = 0, at = c; r < <usize> rows; r++, at += row) {
+      sum += <f64> load<f32>(gy + at) * (<f64> load<f32>(x + at) - <f64> load<f32>(before + at));
+    }
+    store<f32>(gRatio + c, <f32> sum);
   }
 }
 
@@ -237,8 +283,9 @@ function squaredReluBackward4(gy: v128, x: v128): v128 {
 /** 2·√(2/π) · 0.044715, and three times that */
 const SLOPE_CUBIC = memory.data<f32>([0.07135481282632573]);
 const SLOPE_QUADRATIC = memory.data<f32>([0.2140644384789772]);
-/** Where x² is past this the slope is 0 or 1; powers of x would be infinite before x is. */
-const FAR = memory.data<f32>([225]);
+/** Past ±this the slope is 0 or 1; powers of x would be infinite before x is. */
+const FAR = memory.data<f32>([15]);
+const MINUS_FAR = memory.data<f32>([-15]);
 
 /** With s = 1 / (1 + e^-2u), u = √(2/π) · (x + 0.044715 x³): gx = gy · (s + x · s · (1 - s) · 2u') */
 export function geluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
@@ -251,7 +298,8 @@ export function geluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
 // @ts-ignore: decorator
 @inline
 function geluBackward4(gy: v128, x: v128): v128 {
-  const square = f32x4.pmin(f32x4.mul(x, x), vector.constant(FAR));
+  x = f32x4.pmax(f32x4.pmin(x, vector.constant(FAR)), vector.constant(MINUS_FAR));
+  const square = f32x4.mul(x, x);
   const steep = madd(square, vector.constant(SLOPE_CUBIC), vector.constant(SLOPE));
   const s = vector.sigmoid(f32x4.mul(x, steep));
   const slope = madd(square, vector.constant(SLOPE_QUADRATIC), vector.constant(SLOPE));

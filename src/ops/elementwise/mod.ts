@@ -196,7 +196,7 @@ export const squaredReluGradient: GradientRule<"squaredRelu"> = ([x], _, [gy]) =
 /** With s = √(2/π)·(x + 0.044715 x³) and h = tanh s: gx = gy·(1 + h + x·(1 - h²)·s') / 2. */
 export const geluGradient: GradientRule<"gelu"> = ([x], _, [gy]) => [x.backend.backward.gelu(gy, x)];
 
-/** gx = gy·y. */
-export const negativeExpGradient: GradientRule<"negativeExp"> = ([x], [y], [gy]) => [
-  x.backend.multiply(gy, y),
+/** gx = -gy·e^x, of x, since y is infinite where the product need not be. */
+export const negativeExpGradient: GradientRule<"negativeExp"> = ([x], _, [gy]) => [
+  x.backend.backward.negativeExp(gy, x),
 ];

@@ -39,11 +39,16 @@ export function squaredRelu(y: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) y[i] = Math.max(x[i], 0) ** 2;
 }
 
-/** y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))) */
+/** Where x is past ±this, (1 + tanh u) / 2 is 0 or 1; the powers of x would be infinite before x is. */
+const geluEnd = 100;
+/** 2·√(2/π) */
+const geluScale = 2 * Math.sqrt(2 / Math.PI);
+
+/** y = x/2 · (1 + tanh u) = x / (1 + e^-2u) with u = √(2/π) · (x + 0.044715 x³), which cancels nowhere */
 export function gelu(y: Floats, x: Floats, size: number): void {
-  const scale = Math.sqrt(2 / Math.PI);
   for (let i = 0; i < size; i++) {
-    y[i] = 0.5 * x[i] * (1 + Math.tanh(scale * (x[i] + 0.044715 * x[i] ** 3)));
+    const above = Math.max(x[i], -geluEnd), near = Math.min(above, geluEnd);
+    y[i] = above / (1 + Math.exp(-geluScale * (near + 0.044715 * near ** 3)));
   }
 }
 
@@ -96,12 +101,22 @@ export function squaredReluBackward(gx: Floats, gy: Floats, x: Floats, size: num
   for (let i = 0; i < size; i++) gx[i] = 2 * gy[i] * Math.max(x[i], 0);
 }
 
-/** With s = √(2/π) · (x + 0.044715 x³) and h = tanh s: gx = gy/2 · (1 + h + x · (1 - h²) · s') */
+/** With s = 1 / (1 + e^-2u), u = √(2/π) · (x + 0.044715 x³): gx = gy · s · (1 + x · (1 - s) · 2u') */
 export function geluBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
-  const scale = Math.sqrt(2 / Math.PI);
   for (let i = 0; i < size; i++) {
-    const h = Math.tanh(scale * (x[i] + 0.044715 * x[i] ** 3));
-    const slope = scale * (1 + 3 * 0.044715 * x[i] ** 2);
-    gx[i] = 0.5 * gy[i] * (1 + h + x[i] * (1 - h ** 2) * slope);
+    const near = Math.min(Math.max(x[i], -geluEnd), geluEnd);
+    const twice = geluScale * (near + 0.044715 * near ** 3);
+    const slope = geluScale * (1 + 3 * 0.044715 * near ** 2);
+    const s = 1 / (1 + Math.exp(-twice)), rest = 1 / (1 + Math.exp(twice));
+    gx[i] = gy[i] * s * (1 + near * rest * slope);
+  }
+}
+
+/** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
+export function negativeExpBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
+  for (let i = 0; i < size; i++) {
+    // Past e^350, whose square is beyond all floats, 0 times it is to be 0 still.
+    const half = Math.exp(Math.min(x[i] / 2, 350));
+    gx[i] = gy[i] * half * -half;
   }
 }

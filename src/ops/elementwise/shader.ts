@@ -9,6 +9,7 @@ import {
   bindings,
   each,
   exponential,
+  finite,
   hyperbolicTangent,
   logistic,
   nan,
@@ -28,8 +29,11 @@ export function unaryShader(value: string, functions: string): string {
 /** See `mix` in `mod.ts`. */
 export function mixShader(): string {
   return bindings({ sizes: ["size", "channels"], outputs: ["y"], inputs: ["x", "before", "ratio"] }) +
-    each(`let share = ratio[i % params.channels];
-  y[i] = x[i] * share + before[i] * (1.0 - share);`);
+    finite + each(`let share = ratio[i % params.channels];
+  let sum = x[i] * share + before[i] * (1.0 - share);
+  // Both products may be infinite where their sum is not, or is infinite of one sign.
+  let small = (x[i] * 0x1p-64f) * (share * 0x1p-64f) + (before[i] * 0x1p-64f) * ((1.0 - share) * 0x1p-64f);
+  y[i] = select((small * 0x1p64f) * 0x1p64f, sum, isFinite(sum));`);
 }
 
 /** gx = gy · `slope`, an expression in x[i]; with the functions that it calls */
@@ -73,11 +77,19 @@ const geluCode = unaryShader(
   `${nan}${exponential}${logistic}
 // (1 + tanh u) / 2 is the logistic function of 2u, which keeps what is left where x is far below 0.
 fn gelu(x: f32) -> f32 {
-  return x * logistic(${2 * Math.sqrt(2 / Math.PI)} * (x + 0.044715 * x * x * x));
+  // Past ±100 it is 0 or x, and powers of x would be infinite before x is.
+  let near = clamp(x, -100.0, 100.0);
+  let share = logistic(${2 * Math.sqrt(2 / Math.PI)} * (near + 0.044715 * near * near * near));
+  return select(select(near, x, x > 0.0) * share, x, isNan(x));
 }
 `,
 );
 const negativeExpCode = unaryShader("-exponential(x[i])", nan + exponential);
+const negativeExpBackwardCode = bindings({ sizes: ["size"], outputs: ["gx"], inputs: ["gy", "x"] }) + nan +
+  exponential + each(`let half = 0.5 * x[i];
+  // The square of e^88 is beyond all floats; 0 times it is 0 still.
+  let e = exponential(select(min(half, 88.0), half, isNan(half)));
+  gx[i] = (gy[i] * e) * -e;`);
 
 const mixBackwardCode = mixBackwardShader();
 const ratioSums = sumsOf(["gy", "x", "before"], "gy[at] * (x[at] - before[at])");
@@ -185,4 +197,9 @@ export function squaredReluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: Gpu
 /** With s = √(2/π) · (x + 0.044715 x³) and h = tanh s: gx = gy/2 · (1 + h + x · (1 - h²) · s') */
 export function geluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
   runEach(gpu, geluBackwardCode, [gx], [gy, x], [size]);
+}
+
+/** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
+export function negativeExpBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
+  runEach(gpu, negativeExpBackwardCode, [gx], [gy, x], [size]);
 }

@@ -9,6 +9,8 @@ export type Tokens = readonly ArrayLike<number>[] | Tensor;
 /**
  * Token ids as a tensor `[B, T]`. Lists are checked here; a tensor's values are not known on the host, and an id
  * out of range in one becomes NaN where it is looked up.
+ *
+ * @param masked whether whatever stands at a place will do, since nobody looks it up or it is not known here if anybody does
  */
 export function tokenTensor(
   action: string,
@@ -16,6 +18,7 @@ export function tokenTensor(
   tokens: Tokens,
   vocabulary: number,
   backend: Backend,
+  masked: (b: number, t: number) => boolean = () => false,
 ): Tensor {
   if (isTensor(tokens)) {
     checkShape(action, name, tokens, "B", "T");
@@ -38,7 +41,7 @@ export function tokenTensor(
     }
     for (let t = 0; t < time; t++) {
       const id = tokens[b][t];
-      if (!(id >= 0 && id < vocabulary && Number.isInteger(id))) {
+      if (!(id >= 0 && id < vocabulary && Number.isInteger(id)) && !masked(b, t)) {
         throw new RangeError(
           `Cannot ${action}: ${name} must be integers from 0 to ${vocabulary - 1}, current id is ${
             show(id)

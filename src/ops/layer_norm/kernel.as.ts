@@ -1,3 +1,4 @@
+import { isFinite32 } from "../../backends/wasm/exact.as";
 import { loadPart, madd, nmadd, storePart, sum } from "../../backends/wasm/vectors.as";
 
 /**
@@ -8,6 +9,11 @@ const ROWS: i32 = 16;
 const centers = memory.data(16 << 2);
 const means = memory.data(16 << 2);
 const scales = memory.data(16 << 2);
+/** 1 / √(variance + ε), where it is not what the differences are scaled by. */
+const slopes = memory.data(16 << 2);
+
+/** Outside of this the sum of the squares of single precision is infinite, or has lost some that are too small. */
+const LEAST: f64 = 1e-30, MOST: f64 = 3e38;
 
 /** y = (x - mean) / √(variance + ε) · weight + bias, row by row */
 export function layerNorm(
@@ -61,12 +67,13 @@ export function layerNormBackward(
     const count = min(ROWS, rows - first);
     measure(gx, x, count, channels, epsilon);
     for (let r = 0; r < count; r++, x += row, gx += row, gy += row) {
-      goBack(gx, gWeight, gBias, gy, weight, channels, at(means, r), at(scales, r));
+      const finite = goBack(gx, gWeight, gBias, gy, weight, channels, at(means, r), at(scales, r), at(slopes, r));
+      if (!finite || isOdd(r)) goBackExactly(gx, gy, x, weight, channels, epsilon);
     }
   }
 }
 
-/** One row, whose differences from its center stand in gx. */
+/** One row, whose differences from its center stand in gx; false if a mean is not finite. */
 function goBack(
   gx: usize,
   gWeight: usize,
@@ -76,7 +83,8 @@ function goBack(
   channels: i32,
   shift: v128,
   scale: v128,
-): void {
+  slope: v128,
+): bool {
   const whole = (<usize> (channels & ~3)) << 2;
   const rest = channels & 3;
   const size = <f32> channels;
@@ -100,15 +108,17 @@ function goBack(
     gs = f32x4.add(gs, weighted);
     products = madd(weighted, loadPart(gx + whole, rest), products);
   }
-  const meanOfG = f32x4.splat(sum(gs) / size), meanOfGx = f32x4.splat(sum(products) / size);
+  const mean = sum(gs) / size, meanOfProducts = sum(products) / size;
+  const meanOfG = f32x4.splat(mean), meanOfGx = f32x4.splat(meanOfProducts);
   for (let c: usize = 0; c < whole; c += 16) {
     const g = f32x4.sub(f32x4.mul(v128.load(gy + c), v128.load(weight + c)), meanOfG);
-    v128.store(gx + c, f32x4.mul(nmadd(v128.load(gx + c), meanOfGx, g), scale));
+    v128.store(gx + c, f32x4.mul(nmadd(v128.load(gx + c), meanOfGx, g), slope));
   }
   if (rest) {
     const g = f32x4.sub(f32x4.mul(loadPart(gy + whole, rest), loadPart(weight + whole, rest)), meanOfG);
-    storePart(gx + whole, f32x4.mul(nmadd(loadPart(gx + whole, rest), meanOfGx, g), scale), rest);
+    storePart(gx + whole, f32x4.mul(nmadd(loadPart(gx + whole, rest), meanOfGx, g), slope), rest);
   }
+  return isFinite32(mean + meanOfProducts);
 }
 
 /**
@@ -155,9 +165,66 @@ function measure(y: usize, x: usize, rows: i32, channels: i32, epsilon: f64): vo
     }
     const mean = sum(f32x4.add(left, otherLeft)) / size;
     const variance = sum(f32x4.add(squares, otherSquares)) / size - mean * mean;
-    store<f32>(means + ((<usize> r) << 2), mean);
-    store<f32>(scales + ((<usize> r) << 2), <f32> (1 / sqrt(<f64> variance + epsilon)));
+    const spread = <f64> variance + epsilon;
+    if (spread > LEAST && spread < MOST) set(r, mean, <f32> (1 / sqrt(spread)), <f32> (1 / sqrt(spread)));
+    else normalizeExactly(y, x, channels, epsilon, r);
   }
+}
+
+/** Writes a row to y as it is normalized in double precision, and to the tables that there is nothing more to do. */
+function normalizeExactly(y: usize, x: usize, channels: i32, epsilon: f64, r: i32): void {
+  const mean = meanOf(x, channels), slope = 1 / sqrt(varianceOf(x, channels, mean) + epsilon);
+  for (const end = x + ((<usize> channels) << 2); x < end; x += 4, y += 4) {
+    store<f32>(y, <f32> ((<f64> load<f32>(x) - mean) * slope));
+  }
+  set(r, 0, 1, <f32> slope);
+}
+
+/** The gradient of a row in double precision. */
+function goBackExactly(gx: usize, gy: usize, x: usize, weight: usize, channels: i32, epsilon: f64): void {
+  const mean = meanOf(x, channels), slope = 1 / sqrt(varianceOf(x, channels, mean) + epsilon);
+  const end = (<usize> channels) << 2;
+  let meanOfG: f64 = 0, meanOfGx: f64 = 0;
+  for (let c: usize = 0; c < end; c += 4) {
+    const g = <f64> load<f32>(gy + c) * <f64> load<f32>(weight + c);
+    meanOfG += g, meanOfGx += g * (<f64> load<f32>(x + c) - mean) * slope;
+  }
+  meanOfG /= <f64> channels, meanOfGx /= <f64> channels;
+  for (let c: usize = 0; c < end; c += 4) {
+    const g = <f64> load<f32>(gy + c) * <f64> load<f32>(weight + c);
+    const normal = (<f64> load<f32>(x + c) - mean) * slope;
+    store<f32>(gx + c, <f32> ((g - meanOfG - normal * meanOfGx) * slope));
+  }
+}
+
+function meanOf(x: usize, size: i32): f64 {
+  let sum: f64 = 0;
+  for (const end = x + ((<usize> size) << 2); x < end; x += 4) sum += <f64> load<f32>(x);
+  return sum / <f64> size;
+}
+
+function varianceOf(x: usize, size: i32, mean: f64): f64 {
+  let sum: f64 = 0;
+  for (const end = x + ((<usize> size) << 2); x < end; x += 4) {
+    const difference = <f64> load<f32>(x) - mean;
+    sum += difference * difference;
+  }
+  return sum / <f64> size;
+}
+
+// @ts-ignore: decorator
+@inline
+function set(r: i32, mean: f32, scale: f32, slope: f32): void {
+  const to = (<usize> r) << 2;
+  store<f32>(means + to, mean), store<f32>(scales + to, scale), store<f32>(slopes + to, slope);
+}
+
+/** Whether row r was normalized in double precision. */
+// @ts-ignore: decorator
+@inline
+function isOdd(r: i32): bool {
+  const to = (<usize> r) << 2;
+  return load<f32>(scales + to) != load<f32>(slopes + to);
 }
 
 /** The number of row r, in all four lanes. */

@@ -1,5 +1,6 @@
-import { accumulate, loadPart, madd, read, sums, write } from "../../backends/wasm/vectors.as";
-import { dot4, multiplyInterleaved, multiplyRow } from "./one_row.as";
+import { mendProducts } from "../../backends/wasm/exact.as";
+import { accumulate, areFinite, loadPart, madd, read, sums, write } from "../../backends/wasm/vectors.as";
+import { dot4, mendInterleaved, multiplyInterleaved, multiplyRow } from "./one_row.as";
 import { multiplyColumns, multiplyRows } from "./product.as";
 
 /** So many numbers of x stay in the first-level cache while the weights pass by. */
@@ -16,11 +17,20 @@ export function linear(
   outputs: i32,
   interleaved: bool,
 ): void {
+  if (rows == 1 && interleaved) {
+    if (!multiplyInterleaved(y, x, weight, bias, inputs, outputs)) mendInterleaved(y, x, weight, bias, inputs, outputs);
+    return;
+  }
+  const xRow = (<usize> inputs) << 2, yRow = (<usize> outputs) << 2;
+  let finite: bool;
   if (rows == 1) {
-    if (interleaved) multiplyInterleaved(y, x, weight, bias, inputs, outputs);
-    else multiplyRow(y, x, weight, bias, inputs, outputs);
-  } else if (rows < FEW) multiplyMatrix(y, x, weight, bias, rows, inputs, outputs);
-  else multiplyRows(y, x, weight, true, bias, rows, inputs, outputs);
+    finite = multiplyRow(y, x, weight, bias, inputs, outputs);
+  } else {
+    if (rows < FEW) multiplyMatrix(y, x, weight, bias, rows, inputs, outputs);
+    else multiplyRows(y, x, weight, true, bias, rows, inputs, outputs);
+    finite = areFinite(y, yRow * <usize> rows);
+  }
+  if (!finite) mendProducts(y, yRow, x, xRow, 4, weight, xRow, 4, bias, rows, inputs, outputs);
 }
 
 /** For fewer rows, packing the weights costs more than it saves. */
@@ -36,6 +46,10 @@ export function linearBackwardInput(
   outputs: i32,
 ): void {
   multiplyRows(gx, gy, weight, false, 0, rows, outputs, inputs);
+  const xRow = (<usize> inputs) << 2, yRow = (<usize> outputs) << 2;
+  if (!areFinite(gx, xRow * <usize> rows)) {
+    mendProducts(gx, xRow, gy, yRow, 4, weight, 4, xRow, 0, rows, outputs, inputs);
+  }
 }
 
 /** gW = gyᵀ·x, gb = Σ gy */
@@ -49,6 +63,10 @@ export function linearBackwardWeight(
   outputs: i32,
 ): void {
   multiplyColumns(gWeight, gy, x, rows, outputs, inputs);
+  const xRow = (<usize> inputs) << 2, yRow = (<usize> outputs) << 2;
+  if (!areFinite(gWeight, xRow * <usize> outputs)) {
+    mendProducts(gWeight, xRow, gy, 4, yRow, x, 4, xRow, 0, outputs, rows, inputs);
+  }
   if (gBias) sumRows(gBias, gy, rows, outputs);
 }
 

@@ -2,7 +2,8 @@
 // load also costs a comparison with the end of the memory (V8 there does not leave that to a page fault), so that a load
 // saved is worth more than it looks.
 
-import { loadPart, madd, read, storePart, sums, write } from "../../backends/wasm/vectors.as";
+import { isFinite32 } from "../../backends/wasm/exact.as";
+import { isSpoiled, loadPart, madd, read, storePart, sums, write } from "../../backends/wasm/vectors.as";
 import { PACKED, packed } from "./product.as";
 
 /** So many rows are interleaved: with more, their sums and a part of x no longer fit the registers. */
@@ -10,12 +11,14 @@ const ROWS: i32 = 8;
 
 /**
  * y = x·Wᵀ + b. Four streams a quarter of the matrix apart come in faster than one: the four rows in one dot product are
- * not neighbours.
+ * not neighbours. False if a result is not finite.
  */
-export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): void {
+export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): bool {
   const row = (<usize> inputs) << 2;
   const quarter = outputs >> 2;
   const apart = (<usize> quarter) << 2, far = quarter * row;
+  const zero = f32x4.splat(0);
+  let spoiled = zero;
   for (let output = 0; output < quarter; output++, y += 4, weight += row) {
     let result = dot4(weight, far, 4, x, inputs);
     if (bias) {
@@ -26,17 +29,19 @@ export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inpu
       result = f32x4.add(result, added);
       bias += 4;
     }
+    spoiled = madd(result, zero, spoiled);
     v128.store_lane<f32>(y, result, 0);
     v128.store_lane<f32>(y + apart, result, 1);
     v128.store_lane<f32>(y + 2 * apart, result, 2);
     v128.store_lane<f32>(y + 3 * apart, result, 3);
   }
-  multiplyLast(y + 3 * apart, x, weight + 3 * far, bias && bias + 3 * apart, inputs, outputs & 3);
+  const last = multiplyLast(y + 3 * apart, x, weight + 3 * far, bias && bias + 3 * apart, inputs, outputs & 3);
+  return !isSpoiled(madd(last, zero, spoiled));
 }
 
 /**
  * The same, to the bit, of an interleaved matrix, in which the eight rows of a dot product are one stream: nine loads for
- * eight multiply-adds of four, where `multiplyRow` needs ten.
+ * eight multiply-adds of four, where `multiplyRow` needs ten. False if a result is not finite.
  */
 export function multiplyInterleaved(
   y: usize,
@@ -45,9 +50,11 @@ export function multiplyInterleaved(
   bias: usize,
   inputs: i32,
   outputs: i32,
-): void {
+): bool {
   const row = (<usize> inputs) << 2;
   const rest = inputs & 3, part = (<usize> rest) << 2;
+  const zero = f32x4.splat(0);
+  let spoiled = zero;
   for (; outputs >= ROWS; outputs -= ROWS, y += 32) {
     let a = f32x4.splat(0), b = a, c = a, d = a, e = a, f = a, g = a, h = a;
     let from = x;
@@ -87,21 +94,46 @@ export function multiplyInterleaved(
       first = f32x4.add(first, v128.load(bias)), second = f32x4.add(second, v128.load(bias, 16));
       bias += 32;
     }
+    spoiled = madd(second, zero, madd(first, zero, spoiled));
     v128.store(y, first), v128.store(y, second, 16);
   }
   if (outputs & 4) {
-    const result = dot4(weight, row, 4, x, inputs);
-    v128.store(y, bias ? f32x4.add(result, v128.load(bias)) : result);
+    let result = dot4(weight, row, 4, x, inputs);
+    if (bias) result = f32x4.add(result, v128.load(bias));
+    spoiled = madd(result, zero, spoiled);
+    v128.store(y, result);
     y += 16, weight += 4 * row, bias = bias && bias + 16;
   }
-  multiplyLast(y, x, weight, bias, inputs, outputs & 3);
+  const last = multiplyLast(y, x, weight, bias, inputs, outputs & 3);
+  return !isSpoiled(madd(last, zero, spoiled));
 }
 
-/** The last rows of a matrix, fewer than four. */
-function multiplyLast(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): void {
-  if (outputs == 0) return;
-  const result = dot4(weight, (<usize> inputs) << 2, outputs, x, inputs);
-  storePart(y, bias ? f32x4.add(result, loadPart(bias, outputs)) : result, outputs);
+/** The last rows of a matrix, fewer than four; their results, or zeros where there are none. */
+function multiplyLast(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): v128 {
+  if (outputs == 0) return f32x4.splat(0);
+  let result = dot4(weight, (<usize> inputs) << 2, outputs, x, inputs);
+  if (bias) result = f32x4.add(result, loadPart(bias, outputs));
+  storePart(y, result, outputs);
+  return result;
+}
+
+/** Computes anew in double precision what is not finite of {@linkcode multiplyInterleaved}'s results. */
+export function mendInterleaved(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): void {
+  const row = (<usize> inputs) << 2;
+  for (let output = 0; output < outputs; output++) {
+    const to = y + ((<usize> output) << 2);
+    if (isFinite32(load<f32>(to))) continue;
+    const interleaved = output < (outputs & -ROWS);
+    const first = weight + row * <usize> (interleaved ? output & -ROWS : output), r = output & (ROWS - 1);
+    let sum: f64 = bias ? <f64> load<f32>(bias + ((<usize> output) << 2)) : 0;
+    for (let i = 0; i < inputs; i++) {
+      // Fours of the rows in turn, and then what is left of each.
+      const start = i & ~3, width = min(4, inputs - start);
+      const at = interleaved ? ROWS * start + r * width + i - start : i;
+      sum += <f64> load<f32>(x + ((<usize> i) << 2)) * <f64> load<f32>(first + ((<usize> at) << 2));
+    }
+    store<f32>(to, <f32> sum);
+  }
 }
 
 /** The dot products of `count` (1 to 4) rows, `apart` bytes apart, with x; what is past `count` repeats the last. */

@@ -1,7 +1,8 @@
 import { constant, ONE, sigmoid, tanh } from "../../backends/wasm/math.as";
+import { dot, mendProducts } from "../../backends/wasm/exact.as";
 import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { multiply } from "../../backends/wasm/tiles.as";
-import { copy, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
+import { areFinite, copy, isSpoiled, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
 import { dot4 } from "../linear/one_row.as";
 
 /**
@@ -33,6 +34,9 @@ export function lstmRecurrence(
   packTransposed(panels, hiddenWeight, row, 4 * channels, channels);
   for (let t = 0; t < time; t++, y += row, gates += 4 * row) {
     multiply(sums, 4 * row, nextHidden, row, 4, panels, row << 3, batch, channels, 4 * channels, false);
+    if (!areFinite(sums, 4 * row * <usize> batch)) {
+      mendProducts(sums, 4 * row, nextHidden, row, 4, hiddenWeight, row, 4, 0, batch, channels, 4 * channels);
+    }
     for (let b = 0; b < batch; b++) {
       const state = <usize> b * row;
       const sum = sums + 4 * state, gate = gates + 4 * state * <usize> time;
@@ -82,10 +86,18 @@ function runEach(
         const c3 = count > 3 ? dot4(weight + 3 * row, channels * row, 4, before, channels) : c2;
         const if01 = v128.shuffle<f32>(c0, c1, 0, 4, 1, 5), go01 = v128.shuffle<f32>(c0, c1, 2, 6, 3, 7);
         const if23 = v128.shuffle<f32>(c2, c3, 0, 4, 1, 5), go23 = v128.shuffle<f32>(c2, c3, 2, 6, 3, 7);
-        const i = f32x4.add(v128.shuffle<f32>(if01, if23, 0, 1, 4, 5), read(gates + at, count));
-        const f = f32x4.add(v128.shuffle<f32>(if01, if23, 2, 3, 6, 7), read(gates + row + at, count));
-        const g = f32x4.add(v128.shuffle<f32>(go01, go23, 0, 1, 4, 5), read(gates + 2 * row + at, count));
-        const o = f32x4.add(v128.shuffle<f32>(go01, go23, 2, 3, 6, 7), read(gates + 3 * row + at, count));
+        let i = f32x4.add(v128.shuffle<f32>(if01, if23, 0, 1, 4, 5), read(gates + at, count));
+        let f = f32x4.add(v128.shuffle<f32>(if01, if23, 2, 3, 6, 7), read(gates + row + at, count));
+        let g = f32x4.add(v128.shuffle<f32>(go01, go23, 0, 1, 4, 5), read(gates + 2 * row + at, count));
+        let o = f32x4.add(v128.shuffle<f32>(go01, go23, 2, 3, 6, 7), read(gates + 3 * row + at, count));
+        const all = f32x4.add(f32x4.add(i, f), f32x4.add(g, o));
+        if (isSpoiled(f32x4.sub(all, all))) {
+          const apart = row * <usize> channels;
+          i = sumExactly(gates + at, weight, before, channels, count);
+          f = sumExactly(gates + row + at, weight + apart, before, channels, count);
+          g = sumExactly(gates + 2 * row + at, weight + 2 * apart, before, channels, count);
+          o = sumExactly(gates + 3 * row + at, weight + 3 * apart, before, channels, count);
+        }
         const next = madd(sigmoid(f), read(nextCell + at, count), f32x4.mul(sigmoid(i), tanh(g)));
         write(nextCell + at, next, count);
         write(y + at, f32x4.mul(sigmoid(o), tanh(next)), count);
@@ -93,6 +105,18 @@ function runEach(
     }
     copy(nextHidden, before, channels);
   }
+}
+
+const four = memory.data(16, 16);
+
+/** One gate of `count` channels in double precision: partial sums may be infinite, of both signs, where the sum is not. */
+function sumExactly(gates: usize, weight: usize, hidden: usize, channels: i32, count: i32): v128 {
+  const row = (<usize> channels) << 2;
+  for (let c: usize = 0; c < <usize> count; c++, weight += row) {
+    const sum = <f64> load<f32>(gates + (c << 2)) + dot(weight, 4, hidden, 4, channels);
+    store<f32>(four + (c << 2), <f32> sum);
+  }
+  return v128.load(four);
 }
 
 /**
@@ -135,6 +159,9 @@ export function lstmRecurrenceBackward(
       stepBack(gPreactivations + 4 * step, gGates + 4 * state, gHidden + state, gCell + state, gy + step, before, channels);
     }
     multiply(gHidden, row, gGates, 4 * row, 4, panels, row << 5, batch, 4 * channels, channels, false);
+    if (!areFinite(gHidden, row * <usize> batch)) {
+      mendProducts(gHidden, row, gGates, 4 * row, 4, hiddenWeight, 4, row, 0, batch, 4 * channels, channels);
+    }
   }
 }
 
@@ -175,10 +202,11 @@ function stepBack(
     const squashed = tanh(read(cell + row + at, count));
     const gh = f32x4.add(read(gHidden + at, count), read(gy + at, count));
     const gc = madd(f32x4.mul(gh, o), nmadd(squashed, squashed, one), read(gCell + at, count));
-    const gi = f32x4.mul(f32x4.mul(gc, g), nmadd(i, i, i));
-    const gf = f32x4.mul(f32x4.mul(gc, read(cell + at, count)), nmadd(f, f, f));
-    const gg = f32x4.mul(f32x4.mul(gc, i), nmadd(g, g, one));
-    const go = f32x4.mul(f32x4.mul(gh, squashed), nmadd(o, o, o));
+    // What comes from behind is multiplied last: with a cell as large it might be infinite where a closed gate makes it 0.
+    const gi = f32x4.mul(gc, f32x4.mul(g, nmadd(i, i, i)));
+    const gf = f32x4.mul(gc, f32x4.mul(read(cell + at, count), nmadd(f, f, f)));
+    const gg = f32x4.mul(gc, f32x4.mul(i, nmadd(g, g, one)));
+    const go = f32x4.mul(gh, f32x4.mul(squashed, nmadd(o, o, o)));
     write(to, gi, count), write(copied, gi, count);
     write(to + row, gf, count), write(copied + row, gf, count);
     write(to + 2 * row, gg, count), write(copied + 2 * row, gg, count);

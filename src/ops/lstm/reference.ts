@@ -62,6 +62,7 @@ export function lstmRecurrenceBackward(
   // The cells before each step, and behind the last.
   const cells = doubles((time + 1) * channels);
   const gh = new Float64Array(channels), gc = new Float64Array(channels);
+  const gGates = new Float64Array(4 * channels);
   for (let b = 0; b < batch; b++) {
     const state = b * channels;
     cells.set(cell.subarray(state, state + channels));
@@ -87,16 +88,17 @@ export function lstmRecurrenceBackward(
         const squashed = Math.tanh(cells[(t + 1) * channels + c]);
         const g = gh[c] + gy[row * channels + c];
         gc[c] += g * output * (1 - squashed ** 2);
-        gPreactivations[a + c] = gc[c] * candidate * input * (1 - input);
-        gPreactivations[a + channels + c] = gc[c] * cells[t * channels + c] * forget * (1 - forget);
-        gPreactivations[a + 2 * channels + c] = gc[c] * input * (1 - candidate ** 2);
-        gPreactivations[a + 3 * channels + c] = g * squashed * output * (1 - output);
+        gGates[c] = gc[c] * candidate * input * (1 - input);
+        gGates[channels + c] = gc[c] * cells[t * channels + c] * forget * (1 - forget);
+        gGates[2 * channels + c] = gc[c] * input * (1 - candidate ** 2);
+        gGates[3 * channels + c] = g * squashed * output * (1 - output);
         gc[c] *= forget;
       }
+      gPreactivations.set(gGates, a);
       gh.fill(0);
       for (let gate = 0; gate < 4 * channels; gate++) {
         for (let c = 0; c < channels; c++) {
-          gh[c] += gPreactivations[a + gate] * hiddenWeight[gate * channels + c];
+          gh[c] += gGates[gate] * hiddenWeight[gate * channels + c];
         }
       }
     }

@@ -8,6 +8,7 @@ import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import {
   bindings,
   exponential,
+  finite,
   hyperbolicTangent,
   inRows,
   iterationsAtOnce,
@@ -26,7 +27,7 @@ const declarations = bindings({
   sizes: ["batch", "time", "channels", "start", "end"],
   outputs: ["y", "nextHidden", "nextCell"],
   inputs: ["gates", "hiddenWeight", "hidden", "cell"],
-}) + nan + exponential + logistic + hyperbolicTangent + `
+}) + nan + finite + exponential + logistic + hyperbolicTangent + `
 // The next hidden value of a channel, from the sums of its gates i, f, g, o; its cell stands in nextCell from the first step on.
 fn advance(at: u32, time: u32, sums: vec4f) -> f32 {
   var before: f32;
@@ -37,12 +38,27 @@ fn advance(at: u32, time: u32, sums: vec4f) -> f32 {
 }
 `;
 
+/**
+ * A function that adds up a gate anew, of hidden values that are an expression in `c`, where the sum is not finite: its parts may
+ * be infinite, of both signs, where it is not. What is lost below 1 is nothing beside them.
+ */
+function mend(hidden: string): string {
+  return `
+fn mend(sum: f32, gate: u32, origin: u32, at: u32) -> f32 {
+  if (isFinite(sum)) { return sum; }
+  var small = gates[gate] * 0x1p-64f * 0x1p-64f;
+  for (var c = 0u; c < params.channels; c++) { small += (hiddenWeight[origin + c] * 0x1p-64f) * (${hidden} * 0x1p-64f); }
+  return small * 0x1p64f * 0x1p64f;
+}
+`;
+}
+
 /** The steps from params.start to params.end of one sequence a workgroup. */
 export function lstmSequenceShader(): string {
   return `${declarations}
 var<workgroup> held: array<f32, ${heldChannels}>;
 var<workgroup> sums: array<f32, ${4 * heldChannels}>;
-` + main(
+${mend("held[c]")}` + main(
     256,
     `if (group >= params.batch) { return; }
   let channels = params.channels;
@@ -64,7 +80,8 @@ var<workgroup> sums: array<f32, ${4 * heldChannels}>;
           vec4f(held[c], held[c + 1u], held[c + 2u], held[c + 3u]);
       }
       for (; c < channels; c++) { part.x += hiddenWeight[origin + c] * held[c]; }
-      sums[gate] = gates[row * 4u * channels + gate] + ((part.x + part.y) + (part.z + part.w));
+      let gateAt = row * 4u * channels + gate;
+      sums[gate] = mend(gates[gateAt] + ((part.x + part.y) + (part.z + part.w)), gateAt, origin, 0u);
     }
     workgroupBarrier();
     for (var c = lane; c < channels; c += 256u) {
@@ -81,7 +98,13 @@ var<workgroup> sums: array<f32, ${4 * heldChannels}>;
 
 /** The step params.start of all sequences, a channel of one a workgroup. The hidden values before it are read from y. */
 export function lstmStepShader(): string {
-  return declarations + reduction("sum", "vec4f", 64, (a, b) => `${a} + ${b}`) +
+  return declarations + `
+fn hiddenBefore(at: u32) -> f32 {
+  // The row of the step before, or of the state, whose sequence at then is.
+  if (params.start == 0u) { return hidden[at]; }
+  return y[at];
+}
+` + mend("hiddenBefore(at + c)") + reduction("sum", "vec4f", 64, (a, b) => `${a} + ${b}`) +
     main(
       64,
       `let channels = params.channels;
@@ -92,9 +115,9 @@ export function lstmStepShader(): string {
   let row = sequence * params.time + time;
   var part = vec4f();
   let origin = channels * (channel + channels * vec4u(0u, 1u, 2u, 3u));
+  let beforeAt = channels * select(row - 1u, sequence, time == 0u);
   for (var c = lane; c < channels; c += 64u) {
-    var before: f32;
-    if (time == 0u) { before = hidden[sequence * channels + c]; } else { before = y[(row - 1u) * channels + c]; }
+    let before = hiddenBefore(beforeAt + c);
     let at = origin + c;
     part += before * vec4f(hiddenWeight[at.x], hiddenWeight[at.y], hiddenWeight[at.z], hiddenWeight[at.w]);
   }
@@ -102,7 +125,13 @@ export function lstmStepShader(): string {
   if (lane > 0u) { return; }
   let gate = row * 4u * channels + channel;
   let inputs = vec4f(gates[gate], gates[gate + channels], gates[gate + 2u * channels], gates[gate + 3u * channels]);
-  let value = advance(sequence * channels + channel, time, inputs + all);
+  let sums = vec4f(
+    mend(inputs.x + all.x, gate, origin.x, beforeAt),
+    mend(inputs.y + all.y, gate + channels, origin.y, beforeAt),
+    mend(inputs.z + all.z, gate + 2u * channels, origin.z, beforeAt),
+    mend(inputs.w + all.w, gate + 3u * channels, origin.w, beforeAt),
+  );
+  let value = advance(sequence * channels + channel, time, sums);
   y[row * channels + channel] = value;
   nextHidden[sequence * channels + channel] = value;`,
     );
@@ -145,6 +174,7 @@ export function lstmRecurrence(
 
 /** What a step of {@linkcode lstmSequenceShader} adds to the loops of an invocation, at most. */
 function iterationsOfStep(channels: number): number {
-  const products = iterationsOf(Math.floor(channels / 4)) + iterationsOf(channels % 4);
+  const products = iterationsOf(Math.floor(channels / 4)) + iterationsOf(channels % 4) +
+    iterationsOf(channels);
   return 1 + iterationsOf(Math.ceil(4 * channels / 256), products) + iterationsOf(Math.ceil(channels / 256));
 }

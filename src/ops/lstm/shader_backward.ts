@@ -61,10 +61,11 @@ fn retreat(row: u32, sequence: u32, channel: u32, later: f32) -> vec4f {
   let at = sequence * channels + channel;
   let ofCell = gCell[at] + ofHidden * o * (1.0 - squashed * squashed);
   let all = vec4f(
-    ofCell * g * i * (1.0 - i),
-    ofCell * before * f * (1.0 - f),
-    ofCell * i * (1.0 - g * g),
-    ofHidden * squashed * o * (1.0 - o),
+    // What comes from behind is multiplied last: with a cell as large it might be infinite where a closed gate makes it 0.
+    ofCell * (g * (i * (1.0 - i))),
+    ofCell * (before * (f * (1.0 - f))),
+    ofCell * (i * (1.0 - g * g)),
+    ofHidden * (squashed * (o * (1.0 - o))),
   );
   gCell[at] = ofCell * f;
   gPreactivations[gate] = all.x;

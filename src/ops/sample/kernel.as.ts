@@ -31,11 +31,15 @@ function choose(
   step: i32,
   row: i32,
 ): f32 {
+  let top = <f32> -Infinity;
   for (let at: usize = 0; at < size; at += 4) {
     const logit = load<f32>(logits + at);
     if (logit != logit) return NaN;
+    top = max(top, logit);
   }
-  const least = temperature == 0 ? <f32> -Infinity : threshold(logits, size, temperature, topK, topP);
+  // With noise or without, an infinite logit wins over all that are not.
+  const greedy = temperature == 0 || topK == 1 || abs(top) == Infinity;
+  const least = greedy ? <f32> -Infinity : threshold(logits, size, top, temperature, topK, topP);
   let best: i32 = -1;
   let highest: f64 = -Infinity;
   for (let at: usize = 0; at < size; at += 4) {
@@ -43,8 +47,9 @@ function choose(
     if (logit < least) continue;
     let score: f64 = logit;
     const id = <i32> (at >> 2);
-    if (temperature != 0) {
-      score /= temperature;
+    if (!greedy) {
+      // The distance from the largest is 0 for that at any temperature, however large its quotient would be.
+      score = (score - <f64> top) / temperature;
       if (score + MOST_NOISE > highest) score += gumbel(seed, step, row, id);
     }
     if (best < 0 || score > highest) {
@@ -59,7 +64,7 @@ function choose(
  * The least logit that top-k and top-p keep. Floats order as the integers of their bits do (with the negative ones
  * turned round), so it is found bit by bit, without sorting and without memory to sort in.
  */
-function threshold(logits: usize, size: usize, temperature: f64, topK: i32, topP: f64): f32 {
+function threshold(logits: usize, size: usize, top: f32, temperature: f64, topK: i32, topP: f64): f32 {
   let least = rank(-Infinity);
   if (topK > 0 && <usize> topK < size >> 2) {
     let above = rank(Infinity) + 1;
@@ -72,8 +77,6 @@ function threshold(logits: usize, size: usize, temperature: f64, topK: i32, topP
     }
   }
   if (topP < 1) {
-    let top = <f32> -Infinity;
-    for (let at: usize = 0; at < size; at += 4) top = max(top, load<f32>(logits + at));
     let above = rank(top) + 1;
     const enough = topP * shares(logits, size, top, temperature, least, above);
     let sum: f64 = 0;

@@ -10,7 +10,10 @@ import type { Tensor } from "../../tensor.ts";
 export interface SampleOptions {
   /** The logits are divided by it: 0 takes the most probable token, 1 (the default) draws from the model's own. */
   readonly temperature?: number;
-  /** Keeps the k most probable tokens and what ties with the last of them; 0 (the default) keeps all. */
+  /**
+   * Keeps the k most probable tokens and what ties with the last of them; 1 takes the most probable, of equal ones the lowest
+   * id; 0 (the default) keeps all.
+   */
   readonly topK?: number;
   /** Keeps the fewest most probable tokens that reach this share of the probability; 1 (the default) keeps all. */
   readonly topP?: number;
@@ -20,7 +23,7 @@ export interface SampleOptions {
 
 /**
  * Draws a token id from each row of logits: the largest of `logits / temperature + g` among the ids that top-k and
- * then top-p keep, with Gumbel noise `g = -ln(-ln u)`, which makes it a draw from their softmax. The noise of an id
+ * then top-p keep (infinite logits before all others), with Gumbel noise `g = -ln(-ln u)`, which makes it a draw from their softmax. The noise of an id
  * depends on seed, step, row and id alone (the hash pcg4d), so the same logits give the same ids on every backend.
  *
  * @param logits `[..., V]`

@@ -14,7 +14,11 @@ export function sample(
 ): void {
   for (let row = 0; row < rows; row++) {
     const at = row * vocabulary;
-    const least = temperature === 0
+    let top = -Infinity;
+    for (let i = 0; i < vocabulary; i++) top = Math.max(top, logits[at + i]);
+    // With noise or without, an infinite logit wins over all that are not.
+    const greedy = temperature === 0 || topK === 1 || Math.abs(top) === Infinity;
+    const least = greedy
       ? -Infinity
       : threshold(logits.subarray(at, at + vocabulary), temperature, topK, topP);
     let best = -1, highest = -Infinity;
@@ -25,7 +29,8 @@ export function sample(
         break;
       }
       if (logit < least) continue;
-      const score = temperature === 0 ? logit : logit / temperature + gumbel(seed, step, row, i);
+      // The distance from the largest is 0 for that at any temperature, however large its quotient would be.
+      const score = greedy ? logit : (logit - top) / temperature + gumbel(seed, step, row, i);
       if (best < 0 || score > highest) {
         best = i;
         highest = score;

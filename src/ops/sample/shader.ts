@@ -187,7 +187,7 @@ export function sample(
   seed: number,
   step: number,
 ): void {
-  const greedy = temperature === 0;
+  const greedy = temperature === 0 || topK === 1;
   const workgroups = inRows(rows, gpu.limits);
   // In single precision neither may become infinite or 0, nor may the share.
   const inverseTemperature = Math.min(Math.max(1 / temperature, 1e-37), 1e37);

@@ -26,7 +26,7 @@ const reduce = [
   let run = id / params.channels;
   let channel = id % params.channels;
   if (run >= params.batch * params.reduced) { return; }
-  let w = decay[channel];
+  let w = finiteDecay(decay[channel]);
   let count = params.chunk;
   let start = run % params.reduced * params.chunk;
   let first = (run / params.reduced * params.time + start) * params.channels + channel;
@@ -63,7 +63,7 @@ const replay = [
   let channel = id % params.channels;
   let batch = run / params.chunks;
   let chunk = run % params.chunks;
-  let w = decay[channel];
+  let w = finiteDecay(decay[channel]);
   let u = bonus[channel];
   ${pastOfChunk}
   let start = chunk * params.chunk;

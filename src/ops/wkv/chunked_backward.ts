@@ -57,7 +57,7 @@ const ofChunk = `
   if (run >= params.batch * params.chunks) { return; }
   let batch = run / params.chunks;
   let chunk = run % params.chunks;
-  let w = decay[channel];
+  let w = finiteDecay(decay[channel]);
   let u = bonus[channel];
   let start = chunk * params.chunk;
   let steps = min(params.chunk, params.time - start);
@@ -148,13 +148,13 @@ const finish = [
   let batch = id / params.channels;
   let channel = id % params.channels;
   if (batch >= params.batch) { return; }
-  let w = decay[channel];
+  let w = finiteDecay(decay[channel]);
   let at = 4u * batch * params.channels + channel;
   let first = readState(at);
   let last = readHeld(lastStateAt(batch) + channel);
   let next = readGradient(at);
   let asked = readHeld(askedAt(batch, params.chunks) + channel);
-  let scale = shrink(fma(first.age + asked.age, w, first.anchor + asked.anchor));
+  let scale = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
   let grow = meet(first, asked, 0.0, w);
 
   // A state counts through a·e^(q + n·w) and b·e^(q + n·w) alone: were its exponent larger, (a, b) would be smaller.
@@ -171,8 +171,9 @@ const finish = [
   writeGradient(at, Sums(
     scale * asked.numerator,
     scale * asked.denominator,
-    grow + select(gAnchor, 0.0, isKey),
-    w * grow + select(next.age - w * shrunk, 0.0, isKey),
+    // Where no step has come between, these two cancel.
+    (grow - select(shrunk, 0.0, isKey)) + select(next.anchor, 0.0, isKey),
+    w * (grow - select(shrunk, 0.0, isKey)) + select(next.age, 0.0, isKey),
   ));
   held[partAt(batch, 0u) + channel] += first.age * grow - last.age * shrunk;`),
 ].join("");

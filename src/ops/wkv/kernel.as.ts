@@ -2,9 +2,15 @@ import { constant, exp, ONE } from "../../backends/wasm/math.as";
 import { copy, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
 
 /**
+ * A decay below this lets nothing through either. Infinite, as -e^89 is, times no step at all it would be NaN, where the last
+ * step counts whole.
+ */
+const STEEPEST = memory.data<f32>([-1e38]);
+
+/**
  * The WKV recurrence, four channels at a time. The exponent of the past is q + n·w, of an anchor q and an age n that
- * are both exact, rounded once where the build can: what is rounded never goes into the next step. The state
- * of the running step stands in `nextState`.
+ * are both exact: what is rounded never goes into the next step. It is subtracted from another anchor by anchor, since beside
+ * a key of 1e8 bonus and decay would be lost. The state of the running step stands in `nextState`.
  */
 export function wkv(
   y: usize,
@@ -50,13 +56,13 @@ function step(
   state: usize,
   count: i32,
 ): void {
-  const w = read(decay, count), k = read(key, count), v = read(value, count);
+  const w = f32x4.pmax(read(decay, count), constant(STEEPEST)), k = read(key, count), v = read(value, count);
   const numerator = read(state, count), denominator = read(state + row, count);
   const anchor = read(state + 2 * row, count), age = read(state + 3 * row, count);
   const zero = f32x4.splat(0), one = constant(ONE);
 
   // Of the two weights, scaled so that the larger is 1, only the smaller takes an exponential.
-  const ahead = f32x4.sub(f32x4.add(read(bonus, count), k), madd(age, w, anchor));
+  const ahead = f32x4.add(nmadd(age, w, f32x4.sub(k, anchor)), read(bonus, count));
   const smaller = exp(f32x4.neg(f32x4.abs(ahead)));
   const leads = f32x4.gt(ahead, zero);
   const past = v128.bitselect(smaller, one, leads);
@@ -82,7 +88,7 @@ function advance(
 ): void {
   const zero = f32x4.splat(0), one = constant(ONE);
   const older = f32x4.add(age, one);
-  const above = f32x4.sub(k, madd(older, w, anchor));
+  const above = nmadd(older, w, f32x4.sub(k, anchor));
   const less = exp(f32x4.neg(f32x4.abs(above)));
   const renewed = f32x4.gt(above, zero);
   const kept = v128.bitselect(less, one, renewed);
@@ -137,7 +143,7 @@ export function wkvBackward(
         gState + s,
         gy + x,
         gNextState + s,
-        read(decay + at, count),
+        f32x4.pmax(read(decay + at, count), constant(STEEPEST)),
         read(bonus + at, count),
         key + x,
         value + x,
@@ -193,6 +199,10 @@ function goBack(
   addTo(totals, f32x4.neg(f32x4.mul(lastAge, shrink)));
   // What comes later has the gradients ga·e^exponent of A, gb·e^exponent of B.
   let laterAnchor = f32x4.neg(v128.load(end, 32)), laterAge = f32x4.neg(lastAge);
+  // The scale e^-(u + k) of a leaf is that of its key alone where it can be, since keys are subtracted from each other exactly:
+  // e^-u goes into its number. Past ±16 what this would change is too little to be seen.
+  const folds = f32x4.le(f32x4.abs(u), f32x4.splat(16));
+  const unlifted = v128.bitselect(exp(f32x4.neg(u)), one, folds), lift = v128.andnot(u, folds);
   // Whether the last state's anchor still is to be found.
   let sought = f32x4.eq(zero, zero);
   for (let chunk = chunks - 1; chunk >= 0; chunk--) {
@@ -209,8 +219,7 @@ function goBack(
       const anchor = v128.load(at, 32), age = v128.load(at, 48);
       const k = read(key + x, count), v = read(value + x, count), result = read(y + x, count);
 
-      const lifted = f32x4.add(u, k);
-      const ahead = f32x4.sub(lifted, madd(age, w, anchor));
+      const ahead = f32x4.add(nmadd(age, w, f32x4.sub(k, anchor)), u);
       const smaller = exp(f32x4.neg(f32x4.abs(ahead)));
       const leads = f32x4.gt(ahead, zero);
       const past = v128.bitselect(smaller, one, leads);
@@ -219,7 +228,7 @@ function goBack(
       const e1 = f32x4.mul(r, share);
       const e2 = exp(madd(laterAge, w, f32x4.add(k, laterAnchor)));
       const bend = f32x4.mul(e1, f32x4.sub(v, result));
-      const renewed = v128.and(sought, f32x4.gt(f32x4.sub(k, madd(f32x4.add(age, one), w, anchor)), zero));
+      const renewed = v128.and(sought, f32x4.gt(nmadd(f32x4.add(age, one), w, f32x4.sub(k, anchor)), zero));
       sought = v128.andnot(sought, renewed);
       const gk = madd(e2, madd(ga, v, gb), bend);
       write(gKey + x, f32x4.add(gk, v128.and(gAnchor, renewed)), count);
@@ -230,13 +239,13 @@ function goBack(
       gw = madd(scale, madd(numerator, ga, f32x4.mul(denominator, gb)), gw);
 
       // The leaf's exponent is minus the larger one's, anchor and age both.
-      const leafAnchor = f32x4.neg(v128.bitselect(lifted, anchor, leads));
+      const leafAnchor = f32x4.neg(v128.bitselect(f32x4.add(k, lift), anchor, leads));
       const leafAge = f32x4.neg(v128.andnot(age, leads));
       const above = madd(f32x4.sub(leafAge, older), w, f32x4.sub(leafAnchor, laterAnchor));
       const less = exp(f32x4.neg(f32x4.abs(above)));
       const steeper = f32x4.gt(above, zero);
       const kept = v128.bitselect(less, one, steeper);
-      const leaf = f32x4.mul(v128.bitselect(one, less, steeper), r);
+      const leaf = f32x4.mul(v128.bitselect(one, less, steeper), f32x4.mul(r, v128.bitselect(unlifted, one, leads)));
       ga = madd(kept, ga, leaf);
       gb = nmadd(leaf, result, f32x4.mul(kept, gb));
       laterAnchor = v128.bitselect(leafAnchor, laterAnchor, steeper);
@@ -253,9 +262,10 @@ function goBack(
   addTo(totals, f32x4.mul(firstAge, grow));
   write(gState, gNumerator, count);
   write(gState + row, gDenominator, count);
-  write(gState + 2 * row, f32x4.add(grow, v128.and(sought, gAnchor)), count);
-  const gAge = f32x4.sub(read(gNextState + 3 * row, count), f32x4.mul(w, shrink));
-  write(gState + 3 * row, madd(w, grow, v128.and(sought, gAge)), count);
+  // Where no step has come between, these two cancel.
+  const change = f32x4.sub(grow, v128.and(sought, shrink));
+  write(gState + 2 * row, f32x4.add(change, v128.and(sought, read(gNextState + 2 * row, count))), count);
+  write(gState + 3 * row, madd(w, change, v128.and(sought, read(gNextState + 3 * row, count))), count);
 }
 
 /** Goes `steps` steps on from the state at `states` and puts the state after each behind it; where the last one is. */

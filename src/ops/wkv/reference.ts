@@ -2,6 +2,12 @@ import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
 /**
+ * A decay below this lets nothing through either. Infinite, as -e^89 is in single precision, times no step at all it would be
+ * NaN, where the last step counts whole.
+ */
+const steepest = -1e38;
+
+/**
  * The WKV recurrence, one channel at a time. The numerator and the denominator are held at a scale of e^(q + n·w):
  * the anchor q is the key that last set the largest exponent, and n the steps since. Rounding `exponent + w` at every
  * step instead would drift; anchor and age are exact.
@@ -21,7 +27,7 @@ export function wkv(
   for (let b = 0; b < batch; b++) {
     const rows = 4 * b * channels;
     for (let c = 0; c < channels; c++) {
-      const w = decay[c], u = bonus[c];
+      const w = Math.max(decay[c], steepest), u = bonus[c];
       let numerator = state[rows + c];
       let denominator = state[rows + channels + c];
       let anchor = state[rows + 2 * channels + c];
@@ -30,20 +36,19 @@ export function wkv(
         const at = (b * time + t) * channels + c;
         const k = key[at], v = value[at];
 
-        const past = anchor + age * w;
-        const top = Math.max(past, u + k);
-        const pastShare = Math.exp(past - top), share = Math.exp(u + k - top);
+        const ahead = k - anchor - age * w + u;
+        const pastShare = Math.exp(Math.min(0, -ahead)), share = Math.exp(Math.min(0, ahead));
         y[at] = (pastShare * numerator + share * v) / (pastShare * denominator + share);
 
-        const decayed = anchor + (age + 1) * w;
-        if (k > decayed) {
-          const kept = Math.exp(decayed - k);
+        const above = k - anchor - (age + 1) * w;
+        if (above > 0) {
+          const kept = Math.exp(-above);
           numerator = kept * numerator + v;
           denominator = kept * denominator + 1;
           anchor = k;
           age = 0;
         } else {
-          const added = Math.exp(k - decayed);
+          const added = Math.exp(above);
           numerator += added * v;
           denominator += added;
           age++;
@@ -80,7 +85,7 @@ export function wkvBackward(
   const numerators = doubles(time + 1), denominators = doubles(time + 1);
   const anchors = doubles(time + 1), ages = doubles(time + 1);
   for (let c = 0; c < channels; c++) {
-    const w = decay[c], u = bonus[c];
+    const w = Math.max(decay[c], steepest), u = bonus[c];
     let gw = 0, gu = 0;
     for (let b = 0; b < batch; b++) {
       const [a, d, q, n] = [0, 1, 2, 3].map((row) => (4 * b + row) * channels + c);
@@ -92,9 +97,9 @@ export function wkvBackward(
       let renewed = -1;
       for (let t = 0; t < time; t++) {
         const at = (b * time + t) * channels + c;
-        const k = key[at], decayed = anchors[t] + (ages[t] + 1) * w;
-        if (k > decayed) renewed = t;
-        const kept = Math.exp(Math.min(0, decayed - k)), added = Math.exp(Math.min(0, k - decayed));
+        const k = key[at], above = k - anchors[t] - (ages[t] + 1) * w;
+        if (above > 0) renewed = t;
+        const kept = Math.exp(Math.min(0, -above)), added = Math.exp(Math.min(0, above));
         numerators[t + 1] = kept * numerators[t] + added * value[at];
         denominators[t + 1] = kept * denominators[t] + added;
         anchors[t + 1] = renewed === t ? k : anchors[t];
@@ -105,44 +110,40 @@ export function wkvBackward(
       const shrink = numerators[time] * gNextState[a] + denominators[time] * gNextState[d];
       const gAnchor = gNextState[q] - shrink;
       gw -= ages[time] * shrink;
-      // What comes later has the gradients ga·e^exponent of A, gb·e^exponent of B.
-      let anchor = -anchors[time], age = -ages[time];
+      // What comes later has the gradients ga·e^exponent of A, gb·e^exponent of B, with the exponent anchor + age·w - lift·u.
+      let anchor = -anchors[time], age = -ages[time], lift = 0;
       let ga = gNextState[a], gb = gNextState[d];
       for (let t = time - 1; t >= 0; t--) {
         const at = (b * time + t) * channels + c;
         const k = key[at], v = value[at];
-        const past = anchors[t] + ages[t] * w;
-        const top = Math.max(past, u + k);
-        const pastShare = Math.exp(past - top), share = Math.exp(u + k - top);
+        const ahead = k - anchors[t] - ages[t] * w + u;
+        const pastShare = Math.exp(Math.min(0, -ahead)), share = Math.exp(Math.min(0, ahead));
         const r = gy[at] / (pastShare * denominators[t] + share);
-        const e1 = r * share, e2 = Math.exp(k + anchor + age * w);
-        gKey[at] = e1 * (v - y[at]) + e2 * (ga * v + gb);
-        if (t === renewed) gKey[at] += gAnchor;
+        const e1 = r * share, e2 = Math.exp(k + anchor + age * w - lift * u);
+        gKey[at] = e1 * (v - y[at]) + e2 * (ga * v + gb) + (t === renewed ? gAnchor : 0);
         gValue[at] = e1 + e2 * ga;
         gu += e1 * (v - y[at]);
-        const earlier = anchor + (age + 1) * w;
-        gw += Math.exp(past + earlier) * (numerators[t] * ga + denominators[t] * gb);
-        if (-top > earlier) {
-          const kept = Math.exp(earlier + top);
-          ga = kept * ga + r;
-          gb = kept * gb - r * y[at];
-          anchor = -top;
-          age = 0;
-        } else {
-          const added = Math.exp(-top - earlier);
-          ga += added * r;
-          gb -= added * r * y[at];
-          age++;
-        }
+        age++;
+        const through = Math.exp(anchors[t] + anchor + (ages[t] + age) * w - lift * u);
+        gw += through * (numerators[t] * ga + denominators[t] * gb);
+        const leads = ahead > 0;
+        const leafAnchor = leads ? -k : -anchors[t], leafAge = leads ? 0 : -ages[t], leafLift = leads ? 1 : 0;
+        const above = leafAnchor - anchor + (leafAge - age) * w - (leafLift - lift) * u;
+        const kept = Math.exp(Math.min(0, -above)), added = Math.exp(Math.min(0, above));
+        ga = kept * ga + added * r;
+        gb = kept * gb - added * r * y[at];
+        if (above > 0) [anchor, age, lift] = [leafAnchor, leafAge, leafLift];
       }
 
-      const scale = Math.exp(anchors[0] + anchor + (ages[0] + age) * w);
+      const scale = Math.exp(anchors[0] + anchor + (ages[0] + age) * w - lift * u);
       gState[a] = scale * ga;
       gState[d] = scale * gb;
       const grow = scale * (numerators[0] * ga + denominators[0] * gb);
       gw += ages[0] * grow;
-      gState[q] = grow + (renewed < 0 ? gAnchor : 0);
-      gState[n] = w * grow + (renewed < 0 ? gNextState[n] - w * shrink : 0);
+      // Where no step has come between, these two cancel.
+      const change = grow - (renewed < 0 ? shrink : 0);
+      gState[q] = change + (renewed < 0 ? gNextState[q] : 0);
+      gState[n] = w * change + (renewed < 0 ? gNextState[n] : 0);
     }
     gDecay[c] = gw;
     gBonus[c] = gu;

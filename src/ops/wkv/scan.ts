@@ -45,7 +45,7 @@ function scan(ranges: number, fromState: boolean): string {
   let steps = f32(params.chunk);
   var w = -1.0;
   var past = noSums();
-  if (inside) { w = decay[channel]; }
+  if (inside) { w = finiteDecay(decay[channel]); }
   ${
         fromState
           ? "if (inside && range == 0u) { past = readState(4u * batch * params.channels + channel); }"

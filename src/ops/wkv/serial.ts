@@ -28,7 +28,7 @@ const code = [
   if (id >= params.batch * params.channels) { return; }
   let batch = id / params.channels;
   let channel = id % params.channels;
-  let w = decay[channel];
+  let w = finiteDecay(decay[channel]);
   let u = bonus[channel];
   let stateAt = 4u * batch * params.channels + channel;
   var past: Sums;

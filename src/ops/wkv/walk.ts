@@ -24,6 +24,11 @@ fn shrink(distance: f32) -> f32 {
   return select(exp(-abs(distance)), distance, isNan(distance));
 }
 
+// A decay that lets nothing through, infinite as -e^89 is, would be NaN times no step at all, where the last step counts whole.
+fn finiteDecay(w: f32) -> f32 {
+  return select(max(w, -1e38), w, isNan(w));
+}
+
 // The sums over no step, at a scale below every key.
 fn noSums() -> Sums {
   return Sums(0.0, 0.0, -1e38, 0.0);

@@ -25,14 +25,24 @@ fn ask(past: Sums, w: f32, u: f32, k: f32, v: f32, g: f32) -> Asked {
   let weight = fma(kept, past.denominator, own);
   let y = fma(kept, past.numerator, own * v) / weight;
   let r = g / weight;
-  let scale = Sums(r, -r * y, select(-past.anchor, -(u + k), leads), select(-past.age, 0.0, leads));
+  // The scale e^-(u + k) is that of the key alone where it can be, since keys are subtracted from each other exactly: e^-u goes
+  // into the numbers. Past ±16 what this would change is too little to be seen.
+  let folds = abs(u) <= 16.0;
+  let unlifted = select(1.0, exp(-u), folds && leads);
+  let anchor = select(-past.anchor, -(k + select(u, 0.0, folds)), leads);
+  let scale = Sums(r * unlifted, -r * y * unlifted, anchor, select(-past.age, 0.0, leads));
   return Asked(own * r * (v - y), own * r, scale);
 }
 
+// e^exponent, which is at most what ask() folds away; NaN stays NaN.
+fn power(exponent: f32) -> f32 {
+  return select(exp(exponent), exponent, isNan(exponent));
+}
+
 // What two runs have to do with each other: Σ ga·a + gb·b of the sums before a place and what is asked of them behind it,
-// steps later. What leads in either was taken out of both, so the exponent is never above 0.
+// steps later. What leads in either was taken out of both.
 fn meet(past: Sums, later: Sums, steps: f32, w: f32) -> f32 {
-  let share = shrink(fma(past.age + later.age + steps, w, past.anchor + later.anchor));
+  let share = power(fma(past.age + later.age + steps, w, past.anchor + later.anchor));
   return share * fma(past.numerator, later.numerator, past.denominator * later.denominator);
 }
 `;
@@ -54,7 +64,7 @@ export const walkBlockBack = (() => {
   const steps = places.reverse().map((i) => `
     if (count > ${i}u) {
       let asked = ask(past${i}, w, u, k${i}, v${i}, g${i});
-      let share = shrink(fma(later.age, w, k${i} + later.anchor));
+      let share = power(fma(later.age, w, k${i} + later.anchor));
       gKey[at${i}] = fma(share, fma(later.numerator, v${i}, later.denominator), asked.exponent);
       gValue[at${i}] = fma(share, later.numerator, asked.value);
       gu += asked.exponent;

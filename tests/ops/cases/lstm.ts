@@ -18,13 +18,22 @@ const recur: Case["run"] = ([gates, hiddenWeight, hidden, cell]) => {
   return [y, state.hidden, state.cell];
 };
 
+/** Of more than one step large weights make a switch, which any rounding may turn. */
+const oneStep = (time: number) => time > 1 ? [1] : [];
+
 export const lstmCases: Case[] = [
   ...[...timeSizes, [2, 3, 33], [1, 9, 5], [2, 0, 3]].map((sizes) => ({
     name: show(sizes),
     inputs: (random: RandomSource) => lstmInputs(random, sizes),
     run: recur,
+    fixed: oneStep(sizes[1]),
   })),
-  { name: "gates up to hundreds", inputs: (random) => lstmInputs(random, [2, 37, 7], 60), run: recur },
+  {
+    name: "gates up to hundreds",
+    inputs: (random) => lstmInputs(random, [2, 37, 7], 60),
+    run: recur,
+    fixed: oneStep(37),
+  },
   {
     name: "NaN",
     // In the input gate of channel 0, at step 1 of 3 of the first sequence, and at the last step of the second.

@@ -62,10 +62,11 @@ let i=[t.shape,s.shape,s.shape],a=[rowsOf(t.shape),s.shape[0],n],[o,h,l]=call("l
 ;return[o,h,l]},mix(e,t,s,n){
 let i=[t.shape,t.shape,n.shape],a=[rowsOf(t.shape),n.shape[0]],[o,h,l]=call("mixBackward",i,[e,t,s,n].map(r),a)
 ;return[o,h,l]},sigmoid:(e,t)=>elementwise("sigmoidBackward",e,t),tanh:(e,t)=>elementwise("tanhBackward",e,t),
-squaredRelu:(e,t)=>elementwise("squaredReluBackward",e,t),gelu:(e,t)=>elementwise("geluBackward",e,t),softmax(e,t){
-let s=[rowsOf(t.shape),t.shape[t.shape.length-1]];return call("softmaxBackward",[t.shape],[r(e),r(t)],s)[0]},
-shiftTime(e){let[t,s,n]=e.shape,i=[e.shape,[t,n]],[a,o]=call("shiftTimeBackward",i,[r(e)],[t,s,n]);return[a,o]},
-lastStep(e,t){let s=e.shape[0],n=e.shape[e.shape.length-1];return call("lastStepBackward",[[s,t,n]],[r(e)],[s,t,n])[0]},
+squaredRelu:(e,t)=>elementwise("squaredReluBackward",e,t),gelu:(e,t)=>elementwise("geluBackward",e,t),
+negativeExp:(e,t)=>elementwise("negativeExpBackward",e,t),softmax(e,t){let s=[rowsOf(t.shape),t.shape[t.shape.length-1]]
+;return call("softmaxBackward",[t.shape],[r(e),r(t)],s)[0]},shiftTime(e){
+let[t,s,n]=e.shape,i=[e.shape,[t,n]],[a,o]=call("shiftTimeBackward",i,[r(e)],[t,s,n]);return[a,o]},lastStep(e,t){
+let s=e.shape[0],n=e.shape[e.shape.length-1];return call("lastStepBackward",[[s,t,n]],[r(e)],[s,t,n])[0]},
 appendTime(s,n){let[i,a,o]=s.shape,h=r(s),part=(r,s)=>{let n=t.make([i,s,o]),l=s*o
 ;return e.kernels.copyRows(n.memory,0,l,h,r*o,a*o,i,l),n};return t.scope(()=>[part(0,n),part(n,a-n)])},
 wkv(e,t,s,n,i,a,o,h){let l=[s,n,i,a,o].map(({shape:e})=>e),c=[e,t,s,n,i,a,o,h].map(r)
