@@ -133,7 +133,7 @@ fn ${name}(lane: u32, value: ${type}) -> ${type} {
 /** The least and the greatest of the positive numbers of single precision that keep all of their digits. */
 export const smallestNormal = 2 ** -126, largestFinite = (2 - 2 ** -23) * 2 ** 127;
 
-/** Functions that make a NaN and tell one, and infinities. */
+/** Functions that make a NaN, and that tell NaN and infinities by their bits. */
 export const nan = `
 fn isNan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
@@ -215,13 +215,6 @@ fn oneOver(unit: f32) -> f32 {
 // a·b·unit, with the factor first that is the larger where the unit is small, and the other way round.
 fn inUnits(a: f32, b: f32, unit: f32) -> f32 {
   return select(a * (b * unit), (a * unit) * b, (abs(a) >= abs(b)) == (unit <= 1.0));
-}
-`;
-
-/** Whether a number is infinite or NaN, by its bits. */
-export const finite = `
-fn isFinite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) < 0x7f800000u;
 }
 `;
 

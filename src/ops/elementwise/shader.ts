@@ -9,7 +9,6 @@ import {
   bindings,
   each,
   exponential,
-  finite,
   hyperbolicTangent,
   logistic,
   nan,
@@ -29,7 +28,7 @@ export function unaryShader(value: string, functions: string): string {
 /** See `mix` in `mod.ts`. */
 export function mixShader(): string {
   return bindings({ sizes: ["size", "channels"], outputs: ["y"], inputs: ["x", "before", "ratio"] }) +
-    finite + each(`let share = ratio[i % params.channels];
+    nan + each(`let share = ratio[i % params.channels];
   let sum = x[i] * share + before[i] * (1.0 - share);
   // Both products may be infinite where their sum is not, or is infinite of one sign.
   let small = (x[i] * 0x1p-64f) * (share * 0x1p-64f) + (before[i] * 0x1p-64f) * ((1.0 - share) * 0x1p-64f);

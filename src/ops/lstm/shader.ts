@@ -8,7 +8,6 @@ import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import {
   bindings,
   exponential,
-  finite,
   hyperbolicTangent,
   inRows,
   iterationsAtOnce,
@@ -27,7 +26,7 @@ const declarations = bindings({
   sizes: ["batch", "time", "channels", "start", "end"],
   outputs: ["y", "nextHidden", "nextCell"],
   inputs: ["gates", "hiddenWeight", "hidden", "cell"],
-}) + nan + finite + exponential + logistic + hyperbolicTangent + `
+}) + nan + exponential + logistic + hyperbolicTangent + `
 // The next hidden value of a channel, from the sums of its gates i, f, g, o; its cell stands in nextCell from the first step on.
 fn advance(at: u32, time: u32, sums: vec4f) -> f32 {
   var before: f32;
