@@ -9,10 +9,9 @@ declare function linear(
   rows: i32,
   inputs: i32,
   outputs: i32,
-  interleaved: bool,
 ): void;
 
-/** Runs the products of a table, of rows with interleaved matrices, five numbers each: y, x, weight, inputs, outputs. */
+/** Runs the products of a table, of one row each, five numbers each: y, x, weight, inputs, outputs. */
 export function products(table: usize, count: i32): void {
   for (let i = 0; i < count; i++, table += 20) {
     linear(
@@ -23,7 +22,6 @@ export function products(table: usize, count: i32): void {
       1,
       load<i32>(table, 12),
       load<i32>(table, 16),
-      true,
     );
   }
 }

@@ -28,7 +28,6 @@ interface Library {
   readonly memory: WebAssembly.Memory;
   readonly __heap_base: WebAssembly.Global;
   readonly linear: CallableFunction;
-  interleave(weight: number, inputs: number, outputs: number): number;
 }
 
 interface Exports {
@@ -63,7 +62,7 @@ async function compile(source: string, fused: boolean): Promise<WebAssembly.Modu
   return await WebAssembly.compile(new Uint8Array(binary));
 }
 
-function probesOf(subject: Case, { memory, __heap_base, interleave }: Library, exports: Exports): Probes {
+function probesOf(subject: Case, { memory, __heap_base }: Library, exports: Exports): Probes {
   let end: number = __heap_base.value;
   const allocate = (bytes: number) => {
     const address = Math.ceil(end / 128) * 128;
@@ -81,9 +80,7 @@ function probesOf(subject: Case, { memory, __heap_base, interleave }: Library, e
   const products = matricesOf(subject).map((matrix) => {
     const [outputs, inputs] = matrix.shape;
     const vector = Float32Array.from({ length: inputs }, random.normal);
-    const weight = upload(matrix.data);
-    if (!interleave(weight, inputs, outputs)) throw new Error("Cannot measure products: matrix is too wide");
-    return { matrix, vector, addresses: [allocate(4 * outputs), upload(vector), weight] };
+    return { matrix, vector, addresses: [allocate(4 * outputs), upload(vector), upload(matrix.data)] };
   });
   const rows = products.map(({ matrix: { shape: [outputs, inputs] }, addresses }) => [
     ...addresses,

@@ -104,17 +104,15 @@ export class DeviceBackend<M> implements Backend {
   linear(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
     const [outputs, inputs] = weight.shape;
     const rows = rowsOf(x.shape);
-    const matrix = rows === 1 ? this.#store.forOneRow(weight) : this.#store.alive(weight);
     const y = this.#store.make(withLast(x.shape, outputs));
     this.#kernels.linear(
       y.memory,
       this.#memory(x),
-      matrix.memory,
+      this.#memory(weight),
       bias && this.#memory(bias),
       rows,
       inputs,
       outputs,
-      matrix.interleaved,
     );
     return y;
   }

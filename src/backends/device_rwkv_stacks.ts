@@ -6,7 +6,7 @@
  */
 import type { RwkvStack, RwkvStacks, Tensor } from "../tensor.ts";
 import type { Device } from "./kernels.ts";
-import { patience, type TensorStore } from "./tensor_store.ts";
+import type { TensorStore } from "./tensor_store.ts";
 
 /** So many weights has a block. */
 const weightsEach = 18;
@@ -16,7 +16,7 @@ const channelKey = 15;
 interface Prepared {
   readonly weights: readonly Tensor[];
   readonly run: RwkvStack;
-  /** Whether all of the weights are, and nobody else has put them in another order. */
+  /** Whether all of the weights are. */
   readonly alive: () => boolean;
 }
 
@@ -38,30 +38,14 @@ export function deviceRwkvStacks<M>(
         : undefined;
     },
     prepare(weights) {
-      const own = weights.map((x) => store.inAnyOrder(x));
-      const matrices = own.filter(({ shape }) => shape.length === 2);
+      const own = weights.map((x) => store.alive(x));
       const features: number[] = [];
       for (let i = channelKey; i < own.length; i += weightsEach) features.push(own[i].shape[0]);
       const addresses = own.map((t) => t.memory), most = Math.max(...features);
-      let interleaved = false, alive: () => boolean;
-      const arrange = (now: boolean) => {
-        store.arrange(matrices, now);
-        interleaved = matrices.every((t) => t.interleaved);
-        if (now && !interleaved) {
-          // All or none, and none for good.
-          store.arrange(matrices, false);
-          matrices[0].oneRowProducts = Infinity;
-        }
-        alive = store.watch(own);
-      };
-      arrange(matrices.every((t) => t.interleaved));
       const run: RwkvStack = (x, states, epsilon) => {
         // If it fails it leaves nothing behind.
         if (store.outsideScopes) return store.scope(() => run(x, states, epsilon));
         const [batch, time, channels] = x.shape;
-        const oneRow = batch * time === 1;
-        // Counted by a matrix, for all of them: what is prepared anew goes on where it was.
-        if (oneRow ? !interleaved && ++matrices[0].oneRowProducts === patience : interleaved) arrange(oneRow);
         // First, because the largest block is the first to fail.
         const working = store.make([scratch(features.length, batch, time, channels, most)]);
         const y = store.make(x.shape);
@@ -81,13 +65,12 @@ export function deviceRwkvStacks<M>(
           channels,
           features,
           epsilon,
-          interleaved,
           working.memory,
         );
         store.free(working);
         return [y, nextStates];
       };
-      stacks.set(weights[0], { weights, run, alive: () => alive() });
+      stacks.set(weights[0], { weights, run, alive: store.watch(own) });
       return run;
     },
   };

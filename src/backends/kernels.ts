@@ -30,7 +30,6 @@ type AttentionSizes = [
  */
 export interface Kernels<M> {
   embedding(y: M, ids: M, weight: M, count: number, vocabulary: number, channels: number): void;
-  /** `interleaved` says how `weight` stands: true only with one row, and where a device has that order. */
   linear(
     y: M,
     x: M,
@@ -39,7 +38,6 @@ export interface Kernels<M> {
     rows: number,
     inputs: number,
     outputs: number,
-    interleaved?: boolean,
   ): void;
   layerNorm(y: M, x: M, weight: M, bias: M, rows: number, channels: number, epsilon: number): void;
   add(y: M, a: M, b: M, size: number): void;
@@ -223,16 +221,8 @@ export interface ExtraKernels<M> {
     channels: number,
     features: readonly number[],
     epsilon: number,
-    interleaved: boolean,
     scratch: M,
   ): void;
-  /**
-   * Puts a matrix in the order that suits products with one row, in its place, without taking memory. False where that is
-   * not possible: then it stays as it is.
-   */
-  interleave(weight: M, inputs: number, outputs: number): boolean;
-  /** Puts it back, row-major. */
-  separate(weight: M, inputs: number, outputs: number): void;
 }
 
 /** The memory of a device, in elements. */

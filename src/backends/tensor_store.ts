@@ -24,12 +24,8 @@ export class DeviceTensor<M> implements Tensor {
   keptBy = 0;
   /** Whether the collector's registry watches it. */
   watched = false;
-  /** Whether {@linkcode TensorStore.watch} is to hear when it is freed or put in another order. */
+  /** Whether {@linkcode TensorStore.watch} is to hear when it is freed. */
   reliedOn = false;
-  /** Whether it is a matrix whose rows are interleaved. */
-  interleaved = false;
-  /** While they are not, how often one row was multiplied with it. */
-  oneRowProducts = 0;
 
   constructor(
     readonly backend: Backend,
@@ -66,12 +62,6 @@ export function complete<R>(result: R): R {
   return result;
 }
 
-/**
- * After so many products with one row a matrix is interleaved, which the kernel of such a product reads faster: about as many
- * gain what interleaving costs, a quick copy of the matrix.
- */
-export const patience = 48;
-
 /** How many tensors may wait outside all scopes before the registry is told of those still alive. */
 const mostWaiting = 512;
 /**
@@ -92,7 +82,7 @@ export class TensorStore<M> {
   #bytes = 0;
   #peakBytes = 0;
   #disposed = false;
-  /** How many tensors were freed or put in another order that somebody relied on. */
+  /** How many tensors were freed that somebody relied on. */
   #losses = 0;
   /**
    * Tensors that left all scopes. Watching one costs more than a small kernel, and most are freed soon (the state
@@ -236,46 +226,14 @@ export class TensorStore<M> {
     return extended;
   }
 
-  /** The tensor as one of this backend's, alive; a matrix may be interleaved. */
-  inAnyOrder(x: Tensor): DeviceTensor<M> {
+  /** The tensor as one of this backend's, alive. */
+  alive(x: Tensor): DeviceTensor<M> {
     if (!(x instanceof DeviceTensor) || x.backend !== this.#backend) throw this.#notOwn(x);
     if (x.freed || this.#disposed) throw this.#notAlive(x);
     return x;
   }
 
-  /** The same, its values row-major. */
-  alive(x: Tensor): DeviceTensor<M> {
-    const t = this.inAnyOrder(x);
-    if (t.interleaved) this.arrange([t], false);
-    return t;
-  }
-
-  /** The same for a product of one row with a matrix, which in time is interleaved for it. */
-  forOneRow(x: Tensor): DeviceTensor<M> {
-    const t = this.inAnyOrder(x);
-    if (!t.interleaved && ++t.oneRowProducts === patience) this.arrange([t], true);
-    return t;
-  }
-
-  /** Puts matrices in order, as far as the device can. Takes no memory, and never fails. */
-  arrange(matrices: readonly DeviceTensor<M>[], interleaved: boolean): void {
-    const { interleave, separate } = this.#device.kernels;
-    if (interleave === undefined || separate === undefined) return;
-    for (const t of matrices) {
-      if (t.interleaved === interleaved) continue;
-      const [outputs, inputs] = t.shape;
-      if (!interleaved) separate(t.memory, inputs, outputs);
-      else if (!interleave(t.memory, inputs, outputs)) continue;
-      t.interleaved = interleaved;
-      t.oneRowProducts = 0;
-      if (t.reliedOn) this.#losses++;
-    }
-  }
-
-  /**
-   * Whether tensors are still alive and ordered as they are, asked for as one question as often as one likes. Another's loss
-   * may give a false no.
-   */
+  /** Whether tensors are still alive, as often as one likes. Another's end may give a false no. */
   watch(tensors: readonly DeviceTensor<M>[]): () => boolean {
     for (const t of tensors) t.reliedOn = true;
     const losses = this.#losses;

@@ -19,17 +19,16 @@ export function channelMix(
   time: i32,
   channels: i32,
   features: i32,
-  interleaved: bool,
   scratch: usize,
 ): void {
   const rows = batch * time, size = rows * channels;
   const bytes = (<usize> size) << 2;
   const mixed = scratch, open = mixed + bytes, key = open + bytes;
   mixBefore(mixed, x, shift, mixK, batch, time, channels);
-  linear(key, mixed, keyWeight, 0, rows, channels, features, interleaved);
+  linear(key, mixed, keyWeight, 0, rows, channels, features);
   squaredRelu(key, key, rows * features);
   mixBefore(mixed, x, shift, mixR, batch, time, channels);
-  linear(open, mixed, receptance, 0, rows, channels, channels, interleaved);
-  linear(mixed, key, valueWeight, 0, rows, features, channels, interleaved);
+  linear(open, mixed, receptance, 0, rows, channels, channels);
+  linear(mixed, key, valueWeight, 0, rows, features, channels);
   addGated(y, around, open, mixed, size);
 }

@@ -17,7 +17,6 @@ export function rwkvBlocks(
   time: i32,
   channels: i32,
   epsilon: f64,
-  interleaved: bool,
   scratch: usize,
 ): void {
   let states = table + 72 * <usize> blocks, nextStates = states + 12 * <usize> blocks;
@@ -55,8 +54,7 @@ export function rwkvBlocks(
       channels,
       load<i32>(features),
       epsilon,
-      interleaved,
-      scratch,
+        scratch,
     );
     // From the second on, a block writes over what it reads.
     x = y;
@@ -96,7 +94,6 @@ function rwkvBlock(
   channels: i32,
   features: i32,
   epsilon: f64,
-  interleaved: bool,
   scratch: usize,
 ): void {
   const rows = batch * time;
@@ -125,7 +122,6 @@ function rwkvBlock(
     batch,
     time,
     channels,
-    interleaved,
     inner,
   );
   if (time > 1) lastStep(nextTimeShift, normal, batch, time, channels);
@@ -146,7 +142,6 @@ function rwkvBlock(
     time,
     channels,
     features,
-    interleaved,
     inner,
   );
   if (time > 1) lastStep(nextChannelShift, normal, batch, time, channels);

@@ -25,7 +25,6 @@ export function timeMix(
   batch: i32,
   time: i32,
   channels: i32,
-  interleaved: bool,
   scratch: usize,
 ): void {
   const rows = batch * time, size = rows * channels;
@@ -33,15 +32,15 @@ export function timeMix(
   const mixed = scratch, key = mixed + bytes, value = key + bytes;
   const open = value + bytes, scan = open + bytes, w = scan + bytes;
   mixBefore(mixed, x, shift, mixK, batch, time, channels);
-  linear(key, mixed, keyWeight, 0, rows, channels, channels, interleaved);
+  linear(key, mixed, keyWeight, 0, rows, channels, channels);
   mixBefore(mixed, x, shift, mixV, batch, time, channels);
-  linear(value, mixed, valueWeight, 0, rows, channels, channels, interleaved);
+  linear(value, mixed, valueWeight, 0, rows, channels, channels);
   mixBefore(mixed, x, shift, mixR, batch, time, channels);
-  linear(open, mixed, receptance, 0, rows, channels, channels, interleaved);
+  linear(open, mixed, receptance, 0, rows, channels, channels);
   negativeExp(w, decay, channels);
   wkv(scan, nextState, w, bonus, key, value, state, batch, time, channels);
   gate(scan, open, scan, size);
   // One row is added as a bias is.
-  linear(y, scan, output, rows == 1 ? around : 0, rows, channels, channels, interleaved);
+  linear(y, scan, output, rows == 1 ? around : 0, rows, channels, channels);
   if (rows > 1) add(y, y, around, size);
 }

@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { read, rwkv, type Tensor } from "@seqmix/seqmix";
-import { type Failure, testFailures, wrong } from "../helpers.ts";
+import { createReference, put, read, rwkv, type RwkvParams, type Tensor } from "@seqmix/seqmix";
+import { assertSame, type Failure, testFailures, testOnAll, wrong } from "../helpers.ts";
+import { moved } from "../mixers.ts";
 
 const sizes = [
   { vocabulary: 64, layers: 4, channels: 32, feedForward: 100 },
@@ -113,3 +114,16 @@ async function assertOrthogonal(t: Tensor, gain: number): Promise<void> {
     }
   }
 }
+
+testOnAll("rwkv.forward() of two models that share weights gives what each gives", async (backend) => {
+  const config = { vocabulary: 11, layers: 2, channels: 12, feedForward: 21 };
+  const params = await put(moved(rwkv.init(config, 1), 1), backend);
+  const turned = { ...params, blocks: [...params.blocks].reverse() };
+  const copies = await put(await put(turned, createReference()), backend);
+  const logits = async (of: RwkvParams) => await read(rwkv.forward(of, [[1]], rwkv.initialState(of)).logits);
+  const own = await logits(params), other = await logits(copies);
+  for (let turn = 0; turn < 2; turn++) {
+    assertSame(await logits(params), own);
+    assertSame(await logits(turned), other);
+  }
+});

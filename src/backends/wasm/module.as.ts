@@ -24,7 +24,6 @@ export {
 export { embedding, embeddingBackward } from "../../ops/embedding/kernel.as";
 export { layerNorm, layerNormBackward } from "../../ops/layer_norm/kernel.as";
 export { linear, linearBackwardInput, linearBackwardWeight } from "../../ops/linear/kernel.as";
-export { interleave, separate } from "../../ops/linear/one_row.as";
 export { lstmRecurrence, lstmRecurrenceBackward } from "../../ops/lstm/kernel.as";
 export { rotary, rotaryBackward } from "../../ops/rotary/kernel.as";
 export { sample } from "../../ops/sample/kernel.as";

@@ -15,7 +15,6 @@ export type TableKernel = (
   time: number,
   channels: number,
   epsilon: number,
-  interleaved: boolean,
   scratch: number,
 ) => void;
 
@@ -40,7 +39,6 @@ export function withLists(
     channels,
     features,
     epsilon,
-    interleaved,
     scratch,
   ) => {
     const table = words(), blocks = features.length;
@@ -58,7 +56,6 @@ export function withLists(
       time,
       channels,
       epsilon,
-      interleaved,
       scratch + 4 * tableSize(blocks),
     );
   };

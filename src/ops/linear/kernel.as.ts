@@ -1,12 +1,12 @@
 import { mendProducts } from "../../backends/wasm/exact.as";
 import { accumulate, areFinite, loadPart, madd, read, sums, write } from "../../backends/wasm/vectors.as";
-import { dot4, mendInterleaved, multiplyInterleaved, multiplyRow } from "./one_row.as";
+import { dot4, multiplyRow } from "./one_row.as";
 import { multiplyColumns, multiplyRows } from "./product.as";
 
 /** So many numbers of x stay in the first-level cache while the weights pass by. */
 const BLOCK: i32 = 6144;
 
-/** y = x·Wᵀ + b; with one row, W may be interleaved: see `one_row.as.ts`. */
+/** y = x·Wᵀ + b */
 export function linear(
   y: usize,
   x: usize,
@@ -15,12 +15,7 @@ export function linear(
   rows: i32,
   inputs: i32,
   outputs: i32,
-  interleaved: bool,
 ): void {
-  if (rows == 1 && interleaved) {
-    if (!multiplyInterleaved(y, x, weight, bias, inputs, outputs)) mendInterleaved(y, x, weight, bias, inputs, outputs);
-    return;
-  }
   const xRow = (<usize> inputs) << 2, yRow = (<usize> outputs) << 2;
   let finite: bool;
   if (rows == 1) {

@@ -2,138 +2,82 @@
 // load also costs a comparison with the end of the memory (V8 there does not leave that to a page fault), so that a load
 // saved is worth more than it looks.
 
-import { isFinite32 } from "../../backends/wasm/exact.as";
-import { isSpoiled, loadPart, madd, read, storePart, sums, write } from "../../backends/wasm/vectors.as";
-import { PACKED, packed } from "./product.as";
-
-/** So many rows are interleaved: with more, their sums and a part of x no longer fit the registers. */
-const ROWS: i32 = 8;
+import { isSpoiled, loadPart, madd, read, sums, write } from "../../backends/wasm/vectors.as";
 
 /**
- * y = x·Wᵀ + b. Four streams a quarter of the matrix apart come in faster than one: the four rows in one dot product are
- * not neighbours. False if a result is not finite.
+ * y = x·Wᵀ + b. Eight streams an eighth of the matrix apart: with more rows at once their sums and a part of x no longer fit
+ * the registers, and neighbouring rows would be one stream, of which memory brings less. False if a result is not finite.
  */
 export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): bool {
   const row = (<usize> inputs) << 2;
-  const quarter = outputs >> 2;
-  const apart = (<usize> quarter) << 2, far = quarter * row;
+  const eighth = outputs >> 3;
+  const apart = (<usize> eighth) << 2, far = (<usize> eighth) * row;
+  const whole = x + (row & ~15);
+  const rest = inputs & 3;
   const zero = f32x4.splat(0);
   let spoiled = zero;
-  for (let output = 0; output < quarter; output++, y += 4, weight += row) {
-    let result = dot4(weight, far, 4, x, inputs);
-    if (bias) {
-      let added = v128.load32_zero(bias);
-      added = v128.load_lane<f32>(bias + apart, added, 1);
-      added = v128.load_lane<f32>(bias + 2 * apart, added, 2);
-      added = v128.load_lane<f32>(bias + 3 * apart, added, 3);
-      result = f32x4.add(result, added);
-      bias += 4;
-    }
-    spoiled = madd(result, zero, spoiled);
-    v128.store_lane<f32>(y, result, 0);
-    v128.store_lane<f32>(y + apart, result, 1);
-    v128.store_lane<f32>(y + 2 * apart, result, 2);
-    v128.store_lane<f32>(y + 3 * apart, result, 3);
-  }
-  const last = multiplyLast(y + 3 * apart, x, weight + 3 * far, bias && bias + 3 * apart, inputs, outputs & 3);
-  return !isSpoiled(madd(last, zero, spoiled));
-}
-
-/**
- * The same, to the bit, of an interleaved matrix, in which the eight rows of a dot product are one stream: nine loads for
- * eight multiply-adds of four, where `multiplyRow` needs ten. False if a result is not finite.
- */
-export function multiplyInterleaved(
-  y: usize,
-  x: usize,
-  weight: usize,
-  bias: usize,
-  inputs: i32,
-  outputs: i32,
-): bool {
-  const row = (<usize> inputs) << 2;
-  const rest = inputs & 3, part = (<usize> rest) << 2;
-  const zero = f32x4.splat(0);
-  let spoiled = zero;
-  for (; outputs >= ROWS; outputs -= ROWS, y += 32) {
-    let a = f32x4.splat(0), b = a, c = a, d = a, e = a, f = a, g = a, h = a;
+  for (let output = 0; output < eighth; output++, y += 4) {
+    let a = zero, b = zero, c = zero, d = zero, e = zero, f = zero, g = zero, h = zero;
     let from = x;
-    for (const end = x + (row & ~31); from < end; from += 32, weight += 256) {
+    for (; from < whole; from += 16, weight += 16) {
       const u = v128.load(from);
-      a = madd(u, v128.load(weight), a), b = madd(u, v128.load(weight, 16), b);
-      c = madd(u, v128.load(weight, 32), c), d = madd(u, v128.load(weight, 48), d);
-      e = madd(u, v128.load(weight, 64), e), f = madd(u, v128.load(weight, 80), f);
-      g = madd(u, v128.load(weight, 96), g), h = madd(u, v128.load(weight, 112), h);
-      const v = v128.load(from, 16);
-      a = madd(v, v128.load(weight, 128), a), b = madd(v, v128.load(weight, 144), b);
-      c = madd(v, v128.load(weight, 160), c), d = madd(v, v128.load(weight, 176), d);
-      e = madd(v, v128.load(weight, 192), e), f = madd(v, v128.load(weight, 208), f);
-      g = madd(v, v128.load(weight, 224), g), h = madd(v, v128.load(weight, 240), h);
-    }
-    if (row & 16) {
-      const u = v128.load(from);
-      a = madd(u, v128.load(weight), a), b = madd(u, v128.load(weight, 16), b);
-      c = madd(u, v128.load(weight, 32), c), d = madd(u, v128.load(weight, 48), d);
-      e = madd(u, v128.load(weight, 64), e), f = madd(u, v128.load(weight, 80), f);
-      g = madd(u, v128.load(weight, 96), g), h = madd(u, v128.load(weight, 112), h);
-      from += 16, weight += 128;
+      let at = weight;
+      a = madd(u, v128.load(at), a), at += far, b = madd(u, v128.load(at), b), at += far;
+      c = madd(u, v128.load(at), c), at += far, d = madd(u, v128.load(at), d), at += far;
+      e = madd(u, v128.load(at), e), at += far, f = madd(u, v128.load(at), f), at += far;
+      g = madd(u, v128.load(at), g), at += far, h = madd(u, v128.load(at), h);
     }
     if (rest) {
       const u = loadPart(from, rest);
-      a = madd(u, loadPart(weight, rest), a), weight += part;
-      b = madd(u, loadPart(weight, rest), b), weight += part;
-      c = madd(u, loadPart(weight, rest), c), weight += part;
-      d = madd(u, loadPart(weight, rest), d), weight += part;
-      e = madd(u, loadPart(weight, rest), e), weight += part;
-      f = madd(u, loadPart(weight, rest), f), weight += part;
-      g = madd(u, loadPart(weight, rest), g), weight += part;
-      h = madd(u, loadPart(weight, rest), h), weight += part;
+      let at = weight;
+      a = madd(u, loadPart(at, rest), a), at += far, b = madd(u, loadPart(at, rest), b), at += far;
+      c = madd(u, loadPart(at, rest), c), at += far, d = madd(u, loadPart(at, rest), d), at += far;
+      e = madd(u, loadPart(at, rest), e), at += far, f = madd(u, loadPart(at, rest), f), at += far;
+      g = madd(u, loadPart(at, rest), g), at += far, h = madd(u, loadPart(at, rest), h);
+      weight += (<usize> rest) << 2;
     }
     let first = sums(a, b, c, d), second = sums(e, f, g, h);
     if (bias) {
-      first = f32x4.add(first, v128.load(bias)), second = f32x4.add(second, v128.load(bias, 16));
-      bias += 32;
+      first = f32x4.add(first, gather(bias, apart)), second = f32x4.add(second, gather(bias + 4 * apart, apart));
+      bias += 4;
     }
     spoiled = madd(second, zero, madd(first, zero, spoiled));
-    v128.store(y, first), v128.store(y, second, 16);
+    scatter(y, apart, first), scatter(y + 4 * apart, apart, second);
   }
+  // Fewer than eight rows are left, which follow one another.
+  y += 7 * apart, weight += 7 * far, bias = bias && bias + 7 * apart;
   if (outputs & 4) {
-    let result = dot4(weight, row, 4, x, inputs);
-    if (bias) result = f32x4.add(result, v128.load(bias));
+    const result = multiplyFew(y, x, weight, bias, inputs, 4);
     spoiled = madd(result, zero, spoiled);
-    v128.store(y, result);
     y += 16, weight += 4 * row, bias = bias && bias + 16;
   }
-  const last = multiplyLast(y, x, weight, bias, inputs, outputs & 3);
-  return !isSpoiled(madd(last, zero, spoiled));
+  if (outputs & 3) spoiled = madd(multiplyFew(y, x, weight, bias, inputs, outputs & 3), zero, spoiled);
+  return !isSpoiled(spoiled);
 }
 
-/** The last rows of a matrix, fewer than four; their results, or zeros where there are none. */
-function multiplyLast(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): v128 {
-  if (outputs == 0) return f32x4.splat(0);
+/** One to four rows of a matrix that follow one another; their results. */
+function multiplyFew(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): v128 {
   let result = dot4(weight, (<usize> inputs) << 2, outputs, x, inputs);
-  if (bias) result = f32x4.add(result, loadPart(bias, outputs));
-  storePart(y, result, outputs);
+  if (bias) result = f32x4.add(result, read(bias, outputs));
+  write(y, result, outputs);
   return result;
 }
 
-/** Computes anew in double precision what is not finite of {@linkcode multiplyInterleaved}'s results. */
-export function mendInterleaved(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): void {
-  const row = (<usize> inputs) << 2;
-  for (let output = 0; output < outputs; output++) {
-    const to = y + ((<usize> output) << 2);
-    if (isFinite32(load<f32>(to))) continue;
-    const interleaved = output < (outputs & -ROWS);
-    const first = weight + row * <usize> (interleaved ? output & -ROWS : output), r = output & (ROWS - 1);
-    let sum: f64 = bias ? <f64> load<f32>(bias + ((<usize> output) << 2)) : 0;
-    for (let i = 0; i < inputs; i++) {
-      // Fours of the rows in turn, and then what is left of each.
-      const start = i & ~3, width = min(4, inputs - start);
-      const at = interleaved ? ROWS * start + r * width + i - start : i;
-      sum += <f64> load<f32>(x + ((<usize> i) << 2)) * <f64> load<f32>(first + ((<usize> at) << 2));
-    }
-    store<f32>(to, <f32> sum);
-  }
+/** Four numbers, so many bytes apart. */
+// @ts-ignore: decorator
+@inline
+function gather(x: usize, apart: usize): v128 {
+  const two = v128.load_lane<f32>(x + apart, v128.load32_zero(x), 1);
+  return v128.load_lane<f32>(x + 3 * apart, v128.load_lane<f32>(x + 2 * apart, two, 2), 3);
+}
+
+// @ts-ignore: decorator
+@inline
+function scatter(y: usize, apart: usize, numbers: v128): void {
+  v128.store_lane<f32>(y, numbers, 0);
+  v128.store_lane<f32>(y + apart, numbers, 1);
+  v128.store_lane<f32>(y + 2 * apart, numbers, 2);
+  v128.store_lane<f32>(y + 3 * apart, numbers, 3);
 }
 
 /** The dot products of `count` (1 to 4) rows, `apart` bytes apart, with x; what is past `count` repeats the last. */
@@ -170,39 +114,4 @@ export function dot4(a: usize, apart: usize, count: i32, x: usize, size: i32): v
     sumC = madd(u, loadPart(c, rest), sumC), sumD = madd(u, loadPart(d, rest), sumD);
   }
   return sums(sumA, sumB, sumC, sumD);
-}
-
-/**
- * Interleaves the rows of a matrix in its place: of every eight, 16 bytes of each in turn, then what is left of each where
- * inputs is no multiple of four. Rows behind the last eight stay. False where eight rows are too wide to be held meanwhile:
- * then all stay. It takes no memory, so that it can't fail.
- */
-export function interleave(weight: usize, inputs: i32, outputs: i32): bool {
-  if (inputs > PACKED / ROWS) return false;
-  const row = (<usize> inputs) << 2;
-  for (; outputs >= ROWS; outputs -= ROWS) {
-    memory.copy(packed, weight, ROWS * row);
-    for (let i = 0; i < inputs; i += 4) {
-      const count = min(4, inputs - i);
-      for (let r = 0; r < ROWS; r++, weight += (<usize> count) << 2) {
-        write(weight, read(packed + <usize> r * row + ((<usize> i) << 2), count), count);
-      }
-    }
-  }
-  return true;
-}
-
-/** Undoes it. */
-export function separate(weight: usize, inputs: i32, outputs: i32): void {
-  const row = (<usize> inputs) << 2;
-  for (; outputs >= ROWS; outputs -= ROWS, weight += ROWS * row) {
-    memory.copy(packed, weight, ROWS * row);
-    let from = packed;
-    for (let i = 0; i < inputs; i += 4) {
-      const count = min(4, inputs - i);
-      for (let r = 0; r < ROWS; r++, from += (<usize> count) << 2) {
-        write(weight + <usize> r * row + ((<usize> i) << 2), read(from, count), count);
-      }
-    }
-  }
 }
