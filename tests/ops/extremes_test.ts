@@ -21,8 +21,8 @@ import type { Case } from "./run_on_all.ts";
 
 /** The largest number of single precision. */
 const largest = (2 - 2 ** -23) * 2 ** 127;
-/** Below about 1e-38 a device may flush to 0; times the largest factor, since products within a sum are flushed as well. */
-const flushed = 1e-36;
+/** Below about 1e-38 a device may flush to 0, within a sum too, whatever it is multiplied by afterwards. */
+const flushed = 1e-35;
 /**
  * Of some operations the inputs whose products with the gradient cancel within a sum: in wkv, what a key adds to its own scale;
  * in an LSTM the slope of a gate that is closed or open to single precision is 0.

@@ -106,6 +106,17 @@ export function areFinite(x: usize, bytes: usize): bool {
   return sum(f32x4.add(f32x4.add(a, b), f32x4.add(c, d))) + rest == 0;
 }
 
+/** The largest of the absolute values of so many floats; passes NaN over. */
+export function magnitude(x: usize, count: i32): f32 {
+  let a = f32x4.splat(0), b = a;
+  const end = x + ((<usize> count) << 2), whole = x + ((<usize> (count & ~7)) << 2);
+  for (; x < whole; x += 32) {
+    a = f32x4.pmax(a, f32x4.abs(v128.load(x))), b = f32x4.pmax(b, f32x4.abs(v128.load(x, 16)));
+  }
+  for (; x < end; x += 4) a = f32x4.pmax(a, f32x4.abs(v128.load_splat<f32>(x)));
+  return largest(f32x4.pmax(a, b));
+}
+
 /** Whether one of four numbers is NaN: zero times numbers, added up, where one of them was infinite or NaN. */
 // @ts-ignore: decorator
 @inline

@@ -1,7 +1,7 @@
 import { constant, exp, ONE } from "../../backends/wasm/math.as";
 import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { multiply } from "../../backends/wasm/tiles.as";
-import { areFinite, madd, read, sum, write } from "../../backends/wasm/vectors.as";
+import { areFinite, madd, magnitude, read, sum, write } from "../../backends/wasm/vectors.as";
 import { attendExactly, goBackExactly } from "./exact.as";
 import { attend, HEADS } from "./one_query.as";
 
@@ -23,7 +23,15 @@ export function attention(
   const size = channels / heads;
   const row = (<usize> channels) << 2;
   for (let b = 0; b < batch; b++) {
-    if (scratch) {
+    if (scratch && !isOrdinary(query, key, value, queryTime, keyTime, channels)) {
+      for (let i = 0; i < queryTime; i++) {
+        const seen = keyTime - queryTime + i + 1;
+        for (let head = 0; head < heads; head++) {
+          const at = (<usize> (head * size)) << 2, x = <usize> i * row + at;
+          attendExactly(y + x, query + x, key + at, value + at, seen, size, row);
+        }
+      }
+    } else if (scratch) {
       for (let head = 0; head < heads; head++) {
         const at = (<usize> (head * size)) << 2;
         attendTogether(y + at, query + at, key + at, value + at, queryTime, keyTime, size, row, scratch);
@@ -44,6 +52,15 @@ export function attention(
     key += row * <usize> keyCapacity;
     value += row * <usize> valueCapacity;
   }
+}
+
+/** No sum of products of numbers whose sizes have this product is infinite; up to 2^20 are added up. */
+const MOST: f64 = 1e32;
+
+/** Whether neither scores nor sums of values can be past single precision, in part or as a whole. */
+function isOrdinary(query: usize, key: usize, value: usize, queryTime: i32, keyTime: i32, channels: i32): bool {
+  const queries = <f64> magnitude(query, queryTime * channels), keys = <f64> magnitude(key, keyTime * channels);
+  return queries * keys < MOST && <f64> magnitude(value, keyTime * channels) < MOST;
 }
 
 /** Of eight queries, one over the sum of the weights. */
@@ -80,11 +97,6 @@ function attendTogether(
       multiply(to, row, at, 4, 32, scratch, apart, four, first, size, false);
       const rest = at + ((<usize> first) << 5), later = value + <usize> first * row;
       complete(to, rest, shares + (<usize> r << 2), later, four, size, row);
-      for (let n = 0; n < four; n++) {
-        const from = <usize> (r + n) * row;
-        if (areFinite(y + from, (<usize> size) << 2)) continue;
-        attendExactly(y + from, query + from, key, value, first + n, size, row);
-      }
     }
   }
 }
@@ -97,26 +109,15 @@ function softmax(scores: usize, row: usize, seen: i32, all: i32, size: i32): voi
   const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
   for (let j = seen; j < all; j++) {
     const at = scores + <usize> j * row;
-    for (let r = 0; r < 8; r++) {
-      const to = at + (<usize> r << 2);
-      if (r <= j - seen) store<f32>(to, -Infinity);
-      else if (load<f32>(to) == -Infinity) store<f32>(to, NaN);
-    }
+    for (let r = 0; r <= j - seen; r++) store<f32>(at + (<usize> r << 2), -Infinity);
   }
   const end = scores + <usize> all * row;
-  let most0 = f32x4.splat(-Infinity), most1 = most0, least0 = f32x4.splat(0), least1 = least0;
-  const rest = scores + <usize> seen * row;
-  for (let at = scores; at < rest; at += row) {
-    const some0 = v128.load(at), some1 = v128.load(at, 16);
-    most0 = f32x4.pmax(most0, some0), most1 = f32x4.pmax(most1, some1);
-    least0 = f32x4.pmin(least0, some0), least1 = f32x4.pmin(least1, some1);
-  }
-  for (let at = rest; at < end; at += row) {
+  let most0 = f32x4.splat(-Infinity), most1 = most0;
+  for (let at = scores; at < end; at += row) {
     most0 = f32x4.pmax(most0, v128.load(at)), most1 = f32x4.pmax(most1, v128.load(at, 16));
   }
   const top0 = f32x4.mul(most0, scale), top1 = f32x4.mul(most1, scale);
-  // A score of -∞ may be one whose parts alone were too large. It spoils the sum: see `exact.as.ts`.
-  let sum0 = f32x4.sub(least0, least0), sum1 = f32x4.sub(least1, least1);
+  let sum0 = f32x4.splat(0), sum1 = sum0;
   for (let at = scores; at < end; at += row) {
     const weight0 = exp(f32x4.sub(f32x4.mul(v128.load(at), scale), top0));
     const weight1 = exp(f32x4.sub(f32x4.mul(v128.load(at, 16), scale), top1));
@@ -190,17 +191,24 @@ export function attentionBackward(
     // A query that doesn't see a key has weight 0 in their product; but 0 times what is no number is none.
     const finite = areFinite(gy + q, queryBytes) && areFinite(query + q, queryBytes) &&
       areFinite(keys + past, queryBytes) && areFinite(values + past, queryBytes);
+    const ordinary = canGoBack(query + q, keys, values, gy + q, queryTime, keyTime, channels);
     for (let head = 0; head < heads; head++) {
       const at = (<usize> (head * size)) << 2;
+      const gq = gQuery + q + at, gk = gKey + k + at, gv = gValue + k + at, from = q + at;
+      if (!ordinary) {
+        const inputs = gy + from, results = y + from;
+        goBackExactly(gq, gk, gv, inputs, query + from, keys + at, values + at, results, queryTime, keyTime, size, row, scratch);
+        continue;
+      }
       goBack(
-        gQuery + q + at,
-        gKey + k + at,
-        gValue + k + at,
-        gy + q + at,
-        query + q + at,
+        gq,
+        gk,
+        gv,
+        gy + from,
+        query + from,
         keys + at,
         values + at,
-        y + q + at,
+        y + from,
         finite ? QUERIES : 1,
         queryTime,
         keyTime,
@@ -210,6 +218,21 @@ export function attentionBackward(
       );
     }
   }
+}
+
+/** As {@linkcode isOrdinary}, of the gradients too. */
+function canGoBack(
+  query: usize,
+  key: usize,
+  value: usize,
+  gy: usize,
+  queryTime: i32,
+  keyTime: i32,
+  channels: i32,
+): bool {
+  const queries = <f64> magnitude(query, queryTime * channels), keys = <f64> magnitude(key, keyTime * channels);
+  const slopes = <f64> magnitude(value, keyTime * channels) * <f64> magnitude(gy, queryTime * channels);
+  return queries * keys < MOST && slopes < MOST && slopes * max(queries, keys) < MOST;
 }
 
 /** Of eight queries, gy_i·y_i. */
@@ -265,15 +288,6 @@ function goBack(
     multiply(gKey, row, slopes, width, 4, queries, countApart, all, count, size, true);
     multiply(gValue, row, weights, width, 4, gys, countApart, all, count, size, true);
   }
-  if (!areRowsFinite(gQuery, row, queryTime, size) || !areRowsFinite(gKey, row, keyTime, size) ||
-    !areRowsFinite(gValue, row, keyTime, size)) {
-    goBackExactly(gQuery, gKey, gValue, gy, query, key, value, y, queryTime, keyTime, size, row, scratch);
-  }
-}
-
-function areRowsFinite(x: usize, row: usize, rows: i32, size: i32): bool {
-  for (; rows > 0; rows--, x += row) if (!areFinite(x, (<usize> size) << 2)) return false;
-  return true;
 }
 
 /**

@@ -26,8 +26,8 @@ export function mix(y: usize, x: usize, before: usize, ratio: usize, rows: i32, 
   const whole = (<usize> (channels & ~3)) << 2;
   const stride = (<usize> channels) << 2;
   const zero = f32x4.splat(0);
+  let spoiled = zero;
   for (let row = 0; row < rows; row++, y += stride, x += stride, before += stride) {
-    let spoiled = zero;
     for (let c: usize = 0; c < whole; c += 16) {
       const some = mixed(v128.load(x + c), v128.load(before + c), v128.load(ratio + c));
       spoiled = madd(some, zero, spoiled);
@@ -38,15 +38,21 @@ export function mix(y: usize, x: usize, before: usize, ratio: usize, rows: i32, 
       spoiled = madd(last, zero, spoiled);
       storePart(y + whole, last, rest);
     }
-    if (isSpoiled(spoiled)) mixExactly(y, x, before, ratio, channels);
+  }
+  if (isSpoiled(spoiled)) {
+    const back = stride * <usize> rows;
+    mixExactly(y - back, x - back, before - back, ratio, rows, channels);
   }
 }
 
-/** One row in double precision: both products may be infinite where their sum is not. */
-function mixExactly(y: usize, x: usize, before: usize, ratio: usize, channels: i32): void {
-  for (; channels > 0; channels--, y += 4, x += 4, before += 4, ratio += 4) {
-    const share = <f64> load<f32>(ratio);
-    store<f32>(y, <f32> (<f64> load<f32>(x) * share + <f64> load<f32>(before) * (1 - share)));
+/** In double precision: both products may be infinite where their sum is not. */
+function mixExactly(y: usize, x: usize, before: usize, ratio: usize, rows: i32, channels: i32): void {
+  const row = (<usize> channels) << 2;
+  for (; rows > 0; rows--) {
+    for (let c: usize = 0; c < row; c += 4, y += 4, x += 4, before += 4) {
+      const share = <f64> load<f32>(ratio + c);
+      store<f32>(y, <f32> (<f64> load<f32>(x) * share + <f64> load<f32>(before) * (1 - share)));
+    }
   }
 }
 
@@ -126,7 +132,7 @@ function squaredRelu4(x: v128): v128 {
 }
 
 const CUBIC = memory.data<f32>([0.044715]);
-/** Below this gelu is 0, and -∞ times the 0 of the other factor would be NaN. */
+/** Below this gelu is 0, and -∞ over infinity would be NaN. */
 const LOWEST = memory.data<f32>([-100]);
 /** 2·√(2/π) */
 const SLOPE = memory.data<f32>([1.5957691216057308]);
@@ -144,7 +150,8 @@ export function gelu(y: usize, x: usize, size: i32): void {
 function gelu4(x: v128): v128 {
   const cubic = madd(f32x4.mul(x, x), vector.constant(CUBIC), vector.constant(vector.ONE));
   const twice = f32x4.mul(f32x4.mul(x, vector.constant(SLOPE)), cubic);
-  return f32x4.mul(f32x4.pmax(x, vector.constant(LOWEST)), vector.sigmoid(twice));
+  const below = f32x4.add(vector.constant(vector.ONE), vector.exp(f32x4.neg(twice)));
+  return f32x4.div(f32x4.pmax(x, vector.constant(LOWEST)), below);
 }
 
 /** y = -e^x */

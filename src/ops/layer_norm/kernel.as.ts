@@ -166,7 +166,8 @@ function measure(y: usize, x: usize, rows: i32, channels: i32, epsilon: f64): vo
     const mean = sum(f32x4.add(left, otherLeft)) / size;
     const variance = sum(f32x4.add(squares, otherSquares)) / size - mean * mean;
     const spread = <f64> variance + epsilon;
-    if (spread > LEAST && spread < MOST) set(r, mean, <f32> (1 / sqrt(spread)), <f32> (1 / sqrt(spread)));
+    const scale = <f32> (1 / sqrt(spread));
+    if (spread > LEAST && spread < MOST) set(r, mean, scale, scale);
     else normalizeExactly(y, x, channels, epsilon, r);
   }
 }

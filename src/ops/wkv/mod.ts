@@ -19,7 +19,8 @@ import { sizeOf } from "../../tree.ts";
  * a scale e^{q + n·w} of their own so that no key overflows: with rows a, b, q, n, the numerator is a·e^{q + n·w} and the
  * denominator b·e^{q + n·w}, n steps after the key q that last set the largest exponent.
  *
- * @param params decay w `[C]`, below 0 ({@linkcode negativeExp} of the raw `time_decay`), and bonus u `[C]`
+ * @param params decay w `[C]`, below 0 ({@linkcode negativeExp} of the raw `time_decay`; -Infinity forgets all but the step
+ *   before), and bonus u `[C]`
  * @param x key and value `[B, T, C]`
  * @param state `[B, 4, C]`, from {@linkcode wkvState} or an earlier call
  * @returns y `[B, T, C]` and the state after the last step
