@@ -1,5 +1,4 @@
 /** The kernel of whole blocks beside the references of their parts. */
-import { assertEquals } from "@std/assert";
 import { scratch } from "../../../src/backends/wasm/scratch.ts";
 import {
   add,
