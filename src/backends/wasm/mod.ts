@@ -37,8 +37,8 @@ const most = 2 ** 32 - 65_536;
 
 /** Only the build that is used is loaded. */
 const builds: Readonly<Record<Instructions, () => Promise<{ readonly hex: string }>>> = {
-  relaxed: () => import("./module_relaxed.js"),
-  baseline: () => import("./module_baseline.js"),
+  relaxed: () => import("./generated/module_relaxed.js"),
+  baseline: () => import("./generated/module_baseline.js"),
 };
 
 /** Functions of one instruction, in modules that are valid where a runtime has it; the builds take long to validate. */
