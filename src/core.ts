@@ -28,11 +28,12 @@ export type {
 } from "./tensor.ts";
 export { put, read, readFloat64, tensor } from "./transfer.ts";
 export { parameterCount, treeMap } from "./tree.ts";
+export type { AbortSignalLike } from "./abort.ts";
 export { type RandomSource, randomSource } from "./random.ts";
 export { valueAndGrad } from "./autodiff/mod.ts";
 
 export { type BackendName, createBackend, type CreateBackendOptions } from "./backends/create.ts";
 export { createWasm, type WasmOptions } from "./backends/wasm/mod.ts";
-export { createWebGpu, type WebGpuOptions } from "./backends/webgpu/mod.ts";
+export { createWebGpu, type GpuDeviceLike, type WebGpuOptions } from "./backends/webgpu/mod.ts";
 export { DeviceLostError } from "./backends/webgpu/device_lost_error.ts";
 export { createReference, reference, type ReferenceOptions } from "./backends/reference/mod.ts";

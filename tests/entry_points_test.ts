@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import * as library from "@seqmix/seqmix";
+import * as lazily from "../src/backends/load.ts";
+import * as atOnce from "../src/backends/load_at_once.ts";
 import config from "../deno.json" with { type: "json" };
 
 interface Graph {
@@ -71,6 +73,14 @@ Deno.test("createWebGpu() is what loads the shaders, the import of the library d
   assertEquals(shaders.filter((file) => loaded.has(file)), []);
 });
 
+Deno.test("what bundlers take in the place of load.ts gives the same", async () => {
+  const names = Object.keys(lazily);
+  assertEquals(Object.keys(atOnce), names);
+  for (const name of names as (keyof typeof lazily)[]) {
+    assertEquals(await atOnce[name](), await lazily[name]());
+  }
+});
+
 Deno.test("errors name functions and files as the sources do", () => {
   const error = assertThrows(() => library.wkvState(-1, 4), Error);
   assertMatch(error.stack ?? "", /at (Module\.)?wkvState \(.*\/src\/ops\/wkv\/mod\.ts:/);
@@ -88,6 +98,7 @@ Deno.test("deno publish takes the sources as they are, and nothing generated but
   assertEquals(of(/\.js$/), [
     "src/backends/wasm/generated/module_baseline.js",
     "src/backends/wasm/generated/module_relaxed.js",
+    "src/train/seqmix_worker.js",
   ]);
   for (const file of of(/\.ts$/)) {
     const longest = Math.max(

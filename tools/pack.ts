@@ -13,10 +13,12 @@ import config from "../deno.json" with { type: "json" };
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [output = "seqmix.tgz"] = Deno.args;
 const entries = Object.values(config.exports).map((path) => path.slice(2));
+/** What bundlers for browsers take in the place of a module that splits. */
+const [split, atOnce] = ["src/backends/load.ts", "src/backends/load_at_once.ts"];
 
 /** Every emitted file's text by its path from the root. */
 function emit(): Map<string, string> {
-  const program = ts.createProgram(entries.map((path) => root + path), {
+  const program = ts.createProgram([...entries, atOnce].map((path) => root + path), {
     target: ts.ScriptTarget.ES2022,
     module: ts.ModuleKind.ESNext,
     moduleResolution: ts.ModuleResolutionKind.Bundler,
@@ -24,14 +26,14 @@ function emit(): Map<string, string> {
     types: [],
     rootDir: root,
     declaration: true,
-    rewriteRelativeImportExtensions: true,
+    allowImportingTsExtensions: true,
     verbatimModuleSyntax: true,
     // Deno has checked it.
     noCheck: true,
   });
   const texts = new Map<string, string>();
   const { diagnostics, emitSkipped } = program.emit(undefined, (path, text) => {
-    texts.set(path.slice(root.length), path.endsWith(".d.ts") ? namedAsJavaScript(text) : text);
+    texts.set(path.slice(root.length), namedAsJavaScript(text));
   });
   if (emitSkipped || diagnostics.length > 0) {
     throw new Error(ts.formatDiagnostics(diagnostics, {
@@ -43,11 +45,18 @@ function emit(): Map<string, string> {
   return texts;
 }
 
-/** What modules and declarations name: `from "./x.js"`, `import "./x.js"`, `import("./x.js")`, `new URL("./x.js", …)`. */
-const specifiers = /(\bfrom |\bimport |\bimport\(|\bnew URL\()"(\.[^"]+)"/g;
+/** What modules and declarations name: `from "./x.ts"`, `import "./x.ts"`, `import("./x.ts")`, `new URL("./x.js", …)`. */
+const specifiers = /(?<=\b(?:from |import |import\(|new URL\())"(\.[^"]+)"/g;
+/** A line that is not one of a comment, whose examples name files that nobody has. */
+const line = /^(?! *(?:\/\/|\/?\*)).+$/gm;
 
 function namedAsJavaScript(text: string): string {
-  return text.replace(specifiers, (whole) => whole.replace(/\.ts"$/, '.js"'));
+  return text.replace(line, (code) => code.replace(specifiers, (name) => name.replace(/\.ts"$/, '.js"')));
+}
+
+function specifiersOf(text: string): string[] {
+  const code = text.match(line)?.join("\n") ?? "";
+  return Array.from(code.matchAll(specifiers), ([, specifier]) => specifier);
 }
 
 /** The files that these lead to, themselves included. */
@@ -55,7 +64,7 @@ function reachable(from: readonly string[], textOf: (path: string) => string): M
   const found = new Map(from.map((path) => [path, textOf(path)]));
   // A map goes on to what is added on the way.
   for (const [path, text] of found) {
-    for (const [, , specifier] of text.matchAll(specifiers)) {
+    for (const specifier of specifiersOf(text)) {
       const { pathname } = new URL(specifier, `file:///${path}`);
       if (!found.has(pathname.slice(1))) found.set(pathname.slice(1), textOf(pathname.slice(1)));
     }
@@ -63,12 +72,17 @@ function reachable(from: readonly string[], textOf: (path: string) => string): M
   return found;
 }
 
+/** `[Symbol.dispose]` is in no library of a fixed year. */
+function withDisposal(text: string): string {
+  return text.includes("[Symbol.dispose]") ? `/// <reference lib="esnext.disposable" />\n${text}` : text;
+}
+
 const javaScript = (path: string) => path.replace(/\.ts$/, ".js");
 const declarations = (path: string) => path.replace(/\.[jt]s$/, ".d.ts");
 
 const emitted = emit();
 const modules = reachable(
-  entries.map(javaScript),
+  [...entries, atOnce].map(javaScript),
   // What is JavaScript already goes as it is.
   (path) => emitted.get(path) ?? namedAsJavaScript(Deno.readTextFileSync(root + path)),
 );
@@ -80,9 +94,10 @@ const manifest = {
   description: "RWKV, attention and LSTM as pure functions, on TypeScript, WebAssembly SIMD and WebGPU",
   license: config.license,
   type: "module",
-  engines: { node: ">=20" },
-  // The worker is there for what it does.
-  sideEffects: [config.exports["./worker"]].map(javaScript),
+  engines: { node: ">=20.16" },
+  // Workers are there for what they do.
+  sideEffects: ["./src/train/seqmix_worker.js", javaScript(config.exports["./worker"])],
+  browser: { [`./${javaScript(split)}`]: `./${javaScript(atOnce)}` },
   exports: Object.fromEntries(
     Object.entries(config.exports).map(([name, path]) => [name, {
       types: declarations(path),
@@ -95,7 +110,7 @@ const files = new Map([
   ["package.json", `${JSON.stringify(manifest, null, 2)}\n`],
   ...["README.md", "LICENSE"].map((path) => [path, Deno.readTextFileSync(root + path)] as const),
   ...modules,
-  ...Array.from(types, ([path, text]) => [declarations(path), text] as const),
+  ...Array.from(types, ([path, text]) => [declarations(path), withDisposal(text)] as const),
 ]);
 
 const folder = await Deno.makeTempDir();

@@ -25,3 +25,4 @@ export {
 export { clipByGlobalNorm, squaredNorm } from "./clip.ts";
 export { fit, type FitOptions, type FitProgress, type FitTask } from "./fit.ts";
 export { cosineDecay, type CosineDecayOptions } from "./schedule.ts";
+export type { FitWorker } from "./fit_worker.ts";
