@@ -4,18 +4,12 @@
  * @module
  */
 import type { FitWorker } from "./fit_worker.ts";
+import { workerThreads } from "./worker_threads.ts";
 
 /** What hears a worker. */
 export interface WorkerListener {
   message(data: unknown): void;
   error(message: string): void;
-}
-
-/** Node's `worker_threads`, as much as is used of it. */
-interface WorkerThreads {
-  readonly Worker: new (script: URL) => FitWorker;
-  /** What a thread hears and speaks to its starter with; null in the first thread. */
-  readonly parentPort: unknown;
 }
 
 /** A worker of Node's, which emits events of its own kind. */
@@ -27,14 +21,6 @@ interface NodeWorker extends FitWorker {
 
 /** Not written out in a `new URL`, where a bundler would take it for a file to copy. */
 const script = "./seqmix_worker.js";
-
-/** Node's module, without an import that pages and bundlers would follow; undefined elsewhere. */
-export function workerThreads(): WorkerThreads | undefined {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(name: string): WorkerThreads | undefined };
-  };
-  return process?.getBuiltinModule?.("node:worker_threads");
-}
 
 /**
  * Starts a worker with the library's own script.

@@ -29,7 +29,7 @@ import { type Part, splitBatch } from "./batches.ts";
 import { type Board, isToBeWoken, putAnswer, takeQuestion } from "./board.ts";
 import { fromFlat, type Kind, ownNumbers } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
-import { workerThreads } from "./start_worker.ts";
+import { workerThreads } from "./worker_threads.ts";
 import type { Answer, Notice, Request, Start } from "./workers.ts";
 
 type Model = LanguageModel<never, unknown, unknown>;

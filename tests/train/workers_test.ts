@@ -220,6 +220,15 @@ Deno.test("fit() does not take a model for the library's because of its name", a
   );
 });
 
+Deno.test("provideModels() comes with a script that refuses to run outside of a worker", async () => {
+  const script = "@seqmix/seqmix/worker";
+  await assertRejects(
+    () => import(script),
+    TypeError,
+    "Cannot start worker: its script must run in a worker",
+  );
+});
+
 Deno.test("fit() refuses a worker that is none", async () => {
   await assertRejects(
     () => run({ module, worker: {} as never }),
