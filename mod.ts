@@ -14,10 +14,9 @@
  * for await (const id of generate(rwkv, params, [1, 2, 3], { maxTokens: 4 })) console.log(id);
  * ```
  *
- * The names, their types and documentation are those of `src/mod.ts`. What runs is one file made of the sources, which is
- * found, read and compiled sooner than a hundred.
+ * All names are here; `/core`, `/ops`, `/layers`, `/models`, `/train`, `/tasks` and `/checkpoint` behind the package's name
+ * have them in parts, for who wants to load no more than is used.
  *
  * @module
  */
-// @ts-types="./src/mod.ts"
-export * from "./bundle/mod.js";
+export * from "./src/mod.ts";

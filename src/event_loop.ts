@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { AbortSignalLike } from "./abort.ts";
 
 /** A computation goes on for so long, in ms, before it lets the event loop turn; what it does between two looks comes on top. */
 const interval = 20;
@@ -50,7 +51,7 @@ export class EventLoopTurns {
   }
 
   /** The same for a computation that a signal ends: throws its reason, now or when the event loop has turned. */
-  pause(signal: AbortSignal | undefined): Promise<void> | undefined {
+  pause(signal: AbortSignalLike | undefined): Promise<void> | undefined {
     signal?.throwIfAborted();
     return this.due()?.then(() => signal?.throwIfAborted());
   }

@@ -70,14 +70,14 @@ export interface Backend extends Operations {
   /** The gradients of the operations. For those who write a backend. */
   readonly backward: BackwardOperations;
   /** Only where the backend runs all blocks of an RWKV in one call. For those who write a backend. */
-  readonly rwkvStacks?: RwkvStacks;
+  readonly rwkvStacks?: RwkvStacks | undefined;
   /**
    * How many multiplications keep the caller's thread busy for about ten ms, so that long work leaves room for the event loop;
    * Infinity where the device computes beside that thread. For those who write a backend.
    */
-  readonly workAtOnce?: number;
+  readonly workAtOnce?: number | undefined;
   /** Only where the backend records for gradients: the one inside it, whose tensors it takes as constants. */
-  readonly inner?: Backend;
+  readonly inner?: Backend | undefined;
   /** Frees everything; the backend and its tensors can't be used afterwards. */
   [Symbol.dispose](): void;
 }

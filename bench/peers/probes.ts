@@ -6,8 +6,8 @@
  */
 import asc from "assemblyscript/asc";
 import { fromHex } from "../../src/backends/wasm/hex.ts";
-import { hex as baseline } from "../../src/backends/wasm/module_baseline.js";
-import { hex as relaxed } from "../../src/backends/wasm/module_relaxed.js";
+import { hex as baseline } from "../../src/backends/wasm/generated/module_baseline.js";
+import { hex as relaxed } from "../../src/backends/wasm/generated/module_relaxed.js";
 import { randomSource } from "../../src/random.ts";
 import { type Case, type HostTensor, leavesOf } from "./weights.ts";
 

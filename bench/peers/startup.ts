@@ -2,9 +2,9 @@
  * How long it takes until the library can be used: its import, from a warm module cache, and `createWasm()`. Run by
  * itself with `once`, it measures its own process and prints that as JSON; each sample is such a process.
  *
- * The import is that of `mod.ts`, which is what a package exports: Deno looks up, reads and compiles the files of the
- * bundle, and looks up and reads those that an `import()` names. What it has made JavaScript of before comes from its
- * cache; starting Deno is not counted. `createWasm()` loads one build of the kernels, compiles it and makes a backend.
+ * The import is that of `mod.ts`, which is what a package exports: Deno looks up, reads and compiles about a hundred files,
+ * and looks up those that an `import()` names. What it has made JavaScript of before comes from its cache; starting Deno
+ * is not counted. `createWasm()` loads one build of the kernels, compiles it and makes a backend.
  *
  * @module
  */

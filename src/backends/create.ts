@@ -5,6 +5,7 @@
  */
 import { show } from "../check.ts";
 import type { Backend } from "../tensor.ts";
+import { loadWebGpu } from "./load.ts";
 import { createReference } from "./reference/mod.ts";
 import { selfCheck } from "./self_check.ts";
 import { createWasm } from "./wasm/mod.ts";
@@ -16,15 +17,15 @@ export type BackendName = "webgpu" | "wasm" | "reference";
 /** Which backends are tried, and who hears of it. */
 export interface CreateBackendOptions {
   /** In which order; default: webgpu, wasm, reference. */
-  readonly prefer?: readonly BackendName[];
+  readonly prefer?: readonly BackendName[] | undefined;
   /** Hears a line for each backend that was tried: that it is taken, or why it is not. */
-  readonly onDecision?: (line: string) => void;
+  readonly onDecision?: ((line: string) => void) | undefined;
 }
 
 /** A backend that may be taken, and what it runs on where that is not plain. */
 interface Candidate {
   readonly backend: Backend;
-  readonly device?: string;
+  readonly device?: string | undefined;
 }
 
 /** How each is made, where others may stand behind it in the list. */
@@ -37,7 +38,7 @@ const makers: Readonly<Record<BackendName, (isLast: boolean) => Promise<Candidat
         `Cannot prefer webgpu: its adapter must be a GPU, current adapter is software (${device})`,
       );
     }
-    const { openAdapter } = await import("./webgpu/open.ts");
+    const { openAdapter } = await loadWebGpu();
     return { backend: await openAdapter(adapter), device };
   },
   wasm: async () => ({ backend: await createWasm() }),

@@ -1,5 +1,6 @@
 /**
- * Trees as files: parameters, states and the moments of an optimiser alike, in the safetensors format.
+ * Trees as files: parameters, states and the moments of an optimiser alike, in the safetensors format; and RWKV-4
+ * checkpoints by their official names.
  *
  * @module
  */
@@ -12,6 +13,8 @@ import { malformed } from "./malformed.ts";
 import { nest } from "./names.ts";
 import { decode, encode } from "./safetensors.ts";
 import { decodeTree, encodeTree, type Leaf, structureName } from "./structure.ts";
+
+export { fromOfficialRwkv, toOfficialRwkv } from "./rwkv_names.ts";
 
 /** What {@linkcode loadTree} finds in a file. */
 export interface LoadedTree {

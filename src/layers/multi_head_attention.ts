@@ -23,15 +23,15 @@ export interface MultiHeadAttentionParams {
   /** `[C, C]` */
   readonly output: Tensor;
   /** `[C]`; none adds nothing. */
-  readonly queryBias?: Tensor;
+  readonly queryBias?: Tensor | undefined;
   /** `[C]`; none adds nothing. */
-  readonly keyBias?: Tensor;
+  readonly keyBias?: Tensor | undefined;
   /** `[C]`; none adds nothing. */
-  readonly valueBias?: Tensor;
+  readonly valueBias?: Tensor | undefined;
   /** `[C]`; none adds nothing. */
-  readonly outputBias?: Tensor;
+  readonly outputBias?: Tensor | undefined;
   /** The base of rotary positions, usually 10,000; none: no positions. */
-  readonly rotaryBase?: number;
+  readonly rotaryBase?: number | undefined;
 }
 
 /** What {@linkcode multiHeadAttention} keeps between calls: the key-value cache of T steps, T = 0 at first. */

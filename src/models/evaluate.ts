@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { unlessAborted } from "../abort.ts";
+import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import { show } from "../check.ts";
 import { EventLoopTurns } from "../event_loop.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
@@ -26,7 +26,7 @@ export interface Evaluation {
 /** How {@linkcode evaluate} may be ended. */
 export interface EvaluateOptions {
   /** Ends the evaluation with the signal's reason as an error. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 /** How many sequences are run as one batch. */

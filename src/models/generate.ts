@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { unlessAborted } from "../abort.ts";
+import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import { checkInteger, show } from "../check.ts";
 import { EventLoopTurns } from "../event_loop.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
@@ -17,13 +17,13 @@ import { pieceLength } from "./pieces.ts";
 /** How tokens are generated. */
 export interface GenerateOptions<State> extends SampleOptions {
   /** How many tokens at most; default: no end but `stop` and `signal`. */
-  readonly maxTokens?: number;
+  readonly maxTokens?: number | undefined;
   /** Ends the stream when one of these ids is drawn; that id is not part of the stream. */
-  readonly stop?: readonly number[];
+  readonly stop?: readonly number[] | undefined;
   /** Goes on from this state, which stays as it is; default: from the start. */
-  readonly state?: State;
+  readonly state?: State | undefined;
   /** Ends the stream, in the middle of the prompt too, with the signal's reason as an error. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 /**

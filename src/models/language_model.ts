@@ -22,7 +22,7 @@ export interface ForwardOptions {
    * Of which steps: of `"all"`, `[B, T, V]`; of the `"last"`, `[B, 1, V]`; of `"none"`, null, where tokens are only to move
    * the state on. The head takes most of a small model's time and memory. Default `"all"`.
    */
-  readonly logits?: "all" | "last" | "none";
+  readonly logits?: "all" | "last" | "none" | undefined;
 }
 
 /** A network that predicts the next token: pure functions over its parameters and its state. */
@@ -62,7 +62,7 @@ export interface LanguageModel<Config, Params, State> {
     params: Params,
     tokens: Tokens,
     state: State,
-    options?: ForwardOptions & { readonly logits?: "all" | "last" },
+    options?: ForwardOptions & { readonly logits?: "all" | "last" | undefined },
   ): Prediction<State>;
   /** The same where it may be that no logits are wanted. */
   forward(

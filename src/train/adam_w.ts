@@ -24,13 +24,13 @@ export interface AdamWHyper {
   /** η, at least 0. */
   readonly learningRate: PerLeaf;
   /** β₁, from 0 to below 1; default 0.9. */
-  readonly beta1?: PerLeaf;
+  readonly beta1?: PerLeaf | undefined;
   /** β₂, from 0 to below 1; default 0.95. */
-  readonly beta2?: PerLeaf;
+  readonly beta2?: PerLeaf | undefined;
   /** ε, above 0; default 1e-8. */
-  readonly epsilon?: PerLeaf;
+  readonly epsilon?: PerLeaf | undefined;
   /** λ, at least 0; default 0.01. */
-  readonly weightDecay?: PerLeaf;
+  readonly weightDecay?: PerLeaf | undefined;
 }
 
 /** What {@linkcode adamW} keeps from step to step: trees of the parameters' form. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AbortSignalLike } from "../abort.ts";
 import { reference } from "../backends/reference/mod.ts";
 import { checkBackend, checkInteger, show } from "../check.ts";
 import { EventLoopTurns, type Pause } from "../event_loop.ts";
@@ -18,6 +19,7 @@ import { clipByGlobalNorm } from "./clip.ts";
 import { fromFlat } from "./flat.ts";
 import { loadRun, type Run, saveRun, settingsOf } from "./run.ts";
 import { cosineDecay } from "./schedule.ts";
+import type { FitWorker } from "./fit_worker.ts";
 import { startWorkers, type WorkerPool } from "./workers.ts";
 
 /** What a model is trained and tested on: lists of ids of at least two tokens each. */
@@ -25,49 +27,59 @@ export interface FitTask {
   /** What it is trained on. */
   readonly train: readonly ArrayLike<number>[];
   /** What it is evaluated on after each epoch; never trained on. None: no evaluation. */
-  readonly test?: readonly ArrayLike<number>[];
+  readonly test?: readonly ArrayLike<number>[] | undefined;
 }
 
 /** How a model is trained. What a checkpoint settles comes from there where one is resumed. */
 export interface FitOptions<Config, Params> {
   /** The sizes of a model that starts from its initial values. */
-  readonly config?: Config;
+  readonly config?: Config | undefined;
   /** Parameters to start from, instead of initial values. They stay as they are. */
-  readonly params?: Params;
+  readonly params?: Params | undefined;
   /** A checkpoint to go on from, instead of either. */
-  readonly resume?: Uint8Array;
+  readonly resume?: Uint8Array | undefined;
   /** Of the initial values and of the batches' order; default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** How often every sequence is trained on; default 50. */
-  readonly epochs?: number;
+  readonly epochs?: number | undefined;
   /** Sequences in a batch, B; default 32. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** The highest learning rate, from which it goes down along a cosine; default 1e-3. */
-  readonly learningRate?: number;
+  readonly learningRate?: number | undefined;
   /** Steps in which the learning rate rises first; default 0. */
-  readonly warmup?: number;
+  readonly warmup?: number | undefined;
   /** The norm that gradients are clipped to; default 1. */
-  readonly maxNorm?: number;
+  readonly maxNorm?: number | undefined;
   /** Other hyperparameters of the optimiser, {@linkcode adamW}, and its learning rate as parts of the schedule's. */
-  readonly hyper?: Omit<AdamWHyper, "learningRate"> & {
-    /** What a parameter's learning rate is, in parts of the schedule's; default: 1 for all. */
-    readonly rateFactor?: AdamWHyper["learningRate"];
-  };
+  readonly hyper?:
+    | Omit<AdamWHyper, "learningRate"> & {
+      /** What a parameter's learning rate is, in parts of the schedule's; default: 1 for all. */
+      readonly rateFactor?: AdamWHyper["learningRate"] | undefined;
+    }
+    | undefined;
   /** Where the parameters live and are trained; default: the reference. */
-  readonly backend?: Backend;
+  readonly backend?: Backend | undefined;
   /** Steps between two reports of progress; default: one report at the end of each epoch. */
-  readonly every?: number;
+  readonly every?: number | undefined;
   /**
    * How many workers share each batch, in parts as equal as can be; default 1. More than `batchSize` are of no use. The
    * first is the caller's thread, which is busy with its part of a batch as it is with the whole of one. Each other has a
    * thread of its own, and a backend of its own, made like the caller's (Deno wants `--allow-read` for them where the
    * library is a local file).
    */
-  readonly workers?: number;
-  /** Where the model is not the library's own: the URL of a module that exports it, for the workers. */
-  readonly module?: string | URL;
+  readonly workers?: number | undefined;
+  /**
+   * Starts one of the other workers, with a script that imports `@seqmix/seqmix/worker`, where the library's own is not to
+   * be found: `() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })`.
+   */
+  readonly worker?: (() => FitWorker) | undefined;
+  /**
+   * Where the model is not the library's own: the URL of a module that exports it, for the workers. After a bundler, which
+   * leaves no such module, `worker` with `provideModels` takes its place.
+   */
+  readonly module?: string | { readonly href: string } | undefined;
   /** Ends the training, within a step or the evaluation too, with the signal's reason as an error. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 /** Where a training is. */
@@ -141,11 +153,11 @@ export async function* fit<Config, Params, State>(
   const { backend = reference, workers = 1, signal } = options;
   signal?.throwIfAborted();
   const run = await startRun(model, task, options, backend);
-  const module = options.module && String(options.module);
+  const module = typeof options.module === "object" ? options.module.href : options.module;
   let pool: WorkerPool<Params> | null = null;
   // `using` says this in a word, but Node 20 does not know it.
   try {
-    if (workers > 1) pool = await startWorkers(workers, backend, model, module, run.params);
+    if (workers > 1) pool = await startWorkers(workers, backend, model, module, run.params, options.worker);
   } catch (error) {
     freeRun(run, options);
     throw error;
@@ -313,7 +325,7 @@ async function initialize<Config, Params>(
   model: Pick<LanguageModel<Config, Params, unknown>, "init" | "initInParts">,
   config: Config,
   seed: number,
-  signal: AbortSignal | undefined,
+  signal: AbortSignalLike | undefined,
 ): Promise<Params> {
   if (model.initInParts === undefined) return model.init(config, seed);
   const turns = new EventLoopTurns();
@@ -366,7 +378,7 @@ function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${action}: options must be an object, current value is ${show(options)}`);
   }
-  const { config, params, resume, backend = reference, every, workers = 1 } = options;
+  const { config, params, resume, backend = reference, every, workers = 1, worker } = options;
   const starts = Object.entries({ config, params, resume }).filter(([, value]) => value !== undefined);
   if (starts.length !== 1) {
     throw new TypeError(
@@ -378,6 +390,11 @@ function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
   checkBackend(action, backend);
   if (every !== undefined) checkInteger(action, "every", every, 1);
   checkInteger(action, "workers", workers, 1);
+  if (worker !== undefined && typeof worker !== "function") {
+    throw new TypeError(
+      `Cannot ${action}: worker must be a function that starts one, current worker is ${show(worker)}`,
+    );
+  }
   checkSequences("train", task?.train);
   if (task.test !== undefined) checkSequences("test", task.test);
 }

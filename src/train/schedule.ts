@@ -8,9 +8,9 @@ import { checkInteger, show } from "../check.ts";
 /** What {@linkcode cosineDecay} may do besides. */
 export interface CosineDecayOptions {
   /** Steps in which the rate first rises in a straight line, from peak / warmup on; default 0. */
-  readonly warmup?: number;
+  readonly warmup?: number | undefined;
   /** The rate at the end; default 0. */
-  readonly floor?: number;
+  readonly floor?: number | undefined;
 }
 
 /**

@@ -1,6 +1,19 @@
 /**
- * One worker of `fit`: it finds parameters and a batch, or is sent them and its part, and gives the gradients of that.
- * Started by `fit`; nothing to call.
+ * The script of a worker of `fit`, which starts it by itself wherever it can find it. Where it can't, or where a model of
+ * one's own is trained, a module of one's own imports this one, and `fit` is told how to start that:
+ *
+ * ```ts ignore
+ * // worker.ts
+ * import { provideModels } from "@seqmix/seqmix/worker";
+ * import { bigram } from "./bigram.ts";
+ * provideModels(bigram);
+ *
+ * // main.ts
+ * const worker = () => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+ * for await (const at of fit(bigram, task, { config, workers: 2, worker })) console.log(at.trainLoss);
+ * ```
+ *
+ * It is for workers alone: once imported it takes the messages of who started the thread.
  *
  * @module
  */
@@ -16,40 +29,51 @@ import { type Part, splitBatch } from "./batches.ts";
 import { type Board, isToBeWoken, putAnswer, takeQuestion } from "./board.ts";
 import { fromFlat, type Kind, ownNumbers } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
+import { workerThreads } from "./worker_threads.ts";
 import type { Answer, Notice, Request, Start } from "./workers.ts";
 
 type Model = LanguageModel<never, unknown, unknown>;
 
-/** What a worker's global scope has of what is used here. */
-interface WorkerScope {
+/** What a worker hears its starter with: the web's global scope, or the port of a thread of Node's. */
+interface Port {
   onmessage: ((event: MessageEvent<Start | Notice | Request>) => void) | null;
   postMessage(answer: Answer, transfer: Transferable[]): void;
 }
 
-const scope = globalThis as unknown as WorkerScope;
+const port = portToStarter();
+/** The models that were provided, by their names. */
+const provided = new Map<string, Model>();
 let backend: Backend, model: Model, form: unknown, index: number, workers: number;
 /** The number of the last question that was begun. */
 let last = 0;
 /** A notice that comes meanwhile, late, is of a question that was found without it. */
 let answering = false;
 
-scope.onmessage = async ({ data }) => {
+port.onmessage = async ({ data }) => {
   try {
     if ("backend" in data) {
       backend = await backendNamed(data.backend, data.options);
-      model = await modelNamed(data.model, data.module);
+      model = await modelOf(data);
       form = loadTree(data.form, backend).tree;
       ({ index, workers } = data);
-      scope.postMessage({ found: null }, []);
+      port.postMessage({ found: null }, []);
     } else if ("board" in data) {
       if (!answering) await answerBoard(data.board);
     } else {
       await answer(data);
     }
   } catch (error) {
-    scope.postMessage({ error: String(error) }, []);
+    port.postMessage({ error: String(error) }, []);
   }
 };
+
+function portToStarter(): Port {
+  // A page's own scope can post messages too.
+  const isWorker = "postMessage" in globalThis && !("document" in globalThis);
+  const port = isWorker ? globalThis : workerThreads()?.parentPort;
+  if (port) return port as Port;
+  throw new TypeError("Cannot start worker: its script must run in a worker, current thread is none");
+}
 
 /** Answers what is on the board as long as something is. */
 async function answerBoard(board: Board): Promise<void> {
@@ -64,7 +88,7 @@ async function answerBoard(board: Board): Promise<void> {
       if (part === undefined) continue;
       const { loss } = await gradientOf(part, board.params, board.grads[index]);
       putAnswer(board, index, question.number, loss);
-      if (isToBeWoken(board, 0)) scope.postMessage({ found: null }, []);
+      if (isToBeWoken(board, 0)) port.postMessage({ found: null }, []);
     }
   } finally {
     answering = false;
@@ -73,7 +97,7 @@ async function answerBoard(board: Board): Promise<void> {
 
 async function answer({ params, part }: Request): Promise<void> {
   const found = await gradientOf(part, params, ownNumbers(params.constructor as Kind, params.length));
-  scope.postMessage({ found: { worker: index, ...found } }, [found.grads.buffer as ArrayBuffer]);
+  port.postMessage({ found: { worker: index, ...found } }, [found.grads.buffer as ArrayBuffer]);
 }
 
 async function gradientOf(
@@ -98,19 +122,47 @@ function backendNamed(name: string, options: unknown): Promise<Backend> | Backen
   );
 }
 
-/** A model of the library by its name, or the one of that name that a module exports. */
-async function modelNamed(name: string, module: string | undefined): Promise<Model> {
-  const exported: Record<string, unknown> = module === undefined ? { ...ownModels } : await import(module);
-  const found = Object.values(exported).find((value) =>
-    (value as Partial<Model> | null)?.name === name &&
-    typeof (value as Partial<Model>).forward === "function"
-  );
-  if (found === undefined) {
-    throw new TypeError(
-      `Cannot start worker: ${module} must export a model named ${show(name)}, current exports are ${
-        Object.keys(exported).join(", ")
-      }`,
-    );
+/**
+ * Provides a worker with models that are not the library's: `fit` finds them by their names.
+ *
+ * @param models the models
+ * @throws {TypeError} if one is none
+ */
+export function provideModels(...models: readonly LanguageModel<never, unknown, unknown>[]): void {
+  for (const model of models) {
+    if (!isModel(model)) {
+      throw new TypeError(
+        `Cannot provide models: each must be a language model, current one is ${show(model)}`,
+      );
+    }
+    provided.set(model.name, model);
   }
-  return found as Model;
+}
+
+/** The model that a worker is to train: one of the library, one that a module exports, or one that it was provided with. */
+async function modelOf({ model: name, isOwn, module }: Start): Promise<Model> {
+  if (isOwn) return ownModels.find((model) => model.name === name)!;
+  const models = module === undefined ? Object.fromEntries(provided) : await exportsOf(module);
+  const found = Object.values(models).find((value) => isModel(value) && value.name === name);
+  if (found !== undefined) return found as Model;
+  const names = Object.keys(models).join(", ");
+  throw new TypeError(
+    module === undefined
+      ? `Cannot start worker: provideModels must provide it with a model named ${
+        show(name)
+      }, current models are ${names || "none"}`
+      : `Cannot start worker: ${module} must export a model named ${
+        show(name)
+      }, current exports are ${names}`,
+  );
+}
+
+async function exportsOf(module: string): Promise<Readonly<Record<string, unknown>>> {
+  // No bundler knows it.
+  return await import(/* @vite-ignore */ /* webpackIgnore: true */ module);
+}
+
+function isModel(value: unknown): value is Model {
+  const { name, forward } = (value ?? {}) as Partial<Model>;
+  return typeof name === "string" && typeof forward === "function";
 }

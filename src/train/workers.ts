@@ -18,6 +18,8 @@ import { type Batch, type Part, splitBatch } from "./batches.ts";
 import { type Board, fits, isAnswered, isToBeWoken, openBoard, putQuestion } from "./board.ts";
 import { kindOf, ownNumbers, sharedNumbers, toFlat } from "./flat.ts";
 import { ownModels } from "./own_models.ts";
+import type { FitWorker } from "./fit_worker.ts";
+import { listenTo, startWorker } from "./start_worker.ts";
 
 /** What a worker is told first. */
 export interface Start {
@@ -29,7 +31,9 @@ export interface Start {
   readonly options: unknown;
   /** The model's name. */
   readonly model: string;
-  /** The module that exports it; none: it is one of the library's. */
+  /** Whether it is one of the library's. */
+  readonly isOwn: boolean;
+  /** The module that exports it; none: it is one of the library's, or the worker was provided with it. */
   readonly module: string | undefined;
   /** The parameters' form, as a saved tree. */
   readonly form: Uint8Array;
@@ -81,8 +85,9 @@ export interface WorkerPool<Params> {
  * @param count at least 2
  * @param backend the caller's; the others are made like it
  * @param model the caller's; the others find theirs by its name
- * @param module the URL of the module that exports it; none: it is one of the library's
+ * @param module the URL of the module that exports it; none: it is one of the library's, or `start` starts workers that have it
  * @param form parameters of the model's form
+ * @param start the caller's way to start one; none: the library's
  * @throws {TypeError} where there are no workers, or the others could not find the model
  * @throws {RangeError} where there is no room for the parameters side by side
  */
@@ -92,28 +97,23 @@ export async function startWorkers<Params>(
   model: LanguageModel<never, Params, unknown>,
   module: string | undefined,
   form: Params,
+  start?: () => FitWorker,
 ): Promise<WorkerPool<Params>> {
-  // Node's Worker, which some packages put in the place of the web's, would never answer.
-  if (typeof Worker === "undefined" || !(Worker.prototype instanceof EventTarget)) {
+  const isOwn = ownModels.includes(model as LanguageModel<never, unknown, unknown>);
+  if (!isOwn && module === undefined && start === undefined) {
     throw new TypeError(
-      `Cannot start workers: the runtime must have the web's Worker, current runtime has ${
-        typeof Worker === "undefined" ? "none" : "another"
-      }`,
-    );
-  }
-  if (module === undefined && !ownModels.includes(model as LanguageModel<never, unknown, unknown>)) {
-    throw new TypeError(
-      `Cannot start workers: a model that is not one of the library's must come with the module that exports it, current ` +
-        `model is ${show(model.name)} without module`,
+      `Cannot start workers: a model that is not one of the library's must come with the module that exports it, or with ` +
+        `workers that are provided with it, current model is ${show(model.name)} without module and worker`,
     );
   }
   const Numbers = await kindOf(tensorsOf(form)[0]), size = parameterCount(form);
   const flat = sharedNumbers(Numbers, size) ?? ownNumbers(Numbers, size);
-  const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
-  const others = Array.from({ length: count - 1 }, () => new Worker(url, { type: "module" }));
+  const others: FitWorker[] = [];
   const end = () => others.forEach((worker) => worker.terminate());
-  const nextAnswer = listen(others);
+  let nextAnswer: () => Promise<WorkerGradient | null>;
   try {
+    while (others.length < count - 1) others.push(checked((start ?? startWorker)()));
+    nextAnswer = listen(others);
     const saved = saveTree(await put(form, createReference()));
     others.forEach((worker, i) =>
       worker.postMessage(
@@ -123,6 +123,7 @@ export async function startWorkers<Params>(
           backend: backend.name,
           options: backend.options,
           model: model.name,
+          isOwn,
           module,
           form: saved,
         } satisfies Start,
@@ -173,24 +174,20 @@ function addTo(sum: Floats, x: Floats): void {
 }
 
 /** What gives the workers' answers, in the order in which they come; rejects from the first error on. */
-function listen(workers: readonly Worker[]): () => Promise<WorkerGradient | null> {
+function listen(workers: readonly FitWorker[]): () => Promise<WorkerGradient | null> {
   const answers: (WorkerGradient | null)[] = [];
   let failure: Error | undefined, heard = () => {};
-  const fail = (message: string) => {
+  const error = (message: string) => {
     failure ??= new Error(`Cannot train in worker: ${message}`);
     heard();
   };
-  for (const worker of workers) {
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      if ("error" in data) return fail(data.error);
-      answers.push(data.found);
-      heard();
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      fail(event.message);
-    };
-  }
+  const message = (data: unknown) => {
+    const answer = data as Answer;
+    if ("error" in answer) return error(answer.error);
+    answers.push(answer.found);
+    heard();
+  };
+  workers.forEach((worker) => listenTo(worker, { message, error }));
   return async () => {
     while (answers.length === 0 && failure === undefined) {
       await new Promise<void>((resolve) => heard = resolve);
@@ -198,4 +195,10 @@ function listen(workers: readonly Worker[]): () => Promise<WorkerGradient | null
     if (failure !== undefined) throw failure;
     return answers.shift()!;
   };
+}
+
+/** What the option `worker` of `fit` gave, which must be one. */
+function checked(worker: FitWorker): FitWorker {
+  if (typeof worker?.postMessage === "function" && typeof worker.terminate === "function") return worker;
+  throw new TypeError(`Cannot start workers: worker must give a Worker, current value is ${show(worker)}`);
 }

@@ -43,6 +43,19 @@ export async function runInPage(script: string, prepare: (page: Page) => Promise
       { headers: { "content-type": isScript ? "text/javascript" : "text/html; charset=utf-8" } },
     );
   });
+  try {
+    const { version } = await visit(`http://localhost:${server.addr.port}/`, prepare);
+    return version;
+  } finally {
+    await server.shutdown();
+  }
+}
+
+/** Visits a page until it calls `end`: the browser's version, and what the page gave `end`. */
+export async function visit(
+  url: string,
+  prepare: (page: Page) => Promise<void> = () => Promise.resolve(),
+): Promise<{ version: string; result: unknown }> {
   let browser: Browser | undefined;
   try {
     browser = await chromium.launch({
@@ -59,16 +72,14 @@ export async function runInPage(script: string, prepare: (page: Page) => Promise
       ],
     });
     const page = await browser.newPage();
-    const ended = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<unknown>();
     await page.exposeFunction("end", ended.resolve);
     await prepare(page);
     page.on("pageerror", (error) => ended.reject(error));
     page.on("crash", () => ended.reject(new Error("the page crashed")));
-    await page.goto(`http://localhost:${server.addr.port}/`);
-    await ended.promise;
-    return browser.version();
+    await page.goto(url);
+    return { result: await ended.promise, version: browser.version() };
   } finally {
     await browser?.close();
-    await server.shutdown();
   }
 }

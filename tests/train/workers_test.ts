@@ -184,12 +184,31 @@ Deno.test("fit() gives the same where workers share no memory", async () => {
   }
 });
 
+const start = (script: string) => () => new Worker(new URL(script, import.meta.url), { type: "module" });
+
+Deno.test("fit() takes the caller's own way to start a worker, with a model that it was provided with", async () => {
+  let started = 0;
+  const worker = () => {
+    started++;
+    return start("./own_worker.ts")();
+  };
+  const [three] = await run({ worker, workers: 3 }), [one] = await run({ workers: 1 });
+  assertEquals(started, 2);
+  assertNear(three.losses, one.losses, 1e-4);
+});
+
+Deno.test("fit() gives the same losses in the library's own script, started by the caller", async () => {
+  const [own] = await run({ module }),
+    [started] = await run({ module, worker: start("./library_worker.ts") });
+  assertEquals(started.losses, own.losses);
+});
+
 Deno.test("fit() says what is wrong with a worker's model, and ends its workers", async () => {
   await assertRejects(
     () => run({}),
     TypeError,
-    "Cannot start workers: a model that is not one of the library's must come with the module that exports it, " +
-      'current model is "bigram" without module',
+    "Cannot start workers: a model that is not one of the library's must come with the module that exports it, or with " +
+      'workers that are provided with it, current model is "bigram" without module and worker',
   );
   const other = new URL("../mixers.ts", module);
   await assertRejects(
@@ -198,6 +217,57 @@ Deno.test("fit() says what is wrong with a worker's model, and ends its workers"
     `Cannot train in worker: TypeError: Cannot start worker: ${other} must export a model named "bigram", current `,
   );
   await assertRejects(() => run({ module: new URL("./none.ts", module) }), Error, "Cannot train in worker: ");
+  await assertRejects(
+    () => run({ worker: start("./library_worker.ts") }),
+    Error,
+    "Cannot train in worker: TypeError: Cannot start worker: provideModels must provide it with a model named " +
+      '"bigram", current models are none',
+  );
+});
+
+Deno.test("fit() does not take a model for the library's because of its name", async () => {
+  const model = { ...bigram, name: "rwkv" } as AnyLanguageModel;
+  const options = { config: { vocabulary: 11 }, workers: 2, worker: start("./own_worker.ts") };
+  await assertRejects(
+    () => Array.fromAsync(fit(model, { train: task.train }, options)),
+    Error,
+    'must provide it with a model named "rwkv", current models are bigram',
+  );
+});
+
+Deno.test("provideModels() comes with a script that refuses to run outside of a worker", async () => {
+  const script = "@seqmix/seqmix/worker";
+  await assertRejects(
+    () => import(script),
+    TypeError,
+    "Cannot start worker: its script must run in a worker",
+  );
+});
+
+Deno.test("fit() refuses a worker that is none", async () => {
+  await assertRejects(
+    () => run({ module, worker: {} as never }),
+    TypeError,
+    "Cannot fit: worker must be a function that starts one, current worker is an object (Object)",
+  );
+  await assertRejects(
+    () => run({ module, worker: (() => undefined) as never }),
+    TypeError,
+    "Cannot start workers: worker must give a Worker, current value is undefined",
+  );
+});
+
+Deno.test("fit() says that a worker's script does not load, where the runtime has no words for it", async () => {
+  const silent = () => {
+    const worker = Object.assign(new EventTarget(), { postMessage() {}, terminate() {} });
+    setTimeout(() => worker.dispatchEvent(new Event("error")));
+    return worker;
+  };
+  await assertRejects(
+    () => run({ module, worker: silent }),
+    Error,
+    "Cannot train in worker: its script must load, current one does not",
+  );
 });
 
 Deno.test("fit() passes on what fails in a worker, the caller's thread or another", async () => {

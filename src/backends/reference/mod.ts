@@ -87,7 +87,7 @@ const kernels: Kernels<Floats> = {
 /** How a reference backend computes. */
 export interface ReferenceOptions {
   /** What its tensors hold; default `"float32"`. Sums are in double precision in either case. */
-  readonly precision?: "float32" | "float64";
+  readonly precision?: "float32" | "float64" | undefined;
 }
 
 /**

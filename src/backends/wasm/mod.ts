@@ -8,6 +8,7 @@ import type { Backend } from "../../tensor.ts";
 import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { ExtraKernels, Kernels } from "../kernels.ts";
+import { loadBaseline, loadRelaxed } from "../load.ts";
 import { Heap } from "./heap.ts";
 import { fromHex } from "./hex.ts";
 import { type TableKernel, withLists } from "./rwkv_blocks.ts";
@@ -19,9 +20,9 @@ export interface WasmOptions {
    * Which instructions the kernels use: `"relaxed"` multiplies and adds in one step, `"baseline"` runs wherever there
    * is WebAssembly SIMD. Default: the best that this runtime has.
    */
-  readonly simd?: "relaxed" | "baseline";
+  readonly simd?: "relaxed" | "baseline" | undefined;
   /** The most bytes that the memory may grow to; default and at most 4 GiB less a page. */
-  readonly maximumBytes?: number;
+  readonly maximumBytes?: number | undefined;
 }
 
 type Instructions = NonNullable<WasmOptions["simd"]>;
@@ -37,8 +38,8 @@ const most = 2 ** 32 - 65_536;
 
 /** Only the build that is used is loaded. */
 const builds: Readonly<Record<Instructions, () => Promise<{ readonly hex: string }>>> = {
-  relaxed: () => import("./module_relaxed.js"),
-  baseline: () => import("./module_baseline.js"),
+  relaxed: loadRelaxed,
+  baseline: loadBaseline,
 };
 
 /** Functions of one instruction, in modules that are valid where a runtime has it; the builds take long to validate. */

@@ -5,14 +5,21 @@
  */
 import { show } from "../../check.ts";
 import type { Backend } from "../../tensor.ts";
+import { loadWebGpu } from "../load.ts";
 import { isSoftware, requestAdapter } from "./adapter.ts";
+
+/** A `GPUDevice`: the name is TypeScript's from version 6 on, and a page's alone. */
+export interface GpuDeviceLike {
+  /** Makes a buffer; and so on. */
+  createBuffer(descriptor: never): object;
+}
 
 /** How a WebGPU backend is made. */
 export interface WebGpuOptions {
   /** Which adapter, where there are several. */
-  readonly powerPreference?: "low-power" | "high-performance";
+  readonly powerPreference?: "low-power" | "high-performance" | undefined;
   /** A device of the caller's own, which stays the caller's: disposing of the backend does not destroy it. */
-  readonly device?: GPUDevice;
+  readonly device?: GpuDeviceLike | undefined;
 }
 
 /**
@@ -53,14 +60,14 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<Backend
   }
   if (device === undefined) {
     const adapter = await requestAdapter(powerPreference);
-    const { openAdapter } = await import("./open.ts");
+    const { openAdapter } = await loadWebGpu();
     return await openAdapter(adapter, { powerPreference });
   }
   if (typeof device?.createBuffer !== "function") {
     throw new TypeError(`Cannot create webgpu: device must be a GPUDevice, current value is ${show(device)}`);
   }
-  const { openDevice } = await import("./open.ts");
-  return await openDevice(device, await isOnSoftware(device), () => {});
+  const { openDevice } = await loadWebGpu();
+  return await openDevice(device as GPUDevice, await isOnSoftware(device as GPUDevice), () => {});
 }
 
 /** Of devices that callers brought. */

@@ -12,9 +12,9 @@ export interface RotaryOptions {
   /** H, which divides C so that the head size N = C/H is even. */
   readonly heads: number;
   /** The position of the first step, from 0 to 2³¹ - 1; default 0. */
-  readonly position?: number;
+  readonly position?: number | undefined;
   /** The base of the angles; default 10,000. */
-  readonly base?: number;
+  readonly base?: number | undefined;
 }
 
 /**

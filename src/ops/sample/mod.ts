@@ -9,16 +9,16 @@ import type { Tensor } from "../../tensor.ts";
 /** How the next token is drawn. */
 export interface SampleOptions {
   /** The logits are divided by it: 0 takes the most probable token, 1 (the default) draws from the model's own. */
-  readonly temperature?: number;
+  readonly temperature?: number | undefined;
   /**
    * Keeps the k most probable tokens and what ties with the last of them; 1 takes the most probable, of equal ones the lowest
    * id; 0 (the default) keeps all.
    */
-  readonly topK?: number;
+  readonly topK?: number | undefined;
   /** Keeps the fewest most probable tokens that reach this share of the probability; 1 (the default) keeps all. */
-  readonly topP?: number;
+  readonly topP?: number | undefined;
   /** A 32-bit integer; default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 /**

@@ -2,8 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ExtraKernels, Kernels } from "../../../src/backends/kernels.ts";
 import { fromHex } from "../../../src/backends/wasm/hex.ts";
-import { hex as baseline } from "../../../src/backends/wasm/module_baseline.js";
-import { hex as relaxed } from "../../../src/backends/wasm/module_relaxed.js";
+import { hex as baseline } from "../../../src/backends/wasm/generated/module_baseline.js";
+import { hex as relaxed } from "../../../src/backends/wasm/generated/module_relaxed.js";
 import { type TableKernel, withLists } from "../../../src/backends/wasm/rwkv_blocks.ts";
 import { randomSource } from "../../../src/random.ts";
 

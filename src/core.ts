@@ -1,0 +1,39 @@
+/**
+ * Tensors, the backends that they live on, and differentiation: what everything else is written in.
+ *
+ * @example
+ * ```ts
+ * import { createWasm, put, read, tensor, valueAndGrad } from "@seqmix/seqmix/core";
+ * import { crossEntropy, linear } from "@seqmix/seqmix/ops";
+ *
+ * using backend = await createWasm();
+ * const x = await put(tensor([1, 2], [1, 1, 2]), backend);
+ * const weight = await put(tensor([0.1, 0.2, 0.3, 0.4], [2, 2]), backend);
+ * const { value, grads } = valueAndGrad((weight) => crossEntropy(linear(x, weight), [[1]]), weight);
+ * console.log(await read(value), grads.shape); // the loss, and [ 2, 2 ]
+ * ```
+ *
+ * @module
+ */
+export type {
+  AdamWStep,
+  Backend,
+  BackwardOperations,
+  Floats,
+  MemoryUse,
+  Operations,
+  RwkvStack,
+  RwkvStacks,
+  Tensor,
+} from "./tensor.ts";
+export { put, read, readFloat64, tensor } from "./transfer.ts";
+export { parameterCount, treeMap } from "./tree.ts";
+export type { AbortSignalLike } from "./abort.ts";
+export { type RandomSource, randomSource } from "./random.ts";
+export { valueAndGrad } from "./autodiff/mod.ts";
+
+export { type BackendName, createBackend, type CreateBackendOptions } from "./backends/create.ts";
+export { createWasm, type WasmOptions } from "./backends/wasm/mod.ts";
+export { createWebGpu, type GpuDeviceLike, type WebGpuOptions } from "./backends/webgpu/mod.ts";
+export { DeviceLostError } from "./backends/webgpu/device_lost_error.ts";
+export { createReference, reference, type ReferenceOptions } from "./backends/reference/mod.ts";

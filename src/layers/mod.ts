@@ -1,0 +1,33 @@
+/**
+ * The mixers: RWKV's time-mix and channel-mix, causal multi-head attention, LSTM. All are the same pure function,
+ *
+ *     (params, x: [B, T, C], state) -> { y: [B, T, C], state }
+ *
+ * and splitting a sequence anywhere, carrying the state, changes nothing.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@seqmix/seqmix/core";
+ * import { lstm, lstmState } from "@seqmix/seqmix/layers";
+ *
+ * const params = {
+ *   inputWeight: tensor(new Array(16).fill(0.1), [8, 2]),
+ *   hiddenWeight: tensor(new Array(16).fill(0.1), [8, 2]),
+ *   bias: tensor(new Array(8).fill(0), [8]),
+ * };
+ * const { y } = lstm(params, tensor([1, 2, 3, 4, 5, 6], [1, 3, 2]), lstmState(params));
+ * console.log(y.shape); // [ 1, 3, 2 ]
+ * ```
+ *
+ * @module
+ */
+export { channelMix, type ChannelMixParams, type ChannelMixState, channelMixState } from "./channel_mix.ts";
+export { lstm, type LstmParams, type LstmState, lstmState } from "./lstm.ts";
+export {
+  multiHeadAttention,
+  type MultiHeadAttentionParams,
+  type MultiHeadAttentionState,
+  multiHeadAttentionState,
+} from "./multi_head_attention.ts";
+export type { RwkvBlockParams, RwkvBlockState } from "./rwkv_blocks.ts";
+export { timeMix, type TimeMixParams, type TimeMixState, timeMixState } from "./time_mix.ts";

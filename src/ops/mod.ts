@@ -1,0 +1,28 @@
+/**
+ * Operations on tensors: what layers are made of. Each runs where its tensors live, and can be differentiated.
+ *
+ * @example
+ * ```ts
+ * import { read, tensor } from "@seqmix/seqmix/core";
+ * import { linear, softmax } from "@seqmix/seqmix/ops";
+ *
+ * const x = tensor([1, 2], [1, 2]), weight = tensor([1, 0, 0, 1, 1, 1], [3, 2]);
+ * console.log(await read(softmax(linear(x, weight)))); // three probabilities
+ * ```
+ *
+ * @module
+ */
+export { appendTime } from "./append_time/mod.ts";
+export { attention } from "./attention/mod.ts";
+export { sliceState, stackStates } from "./batch/mod.ts";
+export { crossEntropy } from "./cross_entropy/mod.ts";
+export { add, gelu, mix, multiply, negativeExp, sigmoid, squaredRelu, tanh } from "./elementwise/mod.ts";
+export { embedding, type Tokens } from "./embedding/mod.ts";
+export { layerNorm, type LayerNormParams } from "./layer_norm/mod.ts";
+export { linear } from "./linear/mod.ts";
+export { lstmRecurrence } from "./lstm/mod.ts";
+export { rotary, type RotaryOptions } from "./rotary/mod.ts";
+export { sample, type SampleOptions } from "./sample/mod.ts";
+export { lastStep, shiftTime } from "./shift_time/mod.ts";
+export { softmax } from "./softmax/mod.ts";
+export { wkv, wkvState } from "./wkv/mod.ts";

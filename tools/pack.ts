@@ -1,0 +1,130 @@
+/**
+ * Packs the library for npm: each source as JavaScript and its declarations, as TypeScript emits them, comments and names
+ * kept. Only files that an entry point leads to are packed: modules by their imports, declarations by theirs.
+ *
+ *     deno run -A tools/pack.ts seqmix.tgz
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import config from "../deno.json" with { type: "json" };
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const [output = "seqmix.tgz"] = Deno.args;
+const entries = Object.values(config.exports).map((path) => path.slice(2));
+/** What bundlers for browsers take in the place of a module that splits. */
+const [split, atOnce] = ["src/backends/load.ts", "src/backends/load_at_once.ts"];
+
+/** Every emitted file's text by its path from the root. */
+function emit(): Map<string, string> {
+  const program = ts.createProgram([...entries, atOnce].map((path) => root + path), {
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    lib: ["lib.esnext.d.ts", "lib.dom.d.ts"],
+    types: [],
+    rootDir: root,
+    declaration: true,
+    allowImportingTsExtensions: true,
+    verbatimModuleSyntax: true,
+    // Deno has checked it.
+    noCheck: true,
+  });
+  const texts = new Map<string, string>();
+  const { diagnostics, emitSkipped } = program.emit(undefined, (path, text) => {
+    texts.set(path.slice(root.length), namedAsJavaScript(text));
+  });
+  if (emitSkipped || diagnostics.length > 0) {
+    throw new Error(ts.formatDiagnostics(diagnostics, {
+      getCanonicalFileName: (name) => name,
+      getCurrentDirectory: () => root,
+      getNewLine: () => "\n",
+    }));
+  }
+  return texts;
+}
+
+/** What modules and declarations name: `from "./x.ts"`, `import "./x.ts"`, `import("./x.ts")`, `new URL("./x.js", …)`. */
+const specifiers = /(?<=\b(?:from |import |import\(|new URL\())"(\.[^"]+)"/g;
+/** A line that is not one of a comment, whose examples name files that nobody has. */
+const line = /^(?! *(?:\/\/|\/?\*)).+$/gm;
+
+function namedAsJavaScript(text: string): string {
+  return text.replace(line, (code) => code.replace(specifiers, (name) => name.replace(/\.ts"$/, '.js"')));
+}
+
+function specifiersOf(text: string): string[] {
+  const code = text.match(line)?.join("\n") ?? "";
+  return Array.from(code.matchAll(specifiers), ([, specifier]) => specifier);
+}
+
+/** The files that these lead to, themselves included. */
+function reachable(from: readonly string[], textOf: (path: string) => string): Map<string, string> {
+  const found = new Map(from.map((path) => [path, textOf(path)]));
+  // A map goes on to what is added on the way.
+  for (const [path, text] of found) {
+    for (const specifier of specifiersOf(text)) {
+      const { pathname } = new URL(specifier, `file:///${path}`);
+      if (!found.has(pathname.slice(1))) found.set(pathname.slice(1), textOf(pathname.slice(1)));
+    }
+  }
+  return found;
+}
+
+/** `[Symbol.dispose]` is in no library of a fixed year. */
+function withDisposal(text: string): string {
+  return text.includes("[Symbol.dispose]") ? `/// <reference lib="esnext.disposable" />\n${text}` : text;
+}
+
+const javaScript = (path: string) => path.replace(/\.ts$/, ".js");
+const declarations = (path: string) => path.replace(/\.[jt]s$/, ".d.ts");
+
+const emitted = emit();
+const modules = reachable(
+  [...entries, atOnce].map(javaScript),
+  // What is JavaScript already goes as it is.
+  (path) => emitted.get(path) ?? namedAsJavaScript(Deno.readTextFileSync(root + path)),
+);
+const types = reachable(entries.map(javaScript), (path) => emitted.get(declarations(path))!);
+
+const manifest = {
+  name: config.name,
+  version: config.version,
+  description: "RWKV, attention and LSTM as pure functions, on TypeScript, WebAssembly SIMD and WebGPU",
+  license: config.license,
+  type: "module",
+  engines: { node: ">=20.16" },
+  // Workers are there for what they do.
+  sideEffects: ["./src/train/seqmix_worker.js", javaScript(config.exports["./worker"])],
+  browser: { [`./${javaScript(split)}`]: `./${javaScript(atOnce)}` },
+  exports: Object.fromEntries(
+    Object.entries(config.exports).map(([name, path]) => [name, {
+      types: declarations(path),
+      default: javaScript(path),
+    }]),
+  ),
+};
+
+const files = new Map([
+  ["package.json", `${JSON.stringify(manifest, null, 2)}\n`],
+  ...["README.md", "LICENSE"].map((path) => [path, Deno.readTextFileSync(root + path)] as const),
+  ...modules,
+  ...Array.from(types, ([path, text]) => [declarations(path), withDisposal(text)] as const),
+]);
+
+const folder = await Deno.makeTempDir();
+try {
+  for (const [path, text] of files) {
+    const file = `${folder}/package/${path}`;
+    await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+    await Deno.writeTextFile(file, text);
+  }
+  const { success } = await new Deno.Command("tar", { args: ["-czf", output, "-C", folder, "package"] })
+    .spawn().status;
+  if (!success) Deno.exit(1);
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+const { size } = await Deno.stat(output);
+console.error(`${output}: ${files.size} files, ${(size / 1000).toFixed(0)} KB`);
