@@ -19,40 +19,11 @@ import { randomSource } from "../../../src/random.ts";
 import { tensorsOf } from "../../../src/tree.ts";
 import { assertNear, normal } from "../../helpers.ts";
 import { models } from "../../mixers.ts";
-import { appendTimeCases } from "../../ops/cases/append_time.ts";
-import { attentionCases } from "../../ops/cases/attention.ts";
-import { batchCases } from "../../ops/cases/batch.ts";
-import { crossEntropyCases } from "../../ops/cases/cross_entropy.ts";
-import { elementwiseCases } from "../../ops/cases/elementwise.ts";
-import { embeddingCases } from "../../ops/cases/embedding.ts";
-import { layerNormCases } from "../../ops/cases/layer_norm.ts";
-import { linearCases } from "../../ops/cases/linear.ts";
-import { lstmCases } from "../../ops/cases/lstm.ts";
-import { rotaryCases } from "../../ops/cases/rotary.ts";
+import { tables } from "../../ops/cases/mod.ts";
 import { sampleCases } from "../../ops/cases/sample.ts";
-import { lastStepCases, shiftTimeCases } from "../../ops/cases/shift_time.ts";
-import { softmaxCases } from "../../ops/cases/softmax.ts";
 import { adamWCases, clipToNormCases, normCases } from "../../ops/cases/updates.ts";
-import { wkvCases } from "../../ops/cases/wkv.ts";
 import { assertLikeReference, type Case } from "../../ops/run_on_all.ts";
 import { builds } from "./kernel_memory.ts";
-
-const tables: Record<string, readonly Case[]> = {
-  appendTime: appendTimeCases,
-  attention: attentionCases,
-  crossEntropy: crossEntropyCases,
-  embedding: embeddingCases,
-  lastStep: lastStepCases,
-  layerNorm: layerNormCases,
-  linear: linearCases,
-  lstmRecurrence: lstmCases,
-  rotary: rotaryCases,
-  shiftTime: shiftTimeCases,
-  softmax: softmaxCases,
-  "stackStates() and sliceState": batchCases,
-  wkv: wkvCases,
-  ...elementwiseCases,
-};
 
 const withoutGradient: Record<string, readonly Case[]> = {
   adamW: adamWCases,
