@@ -6,7 +6,7 @@
 import { hostArray } from "./allocate.ts";
 import { reference } from "./backends/reference/mod.ts";
 import { checkBackend, checkInteger, isTensor, show, showShape } from "./check.ts";
-import { EventLoopTurns } from "./event_loop.ts";
+import { eventLoop } from "./event_loop.ts";
 import type { Backend, Floats, Tensor } from "./tensor.ts";
 import { sizeOf, tensorsOf, treeMap } from "./tree.ts";
 
@@ -60,8 +60,8 @@ export function zeros(shape: readonly number[], backend: Backend): Tensor {
   return backend.upload(data, shape);
 }
 
-/** Of loops that read; these may end at any time, so no timer is set that need not be. */
-const turns = new EventLoopTurns(10);
+/** How long after a turn of the event loop, in ms, the next is prepared: a loop of the caller's may end with any read. */
+const pause = 10;
 
 /**
  * A tensor's numbers in single precision, copied. In a loop that never waits for anything else it lets the event loop turn
@@ -126,6 +126,8 @@ export async function readFloat64(t: Tensor): Promise<Float64Array> {
  */
 export async function put<P>(tree: P, backend: Backend): Promise<P> {
   checkBackend("put", backend);
+  const turn = eventLoop.due(pause);
+  if (turn !== undefined) await turn;
   const away = tensorsOf(tree).filter((t) => t.backend !== backend);
   const numbers = new Map(
     await Promise.all(away.map(async (t) => [t, await t.backend.download(t)] as const)),
@@ -145,7 +147,7 @@ function copyOf(t: Tensor): Floats | Promise<Floats> {
   }
   const copied = t.backend.download(t);
   if (copied instanceof Promise) return copied;
-  const due = turns.due();
+  const due = eventLoop.due(pause);
   return due === undefined ? copied : due.then(() => copied);
 }
 

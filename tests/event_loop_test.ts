@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
+  createReference,
   createWasm,
+  evaluate,
+  generate,
+  lstmModel,
   presets,
   put,
   read,
@@ -10,7 +14,9 @@ import {
   type Tensor,
   tensor,
 } from "@seqmix/seqmix";
-import { EventLoopTurns, wantTurn } from "../src/event_loop.ts";
+import { EventLoopTurns } from "../src/event_loop.ts";
+
+const lstmParams = lstmModel.init({ vocabulary: 5, layers: 1, channels: 2 }, 1);
 
 /** Goes on without ever waiting for anything but `step`, until a timer has fired or a second has passed. */
 async function timerFires(step: () => Promise<unknown> | undefined): Promise<boolean> {
@@ -26,7 +32,6 @@ Deno.test("EventLoopTurns lets timers fire in a computation that waits for nothi
   assert(!await timerFires(() => Promise.resolve()));
   const turns = new EventLoopTurns();
   assert(await timerFires(() => turns.due()));
-  turns.stop();
 });
 
 Deno.test("EventLoopTurns is due nothing where the event loop turns anyway", async () => {
@@ -35,18 +40,22 @@ Deno.test("EventLoopTurns is due nothing where the event loop turns anyway", asy
     assertEquals(turns.due(), undefined);
     await new Promise((resolve) => setTimeout(resolve, 3));
   }
-  turns.stop();
 });
 
 Deno.test("EventLoopTurns is due a turn when one is wanted", async () => {
   const turns = new EventLoopTurns();
   assertEquals(turns.due(), undefined);
-  wantTurn();
+  let asked = 0;
+  turns.want(() => ++asked < 3);
   const turn = turns.due();
   assert(turn !== undefined);
   await turn;
+  // As many as are wanted, and no more.
+  assertEquals(asked, 3);
   assertEquals(turns.due(), undefined);
-  turns.stop();
+  turns.want(() => true);
+  await turns.due();
+  assertEquals(turns.due(), undefined);
 });
 
 Deno.test("EventLoopTurns hears a signal before a turn and after it", async () => {
@@ -56,11 +65,10 @@ Deno.test("EventLoopTurns hears a signal before a turn and after it", async () =
   const reason = new Error("enough");
   assertThrows(() => turns.pause(AbortSignal.abort(reason)), Error, "enough");
   const controller = new AbortController();
-  wantTurn();
+  turns.want(() => false);
   const turn = turns.pause(controller.signal);
   controller.abort(reason);
   await assertRejects(async () => await turn, Error, "enough");
-  turns.stop();
 });
 
 Deno.test("EventLoopTurns takes messages for turns on a page that nobody sees", async () => {
@@ -77,8 +85,28 @@ Deno.test("EventLoopTurns takes messages for turns on a page that nobody sees", 
     port1.close();
   } finally {
     delete page.document;
-    turns.stop();
   }
+});
+
+/** Each alone is too short to turn the event loop; together they keep a thread busy. */
+const short: readonly (readonly [string, () => Promise<unknown>])[] = [
+  ["put", () => put(tensor([1], [1]), createReference())],
+  ["evaluate", () => evaluate(lstmModel, lstmParams, [[1, 2]])],
+  ["generate", () => generate(lstmModel, lstmParams, [1], { maxTokens: 1 }).next()],
+];
+for (const [name, call] of short) {
+  Deno.test(`${name}() lets timers fire in a loop of calls that are short`, async () => {
+    assert(await timerFires(call));
+  });
+}
+
+Deno.test("generate() hears a signal in a loop of calls that are short", async () => {
+  const signal = AbortSignal.timeout(20), end = performance.now() + 5000;
+  await assertRejects(async () => {
+    while (performance.now() < end) {
+      await generate(lstmModel, lstmParams, [1], { maxTokens: 1, signal }).next();
+    }
+  }, DOMException);
 });
 
 for (const [name, reading] of [["read", read], ["readFloat64", readFloat64]] as const) {
@@ -87,6 +115,15 @@ for (const [name, reading] of [["read", read], ["readFloat64", readFloat64]] as 
     assert(await timerFires(() => reading(x)));
   });
 }
+
+Deno.test("read() of some steps lets the results of all that nobody holds be freed", async () => {
+  using backend = await createWasm({ maximumBytes: 2 ** 25 });
+  let x = tensor(new Float32Array(100_000), [100_000], backend);
+  for (let i = 0; i < 1000; i++) {
+    x = sigmoid(x);
+    if (i % 20 === 0) await read(x);
+  }
+});
 
 /** The README's loop, which frees nothing: a thousand times what may be held at once goes through it. */
 Deno.test("read() lets the results that nobody holds be freed in a loop of one's own", async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { isBranch, isTensor, show, showShape } from "../check.ts";
-import { wantTurn } from "../event_loop.ts";
+import { eventLoop } from "../event_loop.ts";
 import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import type { Device } from "./kernels.ts";
@@ -95,9 +95,12 @@ export class TensorStore<M> {
   readonly #growth: number;
   /** At so many watched bytes the collector is told. */
   #tellAt: number;
+  /** Whether the collector has come since. */
+  #collected = true;
   readonly #registry = new FinalizationRegistry<Remains<M>>((remains) => {
     this.#unwatch(remains);
     this.#tellAt = this.#watchedBytes + this.#growth;
+    this.#collected = true;
     this.#drop(remains);
   });
 
@@ -316,13 +319,14 @@ export class TensorStore<M> {
    * at once and never touched. The registry hears of those tensors when the event loop turns.
    */
   #tellCollector(): void {
-    try {
-      new ArrayBuffer(growth);
-    } catch {
-      // An engine that has no room for it has just collected.
-    }
     this.#tellAt = this.#watchedBytes + this.#growth / 2;
-    wantTurn();
+    this.#collected = false;
+    allocateAndDrop(growth);
+    // It may take the collector several turns.
+    eventLoop.want(() => {
+      if (!this.#collected) allocateAndDrop(growth);
+      return !this.#collected;
+    });
   }
 
   #release(t: DeviceTensor<M>): void {
@@ -349,5 +353,13 @@ export class TensorStore<M> {
     }
     this.#device.release(memory, size);
     this.#bytes -= bytes;
+  }
+}
+
+function allocateAndDrop(bytes: number): void {
+  try {
+    new ArrayBuffer(bytes);
+  } catch {
+    // An engine that has no room for it has just collected.
   }
 }

@@ -5,7 +5,7 @@
  */
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import { show } from "../check.ts";
-import { EventLoopTurns } from "../event_loop.ts";
+import { eventLoop } from "../event_loop.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
 import { sample } from "../ops/sample/mod.ts";
 import type { Tensor } from "../tensor.ts";
@@ -75,7 +75,6 @@ export async function evaluate<Params, State>(
     }
   }
   const backend = backendOf(action, "params", params);
-  const turns = new EventLoopTurns();
   const scores: Promise<Score>[] = [];
   let total = 0, correct = 0, count = 0;
   const add = (score: Score) => {
@@ -89,7 +88,7 @@ export async function evaluate<Params, State>(
       const time = batch[0].length - 1;
       state = model.initialState(params, batch.length);
       for (let start = 0; start < time;) {
-        const turn = turns.pause(signal);
+        const turn = eventLoop.pause(signal);
         if (turn !== undefined) await turn;
         const end = Math.min(time, start + pieceLength(params, state, batch.length, backend));
         const inputs = batch.map((sequence) => sequence.slice(start, end));
@@ -116,7 +115,6 @@ export async function evaluate<Params, State>(
     }
     for (const score of scores) add(await unlessAborted(score, signal));
   } finally {
-    turns.stop();
     backend.free(state);
     for (const score of scores) score.catch(() => {});
   }

@@ -5,7 +5,7 @@
  */
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import { checkInteger, show } from "../check.ts";
-import { EventLoopTurns } from "../event_loop.ts";
+import { eventLoop } from "../event_loop.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
 import type { Tensor } from "../tensor.ts";
@@ -85,7 +85,6 @@ export async function* generate<Params, State>(
   const { maxTokens, stop } = checkOptions(prompt, options);
   const { state: given, signal } = options;
   const backend = backendOf("generate", "params", params);
-  const turns = new EventLoopTurns();
   let state = given ?? model.initialState(params);
   /** Puts another state into its place, and frees it unless it is the caller's. */
   const replace = (next: State) => {
@@ -107,7 +106,7 @@ export async function* generate<Params, State>(
     // All but the last token of the prompt only move the state on; from there, one token in is one token out.
     let before: Promise<unknown> | undefined;
     for (let start = 0; start < last;) {
-      const turn = turns.pause(signal);
+      const turn = eventLoop.pause(signal);
       if (turn !== undefined) await turn;
       const end = Math.min(last, start + pieceLength(params, state, 1, backend));
       advance([prompted.slice(start, end)]);
@@ -125,7 +124,7 @@ export async function* generate<Params, State>(
       if (count > 1) {
         block = await drawMany(input, step, count);
       } else {
-        const turn = turns.pause(signal);
+        const turn = eventLoop.pause(signal);
         if (turn !== undefined) await turn;
         const { id, after } = drawOne(input, state, step);
         block = { ids: id, last: id, state: after };
@@ -166,7 +165,6 @@ export async function* generate<Params, State>(
     finished = true;
     return state;
   } finally {
-    turns.stop();
     backend.free([block?.ids, block?.last]);
     if (!finished) backend.free([block?.state, state === given ? undefined : state]);
   }
@@ -185,7 +183,7 @@ export async function* generate<Params, State>(
     let last = state;
     try {
       for (let i = 0; i < count; i++) {
-        const turn = turns.pause(signal);
+        const turn = eventLoop.pause(signal);
         if (turn !== undefined) await turn;
         const { id, after } = drawOne(drawn[i - 1] ?? input, last, step + i);
         drawn.push(id);

@@ -88,7 +88,9 @@ export function forwardWith<Params, State>(
   body: (params: Params, tokens: Tokens, state: State) => { readonly y: Tensor; readonly state: State },
   head: (params: Params, y: Tensor) => Tensor,
 ): LanguageModel<never, Params, State>["forward"] {
-  const forward = (params: Params, tokens: Tokens, state: State, { logits = "all" }: ForwardOptions = {}) => {
+  const forward = (params: Params, tokens: Tokens, state: State, options?: ForwardOptions) => {
+    if (options !== undefined) checkOptions(action, options);
+    const logits = options?.logits ?? "all";
     if (logits !== "all" && logits !== "last" && logits !== "none") {
       throw new TypeError(
         `Cannot ${action}: logits must be "all", "last" or "none", current logits is ${show(logits)}`,
@@ -101,6 +103,17 @@ export function forwardWith<Params, State>(
     });
   };
   return forward as LanguageModel<never, Params, State>["forward"];
+}
+
+function checkOptions(action: string, options: ForwardOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${action}: options must be an object, current value is ${show(options)}`);
+  }
+  for (const name in options) {
+    if (name !== "logits") {
+      throw new TypeError(`Cannot ${action}: options must be of logits, current one is ${name}`);
+    }
+  }
 }
 
 /** Checks that a state has a part for each of the model's layers. */

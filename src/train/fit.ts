@@ -6,7 +6,7 @@
 import type { AbortSignalLike } from "../abort.ts";
 import { reference } from "../backends/reference/mod.ts";
 import { checkBackend, checkInteger, show } from "../check.ts";
-import { EventLoopTurns, type Pause } from "../event_loop.ts";
+import { eventLoop, type Pause } from "../event_loop.ts";
 import { evaluate, type Evaluation } from "../models/evaluate.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
@@ -207,8 +207,7 @@ async function* takeSteps<Params, State>(
   let reports: { readonly loss: Promise<number>; readonly tokens: number }[] = [];
   let tokens = 0, training = 0, evaluating = 0, evaluations = 0;
   let begun = performance.now();
-  const turns = new EventLoopTurns();
-  const pause = () => turns.pause(signal);
+  const pause = () => eventLoop.pause(signal);
 
   try {
     for (let step = first; step < steps;) {
@@ -278,7 +277,6 @@ async function* takeSteps<Params, State>(
       begun = performance.now();
     }
   } finally {
-    turns.stop();
     if (run.params !== reported?.params) freeRun(run, options);
   }
 }
@@ -328,15 +326,10 @@ async function initialize<Config, Params>(
   signal: AbortSignalLike | undefined,
 ): Promise<Params> {
   if (model.initInParts === undefined) return model.init(config, seed);
-  const turns = new EventLoopTurns();
-  try {
-    for (const parts = model.initInParts(config, seed);;) {
-      const { done, value } = parts.next();
-      if (done) return value;
-      await turns.pause(signal);
-    }
-  } finally {
-    turns.stop();
+  for (const parts = model.initInParts(config, seed);;) {
+    const { done, value } = parts.next();
+    if (done) return value;
+    await eventLoop.pause(signal);
   }
 }
 

@@ -61,15 +61,34 @@ for (const { name, model, make } of models) {
     }
   });
 
-  const params = make(1);
+  const params = make(1),
+    action = { rwkv: "RWKV", transformer: "Transformer", lstmModel: "LSTM model" }[name];
+  const run = (options: unknown) =>
+    model.forward(params, tokens, model.initialState(params, 2), wrong(options));
   testFailures(`${name}.forward() with options`, [
     [
       "logits of another kind",
-      () => model.forward(params, tokens, model.initialState(params, 2), { logits: wrong("first") }),
+      () => run({ logits: "first" }),
       TypeError,
-      `Cannot run ${
-        { rwkv: "RWKV", transformer: "Transformer", lstmModel: "LSTM model" }[name]
-      }: logits must be "all", "last" or "none", current logits is "first"`,
+      `Cannot run ${action}: logits must be "all", "last" or "none", current logits is "first"`,
+    ],
+    [
+      "another option",
+      () => run({ logit: "last" }),
+      TypeError,
+      `Cannot run ${action}: options must be of logits, current one is logit`,
+    ],
+    [
+      "no object",
+      () => run("last"),
+      TypeError,
+      `Cannot run ${action}: options must be an object, current value is "last"`,
+    ],
+    [
+      "null",
+      () => run(null),
+      TypeError,
+      `Cannot run ${action}: options must be an object, current value is null`,
     ],
   ]);
 }

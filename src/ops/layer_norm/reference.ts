@@ -55,6 +55,10 @@ function measure(row: Floats, epsilon: number): { mean: number; scale: number } 
   let mean = 0;
   for (let c = 0; c < row.length; c++) mean += row[c];
   mean /= row.length;
+  // What rounding left of it: the distances from the mean of large equal numbers are 0.
+  let left = 0;
+  for (let c = 0; c < row.length; c++) left += row[c] - mean;
+  mean += left / row.length;
   let variance = 0;
   for (let c = 0; c < row.length; c++) variance += (row[c] - mean) ** 2;
   variance /= row.length;
