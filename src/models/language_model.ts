@@ -49,7 +49,7 @@ export interface LanguageModel<Config, Params, State> {
   initialState(params: Params, batch?: number): State;
   /**
    * The logits after each of the tokens, and the state after the last. Intermediate results are freed; the state that
-   * is given stays as it is.
+   * is given stays as it is; the next shares no tensor with it, since who goes on frees the one before.
    *
    * @param params the parameters
    * @param tokens ids from 0 to V - 1: one list a sequence, all of one length, or a tensor `[B, T]`
