@@ -136,7 +136,7 @@ testShaders("norm() and clipToNorm() take any size, and show NaN", async (bench)
       const [[before, , after]] = await bench.run(norm, args);
       assertEquals([before, after], [5, 7]);
     }
-    for (const norm of [0, 1e-15, 2, 1e15, 1e37, NaN]) {
+    for (const norm of [0, 1e-15, 2, 1e15, 1e30, NaN]) {
       if (size > 5000) continue;
       const args: Argument[] = [out(size), x, Float32Array.of(norm), size, 3, 1];
       await bench.compare(clipToNorm, clipReference.clipToNorm, args, 1e-6);
