@@ -359,6 +359,7 @@ async function takeStep<Params, State>(
   }
   const { value, grads } = await batchGradient(model, params, batch, backend, 1, pause);
   try {
+    await pause();
     const next = backend.scope(() => update(grads));
     const loss = Promise.resolve(backend.download(value)).then(([value]) => value);
     return { loss, params: next.params, optimizer: next.state };
