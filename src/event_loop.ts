@@ -9,8 +9,8 @@ import type { AbortSignalLike } from "./abort.ts";
 /** A computation goes on for so long, in ms, before it lets the event loop turn; what it does between two looks comes on top. */
 const interval = 20;
 
-/** More turns at once than this help nobody: they take 2.7 ms each. */
-const mostTurns = 4;
+/** Whoever wants turns gets them for so long at a time, in ms. */
+const longestTurns = 200;
 
 /** Where a long computation may be left for a moment: what it is to wait for before it goes on, if anything. */
 export type Pause = () => Promise<void> | undefined;
@@ -51,11 +51,11 @@ export class EventLoopTurns {
   async turn(): Promise<void> {
     const wanted = [...this.#wanted];
     this.#wanted.clear();
-    for (let times = 0; times < mostTurns; times++) {
+    const end = performance.now() + longestTurns;
+    do {
       if (this.#waitingSince === null) this.#set();
       await (isHidden() ? message() : this.#fired);
-      if (wanted.filter((wantsAnother) => wantsAnother()).length === 0) break;
-    }
+    } while (wanted.filter((wantsAnother) => wantsAnother()).length > 0 && performance.now() < end);
     // Ahead of the work that follows.
     if (this.#waitingSince === null) this.#set();
     else this.#waitingSince = performance.now();

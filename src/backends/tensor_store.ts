@@ -321,12 +321,21 @@ export class TensorStore<M> {
   #tellCollector(): void {
     this.#tellAt = this.#watchedBytes + this.#growth / 2;
     this.#collected = false;
-    allocateAndDrop(growth);
-    // It may take the collector several turns.
+    allocate(growth);
+    // It marks in steps between the turns, and takes its time over tensors that have survived once: it looks for those only if
+    // buffers survive too. Where room is short, the next tensor may find none, so the event loop turns until there is some.
+    const wasShort = this.#isShortOfRoom();
+    let turns = 4, held: unknown[] = [];
     eventLoop.want(() => {
-      if (!this.#collected) allocateAndDrop(growth);
-      return !this.#collected;
+      if (wasShort ? !this.#isShortOfRoom() : this.#collected || --turns <= 0) return false;
+      held = [...held.slice(-2), allocate(growth)];
+      return true;
     });
+  }
+
+  /** Whether half of the device's memory is left to the collector. */
+  #isShortOfRoom(): boolean {
+    return 2 * this.#watchedBytes >= (this.#device.maximumBytes ?? Infinity);
   }
 
   #release(t: DeviceTensor<M>): void {
@@ -356,10 +365,11 @@ export class TensorStore<M> {
   }
 }
 
-function allocateAndDrop(bytes: number): void {
+function allocate(bytes: number): ArrayBuffer | undefined {
   try {
-    new ArrayBuffer(bytes);
+    return new ArrayBuffer(bytes);
   } catch {
     // An engine that has no room for it has just collected.
+    return undefined;
   }
 }
