@@ -22,8 +22,6 @@ export type {
   Floats,
   MemoryUse,
   Operations,
-  RwkvStack,
-  RwkvStacks,
   Tensor,
 } from "./tensor.ts";
 export { put, read, readFloat64, tensor } from "./transfer.ts";

@@ -69,8 +69,6 @@ export interface Backend extends Operations {
   expectZeros(x: Tensor, errorAt: (index: number) => Error): void;
   /** The gradients of the operations. For those who write a backend. */
   readonly backward: BackwardOperations;
-  /** Only where the backend runs all blocks of an RWKV in one call. For those who write a backend. */
-  readonly rwkvStacks?: RwkvStacks | undefined;
   /**
    * How many multiplications keep the caller's thread busy for about ten ms, so that long work leaves room for the event loop;
    * Infinity where the device computes beside that thread. For those who write a backend.
@@ -81,24 +79,6 @@ export interface Backend extends Operations {
   /** Frees everything; the backend and its tensors can't be used afterwards. */
   [Symbol.dispose](): void;
 }
-
-/**
- * Blocks of RWKV in one call, of the same result as their parts: of each block the 18 weights in the order of its
- * parameters' documentation.
- */
-export interface RwkvStacks {
-  /** What {@linkcode prepare} gave for these very tensors, if it still holds; else they are to be prepared anew. */
-  find(weights: readonly Tensor[]): RwkvStack | undefined;
-  /** What runs the blocks of these weights, which are checked. */
-  prepare(weights: readonly Tensor[]): RwkvStack;
-}
-
-/** Runs the blocks. Of each the states are the shift of its time-mix, that of wkv and the shift of its channel-mix. */
-export type RwkvStack = (
-  x: Tensor,
-  states: readonly Tensor[],
-  epsilon: number,
-) => [y: Tensor, states: Tensor[]];
 
 /**
  * What a backend computes: one method an operation, for those who write a backend. Everybody else calls the

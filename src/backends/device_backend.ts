@@ -4,18 +4,9 @@
  *
  * @module
  */
-import type {
-  AdamWStep,
-  Backend,
-  BackwardOperations,
-  Floats,
-  MemoryUse,
-  RwkvStacks,
-  Tensor,
-} from "../tensor.ts";
+import type { AdamWStep, Backend, BackwardOperations, Floats, MemoryUse, Tensor } from "../tensor.ts";
 import { rowsOf, sizeOf } from "../tree.ts";
 import { deviceBackward } from "./device_backward.ts";
-import { deviceRwkvStacks } from "./device_rwkv_stacks.ts";
 import type { Device, Kernels } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
@@ -27,7 +18,6 @@ export class DeviceBackend<M> implements Backend {
   readonly #device: Device<M>;
   readonly #kernels: Kernels<M>;
   readonly #store: TensorStore<M>;
-  readonly rwkvStacks: RwkvStacks | undefined;
   readonly backward: BackwardOperations;
 
   constructor(device: Device<M>) {
@@ -37,7 +27,6 @@ export class DeviceBackend<M> implements Backend {
     this.#device = device;
     this.#kernels = device.kernels;
     this.#store = new TensorStore(this, device);
-    this.rwkvStacks = deviceRwkvStacks(device, this.#store, (x) => this.#memory(x));
     this.backward = deviceBackward(device, this.#store, (x) => this.#memory(x));
   }
 

@@ -207,36 +207,18 @@ export interface Kernels<M> {
   ): void;
 }
 
-/** Kernels that only some devices have. */
-export interface ExtraKernels<M> {
-  /** All blocks of an RWKV: of each 18 weights, 3 states and its number of features. */
-  rwkvBlocks(
-    y: M,
-    nextStates: readonly M[],
-    weights: readonly M[],
-    x: M,
-    states: readonly M[],
-    batch: number,
-    time: number,
-    channels: number,
-    features: readonly number[],
-    epsilon: number,
-    scratch: M,
-  ): void;
-}
-
 /** The memory of a device, in elements. */
 export interface Device<M> {
   readonly name: string;
   /** What the function that makes such a backend must be told to make another of the same kind. */
   readonly options?: unknown;
-  readonly kernels: Kernels<M> & Partial<ExtraKernels<M>>;
+  readonly kernels: Kernels<M>;
   /**
    * For kernels that take scratch memory as their last argument, its elements, given the sizes and constants that the
    * kernel is told; at 0 elements it is told of none.
    */
   readonly scratch?: {
-    readonly [K in keyof (Kernels<M> & ExtraKernels<M>)]?: (...sizes: number[]) => number;
+    readonly [K in keyof Kernels<M>]?: (...sizes: number[]) => number;
   };
   /** The most bytes that it may hold, where that is known. */
   readonly maximumBytes?: number;

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { rwkvBlocks } from "../layers/rwkv_blocks.ts";
 import { randomSource } from "../random.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
@@ -49,25 +48,7 @@ function outputs(backend: Backend): Tensor[] {
     draw(batch, channels),
     draw(batch, channels),
   );
-  // By the layers, because a backend may have it in one call instead of the operations above.
-  const square = () => draw(channels, channels);
-  const ratios = { mixK: vector(), mixV: vector(), mixR: vector() };
-  const squares = { key: square(), value: square(), receptance: square(), output: square() };
-  const features = { key: draw(9, channels), receptance: square(), value: draw(channels, 9) };
-  const block = () => ({
-    ln1: { weight: vector(), bias: vector() },
-    timeMix: { ...ratios, ...squares, decay: vector(), bonus: vector() },
-    ln2: { weight: vector(), bias: vector() },
-    channelMix: { mixK: vector(), mixR: vector(), ...features },
-  });
-  const blockState = () => ({
-    timeMix: { shift: draw(batch, channels), wkv: wkvState },
-    channelMix: { shift: draw(batch, channels) },
-  });
-  const blocks = rwkvBlocks([block(), block()], x, [blockState(), blockState()]);
   return [
-    blocks.y,
-    blocks.states[1].timeMix.wkv,
     backend.multiply(backend.sigmoid(x), backend.squaredRelu(x)),
     backend.add(backend.gelu(x), backend.tanh(x)),
     backend.softmax(key),

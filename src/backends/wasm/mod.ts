@@ -7,11 +7,10 @@ import { checkInteger, show } from "../../check.ts";
 import type { Backend } from "../../tensor.ts";
 import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
-import type { ExtraKernels, Kernels } from "../kernels.ts";
+import type { Kernels } from "../kernels.ts";
 import { loadBaseline, loadRelaxed } from "../load.ts";
 import { Heap } from "./heap.ts";
 import { fromHex } from "./hex.ts";
-import { type TableKernel, withLists } from "./rwkv_blocks.ts";
 import { scratch } from "./scratch.ts";
 
 /** How a WebAssembly backend is made. */
@@ -27,8 +26,7 @@ export interface WasmOptions {
 
 type Instructions = NonNullable<WasmOptions["simd"]>;
 
-interface Exports extends Kernels<number>, Omit<ExtraKernels<number>, "rwkvBlocks"> {
-  readonly rwkvBlocks: TableKernel;
+interface Exports extends Kernels<number> {
   readonly memory: WebAssembly.Memory;
   readonly __heap_base: WebAssembly.Global;
 }
@@ -78,13 +76,12 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   const { memory } = exports;
   const heap = new Heap(memory, exports.__heap_base.value, maximumBytes);
   // A view goes stale when the memory grows: its length is 0 from then on.
-  let view = new Float32Array(memory.buffer), wordView = new Uint32Array(memory.buffer);
+  let view = new Float32Array(memory.buffer);
   const floats = () => view.length === 0 ? view = new Float32Array(memory.buffer) : view;
-  const words = () => wordView.length === 0 ? wordView = new Uint32Array(memory.buffer) : wordView;
   return new DeviceBackend<number>({
     name: "wasm",
     options: { simd, maximumBytes },
-    kernels: { ...exports, rwkvBlocks: withLists(exports.rwkvBlocks, words) },
+    kernels: { ...exports },
     scratch,
     maximumBytes,
     workAtOnce: 2 ** 27,
@@ -99,10 +96,7 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
       room.set(numbers);
       return room;
     },
-    dispose: () => {
-      view = new Float32Array();
-      wordView = new Uint32Array();
-    },
+    dispose: () => view = new Float32Array(),
   });
 }
 

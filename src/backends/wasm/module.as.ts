@@ -31,8 +31,6 @@ export { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../
 export { softmax, softmaxBackward } from "../../ops/softmax/kernel.as";
 export { wkv, wkvBackward } from "../../ops/wkv/kernel.as";
 
-export { rwkvBlocks } from "../../layers/rwkv_blocks.as";
-
 /** Where the module's own data ends; all memory from here on belongs to JavaScript. */
 const heapBase = __heap_base;
 export { heapBase as __heap_base };
