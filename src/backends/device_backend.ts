@@ -6,6 +6,10 @@
  */
 import type { AdamWStep, Backend, BackwardOperations, Floats, MemoryUse, Tensor } from "../tensor.ts";
 import { rowsOf, sizeOf } from "../tree.ts";
+import { showShape } from "../check.ts";
+import { Arena } from "../runtime/arena.ts";
+import { shapeOf } from "../runtime/lengths.ts";
+import type { Recording } from "../runtime/recording.ts";
 import { deviceBackward } from "./device_backward.ts";
 import type { Device, Kernels } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
@@ -16,8 +20,11 @@ export class DeviceBackend<M> implements Backend {
   readonly options: unknown;
   readonly workAtOnce: number;
   readonly #device: Device<M>;
-  readonly #kernels: Kernels<M>;
+  /** Those of the device; while they are recorded, each writes down its call. */
+  #kernels: Kernels<M>;
   readonly #store: TensorStore<M>;
+  #recording: Recording<M> | null = null;
+  #arena: Arena<M> | null = null;
   readonly backward: BackwardOperations;
 
   constructor(device: Device<M>) {
@@ -27,7 +34,45 @@ export class DeviceBackend<M> implements Backend {
     this.#device = device;
     this.#kernels = device.kernels;
     this.#store = new TensorStore(this, device);
-    this.backward = deviceBackward(device, this.#store, (x) => this.#memory(x));
+    this.backward = deviceBackward(
+      device,
+      this.#store,
+      (x) => this.#memory(x),
+      () => this.#kernels,
+      (memory, data) => this.#upload(memory, data),
+    );
+  }
+
+  /** The memory that its tensors are in. */
+  get store(): TensorStore<M> {
+    return this.#store;
+  }
+
+  /** What computes. */
+  get device(): Device<M> {
+    return this.#device;
+  }
+
+  /** What programs have on the way. */
+  get arena(): Arena<M> {
+    return this.#arena ??= new Arena(this.#store);
+  }
+
+  /** Whether what is computed is being written down. */
+  get isRecording(): boolean {
+    return this.#recording !== null;
+  }
+
+  /** Runs `body`, and writes down what it computes. */
+  record<R>(recording: Recording<M>, body: () => R): R {
+    this.#recording = this.#store.watcher = recording;
+    this.#kernels = recorded(this.#device.kernels, recording);
+    try {
+      return body();
+    } finally {
+      this.#recording = this.#store.watcher = null;
+      this.#kernels = this.#device.kernels;
+    }
   }
 
   scope<R>(body: () => R): R {
@@ -56,11 +101,22 @@ export class DeviceBackend<M> implements Backend {
 
   upload(data: ArrayLike<number>, shape: readonly number[]): Tensor {
     const y = this.#store.make([...shape]);
-    this.#device.upload(y.memory, data);
+    this.#upload(y.memory, data);
     return y;
   }
 
+  #upload(memory: M, data: ArrayLike<number>): void {
+    this.#device.upload(memory, data);
+    this.#recording?.uploaded(memory, data);
+  }
+
   download(x: Tensor, room?: Floats): Floats | Promise<Floats> {
+    if (this.#recording !== null) {
+      throw new TypeError(
+        "Cannot read tensor: a function that is compiled must not look at its tensors' numbers, current one reads " +
+          `a tensor of shape ${showShape(x.shape)}`,
+      );
+    }
     const t = this.#store.alive(x), packed = this.#pack(t);
     const numbers = this.#device.download(packed.memory, sizeOf(x.shape), room);
     // Outside all scopes nobody else would free the packed copy.
@@ -70,6 +126,12 @@ export class DeviceBackend<M> implements Backend {
 
   expectZeros(x: Tensor, errorAt: (index: number) => Error): void {
     const memory = this.#memory(x), size = sizeOf(x.shape);
+    this.#recording?.expected(memory, size, errorAt);
+    this.expectZerosIn(memory, size, errorAt);
+  }
+
+  /** {@linkcode expectZeros} of the first numbers of a block. */
+  expectZerosIn(memory: M, size: number, errorAt: (index: number) => Error): void {
     if (this.#device.expectZeros !== undefined) return this.#device.expectZeros(memory, size, errorAt);
     const numbers = this.#device.download(memory, size) as Floats;
     const wrong = numbers.findIndex((number) => number !== 0);
@@ -207,8 +269,8 @@ export class DeviceBackend<M> implements Backend {
    */
   appendTime(past: Tensor, x: Tensor): Tensor {
     const source = this.#store.alive(past), added = this.#store.alive(x);
-    const [batch, before, channels] = past.shape;
-    const time = x.shape[1];
+    const [batch, before, channels] = shapeOf(past);
+    const time = shapeOf(x)[1];
     const after = sumOf(before, time);
     // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
     const y = this.#store.extend(source, time) ??
@@ -250,7 +312,7 @@ export class DeviceBackend<M> implements Backend {
     const [batch, queryTime, channels] = query.shape;
     const keys = this.#store.alive(key), values = this.#store.alive(value);
     const y = this.#store.make(query.shape);
-    const keyTime = key.shape[1], keysApart = keys.stepsApart, valuesApart = values.stepsApart;
+    const keyTime = shapeOf(key)[1], keysApart = keys.stepsApart, valuesApart = values.stepsApart;
     const scratch = this.#store.makeScratch(
       this.#device.scratch?.attention?.(
         batch,
@@ -442,7 +504,7 @@ export class DeviceBackend<M> implements Backend {
 
   /** Writes the steps of `x` over those of the cache `y` from `start` on. */
   #copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void {
-    const [batch, time, channels] = x.shape;
+    const [batch, time, channels] = shapeOf(x);
     this.#kernels.copyRows(
       y.memory,
       start * channels,
@@ -482,4 +544,18 @@ function withLast(shape: readonly number[], last: number): readonly number[] {
   const changed = shape.slice();
   changed[changed.length - 1] = last;
   return changed;
+}
+
+/** Kernels that write down their calls. */
+function recorded<M>(kernels: Kernels<M>, recording: Recording<M>): Kernels<M> {
+  type Kernel = (...args: (M | number | null | undefined)[]) => void;
+  return Object.fromEntries(
+    Object.entries<Kernel>(kernels as unknown as Record<string, Kernel>).map(([name, kernel]) => [
+      name,
+      (...args: Parameters<Kernel>) => {
+        kernel(...args);
+        recording.call(name, args);
+      },
+    ]),
+  ) as unknown as Kernels<M>;
 }

@@ -18,6 +18,8 @@ export function deviceBackward<M>(
   device: Device<M>,
   store: TensorStore<M>,
   memory: (x: Tensor) => M,
+  kernels: () => Kernels<M>,
+  upload: (memory: M, data: ArrayLike<number>) => void,
 ): BackwardOperations {
   /** Makes the results of these shapes and has the kernel fill them. */
   function call(
@@ -32,7 +34,7 @@ export function deviceBackward<M>(
     const scratch = store.makeScratch(device.scratch?.[name]?.(...sizes));
     const args = results.map((result): M | number | null => result && result.memory)
       .concat(inputs, sizes, scratch ? [scratch.memory] : []);
-    (device.kernels[name] as (...args: (M | number | null)[]) => void).apply(device.kernels, args);
+    (kernels()[name] as (...args: (M | number | null)[]) => void)(...args);
     store.free(scratch);
     return results as Tensor[];
   }
@@ -107,7 +109,7 @@ export function deviceBackward<M>(
       const part = (start: number, time: number) => {
         const y = store.make([batch, time, channels]);
         const width = time * channels;
-        device.kernels.copyRows(
+        kernels().copyRows(
           y.memory,
           0,
           width,
@@ -161,8 +163,8 @@ export function deviceBackward<M>(
       const width = sizeOf(rest), shape = [total, ...rest];
       const zero = hostArray("allocate tensor", Float32Array, sizeOf(shape), store.use().bytes);
       const gx = store.make(shape);
-      device.upload(gx.memory, zero);
-      device.kernels.copyRows(gx.memory, start * width, width, memory(gy), 0, width, batch, width);
+      upload(gx.memory, zero);
+      kernels().copyRows(gx.memory, start * width, width, memory(gy), 0, width, batch, width);
       return gx;
     },
   };

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { Call } from "../runtime/recording.ts";
+import type { Replayer } from "../runtime/replay.ts";
 import type { Floats } from "../tensor.ts";
 
 type SequenceSizes = [batch: number, time: number, channels: number];
@@ -226,6 +228,8 @@ export interface Device<M> {
   readonly workAtOnce: number;
   /** The bytes that a block of this many elements takes up. */
   bytesFor(size: number): number;
+  /** The elements that such a block has room for, where they are more. */
+  roomFor?(size: number): number;
   /** A block of `size` elements with any contents. Throws a RangeError where there is none left. */
   allocate(size: number): M;
   /** Gives a block back. */
@@ -235,6 +239,14 @@ export interface Device<M> {
   download(memory: M, size: number, room?: Floats): Floats | Promise<Floats>;
   /** Only where `download` gives promises: the next one rejects with the error of the first element that is not 0. */
   expectZeros?(memory: M, size: number, errorAt: (index: number) => Error): void;
+  /** Whether an argument of a kernel is memory, where memory is a number too. */
+  isMemory?(kernel: string, at: number): boolean;
+  /** What runs recorded calls, where that is better than a loop over the kernels; `allocate` gives it memory. */
+  replayer?(
+    calls: readonly Call[],
+    slotCount: number,
+    allocate: (size: number) => { readonly memory: M; readonly free: () => void },
+  ): Replayer<M>;
   /** Gives all memory back. */
   dispose(): void;
 }

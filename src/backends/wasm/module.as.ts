@@ -31,6 +31,9 @@ export { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../
 export { softmax, softmaxBackward } from "../../ops/softmax/kernel.as";
 export { wkv, wkvBackward } from "../../ops/wkv/kernel.as";
 
+// Recorded calls of these kernels, replayed: its source is written by tools/build.ts, see tools/replay_source.ts.
+export { replay } from "./replay.as";
+
 /** Where the module's own data ends; all memory from here on belongs to JavaScript. */
 const heapBase = __heap_base;
 export { heapBase as __heap_base };

@@ -4,6 +4,7 @@
  * @module
  */
 import { checkInteger, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
+import { shapeOf } from "../../runtime/lengths.ts";
 import type { GradientRule, Tensor } from "../../tensor.ts";
 
 /**
@@ -32,9 +33,9 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, heads: numb
   checkShape(action, "query", query, "B", "T", "C");
   const [batch, time, channels] = query.shape;
   checkShape(action, "key", key, batch, "S", channels);
-  checkSameShape(action, "value", value, key.shape);
+  checkSameShape(action, "value", value, shapeOf(key));
   checkHeads(action, heads, channels);
-  if (time > key.shape[1]) {
+  if (time > shapeOf(key)[1]) {
     throw new RangeError(
       `Cannot ${action}: queries must be no more than keys, current T is ${time} and S is ${key.shape[1]}`,
     );

@@ -1,0 +1,120 @@
+/**
+ * The form of a compiled function's arguments and results: a tree with numbered places for tensors.
+ *
+ * @module
+ */
+import { isBranch, isTensor } from "../check.ts";
+import type { Tensor } from "../tensor.ts";
+import { isLists, type NumberLists } from "./lists.ts";
+
+/** A tree with the number of a tensor or of lists in the places of those, and other values as they are. */
+export type Template =
+  | { readonly kind: "tensor"; readonly index: number; readonly isFirst: boolean }
+  | { readonly kind: "lists"; readonly index: number }
+  | { readonly kind: "array"; readonly items: readonly Template[] }
+  | { readonly kind: "object"; readonly keys: readonly string[]; readonly items: readonly Template[] }
+  | { readonly kind: "value"; readonly value: unknown };
+
+/** What is in the numbered places. */
+export interface Leaves {
+  readonly tensors: Tensor[];
+  readonly lists: NumberLists[];
+}
+
+/**
+ * The form of a tree, whose leaves come behind those that there are; a tensor in several places has one number.
+ *
+ * @param withLists whether lists of numbers are leaves; else they are trees of values
+ */
+export function templateOf(tree: unknown, leaves: Leaves, withLists: boolean): Template {
+  if (isTensor(tree)) {
+    const known = leaves.tensors.indexOf(tree);
+    if (known >= 0) return { kind: "tensor", index: known, isFirst: false };
+    return { kind: "tensor", index: leaves.tensors.push(tree) - 1, isFirst: true };
+  }
+  if (withLists && isLists(tree)) return { kind: "lists", index: leaves.lists.push(tree) - 1 };
+  if (Array.isArray(tree)) {
+    return {
+      kind: "array",
+      items: tree.map((item) => templateOf(item, leaves, withLists)),
+    };
+  }
+  if (!isBranch(tree)) return { kind: "value", value: tree };
+  const keys = Object.keys(tree);
+  return { kind: "object", keys, items: keys.map((key) => templateOf(tree[key], leaves, withLists)) };
+}
+
+/**
+ * Whether a tree has a form, but for what its tensors and lists are, which are put into their places of `leaves`. The order of
+ * the keys counts, since that of operations may be the same.
+ */
+export function matches(template: Template, tree: unknown, leaves: Leaves): boolean {
+  switch (template.kind) {
+    case "tensor":
+      if (!template.isFirst) return leaves.tensors[template.index] === tree;
+      if (!isTensor(tree)) return false;
+      leaves.tensors[template.index] = tree;
+      return true;
+    case "lists":
+      if (!Array.isArray(tree)) return false;
+      leaves.lists[template.index] = tree;
+      return true;
+    case "array": {
+      const { items } = template;
+      if (!Array.isArray(tree) || tree.length !== items.length) return false;
+      for (let i = 0; i < items.length; i++) if (!matches(items[i], tree[i], leaves)) return false;
+      return true;
+    }
+    case "object": {
+      if (!isBranch(tree) || Array.isArray(tree)) return false;
+      const { keys, items } = template;
+      let i = 0;
+      for (const key in tree) {
+        if (i === keys.length || key !== keys[i] || !matches(items[i], tree[key], leaves)) return false;
+        i++;
+      }
+      return i === keys.length;
+    }
+    case "value":
+      return Object.is(template.value, tree);
+  }
+}
+
+/** Whether a form has places for lists. */
+export function hasLists(template: Template): boolean {
+  return template.kind === "lists" || "items" in template && template.items.some(hasLists);
+}
+
+/** A tree of a form. */
+export function build(
+  template: Template,
+  tensors: readonly Tensor[],
+  lists: readonly Tensor[] = [],
+): unknown {
+  switch (template.kind) {
+    case "tensor":
+      return tensors[template.index];
+    case "lists":
+      return lists[template.index];
+    case "array": {
+      const { items } = template;
+      return items.map((item) => build(item, tensors, lists));
+    }
+    case "object": {
+      const { keys, items } = template, tree: Record<string, unknown> = {};
+      for (let i = 0; i < keys.length; i++) {
+        const value = build(items[i], tensors, lists);
+        if (keys[i] !== "__proto__") tree[keys[i]] = value;
+        else {Object.defineProperty(tree, keys[i], {
+            value,
+            enumerable: true,
+            configurable: true,
+            writable: true,
+          });}
+      }
+      return tree;
+    }
+    case "value":
+      return template.value;
+  }
+}
