@@ -11,6 +11,8 @@ interface Varying {
   readonly call: number;
   readonly at: number;
   readonly base: number;
+  /** Changes it in the program, from the first time that it must. */
+  set?: (value: number) => void;
   perStep: number;
   perRoom: number;
 }
@@ -62,7 +64,7 @@ export class CacheNumbers<M> {
         const { perStep, perRoom } = known.get(`${call} ${at}`) ?? { perStep: 0, perRoom: 0 };
         const rest = numbers[next++] - (base + steps * perStep + more * perRoom);
         if (rest % by !== 0) return false;
-        const varying = { call, at, base, perStep, perRoom };
+        const varying: Varying = { call, at, base, perStep, perRoom };
         varying[slope] += rest / by;
         if (varying.perStep !== 0 || varying.perRoom !== 0) found.push(varying);
       }
@@ -77,8 +79,10 @@ export class CacheNumbers<M> {
   set(replayer: Replayer<M>, length: number, room: number): void {
     if (length === this.#lengthNow && room === this.#roomNow) return;
     const steps = length - this.#length, more = room - this.#room;
-    for (const { call, at, base, perStep, perRoom } of this.#varying) {
-      replayer.setNumber(call, at, base + steps * perStep + more * perRoom);
+    for (const varying of this.#varying) {
+      const { call, at, base, perStep, perRoom } = varying;
+      varying.set ??= replayer.setterOf(call, at);
+      varying.set(base + steps * perStep + more * perRoom);
     }
     this.#lengthNow = length;
     this.#roomNow = room;

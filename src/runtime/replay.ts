@@ -9,8 +9,8 @@ import type { Call } from "./recording.ts";
 export interface Replayer<M> {
   /** Puts memory into a slot. */
   bind(slot: number, memory: M): void;
-  /** Changes a number that a call is told. */
-  setNumber(call: number, at: number, value: number): void;
+  /** What changes a number that a call is told. */
+  setterOf(call: number, at: number): (value: number) => void;
   /** Runs the calls `from .. to`. */
   run(from: number, to: number): void;
   /** Gives back what it took. */
@@ -35,9 +35,7 @@ export function replayInLoop<M>(
     bind(slot, memory) {
       for (const { args, at } of places[slot] ?? []) args[at] = memory;
     },
-    setNumber(call, at, value) {
-      steps[call].args[at] = value;
-    },
+    setterOf: (call, at) => (value) => steps[call].args[at] = value,
     run(from, to) {
       for (let i = from; i < to; i++) steps[i].kernel(...steps[i].args);
     },

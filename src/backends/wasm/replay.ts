@@ -39,13 +39,18 @@ export function replayInWasm(
   const { memory, free } = allocate(starts[calls.length]);
   const table = memory / 4;
 
-  function write(call: number, at: number, value: number): void {
+  function setterOf(call: number, at: number): (value: number) => void {
     const letters = kinds[calls[call].kernel];
-    let word = starts[call] + 1;
+    let word = table + starts[call] + 1;
     for (let i = 0; i < at; i++) word += letters[i] === "f" ? 2 : 1;
     // Integers wrap as where JavaScript calls WebAssembly.
-    if (letters[at] === "f") words().set(new Uint32Array(Float64Array.of(value).buffer), table + word);
-    else words()[table + word] = value;
+    if (letters[at] !== "f") return (value) => words()[word] = value;
+    const float = new Float64Array(1), halves = new Uint32Array(float.buffer);
+    return (value) => {
+      float[0] = value;
+      words()[word] = halves[0];
+      words()[word + 1] = halves[1];
+    };
   }
 
   words()[table] = 0;
@@ -53,13 +58,13 @@ export function replayInWasm(
     words()[table + starts[call]] = numbers.get(kernel)!;
     for (let at = 0; at < kinds[kernel].length; at++) {
       const arg = args[at] ?? 0;
-      write(call, at, typeof arg === "number" ? arg : 4 * (arg.index + 1));
+      setterOf(call, at)(typeof arg === "number" ? arg : 4 * (arg.index + 1));
     }
   });
 
   return {
     bind: (slot, address) => words()[table + slot + 1] = address,
-    setNumber: write,
+    setterOf,
     run: (from, to) => replay(memory + 4 * starts[from], memory + 4 * starts[to], memory),
     free,
   };
