@@ -63,10 +63,10 @@ export class DeviceBackend<M> implements Backend {
     return this.#recording !== null;
   }
 
-  /** Runs `body`, and writes down what it computes. */
+  /** Runs `body` and writes down what it computes, which is not computed. */
   record<R>(recording: Recording<M>, body: () => R): R {
     this.#recording = this.#store.watcher = recording;
-    this.#kernels = recorded(this.#device.kernels, recording);
+    this.#kernels = writingDown(this.#device.kernels, recording);
     try {
       return body();
     } finally {
@@ -106,8 +106,8 @@ export class DeviceBackend<M> implements Backend {
   }
 
   #upload(memory: M, data: ArrayLike<number>): void {
-    this.#device.upload(memory, data);
-    this.#recording?.uploaded(memory, data);
+    if (this.#recording === null) this.#device.upload(memory, data);
+    else this.#recording.uploaded(memory, data);
   }
 
   download(x: Tensor, room?: Floats): Floats | Promise<Floats> {
@@ -126,8 +126,8 @@ export class DeviceBackend<M> implements Backend {
 
   expectZeros(x: Tensor, errorAt: (index: number) => Error): void {
     const memory = this.#memory(x), size = sizeOf(x.shape);
-    this.#recording?.expected(memory, size, errorAt);
-    this.expectZerosIn(memory, size, errorAt);
+    if (this.#recording === null) this.expectZerosIn(memory, size, errorAt);
+    else this.#recording.expected(memory, size, errorAt);
   }
 
   /** {@linkcode expectZeros} of the first numbers of a block. */
@@ -550,16 +550,10 @@ function withLast(shape: readonly number[], last: number): readonly number[] {
   return changed;
 }
 
-/** Kernels that write down their calls. */
-function recorded<M>(kernels: Kernels<M>, recording: Recording<M>): Kernels<M> {
-  type Kernel = (...args: (M | number | null | undefined)[]) => void;
+/** Functions in the place of kernels that write down the calls. */
+function writingDown<M>(kernels: Kernels<M>, recording: Recording<M>): Kernels<M> {
+  const names = Object.keys(kernels);
   return Object.fromEntries(
-    Object.entries<Kernel>(kernels as unknown as Record<string, Kernel>).map(([name, kernel]) => [
-      name,
-      (...args: Parameters<Kernel>) => {
-        kernel(...args);
-        recording.call(name, args);
-      },
-    ]),
+    names.map((name) => [name, (...args: (M | number | null | undefined)[]) => recording.call(name, args)]),
   ) as unknown as Kernels<M>;
 }

@@ -211,6 +211,11 @@ export class TensorStore<M> {
     this.#device.dispose();
   }
 
+  /** Whether all memory was given back. */
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
   /** Whether what is made now is left to its user or the collector. */
   get outsideScopes(): boolean {
     return this.#made === null;

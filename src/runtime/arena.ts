@@ -44,6 +44,8 @@ export class Arena<M> {
   readonly #store: TensorStore<M>;
   readonly #blocks = new Map<number, DeviceTensor<M>[]>();
   #programs = 0;
+  /** Whether a program that lets the event loop turn has not come to its end. */
+  isInUse = false;
 
   constructor(store: TensorStore<M>) {
     this.#store = store;

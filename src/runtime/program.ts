@@ -5,7 +5,9 @@
  */
 import type { DeviceBackend } from "../backends/device_backend.ts";
 import { DeviceTensor } from "../backends/tensor_store.ts";
+import type { AbortSignalLike } from "../abort.ts";
 import { isSameShape } from "../check.ts";
+import { eventLoop } from "../event_loop.ts";
 import { type Arena, planPlaces } from "./arena.ts";
 import { CacheNumbers } from "./cache_numbers.ts";
 import { type NumberLists, setLists } from "./lists.ts";
@@ -38,6 +40,8 @@ export class Program<M> {
   readonly #accepted: unknown[];
   readonly #live: ((() => boolean) | undefined)[];
   #isFreed = false;
+  #isRunning = false;
+  #freeLater = false;
 
   constructor(backend: DeviceBackend<M>, recorded: Recorded<M>, arena: Arena<M>) {
     this.backend = backend;
@@ -70,11 +74,6 @@ export class Program<M> {
     this.#starts = starts;
     this.#accepted = templates.map(() => none);
     this.#live = templates.map(() => undefined);
-  }
-
-  /** How many calls it is of. */
-  get length(): number {
-    return this.#recorded.calls.length;
   }
 
   /** Gives memory to what is made on the way and is no result. */
@@ -162,15 +161,51 @@ export class Program<M> {
     return [shape[1], cache!.capacity];
   }
 
+  /** Whether it can still be run. */
+  get isAlive(): boolean {
+    return !this.#isFreed && !this.backend.store.isDisposed;
+  }
+
+  /** Whether what it makes on the way has room, which another program may be using. */
+  get isFree(): boolean {
+    return !this.#arena.isInUse && !this.backend.isRecording;
+  }
+
   /** Runs it on the arguments that it has accepted. */
   run(): unknown {
-    const results = this.start();
-    this.runPart(0, this.length);
-    return this.finish(results);
+    const results = this.#start();
+    this.#replayer.run(0, this.#recorded.calls.length);
+    return this.#finish(results);
+  }
+
+  /** The same while the event loop turns. */
+  async runWithTurns(signal: AbortSignalLike | undefined): Promise<unknown> {
+    const { calls } = this.#recorded;
+    const results = this.#start();
+    this.#arena.isInUse = this.#isRunning = true;
+    try {
+      let atOnce = 1;
+      for (let from = 0; from < calls.length;) {
+        const to = Math.min(calls.length, from + atOnce), start = performance.now();
+        this.#replayer.run(from, to);
+        from = to;
+        // To look at the clock takes as long as a small kernel.
+        atOnce = performance.now() - start < 1 ? Math.min(2 * atOnce, 64) : Math.max(1, atOnce >> 1);
+        const turn = eventLoop.pause(signal);
+        if (turn !== undefined) await turn;
+      }
+      return this.#finish(results);
+    } catch (error) {
+      this.#freeResults(results);
+      throw error;
+    } finally {
+      this.#arena.isInUse = this.#isRunning = false;
+      if (this.#freeLater) this.free();
+    }
   }
 
   /** Binds the arguments that it has accepted, and makes the results. */
-  start(): DeviceTensor<M>[] {
+  #start(): DeviceTensor<M>[] {
     const { recording, leaves, lists, results, caches } = this.#recorded;
     const { store, device } = this.backend;
     if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t); }
@@ -180,9 +215,7 @@ export class Program<M> {
     try {
       for (const result of results) made.push(this.#make(result, made));
     } catch (error) {
-      results.forEach(({ kind }, i) => {
-        if (i < made.length && (kind === "made" || kind === "grown")) store.free(made[i]);
-      });
+      this.#freeResults(made);
       throw error;
     }
     for (let i = 0; i < lists.length; i++) {
@@ -197,13 +230,14 @@ export class Program<M> {
     return made;
   }
 
-  /** Runs some of its calls. */
-  runPart(from: number, to: number): void {
-    this.#replayer.run(from, to);
+  #freeResults(results: readonly DeviceTensor<M>[]): void {
+    this.#recorded.results.forEach(({ kind }, i) => {
+      if (i < results.length && (kind === "made" || kind === "grown")) this.backend.store.free(results[i]);
+    });
   }
 
   /** What the function returns, once all calls have run. */
-  finish(results: readonly DeviceTensor<M>[]): unknown {
+  #finish(results: readonly DeviceTensor<M>[]): unknown {
     const { recording: { expectations }, template } = this.#recorded;
     for (const { slot, size, errorAt } of expectations) {
       this.backend.expectZerosIn(this.#memories[slot.index], size, errorAt);
@@ -236,6 +270,8 @@ export class Program<M> {
   /** Gives back what it holds. */
   free(): void {
     if (this.#isFreed) return;
+    this.#freeLater = this.#isRunning;
+    if (this.#isRunning) return;
     this.#isFreed = true;
     this.#replayer.free();
     this.backend.store.free([this.#constants, this.#recorded.lists.map(({ tensor }) => tensor)]);
