@@ -4,10 +4,11 @@
  * @module
  */
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
-import { checkInteger, show } from "../check.ts";
+import { checkInteger, isTensor, show } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
+import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
 import { allDone } from "../transfer.ts";
 import { backendOf } from "../tree.ts";
@@ -31,6 +32,9 @@ export interface GenerateOptions<State> extends SampleOptions {
  * each block is so many times as long as the one before.
  */
 const mostAtOnce = 64, growth = 4;
+
+/** Whole numbers below this are exact in single precision. */
+const mostInTensor = 2 ** 24;
 
 /** Tokens that were drawn one after another, each of them the next one's input. */
 interface Block<State> {
@@ -98,6 +102,10 @@ export async function* generate<Params, State>(
     replace(next);
   };
 
+  using draw = compile((params: Params, input: Tensor, before: State, step: Tensor) => {
+    const { logits, state: after } = model.forward(params, input, before);
+    return { id: sample(logits, options, step), after };
+  });
   let block: Block<State> | undefined;
   let finished = false;
   try {
@@ -171,6 +179,14 @@ export async function* generate<Params, State>(
 
   /** The token after the input, and the state that has seen the input. */
   function drawOne(input: Tokens, before: State, step: number): { id: Tensor; after: State } {
+    if (isTensor(input) && step < mostInTensor) {
+      const number = backend.upload([step], []);
+      try {
+        return draw(params, input, before, number);
+      } finally {
+        backend.free(number);
+      }
+    }
     return backend.scope(() => {
       const { logits, state: after } = model.forward(params, input, before);
       return { id: sample(logits, options, step), after };

@@ -45,7 +45,7 @@ const mostInVain = 8;
  * are part of the form: what changes from call to call is to be a tensor (of shape `[]`, for a step or a learning rate), or lists of
  * numbers, of one length: token ids. Those `f` sees as a tensor `[B, T]`, and still an id out of range is a RangeError. An argument that is
  * the same object as in the call before is taken to have the same tensors in it. Results are new tensors each time, so that states
- * that are kept stay as they are; what is made on the way is in memory that all compiled functions of a backend share, and counts as the
+ * that are kept stay as they are; what is made on the way is freed, as in a scope, or in memory that all compiled functions of a backend share, and counts as the
  * backend's.
  *
  * A key-value cache that grows is one form at all lengths, as long as `f` itself does not look at its length: operations and
@@ -153,18 +153,24 @@ export function compile<Args extends readonly unknown[], R>(f: (...args: Args) =
 
   const step = (...args: Args): R => {
     const program = programFor(args);
-    return program === null ? f(...args) : program.run() as R;
+    return program === null ? runAsItIs(f, args) : program.run() as R;
   };
   return Object.assign(step, {
     async withTurns(args: Args, signal?: AbortSignalLike): Promise<R> {
       const program = programFor(args);
-      return program === null ? f(...args) : await program.runWithTurns(signal) as R;
+      return program === null ? runAsItIs(f, args) : await program.runWithTurns(signal) as R;
     },
     [Symbol.dispose]() {
       for (const program of programs) program.free();
       programs = [];
     },
   });
+}
+
+/** Runs a function, and frees what it makes on the way as a program does. */
+function runAsItIs<Args extends readonly unknown[], R>(f: (...args: Args) => R, args: Args): R {
+  const [first] = tensorsByPlace(args);
+  return first === undefined ? f(...args) : first.backend.scope(() => f(...args));
 }
 
 /** The backend of tensors that a recording can be made of: all of one that computes, in memory of their own. */
