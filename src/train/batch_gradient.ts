@@ -21,22 +21,32 @@ export type PartGradient<Params> = Compiled<
   LossAndGrads<Params>
 >;
 
-/** The mean loss of a batch's tokens, every sequence from the state before the first token, part by part. */
+/** The mean loss of a batch's tokens, every sequence from the state before the first token, and its gradient. */
+export function lossAndGrads<Params, State>(
+  model: LanguageModel<never, Params, State>,
+  params: Params,
+  { inputs, targets }: Batch,
+  share = 1,
+): LossAndGrads<Params> {
+  return valueAndGrad((params) => {
+    const { logits } = model.forward(params, inputs, model.initialState(params, countOf(inputs)));
+    const loss = crossEntropy(logits, targets);
+    return share === 1 ? loss : multiply(loss, logits.backend.upload([share], loss.shape));
+  }, params);
+}
+
+/** {@linkcode lossAndGrads} of a batch, part by part. */
 export function partGradient<Params, State>(
   model: LanguageModel<never, Params, State>,
 ): PartGradient<Params> {
-  return compile((params, { inputs, targets }, share, before) => {
-    const found = valueAndGrad((params) => {
-      // Lists, or the tensors in their place.
-      const { logits } = model.forward(params, inputs, model.initialState(params, countOf(inputs)));
-      const loss = crossEntropy(logits, targets);
-      return share === 1 ? loss : multiply(loss, logits.backend.upload([share], loss.shape));
-    }, params);
+  return compile((params, part, share, before) => {
+    const found = lossAndGrads(model, params, part, share);
     if (before === null) return found;
     return { value: add(before.value, found.value), grads: sumOf(before.grads, found.grads) };
   });
 }
 
+/** Of lists, or of the tensor that stands for them. */
 function countOf(inputs: { readonly length: number } | Tensor): number {
   return "shape" in inputs ? inputs.shape[0] : inputs.length;
 }
@@ -80,7 +90,7 @@ export async function batchGradient<Params>(
 }
 
 /** In how many parts a batch goes through the model: of about 15 ms for the largest product, and of one sequence at least. */
-function partsOf(params: unknown, { inputs }: Batch, { workAtOnce = Infinity }: Backend): number {
+export function partsOf(params: unknown, { inputs }: Batch, { workAtOnce = Infinity }: Backend): number {
   if (workAtOnce === Infinity) return 1;
   const largest = Math.max(...tensorsOf(params).map(({ shape }) => sizeOf(shape)));
   const sequences = 1.5 * workAtOnce / (inputs[0].length * largest);

@@ -9,7 +9,7 @@ import { compile } from "../runtime/compile.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 import { allDone } from "../transfer.ts";
 import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
-import { batchGradient, partGradient } from "./batch_gradient.ts";
+import { batchGradient, lossAndGrads, partGradient, partsOf } from "./batch_gradient.ts";
 import type { Batch } from "./batches.ts";
 import { clipByGlobalNorm } from "./clip.ts";
 import { fromFlat } from "./flat.ts";
@@ -32,6 +32,19 @@ export interface TrainingStep<Params> extends Disposable {
   ): Promise<Training<Params> & { readonly loss: Promise<number> }>;
 }
 
+type Moments<Params> = Pick<OptimizerState<Params>, "mean" | "variance">;
+
+/** What changes from step to step beside trees, and so is a tensor each. */
+interface Numbers {
+  readonly step: Tensor;
+  readonly learningRate: Tensor;
+}
+
+interface Next<Params> {
+  readonly params: Params;
+  readonly moments: Moments<Params>;
+}
+
 /**
  * Makes what takes steps.
  *
@@ -45,60 +58,77 @@ export function trainingStep<Params, State>(
   maxNorm: number,
   pool: WorkerPool<Params> | null,
 ): TrainingStep<Params> {
-  const gradient = partGradient(model);
-  const compiledUpdate = compile(
-    (grads: Params, params: Params, mean: Params, variance: Params, step: Tensor, learningRate: Tensor) => {
-      const state = { step, mean, variance };
-      const next = adamW.update(clipByGlobalNorm(grads, maxNorm), state, params, { ...hyper, learningRate });
-      return { params: next.params, mean: next.state.mean, variance: next.state.variance };
-    },
-  );
+  function update(grads: Params, params: Params, moments: Moments<Params>, numbers: Numbers): Next<Params> {
+    const { step, learningRate } = numbers;
+    const clipped = clipByGlobalNorm(grads, maxNorm);
+    const next = adamW.update(clipped, { step, ...moments }, params, { ...hyper, learningRate });
+    const { mean, variance } = next.state;
+    return { params: next.params, moments: { mean, variance } };
+  }
+  const gradient = partGradient(model), compiledUpdate = compile(update);
+  /** Gradient and update in one, where the batch goes through the model in one part. */
+  const whole = compile((params: Params, moments: Moments<Params>, batch: Batch, numbers: Numbers) => {
+    const { value, grads } = lossAndGrads(model, params, batch);
+    return { value, ...update(grads, params, moments, numbers) };
+  });
 
-  async function update(
-    grads: Params,
-    { params, optimizer }: Training<Params>,
-    learningRate: number,
+  /** The gradient and what it comes to, by workers or part by part. */
+  async function inParts(
+    { params }: Training<Params>,
+    moments: Moments<Params>,
+    batch: Batch,
+    numbers: Numbers,
     signal: AbortSignalLike | undefined,
-  ): Promise<Training<Params>> {
-    const { mean, variance } = optimizer;
-    // They change from step to step, so they are tensors.
-    const [taken, rate] = backend.scope(
-      () => [backend.upload([optimizer.step], []), backend.upload([learningRate], [])],
-    );
+  ): Promise<Next<Params> & { readonly loss: Promise<number> }> {
+    if (pool !== null) {
+      const { loss, grads } = await pool.gradient(params, batch, signal);
+      const own = fromFlat(params, grads, backend);
+      try {
+        const next = await compiledUpdate.withTurns([own, params, moments, numbers], signal);
+        // Where the device answers later, it is with the loss that it tells of an update that failed.
+        const updated = allDone(backend) ?? Promise.resolve();
+        return { ...next, loss: updated.then(() => loss) };
+      } finally {
+        backend.free(own);
+      }
+    }
+    const { value, grads } = await batchGradient(gradient, params, batch, backend, 1, signal);
     try {
-      const next = await compiledUpdate.withTurns([grads, params, mean, variance, taken, rate], signal);
-      const { params: moved, ...moments } = next;
-      return { params: moved, optimizer: { step: optimizer.step + 1, ...moments } };
+      const next = await compiledUpdate.withTurns([grads, params, moments, numbers], signal);
+      return { ...next, loss: numberOf(value) };
     } finally {
-      backend.free([taken, rate]);
+      backend.free([value, grads]);
     }
   }
 
   return {
     async take(from, batch, learningRate, signal) {
-      if (pool !== null) {
-        const { loss, grads } = await pool.gradient(from.params, batch, signal);
-        const own = fromFlat(from.params, grads, backend);
-        try {
-          const next = await update(own, from, learningRate, signal);
-          // Where the device answers later, it is with the loss that it tells of an update that failed.
-          const updated = allDone(backend) ?? Promise.resolve();
-          return { ...next, loss: updated.then(() => loss) };
-        } finally {
-          backend.free(own);
-        }
-      }
-      const { value, grads } = await batchGradient(gradient, from.params, batch, backend, 1, signal);
+      const { params, optimizer: { step, mean, variance } } = from, moments = { mean, variance };
+      const numbers = backend.scope(() => ({
+        step: backend.upload([step], []),
+        learningRate: backend.upload([learningRate], []),
+      }));
       try {
-        const next = await update(grads, from, learningRate, signal);
-        return { ...next, loss: Promise.resolve(backend.download(value)).then(([value]) => value) };
+        let next: Next<Params> & { readonly loss: Promise<number> };
+        if (pool === null && partsOf(params, batch, backend) === 1) {
+          const { value, ...rest } = await whole.withTurns([params, moments, batch, numbers], signal);
+          next = { ...rest, loss: numberOf(value) };
+          backend.free(value);
+        } else {
+          next = await inParts(from, moments, batch, numbers, signal);
+        }
+        return { params: next.params, optimizer: { step: step + 1, ...next.moments }, loss: next.loss };
       } finally {
-        backend.free([value, grads]);
+        backend.free(numbers);
       }
     },
     [Symbol.dispose]() {
-      gradient[Symbol.dispose]();
-      compiledUpdate[Symbol.dispose]();
+      for (const compiled of [gradient, compiledUpdate, whole]) compiled[Symbol.dispose]();
     },
   };
+}
+
+async function numberOf(value: Tensor): Promise<number> {
+  const [number] = await value.backend.download(value);
+  return number;
 }
