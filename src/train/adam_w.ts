@@ -94,9 +94,9 @@ const action = "update parameters";
  *     m = β₁m + (1 - β₁)g;  v = β₂v + (1 - β₂)g²
  *     θ = θ - η·(λθ + (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε))
  *
- * Every hyperparameter is a number, or a function from a parameter's path and shape to one. Of the learning rate and the count
- * of steps, which change from call to call, `update` makes tensors where they are none: what is a number and what is a tensor
- * that holds this number gives the same parameters, bit for bit. WebAssembly and WebGPU hold both in single precision.
+ * Every hyperparameter is a number, or a function from a parameter's path and shape to one. What changes from call to call,
+ * the learning rate and the count of steps, may be a tensor `[]` too. A number gives the same parameters as a tensor that holds
+ * it, bit for bit: both are rounded to the precision of the backend.
  *
  * @example A training loop, in memory that stays as it is: each step frees what it replaces
  * ```ts
@@ -134,6 +134,16 @@ const action = "update parameters";
  *   weightDecay: ({ shape }) => shape.length > 1 ? 0.1 : 0,
  * });
  * console.log(next.params.head.shape, next.state.step); // [ 64, 38 ] 1
+ * ```
+ *
+ * @example A learning rate and a count of steps that live where the parameters do
+ * ```ts
+ * import { adamW, read, tensor } from "@seqmix/seqmix";
+ *
+ * const params = [tensor([1, 2], [2])], grads = [tensor([3, -4], [2])];
+ * const start = { ...adamW.init(params), step: tensor([0], []) };
+ * const { state } = adamW.update(grads, start, params, { learningRate: tensor([1e-3], []) });
+ * console.log(await read(state.step)); // Float32Array [ 1 ]
  * ```
  */
 export const adamW: Optimizer<AdamWHyper> = {
