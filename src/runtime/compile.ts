@@ -227,6 +227,7 @@ function recordOn<Args extends readonly unknown[], R, M>(
           collectChecks(recording.checks, () =>
             backend.scope(() => {
               const output = f(...args);
+              refusePromise(output);
               // The tensors of lists are the program's own.
               return mapOnly(output, standIns, (t) => backend.sliceBatch(t, 0, t.shape[0]));
             }))
@@ -260,6 +261,15 @@ function recordOn<Args extends readonly unknown[], R, M>(
     store.free(lists.map(({ tensor }) => tensor));
     throw error;
   }
+}
+
+function refusePromise(output: unknown): void {
+  if (typeof (output as Promise<unknown> | null | undefined)?.then !== "function") return;
+  // It may be that of a tensor that can't be read now.
+  (output as Promise<unknown>).then(() => {}, () => {});
+  throw new TypeError(
+    "Cannot compile: f must return its result and read no tensor's numbers, current result is a promise",
+  );
 }
 
 /** Where the tensors of a result come from; null where that can't be said of a later run. */

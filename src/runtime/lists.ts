@@ -47,12 +47,17 @@ export function collectChecks<R>(into: (() => void)[], body: () => R): R {
 export function isLists(value: unknown): value is NumberLists {
   if (!Array.isArray(value) || value.length === 0) return false;
   const length = lengthOf(value[0]);
-  return length > 0 && value.every((list) => lengthOf(list) === length);
+  if (length === 0) return false;
+  for (let i = 1; i < value.length; i++) if (lengthOf(value[i]) !== length) return false;
+  return true;
 }
 
 /** The length of a list of numbers; 0 where it is something else. */
 function lengthOf(list: unknown): number {
-  if (Array.isArray(list)) return list.every((number) => typeof number === "number") ? list.length : 0;
+  if (Array.isArray(list)) {
+    for (let i = 0; i < list.length; i++) if (typeof list[i] !== "number") return 0;
+    return list.length;
+  }
   return ArrayBuffer.isView(list) && typeof (list as Int32Array)[0] === "number"
     ? (list as Int32Array).length
     : 0;

@@ -10,7 +10,7 @@ import { isLists, type NumberLists } from "./lists.ts";
 /** A tree with the number of a tensor or of lists in the places of those, and other values as they are. */
 export type Template =
   | { readonly kind: "tensor"; readonly index: number; readonly isFirst: boolean }
-  | { readonly kind: "lists"; readonly index: number }
+  | { readonly kind: "lists"; readonly index: number; readonly count: number; readonly length: number }
   | { readonly kind: "array"; readonly items: readonly Template[] }
   | { readonly kind: "object"; readonly keys: readonly string[]; readonly items: readonly Template[] }
   | { readonly kind: "value"; readonly value: unknown };
@@ -32,7 +32,9 @@ export function templateOf(tree: unknown, leaves: Leaves, withLists: boolean): T
     if (known >= 0) return { kind: "tensor", index: known, isFirst: false };
     return { kind: "tensor", index: leaves.tensors.push(tree) - 1, isFirst: true };
   }
-  if (withLists && isLists(tree)) return { kind: "lists", index: leaves.lists.push(tree) - 1 };
+  if (withLists && isLists(tree)) {
+    return { kind: "lists", index: leaves.lists.push(tree) - 1, count: tree.length, length: tree[0].length };
+  }
   if (Array.isArray(tree)) {
     return {
       kind: "array",
@@ -56,7 +58,9 @@ export function matches(template: Template, tree: unknown, leaves: Leaves): bool
       leaves.tensors[template.index] = tree;
       return true;
     case "lists":
-      if (!Array.isArray(tree)) return false;
+      if (!isLists(tree) || tree.length !== template.count || tree[0].length !== template.length) {
+        return false;
+      }
       leaves.lists[template.index] = tree;
       return true;
     case "array": {
