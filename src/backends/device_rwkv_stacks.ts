@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { RwkvStack, RwkvStacks, Tensor } from "../tensor.ts";
+import type { RwkvStack, RwkvStacks } from "../engine.ts";
+import type { Tensor } from "../tensor.ts";
 import type { Device } from "./kernels.ts";
 import type { TensorStore } from "./tensor_store.ts";
 

@@ -4,9 +4,10 @@
  * @module
  */
 import { wider } from "../check.ts";
+import { engineOf, type RwkvStack } from "../engine.ts";
 import { add } from "../ops/elementwise/mod.ts";
 import { checkLayerNorm, epsilon, layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
-import type { Backend, RwkvStack, Tensor } from "../tensor.ts";
+import type { Backend, Tensor } from "../tensor.ts";
 import {
   channelMix,
   type ChannelMixParams,
@@ -60,7 +61,7 @@ export function rwkvBlocks(
   states: readonly RwkvBlockState[],
 ): { y: Tensor; states: RwkvBlockState[] } {
   const weights = weightsOf(blocks);
-  let stack = x.backend.rwkvStacks?.find(weights);
+  let stack = engineOf(x.backend).rwkvStacks?.find(weights);
   let backend = x.backend;
   for (let i = 0; i < blocks.length; i++) {
     if (stack === undefined) backend = wider(backend, checkParams(blocks[i], x));
@@ -68,7 +69,7 @@ export function rwkvBlocks(
   }
   // Where some of the tensors are recorded, so are the operations.
   if (backend !== x.backend || blocks.length === 0) stack = undefined;
-  else stack ??= backend.rwkvStacks?.prepare(weights);
+  else stack ??= engineOf(backend).rwkvStacks?.prepare(weights);
   return stack === undefined ? backend.scope(() => inParts(blocks, x, states)) : inOneCall(stack, x, states);
 }
 

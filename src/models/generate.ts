@@ -5,7 +5,10 @@
  */
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import { checkInteger, show } from "../check.ts";
+import { engineOf } from "../engine.ts";
+import { run } from "../compute.ts";
 import { eventLoop } from "../event_loop.ts";
+import { concatBatchOp } from "../ops/batch/mod.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
 import type { Tensor } from "../tensor.ts";
@@ -130,7 +133,7 @@ export async function* generate<Params, State>(
         block = { ids: id, last: id, state: after };
       }
       backend.free(input);
-      const pending = backend.download(block.ids);
+      const pending = engineOf(backend).download(block.ids);
       const waits = pending instanceof Promise;
       if (waits) atOnce = Math.min(growth * atOnce, mostAtOnce);
       const ids = Array.from(waits ? await unlessAborted(pending, signal) : pending);
@@ -190,7 +193,7 @@ export async function* generate<Params, State>(
         if (last !== state) backend.free(last);
         last = after;
       }
-      return { ids: backend.concatBatch(drawn), last: drawn.pop()!, state: last };
+      return { ids: run(concatBatchOp, drawn)[0], last: drawn.pop()!, state: last };
     } catch (error) {
       if (last !== state) backend.free(last);
       throw error;

@@ -4,6 +4,9 @@
  * @module
  */
 import { isSameShape, isTensor, show } from "../check.ts";
+import { run } from "../compute.ts";
+import { engineOf } from "../engine.ts";
+import { adamWOp } from "../ops/adam_w/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { backendOf, mapTensors, pathsOf, tensorsByPlace, treeMap, withTensors } from "../tree.ts";
 import { zeros } from "../transfer.ts";
@@ -148,28 +151,21 @@ export const adamW: Optimizer<AdamWHyper> = {
         const i = leaves.push(path) - 1;
         const leaf = { path, shape: param.shape };
         const b1 = valueFor("beta1", beta1, leaf, 0, 1), b2 = valueFor("beta2", beta2, leaf, 0, 1);
-        const [moved, mean, variance] = backend.adamW(
-          param,
-          gradients[i],
-          means[i],
-          variances[i],
-          overflows,
+        const [moved, mean, variance] = run(adamWOp, [overflows, param, gradients[i], means[i], variances[i]], [
           i,
-          {
-            learningRate: valueFor("learningRate", learningRate, leaf, 0, Infinity),
-            beta1: b1,
-            beta2: b2,
-            epsilon: valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
-            weightDecay: valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
-            correction1: 1 - b1 ** step,
-            correction2: 1 - b2 ** step,
-          },
-        );
+          valueFor("learningRate", learningRate, leaf, 0, Infinity),
+          b1,
+          b2,
+          valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
+          valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
+          1 - b1 ** step,
+          1 - b2 ** step,
+        ]);
         nextMeans.push(mean);
         nextVariances.push(variance);
         return moved;
       });
-      backend.expectZeros(overflows, (i) =>
+      engineOf(backend).expectZeros(overflows, (i) =>
         new RangeError(
           `Cannot ${action}: squared gradients must be finite, current gradient of ${
             nameOf(leaves[i])

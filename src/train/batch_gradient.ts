@@ -1,3 +1,4 @@
+import { engineOf } from "../engine.ts";
 import { valueAndGrad } from "../autodiff/mod.ts";
 import type { Pause } from "../event_loop.ts";
 import type { LanguageModel } from "../models/language_model.ts";
@@ -56,7 +57,8 @@ export async function batchGradient<Params, State>(
 const mostTokens = 512;
 
 /** In how many parts a batch goes through the model: of about 25 ms, and of one sequence at least. */
-function partsOf(params: unknown, { inputs }: Batch, { workAtOnce = Infinity }: Backend): number {
+function partsOf(params: unknown, { inputs }: Batch, backend: Backend): number {
+  const { workAtOnce = Infinity } = engineOf(backend);
   if (workAtOnce === Infinity) return 1;
   const time = inputs[0].length;
   const sequences = Math.min(mostTokens / time, 1.5 * workAtOnce / (time * parameterCount(params)));
@@ -72,7 +74,7 @@ function partGradient<Params, State>(
   return valueAndGrad((params) => {
     const { logits } = model.forward(params, inputs, model.initialState(params, inputs.length));
     const loss = crossEntropy(logits, targets);
-    return share === 1 ? loss : multiply(loss, logits.backend.upload([share], loss.shape));
+    return share === 1 ? loss : multiply(loss, engineOf(logits.backend).upload([share], loss.shape));
   }, params);
 }
 
@@ -92,7 +94,7 @@ export async function flatGradient<Params, State>(
 ): Promise<{ loss: number; grads: Floats }> {
   const results = await batchGradient(model, params, part, backend, part.share, pause);
   try {
-    const [loss] = await backend.download(results.value);
+    const [loss] = await engineOf(backend).download(results.value);
     return { loss, grads: await toFlat(results.grads, room) };
   } finally {
     backend.free(results);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { engineOf } from "../engine.ts";
 import type { AbortSignalLike } from "../abort.ts";
 import { reference } from "../backends/reference/mod.ts";
 import { checkBackend, checkInteger, show } from "../check.ts";
@@ -361,7 +362,7 @@ async function takeStep<Params, State>(
   try {
     await pause();
     const next = backend.scope(() => update(grads));
-    const loss = Promise.resolve(backend.download(value)).then(([value]) => value);
+    const loss = Promise.resolve(engineOf(backend).download(value)).then(([value]) => value);
     return { loss, params: next.params, optimizer: next.state };
   } finally {
     backend.free([value, grads]);

@@ -4,8 +4,11 @@
  * @module
  */
 import { hostArray } from "../../allocate.ts";
-import { checkShape, isTensor, sharedBackend, show } from "../../check.ts";
-import type { Backend, GradientRule, Tensor } from "../../tensor.ts";
+import { checkShape, isTensor, show } from "../../check.ts";
+import { compute } from "../../compute.ts";
+import { engineOf } from "../../engine.ts";
+import { defineOperation } from "../../operation.ts";
+import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
 import { type Tokens, tokenTensor } from "../embedding/tokens.ts";
 
@@ -44,12 +47,11 @@ export function crossEntropy(
       isTensor(weights) || (weights !== undefined && weights?.[b]?.[t] === 0);
     const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend, masked);
     checkShape(action, "targets", ids, batch, time);
-    if (weights === undefined) {
-      return sharedBackend(action, "logits, targets", logits, ids).crossEntropy(logits, ids, null);
-    }
-    const w = isTensor(weights) ? weights : weightTensor(action, weights, logits.backend);
-    checkShape(action, "weights", w, batch, time);
-    return sharedBackend(action, "logits, targets, weights", logits, ids, w).crossEntropy(logits, ids, w);
+    const w = weights === undefined || isTensor(weights)
+      ? weights
+      : weightTensor(action, weights, logits.backend);
+    if (w !== undefined) checkShape(action, "weights", w, batch, time);
+    return compute(crossEntropyOp, [logits, ids, w])[0];
   });
 }
 
@@ -79,12 +81,16 @@ function weightTensor(action: string, weights: readonly ArrayLike<number>[], bac
       numbers[b * time + t] = row[t];
     }
   }
-  return backend.upload(numbers, shape);
+  return engineOf(backend).upload(numbers, shape);
 }
 
 /** gLogits = gLoss·weight·(softmax(logits) - the target's one) / Σ weight; targets and weights get none. */
-export const crossEntropyGradient: GradientRule<"crossEntropy"> = (
-  [logits, targets, weights],
-  _,
-  [gLoss],
-) => [logits.backend.backward.crossEntropy(gLoss, logits, targets, weights), null, null];
+export const crossEntropyOp = defineOperation({
+  name: "crossEntropy",
+  action: "compute cross-entropy",
+  inputs: ["logits: ... V", "targets: ...", "weights?: ..."],
+  outputs: ["loss:"],
+  sizes: ["...", "V"],
+  gradient: { needs: ["logits", "targets", "weights"], of: ["logits"] },
+  example: { V: 5, targets: (x) => Math.floor(Math.abs(9 * x)) % 5, weights: Math.abs },
+});

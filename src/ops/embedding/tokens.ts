@@ -1,5 +1,6 @@
 import { hostArray } from "../../allocate.ts";
 import { checkShape, isTensor, show } from "../../check.ts";
+import { engineOf } from "../../engine.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
 
@@ -52,5 +53,5 @@ export function tokenTensor(
       ids[b * time + t] = id;
     }
   }
-  return backend.upload(ids, shape);
+  return engineOf(backend).upload(ids, shape);
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import { checkInteger, checkLast, show } from "../../check.ts";
+import { compute } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /** How the next token is drawn. */
@@ -48,8 +50,20 @@ export function sample(logits: Tensor, options: SampleOptions = {}, step = 0): T
   }
   const { temperature, topK, topP, seed } = checkSampleOptions("sample", options);
   checkInteger("sample", "step", step, 0, 2 ** 32 - 1);
-  return logits.backend.sample(logits, temperature, topK, topP, seed, step);
+  // More than all is all; a count of 32 bits would wrap.
+  const most = Math.min(topK, logits.shape[logits.shape.length - 1]);
+  return compute(sampleOp, [logits], [temperature, most, topP, seed, step])[0];
 }
+
+export const sampleOp = defineOperation({
+  name: "sample",
+  inputs: ["logits: ... V"],
+  outputs: ["ids: ..."],
+  sizes: ["...", "V"],
+  constants: ["temperature", "topK", "topP", "seed", "step"],
+  gradient: "constant",
+  example: { temperature: 0.8, topK: 9, topP: 0.9, seed: 7, step: 1 },
+});
 
 /** The options with their defaults filled in, checked. */
 export function checkSampleOptions(action: string, options: SampleOptions): Required<SampleOptions> {
