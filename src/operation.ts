@@ -163,6 +163,8 @@ export interface InputCheck {
 
 /** An operation as devices and recordings run it. */
 export interface Operation {
+  /** A number of its own. */
+  readonly id: number;
   readonly name: string;
   readonly kernel: string;
   readonly action: string;
@@ -174,12 +176,16 @@ export interface Operation {
   /** The operation that {@linkcode gradient} is, where it is one: given the outputs' gradients, the inputs and the outputs. */
   readonly backward: Operation | null;
   readonly compute: Compute | null;
+  /** What the kernel takes, without scratch memory. */
+  readonly argumentCount: number;
 }
 
 /** An operation with what it was declared by. */
 export interface Declared<D extends Declaration> extends Operation {
   readonly declaration: D;
 }
+
+let count = 0;
 
 /** Makes an operation of its declaration. */
 export function defineOperation<
@@ -191,12 +197,13 @@ export function defineOperation<
   const C extends readonly string[] = readonly [],
 >(declaration: Declaration<N, I, O, S, C, G>): Declared<Declaration<N, I, O, S, C, G>> {
   const { name, kernel = name, action = name, sizes = [], compute = null } = declaration;
+  const constants: readonly string[] = declaration.constants ?? [];
   const gradient = declaration.gradient as G | Derived | AnyRule | "constant" | "none";
   const inputs = declaration.inputs.map(parse), outputs = declaration.outputs.map((o) => o === null ? o : parse(o));
   const isDerived = typeof gradient === "object";
-  const backward = isDerived ? backwardOf(name, inputs, outputs as Place[], sizes, gradient as Derived) : null;
+  const backward = isDerived ? backwardOf(name, inputs, outputs as Place[], sizes, constants, gradient as Derived) : null;
   return {
-    ...planned(inputs, outputs, sizes),
+    ...planned(inputs, outputs, sizes, constants),
     name,
     kernel,
     action,
@@ -226,11 +233,19 @@ function parse(text: string): Place {
   };
 }
 
-function planned(inputs: readonly Place[], outputs: readonly (Place | null)[], sizes: readonly string[]) {
+function planned(
+  inputs: readonly Place[],
+  outputs: readonly (Place | null)[],
+  sizes: readonly string[],
+  constants: readonly string[],
+) {
   // Those without leading axes come first, since their sizes have names.
   const order = [...inputs.keys()].sort((a, b) => Number(inputs[a].leading) - Number(inputs[b].leading));
+  const told = sizes.length + constants.length;
   return {
+    id: count++,
     inputs,
+    argumentCount: outputs.length + inputs.filter(({ read }) => read).length + told,
     outputs: outputs.map((output): ShapePlan | null =>
       output && {
         like: inputs.findIndex((input) => isAlike(input, output)),
@@ -278,6 +293,7 @@ function backwardOf(
   inputs: readonly Place[],
   outputs: readonly Place[],
   sizes: readonly string[],
+  constants: readonly string[],
   { needs, of }: Derived,
 ): Operation {
   const given = [
@@ -287,7 +303,7 @@ function backwardOf(
   const made = of.map((name) => ({ ...inputs.find((input) => input.name === name)!, optional: false }));
   const kernel = `${name}Backward`;
   return {
-    ...planned(given, made, sizes),
+    ...planned(given, made, sizes, constants),
     name: kernel,
     kernel,
     action: "go back",

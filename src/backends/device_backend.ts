@@ -13,6 +13,17 @@ import type { Device, Kernels, Workspace } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
 type Inputs = readonly (Tensor | undefined)[];
+type Arguments<M> = (M | number | null)[];
+
+/** What a device knows of an operation. */
+interface Plan<M> {
+  readonly operation: Operation;
+  /** What its kernel is called with, again and again: a list a call would be most of what it leaves to the collector. */
+  readonly args: Arguments<M>;
+  readonly scratchSize: ((...sizes: number[]) => number) | undefined;
+  /** Whether it allocates its result and nothing else. */
+  readonly isSimple: boolean;
+}
 
 /** The one implementation of {@linkcode Engine} for every device with memory and kernels. */
 export class DeviceBackend<M> implements Engine {
@@ -22,6 +33,8 @@ export class DeviceBackend<M> implements Engine {
   readonly rwkvStacks: RwkvStacks | undefined;
   readonly #device: Device<M>;
   #kernels: Kernels<M>;
+  /** By the operations' numbers. */
+  readonly #plans: Plan<M>[] = [];
   readonly #store: TensorStore<M>;
   readonly #workspace: Workspace<M>;
 
@@ -96,44 +109,69 @@ export class DeviceBackend<M> implements Engine {
   }
 
   run(operation: Operation, inputs: Inputs, constants: readonly number[]): Tensor[] {
-    const { outputs, kernel, compute } = operation;
-    const scratchSize = this.#device.scratch?.[kernel as keyof Kernels<M>];
-    // What allocates more than once, in a scope of its own: if it fails it leaves nothing behind.
-    const isAlone = outputs.length === 1 && scratchSize === undefined;
-    if (!isAlone && this.#store.outsideScopes) return this.#store.scope(() => this.run(operation, inputs, constants));
-    if (compute !== null) return compute(this.#workspace, inputs as Tensor[], constants);
+    const plan = this.#plans[operation.id] ??= this.#planOf(operation);
+    if (!plan.isSimple) return this.#runAny(plan, inputs, constants);
+    const y = this.#make(operation.outputs[0]!, inputs), { args } = plan;
+    args[0] = y.memory;
+    this.#fill(args, operation, inputs, constants);
+    this.#call(plan);
+    return [y];
+  }
 
-    const results: DeviceTensor<M>[] = [], args: (M | number | null)[] = [];
-    for (let i = 0; i < outputs.length; i++) {
-      const shape = outputs[i];
-      if (shape === null) {
-        args.push(null);
-        continue;
-      }
-      const result = this.#store.make(this.#shapeOf(shape, inputs));
-      results.push(result);
-      args.push(result.memory);
-    }
-    for (let i = 0; i < inputs.length; i++) {
-      const { read, capacity } = operation.inputs[i], x = inputs[i];
-      if (!read) continue;
-      if (x === undefined) args.push(null);
-      else args.push(capacity === undefined ? this.#memory(x) : this.#store.alive(x).memory);
-    }
-    const first = args.length;
-    for (let i = 0; i < operation.sizes.length; i++) args.push(this.#sizeAt(operation.sizes[i], inputs));
-    for (let i = 0; i < constants.length; i++) args.push(constants[i]);
-    const scratch = scratchSize === undefined
-      ? null
-      : this.#store.makeScratch(scratchSize(...args.slice(first) as number[]));
-    if (scratch !== null) args.push(scratch.memory);
-    this.#workspace.call(kernel as keyof Kernels<M>, ...args as never);
+  /** The same of what allocates more than once: in a scope of its own, so that if it fails it leaves nothing behind. */
+  #runAny(plan: Plan<M>, inputs: Inputs, constants: readonly number[]): Tensor[] {
+    if (this.#store.outsideScopes) return this.#store.scope(() => this.#runAny(plan, inputs, constants));
+    const { operation, args, scratchSize } = plan;
+    if (operation.compute !== null) return operation.compute(this.#workspace, inputs as Tensor[], constants);
+    const results: DeviceTensor<M>[] = [];
+    operation.outputs.forEach((shape, i) => {
+      const y = shape && this.#make(shape, inputs);
+      args[i] = y && y.memory;
+      if (y !== null) results.push(y);
+    });
+    const told = this.#fill(args, operation, inputs, constants);
+    const sizes = args.slice(told, operation.argumentCount) as number[];
+    const scratch = this.#store.makeScratch(scratchSize?.(...sizes));
+    // A kernel that gets none finds nothing where it looks for it.
+    if (scratchSize !== undefined) args[operation.argumentCount] = scratch && scratch.memory;
+    this.#call(plan);
     this.#store.free(scratch);
     return results;
   }
 
-  #shapeOf({ like, leading, axes }: ShapePlan, inputs: Inputs): readonly number[] {
-    if (like >= 0) return inputs[like]!.shape;
+  /** Writes what a kernel takes behind its outputs; returns where the sizes begin. */
+  #fill(args: Arguments<M>, operation: Operation, inputs: Inputs, constants: readonly number[]): number {
+    const { inputs: places, sizes } = operation;
+    let at = operation.outputs.length;
+    for (let i = 0; i < inputs.length; i++) {
+      const place = places[i], x = inputs[i];
+      if (!place.read) continue;
+      if (x === undefined) args[at++] = null;
+      else args[at++] = place.capacity === undefined ? this.#memory(x) : this.#store.alive(x).memory;
+    }
+    const told = at;
+    for (let i = 0; i < sizes.length; i++) args[at++] = this.#sizeAt(sizes[i], inputs);
+    for (let i = 0; i < constants.length; i++) args[at++] = constants[i];
+    return told;
+  }
+
+  #call({ operation, args }: Plan<M>): void {
+    (this.#kernels[operation.kernel as keyof Kernels<M>] as (...args: Arguments<M>) => void)(...args);
+    // What was taken is not to be kept from the collector.
+    for (let i = 0; i < args.length; i++) args[i] = null;
+  }
+
+  #planOf(operation: Operation): Plan<M> {
+    const scratchSize = this.#device.scratch?.[operation.kernel as keyof Kernels<M>];
+    const isSimple = operation.compute === null && operation.outputs.length === 1 && scratchSize === undefined;
+    return { operation, args: new Array(operation.argumentCount).fill(null), scratchSize, isSimple };
+  }
+
+  #make(shape: ShapePlan, inputs: Inputs): DeviceTensor<M> {
+    return this.#store.make(shape.like < 0 ? this.#shapeOf(shape, inputs) : inputs[shape.like]!.shape);
+  }
+
+  #shapeOf({ leading, axes }: ShapePlan, inputs: Inputs): readonly number[] {
     const shape = leading === null ? [] : inputs[leading.input]!.shape.slice(0, -leading.at || undefined);
     for (let i = 0; i < axes.length; i++) shape.push(this.#sizeAt(axes[i], inputs));
     return shape;
