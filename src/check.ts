@@ -145,7 +145,9 @@ export function wider(a: Backend, b: Backend): Backend {
 
 /** Whether a backend takes tensors of another: its own, or of what it records on. */
 function takes(backend: Backend, other: Backend): boolean {
-  for (let at: Backend | undefined = backend; at !== undefined; at = engineOf(at).inner) if (at === other) return true;
+  for (let at: Backend | undefined = backend; at !== undefined; at = engineOf(at).inner) {
+    if (at === other) return true;
+  }
   return false;
 }
 

@@ -5,8 +5,13 @@
  */
 import { backendOfAll, isSameShape, isTensor, shapeError } from "./check.ts";
 import { type Engine, engineOf } from "./engine.ts";
-import type { Declaration, Declared, InputCheck, Operation, Source, Tensors } from "./operation.ts";
+import type { Declaration, InputCheck, Operation, Source, Tensors } from "./operation.ts";
 import type { Tensor } from "./tensor.ts";
+
+/** An operation, and if it was declared what its tensors are. */
+type Typed<I extends readonly string[], O extends readonly (string | null)[]> = Operation & {
+  readonly declaration?: Declaration<string, I, O>;
+};
 
 const none: readonly number[] = [];
 
@@ -16,7 +21,7 @@ const none: readonly number[] = [];
  * @throws {TypeError} on inputs of other shapes or of two backends
  */
 export function compute<I extends readonly string[], O extends readonly (string | null)[]>(
-  operation: Declared<Declaration<string, I, O>>,
+  operation: Typed<I, O>,
   inputs: Tensors<I>,
   constants: readonly number[] = none,
 ): Tensors<O> {
@@ -25,7 +30,7 @@ export function compute<I extends readonly string[], O extends readonly (string 
 
 /** Runs an operation on inputs that are checked, all of the backend of the first. */
 export function run<I extends readonly string[], O extends readonly (string | null)[]>(
-  operation: Operation & { readonly declaration?: Declaration<string, I, O> },
+  operation: Typed<I, O>,
   inputs: Tensors<I>,
   constants: readonly number[] = none,
 ): Tensors<O> {
@@ -56,7 +61,11 @@ export function checkShapes({ action, checks }: Operation, inputs: readonly (Ten
 
 // These run some three hundred times in the decoding of one token: they make no lists.
 
-function fits({ like, place, axes }: InputCheck, x: Tensor, inputs: readonly (Tensor | undefined)[]): boolean {
+function fits(
+  { like, place, axes }: InputCheck,
+  x: Tensor,
+  inputs: readonly (Tensor | undefined)[],
+): boolean {
   const shape = x?.shape;
   if (like >= 0) {
     const other = inputs[like]!.shape;

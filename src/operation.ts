@@ -63,7 +63,9 @@ export type Compute = <M>(
   constants: readonly number[],
 ) => Tensor[];
 
-type NameOf<T> = T extends `${infer Name}?:${string}` ? Name : T extends `${infer Name}:${string}` ? Name : never;
+type NameOf<T> = T extends `${infer Name}?:${string}` ? Name
+  : T extends `${infer Name}:${string}` ? Name
+  : never;
 
 /** The tensors of these declarations; missing ones are undefined. */
 export type Tensors<T extends readonly (string | null)[]> = T extends readonly [`...${string}`]
@@ -199,15 +201,20 @@ export function defineOperation<
   const { name, kernel = name, action = name, sizes = [], compute = null } = declaration;
   const constants: readonly string[] = declaration.constants ?? [];
   const gradient = declaration.gradient as G | Derived | AnyRule | "constant" | "none";
-  const inputs = declaration.inputs.map(parse), outputs = declaration.outputs.map((o) => o === null ? o : parse(o));
+  const inputs = declaration.inputs.map(parse),
+    outputs = declaration.outputs.map((o) => o === null ? o : parse(o));
   const isDerived = typeof gradient === "object";
-  const backward = isDerived ? backwardOf(name, inputs, outputs as Place[], sizes, constants, gradient as Derived) : null;
+  const backward = isDerived
+    ? backwardOf(name, inputs, outputs as Place[], sizes, constants, gradient as Derived)
+    : null;
   return {
     ...planned(inputs, outputs, sizes, constants),
     name,
     kernel,
     action,
-    gradient: isDerived ? ruleOf(backward!, inputs, gradient as Derived) : gradient as AnyRule | "constant" | "none",
+    gradient: isDerived
+      ? ruleOf(backward!, inputs, gradient as Derived)
+      : gradient as AnyRule | "constant" | "none",
     backward,
     compute,
     declaration,

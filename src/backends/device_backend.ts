@@ -163,7 +163,8 @@ export class DeviceBackend<M> implements Engine {
 
   #planOf(operation: Operation): Plan<M> {
     const scratchSize = this.#device.scratch?.[operation.kernel as keyof Kernels<M>];
-    const isSimple = operation.compute === null && operation.outputs.length === 1 && scratchSize === undefined;
+    const isSimple = operation.compute === null && operation.outputs.length === 1 &&
+      scratchSize === undefined;
     return { operation, args: new Array(operation.argumentCount).fill(null), scratchSize, isSimple };
   }
 

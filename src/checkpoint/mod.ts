@@ -103,7 +103,9 @@ export function loadTree(bytes: Uint8Array, backend: Backend = reference): Loade
       "one has a backend and a list as its shape",
     );
   });
-  const tree = backend.scope(() => build((stored) => engineOf(backend).upload(stored.values(), stored.shape)));
+  const tree = backend.scope(() =>
+    build((stored) => engineOf(backend).upload(stored.values(), stored.shape))
+  );
   return {
     tree,
     metadata: Object.fromEntries(Array.from(metadata).filter(([name]) => name !== structureName)),

@@ -151,16 +151,20 @@ export const adamW: Optimizer<AdamWHyper> = {
         const i = leaves.push(path) - 1;
         const leaf = { path, shape: param.shape };
         const b1 = valueFor("beta1", beta1, leaf, 0, 1), b2 = valueFor("beta2", beta2, leaf, 0, 1);
-        const [moved, mean, variance] = run(adamWOp, [overflows, param, gradients[i], means[i], variances[i]], [
-          i,
-          valueFor("learningRate", learningRate, leaf, 0, Infinity),
-          b1,
-          b2,
-          valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
-          valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
-          1 - b1 ** step,
-          1 - b2 ** step,
-        ]);
+        const [moved, mean, variance] = run(
+          adamWOp,
+          [overflows, param, gradients[i], means[i], variances[i]],
+          [
+            i,
+            valueFor("learningRate", learningRate, leaf, 0, Infinity),
+            b1,
+            b2,
+            valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
+            valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
+            1 - b1 ** step,
+            1 - b2 ** step,
+          ],
+        );
         nextMeans.push(mean);
         nextVariances.push(variance);
         return moved;

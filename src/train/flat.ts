@@ -54,5 +54,8 @@ export async function toFlat(tree: unknown, flat: Floats): Promise<Floats> {
 /** A tree of the form of another with these numbers, on a backend. */
 export function fromFlat<P>(form: P, flat: Floats, backend: Backend): P {
   let at = 0;
-  return mapTensors(form, ({ shape }) => engineOf(backend).upload(flat.subarray(at, at += sizeOf(shape)), shape));
+  return mapTensors(
+    form,
+    ({ shape }) => engineOf(backend).upload(flat.subarray(at, at += sizeOf(shape)), shape),
+  );
 }

@@ -14,6 +14,7 @@ import {
   put,
   read,
   rwkv,
+  tensor,
   trainAndTest,
   transformer,
 } from "@seqmix/seqmix";
@@ -166,7 +167,7 @@ for (const bad of [NaN, Infinity]) {
       forward(...args: Parameters<typeof rwkv.forward>) {
         const { logits, state } = rwkv.forward(...args);
         if (++forwards < 6) return { logits, state };
-        const factor = logits.backend.upload(new Float32Array(sizeOf(logits.shape)).fill(bad), logits.shape);
+        const factor = tensor(new Float32Array(sizeOf(logits.shape)).fill(bad), logits.shape, logits.backend);
         return { logits: multiply(logits, factor), state };
       },
     } as unknown as AnyLanguageModel;

@@ -49,7 +49,7 @@ export const appendTimeOp = defineOperation({
     copySteps(y, before, added);
     return [y];
   },
-  gradient: ({ inputs: [past, x], grads: [gy] }) => {
+  gradient: ({ inputs: [past], grads: [gy] }) => {
     const before = past.shape[1], after = gy.shape[1];
     return [run(sliceTimeOp, [gy], [0, before])[0], run(sliceTimeOp, [gy], [before, after])[0]];
   },

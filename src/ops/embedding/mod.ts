@@ -34,7 +34,11 @@ export function embedding(weight: Tensor, tokens: Tokens): Tensor {
   // In a scope, so that ids that came as lists leave no tensor behind.
   return weight.backend.scope(() => {
     const ids = tokenTensor(action, "tokens", tokens, weight.shape[0], weight.backend);
-    return engineOf(sharedBackend(action, "weight, tokens", weight, ids)).run(embeddingOp, [ids, weight], [])[0];
+    return engineOf(sharedBackend(action, "weight, tokens", weight, ids)).run(
+      embeddingOp,
+      [ids, weight],
+      [],
+    )[0];
   });
 }
 

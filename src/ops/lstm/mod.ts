@@ -60,7 +60,12 @@ export const lstmRecurrenceOp = defineOperation({
   gradient: ({ inputs: [gates, hiddenWeight, hidden, cell], outputs: [y], grads, wanted }) => {
     const before = shiftTime(y, hidden);
     const preactivations = add(gates, linear(before, hiddenWeight));
-    const [gGates, gHidden, gCell] = run(lstmRecurrenceBackwardOp, [...grads, preactivations, hiddenWeight, cell]);
+    const [gGates, gHidden, gCell] = run(lstmRecurrenceBackwardOp, [
+      ...grads,
+      preactivations,
+      hiddenWeight,
+      cell,
+    ]);
     const gHiddenWeight = wanted[1] ? run(linearBackwardWeightOp, [gGates, before])[0] : null;
     return [gGates, gHiddenWeight, gHidden, gCell];
   },
