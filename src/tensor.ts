@@ -159,14 +159,15 @@ export interface Operations {
   ];
   /** See `crossEntropy`. */
   crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor | null): Tensor;
-  /** See `sample`. */
+  /** See `sample`: its step is `base`, and `step` more, a single number, where there is one. */
   sample(
     logits: Tensor,
+    step: Tensor | null,
     temperature: number,
     topK: number,
     topP: number,
     seed: number,
-    step: number,
+    base: number,
   ): Tensor;
   /** See `stackStates`: joins along the first axis. */
   concatBatch(parts: readonly Tensor[]): Tensor;
@@ -174,7 +175,8 @@ export interface Operations {
   sliceBatch(x: Tensor, start: number, end: number): Tensor;
   /**
    * One parameter's step of `adamW`: the new parameter and its new moments. Where a new variance is infinite, the element
-   * `leaf` of `overflows` becomes 1: the only tensor that an operation writes to.
+   * `leaf` of `overflows` becomes 1: the only tensor that an operation writes to. `rate` and `step` are single numbers: η is
+   * `rateFactor·rate`, and t is `step`, from 1.
    */
   adamW(
     param: Tensor,
@@ -182,8 +184,10 @@ export interface Operations {
     mean: Tensor,
     variance: Tensor,
     overflows: Tensor,
+    rate: Tensor,
+    step: Tensor,
     leaf: number,
-    step: AdamWStep,
+    constants: AdamWStep,
   ): [param: Tensor, mean: Tensor, variance: Tensor];
   /** `scale·‖x‖`, the Euclidean norm of all tensors as one vector x, a single number: see `squaredNorm`. */
   norm(tensors: readonly Tensor[], scale: number): Tensor;
@@ -191,10 +195,10 @@ export interface Operations {
   clipToNorm(x: Tensor, norm: Tensor, maxNorm: number, scale: number): Tensor;
 }
 
-/** The numbers of one step of AdamW, the corrections of the moments' bias among them. */
+/** The constants of one parameter's step of AdamW. */
 export interface AdamWStep {
-  /** η */
-  readonly learningRate: number;
+  /** What the parameter's learning rate is in parts of the step's. */
+  readonly rateFactor: number;
   /** β₁, of the mean. */
   readonly beta1: number;
   /** β₂, of the variance. */
@@ -203,10 +207,6 @@ export interface AdamWStep {
   readonly epsilon: number;
   /** λ */
   readonly weightDecay: number;
-  /** 1 - β₁ᵗ, what the mean is divided by. */
-  readonly correction1: number;
-  /** 1 - β₂ᵗ, what the variance is divided by. */
-  readonly correction2: number;
 }
 
 /**

@@ -336,17 +336,19 @@ export class DeviceBackend<M> implements Backend {
 
   sample(
     logits: Tensor,
+    step: Tensor | null,
     temperature: number,
     topK: number,
     topP: number,
     seed: number,
-    step: number,
+    base: number,
   ): Tensor {
     const vocabulary = logits.shape[logits.shape.length - 1];
     const ids = this.#store.make(logits.shape.slice(0, -1));
     this.#kernels.sample(
       ids.memory,
       this.#memory(logits),
+      step && this.#memory(step),
       rowsOf(logits.shape),
       vocabulary,
       temperature,
@@ -354,7 +356,7 @@ export class DeviceBackend<M> implements Backend {
       Math.min(topK, vocabulary),
       topP,
       seed,
-      step,
+      base,
     );
     return ids;
   }
@@ -384,8 +386,10 @@ export class DeviceBackend<M> implements Backend {
     mean: Tensor,
     variance: Tensor,
     overflows: Tensor,
+    rate: Tensor,
+    step: Tensor,
     leaf: number,
-    { learningRate, beta1, beta2, epsilon, weightDecay, correction1, correction2 }: AdamWStep,
+    { rateFactor, beta1, beta2, epsilon, weightDecay }: AdamWStep,
   ): [Tensor, Tensor, Tensor] {
     const nextParam = this.#store.make(param.shape);
     const nextMean = this.#store.make(param.shape);
@@ -399,15 +403,15 @@ export class DeviceBackend<M> implements Backend {
       this.#memory(grad),
       this.#memory(mean),
       this.#memory(variance),
+      this.#memory(rate),
+      this.#memory(step),
       sizeOf(param.shape),
       leaf,
-      learningRate,
+      rateFactor,
       beta1,
       beta2,
       epsilon,
       weightDecay,
-      correction1,
-      correction2,
     );
     return [nextParam, nextMean, nextVariance];
   }

@@ -65,16 +65,18 @@ export interface Kernels<M> {
     ...sizes: [...SequenceSizes, scratch?: M]
   ): void;
   crossEntropy(loss: M, logits: M, targets: M, weights: M | null, rows: number, vocabulary: number): void;
+  /** The number of the draw is `base`, and `step` more where there is one. */
   sample(
     ids: M,
     logits: M,
+    step: M | null,
     rows: number,
     vocabulary: number,
     temperature: number,
     topK: number,
     topP: number,
     seed: number,
-    step: number,
+    base: number,
   ): void;
   embeddingBackward(gWeight: M, gy: M, ids: M, count: number, vocabulary: number, channels: number): void;
   /** gx = gy·W */
@@ -170,7 +172,10 @@ export interface Kernels<M> {
     rows: number,
     vocabulary: number,
   ): void;
-  /** The one kernel that changes what it is given: where a next variance is infinite, `overflows[leaf]` becomes 1. */
+  /**
+   * The one kernel that changes what it is given: where a next variance is infinite, `overflows[leaf]` becomes 1. `rate` and
+   * `step` are single numbers; steps are counted from 1.
+   */
   adamW(
     nextParam: M,
     nextMean: M,
@@ -180,15 +185,15 @@ export interface Kernels<M> {
     grad: M,
     mean: M,
     variance: M,
+    rate: M,
+    step: M,
     size: number,
     leaf: number,
-    learningRate: number,
+    rateFactor: number,
     beta1: number,
     beta2: number,
     epsilon: number,
     weightDecay: number,
-    correction1: number,
-    correction2: number,
   ): void;
   /** y[at] = scale·‖x‖, and no other element of y. */
   norm(y: M, x: M, size: number, at: number, scale: number): void;

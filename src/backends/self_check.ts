@@ -72,7 +72,7 @@ function outputs(backend: Backend): Tensor[] {
     backend.add(backend.gelu(x), backend.tanh(x)),
     backend.softmax(key),
     backend.linear(backend.lastStep(x), draw(channels, channels), null),
-    backend.sample(key, 0.8, 9, 0.9, 7, 1),
+    backend.sample(key, null, 0.8, 9, 0.9, 7, 1),
     scanned,
     scannedLong,
     backend.attention(turned, keys, keys, 7),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkLast, show } from "../../check.ts";
+import { checkInteger, checkLast, checkSameShape, isTensor, sharedBackend, show } from "../../check.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /** How the next token is drawn. */
@@ -28,9 +28,12 @@ export interface SampleOptions {
  *
  * @param logits `[..., V]`
  * @param options temperature, topK, topP, seed
- * @param step the number of the draw, so that one seed serves a whole sequence
+ * @param step the number of the draw, so that one seed serves a whole sequence: a number, or a tensor `[]` on the logits'
+ *   backend with a whole number from 0 to 2³² - 1, which is not checked (single precision holds all below 2²⁴). Both give
+ *   the same ids
  * @returns ids `[...]`; NaN for a row with a NaN in it
- * @throws {TypeError} if logits is not a tensor with at least one axis, or an option is not a number
+ * @throws {TypeError} if logits is not a tensor with at least one axis, an option is not a number, or step is neither a
+ *   number nor a tensor `[]` on the logits' backend
  * @throws {RangeError} if V is 0, on a temperature that is negative or not finite, a topK that is not an integer of at least
  *   0, a topP that is not above 0 and at most 1, a seed or step that is not an integer from 0 to 2³² - 1
  *
@@ -41,14 +44,19 @@ export interface SampleOptions {
  * console.log(await read(sample(tensor([1, 3, 2], [1, 3]), { temperature: 0 }, 0))); // Float32Array [ 1 ]
  * ```
  */
-export function sample(logits: Tensor, options: SampleOptions = {}, step = 0): Tensor {
+export function sample(logits: Tensor, options: SampleOptions = {}, step: number | Tensor = 0): Tensor {
   checkLast("sample", "logits", logits, "V");
   if (logits.shape[logits.shape.length - 1] === 0) {
     throw new RangeError("Cannot sample: V must be at least 1, current V is 0");
   }
   const { temperature, topK, topP, seed } = checkSampleOptions("sample", options);
+  if (isTensor(step)) {
+    checkSameShape("sample", "step", step, []);
+    const backend = sharedBackend("sample", "logits, step", logits, step);
+    return backend.sample(logits, step, temperature, topK, topP, seed, 0);
+  }
   checkInteger("sample", "step", step, 0, 2 ** 32 - 1);
-  return logits.backend.sample(logits, temperature, topK, topP, seed, step);
+  return logits.backend.sample(logits, null, temperature, topK, topP, seed, step);
 }
 
 /** The options with their defaults filled in, checked. */
