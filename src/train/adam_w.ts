@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { isSameShape, isTensor, show } from "../check.ts";
+import { checkInteger, checkSameShape, isSameShape, isTensor, sharedBackend, show } from "../check.ts";
 import { run } from "../compute.ts";
 import { engineOf } from "../engine.ts";
 import { adamWOp } from "../ops/adam_w/mod.ts";
+import { add } from "../ops/elementwise/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { backendOf, mapTensors, pathsOf, tensorsByPlace, treeMap, withTensors } from "../tree.ts";
 import { zeros } from "../transfer.ts";
@@ -24,8 +25,10 @@ export type PerLeaf = number | ((leaf: Leaf) => number);
 
 /** The hyperparameters of {@linkcode adamW}. */
 export interface AdamWHyper {
-  /** η, at least 0. */
-  readonly learningRate: PerLeaf;
+  /** η, at least 0; or a tensor `[]` on the parameters' backend, of which the number is not checked. */
+  readonly learningRate: PerLeaf | Tensor;
+  /** What a parameter's learning rate is in parts of η, at least 0; default 1. */
+  readonly rateFactor?: PerLeaf | undefined;
   /** β₁, from 0 to below 1; default 0.9. */
   readonly beta1?: PerLeaf | undefined;
   /** β₂, from 0 to below 1; default 0.95. */
@@ -37,9 +40,12 @@ export interface AdamWHyper {
 }
 
 /** What {@linkcode adamW} keeps from step to step: trees of the parameters' form. */
-export interface OptimizerState<P = unknown> {
-  /** How many steps were taken. */
-  readonly step: number;
+export interface OptimizerState<P = unknown, Step extends number | Tensor = number> {
+  /**
+   * How many steps were taken: a number, or a tensor `[]` on the parameters' backend. In single precision such a tensor counts
+   * to 2²⁴ and stays there, where the corrections of usual moments are 1 long since.
+   */
+  readonly step: Step;
   /** The running mean m of the gradients. */
   readonly mean: P;
   /** The running mean v of their squares. */
@@ -62,18 +68,24 @@ export interface Optimizer<Hyper> {
    *
    * @param grads of the parameters' form, one tensor where a parameter is in several places, as {@linkcode valueAndGrad}
    *   gives them
-   * @param state of init or an earlier update
+   * @param state of init or an earlier update; its next `step` is a number where that is one, and a tensor where it is a tensor
    * @param params the parameters
    * @param hyper the hyperparameters of this step
    * @returns the parameters and the state after the step
    * @throws {TypeError} if the trees are of different forms or backends, or a parameter in several places has several
-   *   gradients or moments
+   *   gradients or moments, or a learning rate or count of steps is neither a number nor a tensor `[]` on the parameters'
+   *   backend
    * @throws {RangeError} if a hyperparameter is out of range, or if the mean of squared gradients overflows, which would stop
    *   a parameter for good. On a device that answers later (WebGPU) it is the next {@linkcode read} that rejects with this
    */
   update<P>(grads: P, state: OptimizerState<P>, params: P, hyper: Hyper): {
     params: P;
     state: OptimizerState<P>;
+  };
+  /** The same step, with steps counted on the parameters' backend. */
+  update<P>(grads: P, state: OptimizerState<P, Tensor>, params: P, hyper: Hyper): {
+    params: P;
+    state: OptimizerState<P, Tensor>;
   };
 }
 
@@ -86,7 +98,9 @@ const action = "update parameters";
  *     m = β₁m + (1 - β₁)g;  v = β₂v + (1 - β₂)g²
  *     θ = θ - η·(λθ + (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε))
  *
- * Every hyperparameter is a number, or a function from a parameter's path and shape to one.
+ * Every hyperparameter is a number, or a function from a parameter's path and shape to one. What changes from call to call,
+ * the learning rate and the count of steps, may be a tensor `[]` too. A number gives the same parameters as a tensor that holds
+ * it, bit for bit: both are rounded to the precision of the backend.
  *
  * @example A training loop, in memory that stays as it is: each step frees what it replaces
  * ```ts
@@ -125,6 +139,16 @@ const action = "update parameters";
  * });
  * console.log(next.params.head.shape, next.state.step); // [ 64, 38 ] 1
  * ```
+ *
+ * @example A learning rate and a count of steps that live where the parameters do
+ * ```ts
+ * import { adamW, read, tensor } from "@seqmix/seqmix";
+ *
+ * const params = [tensor([1, 2], [2])], grads = [tensor([3, -4], [2])];
+ * const start = { ...adamW.init(params), step: tensor([0], []) };
+ * const { state } = adamW.update(grads, start, params, { learningRate: tensor([1e-3], []) });
+ * console.log(await read(state.step)); // Float32Array [ 1 ]
+ * ```
  */
 export const adamW: Optimizer<AdamWHyper> = {
   init(params) {
@@ -136,35 +160,55 @@ export const adamW: Optimizer<AdamWHyper> = {
     }));
   },
 
-  update(grads, state, params, hyper) {
-    const backend = backendOf(action, "params", params);
+  update<P, Step extends number | Tensor>(
+    grads: P,
+    state: OptimizerState<P, Step>,
+    params: P,
+    hyper: AdamWHyper,
+  ): { params: P; state: OptimizerState<P, Step> } {
+    backendOf(action, "params", params);
     const places = placesOf(params);
     const means = sameForm("state.mean", state?.mean, places);
     const variances = sameForm("state.variance", state?.variance, places);
     const gradients = sameForm("grads", grads, places);
-    const { learningRate, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.01 } = hyper;
-    const step = state.step + 1, leaves: string[] = [];
+    const { learningRate, rateFactor = 1, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.01 } =
+      hyper;
+    const [first] = places.expected;
+    const taken: number | Tensor = state.step;
+    if (!isTensor(taken)) checkInteger(action, "state.step", taken, 0);
+    const backend = sharedBackend(
+      action,
+      "params, learningRate, state.step",
+      first,
+      scalarOr(first, "learningRate", learningRate),
+      scalarOr(first, "state.step", taken),
+    );
+    const leaves: string[] = [];
     const nextMeans: Tensor[] = [], nextVariances: Tensor[] = [];
     return backend.scope(() => {
+      const scalar = (number: number) => engineOf(backend).upload([number], []);
       const overflows = zeros([gradients.length], backend);
+      const rate = isTensor(learningRate)
+        ? learningRate
+        : scalar(typeof learningRate === "function" ? 1 : learningRate);
+      const step = isTensor(taken) ? add(taken, scalar(1)) : taken + 1;
+      const count = isTensor(step) ? step : scalar(step);
       const next = treeMap(params, (param, path) => {
         const i = leaves.push(path) - 1;
         const leaf = { path, shape: param.shape };
-        const b1 = valueFor("beta1", beta1, leaf, 0, 1), b2 = valueFor("beta2", beta2, leaf, 0, 1);
-        const [moved, mean, variance] = run(
-          adamWOp,
-          [overflows, param, gradients[i], means[i], variances[i]],
-          [
-            i,
-            valueFor("learningRate", learningRate, leaf, 0, Infinity),
-            b1,
-            b2,
-            valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
-            valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
-            1 - b1 ** step,
-            1 - b2 ** step,
-          ],
-        );
+        const ownRate = isTensor(learningRate)
+          ? 1
+          : valueFor("learningRate", learningRate, leaf, 0, Infinity);
+        const factor = valueFor("rateFactor", rateFactor, leaf, 0, Infinity);
+        const inputs = [overflows, param, gradients[i], means[i], variances[i], rate, count] as const;
+        const [moved, mean, variance] = run(adamWOp, inputs, [
+          i,
+          typeof learningRate === "function" ? ownRate * factor : factor,
+          valueFor("beta1", beta1, leaf, 0, 1),
+          valueFor("beta2", beta2, leaf, 0, 1),
+          valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
+          valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
+        ]);
         nextMeans.push(mean);
         nextVariances.push(variance);
         return moved;
@@ -178,7 +222,7 @@ export const adamW: Optimizer<AdamWHyper> = {
       return {
         params: next,
         state: {
-          step,
+          step: step as Step,
           mean: withTensors(params, nextMeans),
           variance: withTensors(params, nextVariances),
         },
@@ -186,6 +230,13 @@ export const adamW: Optimizer<AdamWHyper> = {
     });
   },
 };
+
+/** A tensor, which must be a single number; of anything else another tensor. */
+function scalarOr(other: Tensor, name: string, of: unknown): Tensor {
+  if (!isTensor(of)) return other;
+  checkSameShape(action, name, of, []);
+  return of;
+}
 
 function valueFor(name: string, of: PerLeaf, leaf: Leaf, least: number, below: number): number {
   const value = typeof of === "function" ? of(leaf) : of;

@@ -52,12 +52,7 @@ export interface FitOptions<Config, Params> {
   /** The norm that gradients are clipped to; default 1. */
   readonly maxNorm?: number | undefined;
   /** Other hyperparameters of the optimiser, {@linkcode adamW}, and its learning rate as parts of the schedule's. */
-  readonly hyper?:
-    | Omit<AdamWHyper, "learningRate"> & {
-      /** What a parameter's learning rate is, in parts of the schedule's; default: 1 for all. */
-      readonly rateFactor?: AdamWHyper["learningRate"] | undefined;
-    }
-    | undefined;
+  readonly hyper?: Omit<AdamWHyper, "learningRate"> | undefined;
   /** Where the parameters live and are trained; default: the reference. */
   readonly backend?: Backend | undefined;
   /** Steps between two reports of progress; default: one report at the end of each epoch. */
@@ -340,17 +335,12 @@ async function takeStep<Params, State>(
   { params, optimizer, settings }: Run<Params>,
   batch: Batch,
   learningRate: number,
-  { backend = reference, hyper: { rateFactor = 1, ...hyper } = {} }: FitOptions<unknown, Params>,
+  { backend = reference, hyper }: FitOptions<unknown, Params>,
   pool: WorkerPool<Params> | null,
   pause: Pause,
 ): Promise<{ loss: Promise<number>; params: Params; optimizer: OptimizerState<Params> }> {
   const update = (grads: Params) =>
-    adamW.update(clipByGlobalNorm(grads, settings.maxNorm), optimizer, params, {
-      ...hyper,
-      learningRate: typeof rateFactor === "function"
-        ? (leaf) => learningRate * rateFactor(leaf)
-        : learningRate * rateFactor,
-    });
+    adamW.update(clipByGlobalNorm(grads, settings.maxNorm), optimizer, params, { ...hyper, learningRate });
   if (pool !== null) {
     const { loss, grads } = await pool.gradient(params, batch, pause);
     const next = backend.scope(() => update(fromFlat(params, grads, backend)));

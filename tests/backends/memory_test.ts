@@ -113,7 +113,7 @@ const operations: readonly [
     (gates, weight, hidden, cell) => lstmRecurrence(gates, weight, { hidden, cell }),
   ],
   ["crossEntropy", [[1, 3, 4], [1, 3], [1, 3]], crossEntropy],
-  ["sample", [[1, 4]], (logits) => sample(logits)],
+  ["sample", [[1, 4], []], (logits, step) => sample(logits, {}, step)],
   ["stackStates", [[1, 2], [1, 2]], (a, b) => stackStates([{ a }, { a: b }])],
   ["sliceState", [[2, 2]], (state) => sliceState({ state }, 1)],
 ];

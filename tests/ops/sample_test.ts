@@ -1,5 +1,16 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { type Backend, read, sample, type SampleOptions, softmax, type Tensor, tensor } from "@seqmix/seqmix";
+import {
+  type Backend,
+  createReference,
+  multiply,
+  read,
+  sample,
+  type SampleOptions,
+  softmax,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+} from "@seqmix/seqmix";
 import { sample as kernel } from "../../src/ops/sample/reference.ts";
 import { randomSource } from "../../src/random.ts";
 import { assertSame, normal, runKernel, testFailures, testOnAll, wrong } from "../helpers.ts";
@@ -92,6 +103,32 @@ testOnAll(
   },
 );
 
+testOnAll("sample() draws the same by a step in a tensor", async (backend) => {
+  const logits = repeated(new Array(700).fill(0), 3, backend), short = repeated([1, 2, 3], 40, backend);
+  for (const options of [{}, { topK: 500, seed: 9 }, { topP: 0.9 }, { temperature: 0 }]) {
+    for (const step of [0, 1, 1000, 2 ** 24, 2 ** 31, 2 ** 32 - 256]) {
+      const held = tensor([step], [], backend);
+      for (const x of [logits, short]) {
+        const [ids, expected] = [sample(x, options, held), sample(x, options, step)];
+        assertSame(await read(ids), await read(expected), `${Deno.inspect(options)} in step ${step}`);
+      }
+      assertSame(await read(held), [step]);
+    }
+  }
+});
+
+testOnAll("sample() takes the steps of a recording, which have no gradient", async (backend) => {
+  const logits = tensor([1, 2, 3], [1, 3], backend), step = tensor([5], [], backend);
+  const { value, grads, aux } = valueAndGrad(({ logits, step }) => {
+    const drawn = [sample(logits, {}, step), sample(logits, {}, 5)];
+    return [multiply(step, step), drawn] as const;
+  }, { logits, step });
+  assertSame(await read(value), [25]);
+  assertSame(await read(grads.step), [10]);
+  assertSame(await read(grads.logits), [0, 0, 0]);
+  assertSame(await read(aux[0]), await read(aux[1]));
+});
+
 testOnAll("sample() with topK draws the k most probable and what ties with the last", async (backend) => {
   const logits = [0, 2, 1, 2, 1, -1];
   assertEquals(await support(logits, { topK: 2 }, backend), [1, 3]);
@@ -161,8 +198,9 @@ testOnAll("sample() gives NaN for a row with a NaN, whatever the options", async
 Deno.test("the sample kernel writes its output and nothing else", () => {
   const logits = normal(randomSource(1), [3, 5]).data;
   for (const [temperature, topK, topP] of [[0, 0, 1], [1, 0, 1], [0.5, 3, 0.9]]) {
-    const [ids] = runKernel(kernel, [3], [logits], [3, 5, temperature, topK, topP, 1, 2]);
-    assertSame(ids, runKernel(kernel, [3], [logits], [3, 5, temperature, topK, topP, 1, 2])[0]);
+    const [ids] = runKernel(kernel, [3], [logits, null], [3, 5, temperature, topK, topP, 1, 12]);
+    const step = Float32Array.of(10);
+    assertSame(ids, runKernel(kernel, [3], [logits, step], [3, 5, temperature, topK, topP, 1, 2])[0]);
     assert(ids.every((id) => Number.isInteger(id) && id >= 0 && id < 5));
   }
 });
@@ -219,6 +257,25 @@ testFailures("sample()", [
     () => sample(logits, { topK: wrong("3") }),
     TypeError,
     'Cannot sample: topK must be a number, current value is "3"',
+  ],
+  [
+    "step neither a number nor a tensor",
+    () => sample(logits, {}, wrong("3")),
+    TypeError,
+    'Cannot sample: step must be a number, current value is "3"',
+  ],
+  [
+    "step not a single number",
+    () => sample(logits, {}, tensor([1], [1])),
+    TypeError,
+    "Cannot sample: step must be [], current shape is [1]",
+  ],
+  [
+    "step on another backend",
+    () => sample(logits, {}, tensor([1], [], createReference())),
+    TypeError,
+    "Cannot sample: all tensors must live on one backend (move them with put), current logits lives on reference " +
+    "and step on another reference",
   ],
   ...[-1, NaN, 2 ** 32].map((step) =>
     [

@@ -9,7 +9,8 @@ import {
   readFloat64,
   tensor,
 } from "@seqmix/seqmix";
-import { assertNear, assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
+import { tensorsOf } from "../../src/tree.ts";
+import { assertNear, assertSame, randomTensor, testFailures, testOnAll, wrong } from "../helpers.ts";
 
 testOnAll("adamW.update() takes the steps of the equation", async (backend) => {
   const gradients = [[0.5, -2, 0], [0.25, 1, 0], [-1, 1e-3, 0]];
@@ -64,6 +65,48 @@ Deno.test("adamW.update() has hyperparameters by leaf where they are functions",
   assertNear(await readFloat64(layer.key), [1 - 0.1 * (0.5 + 1)], 1e-12);
   assertEquals(seen, ["layers.0.decay", "layers.0.key"]);
   assertEquals(next.params.heads, 4);
+});
+
+testOnAll("adamW.update() multiplies a leaf's rate by its factor", async (backend) => {
+  const one = () => tensor([1], [1], backend);
+  const params = { a: one(), b: one() };
+  for (const learningRate of [0.1, tensor([0.1], [], backend), () => 0.1]) {
+    const next = adamW.update(params, adamW.init(params), params, {
+      learningRate,
+      rateFactor: ({ path }) => path === "a" ? 0.5 : 0,
+      weightDecay: 0.1,
+    });
+    assertNear(await read(next.params.a), [1 - 0.1 * 0.5 * (0.1 + 1)], 1e-6);
+    assertSame(await read(next.params.b), [1]);
+  }
+});
+
+testOnAll("adamW.update() gives the same bits for rates and steps that are tensors", async (backend) => {
+  const start = { a: randomTensor(1, [37], backend), b: [randomTensor(2, [3, 5], backend)] };
+  const scalar = (x: number) => tensor([x], [], backend);
+  for (const taken of [0, 1, 2, 1000, 2 ** 24 - 4]) {
+    let byNumber = { params: start, state: { ...adamW.init(start), step: taken } };
+    let byTensor = { params: start, state: { ...adamW.init(start), step: scalar(taken) } };
+    const before = byTensor.state.step;
+    for (let i = 0; i < 3; i++) {
+      const grads = { a: randomTensor(3 + i, [37], backend), b: [randomTensor(9 + i, [3, 5], backend)] };
+      const rate = 1e-2 / (1 + i), hyper = { beta2: 0.999, rateFactor: 0.7 };
+      byNumber = adamW.update(grads, byNumber.state, byNumber.params, { ...hyper, learningRate: rate });
+      byTensor = adamW.update(grads, byTensor.state, byTensor.params, {
+        ...hyper,
+        learningRate: scalar(rate),
+      });
+    }
+    assertEquals(byNumber.state.step, taken + 3);
+    assertEquals(byTensor.state.step.shape, []);
+    assertSame(await read(byTensor.state.step), [taken + 3]);
+    assertSame(await read(before), [taken]);
+    const expected = tensorsOf([byNumber.params, byNumber.state.mean, byNumber.state.variance]);
+    const actual = tensorsOf([byTensor.params, byTensor.state.mean, byTensor.state.variance]);
+    for (const [i, t] of actual.entries()) {
+      assertSame(await read(t), await read(expected[i]), `tensor ${i} after ${taken} steps`);
+    }
+  }
 });
 
 testOnAll("adamW.update() shows a NaN in the parameter that has it, and there alone", async (backend) => {
@@ -250,6 +293,43 @@ testFailures("adamW.update()", [
     update(params, { learningRate: NaN }),
     RangeError,
     "Cannot update parameters: learningRate must be at least 0 and finite, current learningRate of a is NaN",
+  ],
+  [
+    "rate factor",
+    update(params, { rateFactor: () => -1 }),
+    RangeError,
+    "Cannot update parameters: rateFactor must be at least 0 and finite, current rateFactor of a is -1",
+  ],
+  [
+    "a learning rate of two numbers",
+    update(params, { learningRate: tensor([1, 2], [2]) }),
+    TypeError,
+    "Cannot update parameters: learningRate must be [], current shape is [2]",
+  ],
+  [
+    "a learning rate that lives elsewhere",
+    update(params, { learningRate: tensor([1], [], createReference()) }),
+    TypeError,
+    "Cannot update parameters: all tensors must live on one backend (move them with put), current params lives on " +
+    "reference and learningRate on another reference",
+  ],
+  [
+    "a count of steps with an axis",
+    update(params, {}, { ...state, step: tensor([1], [1]) }),
+    TypeError,
+    "Cannot update parameters: state.step must be [], current shape is [1]",
+  ],
+  [
+    "no count of steps",
+    update(params, {}, { ...state, step: undefined }),
+    TypeError,
+    "Cannot update parameters: state.step must be a number, current value is undefined",
+  ],
+  [
+    "steps below 0",
+    update(params, {}, { ...state, step: -1 }),
+    RangeError,
+    "Cannot update parameters: state.step must be an integer at least 0, current value is -1",
   ],
   [
     "beta1",

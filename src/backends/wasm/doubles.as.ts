@@ -1,6 +1,6 @@
 // Elementary functions in double precision, for the few places where single precision is not enough: the noise and the
-// thresholds of `sample`, the angles of `rotary`, the logarithm of `crossEntropy`. AssemblyScript's own bring several
-// kilobytes of tables along.
+// thresholds of `sample`, the angles of `rotary`, the logarithm of `crossEntropy`, the corrections of `adamW`.
+// AssemblyScript's own bring several kilobytes of tables along.
 
 /** ln 2 in two parts; up to 2,000,000 multiples of the first are exact. */
 const LN2_HIGH: f64 = 0.693147180369123816490;
@@ -11,6 +11,18 @@ export function exp(x: f64): f64 {
   if (!(x > -708)) return x != x ? x : 0;
   const n = nearest(x * 1.4426950408889634);
   const r = (x - n * LN2_HIGH) - n * LN2_LOW;
+  return (shortExpm1(r) + 1) * reinterpret<f64>((<i64> n + 1023) << 52);
+}
+
+/** e^x - 1 of an x up to 700, accurate where it is small. */
+export function expm1(x: f64): f64 {
+  return abs(x) < 0.35 ? shortExpm1(x) : exp(x) - 1;
+}
+
+/** e^r - 1 for |r| up to 0.35 */
+// @ts-ignore: decorator
+@inline
+function shortExpm1(r: f64): f64 {
   let p: f64 = 1.0 / 6227020800;
   p = p * r + 1.0 / 479001600;
   p = p * r + 1.0 / 39916800;
@@ -24,7 +36,7 @@ export function exp(x: f64): f64 {
   p = p * r + 1.0 / 6;
   p = p * r + 0.5;
   p = p * r + 1;
-  return (p * r + 1) * reinterpret<f64>((<i64> n + 1023) << 52);
+  return p * r;
 }
 
 /** ln x of a positive normal x: with x = 2^n·m, ln m = 2·artanh s = 2·(s + s³/3 + s⁵/5 …) of s = (m - 1) / (m + 1) */

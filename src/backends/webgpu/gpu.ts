@@ -19,12 +19,15 @@ export interface GpuBlock {
 export interface Dispatch {
   /**
    * WGSL with an entry point `main`. Its bindings in group 0 are: 0 the uniform `params`, a struct of the sizes as u32
-   * and then the constants as f32; from 1 on the outputs (storage, read_write), then the inputs (storage, read). The
-   * text is also the key under which the compiled pipeline is kept, so it depends on little else than the device.
+   * and then the constants as f32; from 1 on the outputs (storage, read_write), then the inputs (storage, read), then the
+   * scalars (uniform). The text is also the key under which the compiled pipeline is kept, so it depends on little else
+   * than the device.
    */
   readonly code: string;
   readonly outputs: readonly GpuBlock[];
   readonly inputs: readonly GpuBlock[];
+  /** Blocks of a single number. They don't count among the storage buffers, of which a device may allow only eight. */
+  readonly scalars?: readonly GpuBlock[] | undefined;
   readonly sizes: readonly number[];
   readonly constants?: readonly number[];
   /** How many workgroups in x, y and z. */
@@ -109,8 +112,9 @@ export class GpuQueue implements Gpu {
   dispatch(run: Dispatch): void {
     this.check();
     if (run.workgroups.includes(0)) return;
-    const pipeline = this.#pipelines.get(run.code, run.outputs.length, run.inputs.length);
-    const bindGroup = this.#bindGroup(pipeline, [...run.outputs, ...run.inputs]);
+    const { outputs, inputs, scalars = [] } = run;
+    const pipeline = this.#pipelines.get(run.code, outputs.length, inputs.length, scalars.length);
+    const bindGroup = this.#bindGroup(pipeline, [...outputs, ...inputs, ...scalars]);
     const offset = this.#uniformOffset(run);
     this.#pass ??= this.#commands().beginComputePass();
     this.#pass.setPipeline(pipeline.pipeline);

@@ -24,26 +24,26 @@ export class Pipelines {
     compiled.set(device, this.#known);
   }
 
-  /** The pipeline of this WGSL, which always has as many outputs and inputs. */
-  get(code: string, outputs: number, inputs: number): Pipeline {
+  /** The pipeline of this WGSL, which always has as many outputs, inputs and scalars. */
+  get(code: string, outputs: number, inputs: number, scalars: number): Pipeline {
     let pipeline = this.#known.get(code);
     if (pipeline === undefined) {
-      pipeline = this.#compile(code, outputs, inputs);
+      pipeline = this.#compile(code, outputs, inputs, scalars);
       this.#known.set(code, pipeline);
     }
     return pipeline;
   }
 
   /** With a layout written out, because the uniform values of each dispatch stand at an offset of their own. */
-  #compile(code: string, outputs: number, inputs: number): Pipeline {
+  #compile(code: string, outputs: number, inputs: number, scalars: number): Pipeline {
     const visibility = GPUShaderStage.COMPUTE;
-    const storage = Array.from({ length: outputs + inputs }, (_, i): GPUBindGroupLayoutEntry => ({
+    const buffers = Array.from({ length: outputs + inputs + scalars }, (_, i): GPUBindGroupLayoutEntry => ({
       binding: 1 + i,
       visibility,
-      buffer: { type: i < outputs ? "storage" : "read-only-storage" },
+      buffer: { type: i < outputs ? "storage" : i < outputs + inputs ? "read-only-storage" : "uniform" },
     }));
     const layout = this.#device.createBindGroupLayout({
-      entries: [{ binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true } }, ...storage],
+      entries: [{ binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true } }, ...buffers],
     });
     const pipeline = this.#device.createComputePipeline({
       layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),

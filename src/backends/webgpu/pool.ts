@@ -63,7 +63,8 @@ export class GpuPool {
       return block;
     }
     if (this.#waitingBytes > this.#lentBytes + spareBytes) this.#destroyWaiting();
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
+    const usage = STORAGE | UNIFORM | COPY_SRC | COPY_DST;
     // A block is a little larger than what it is for, but not than what the device allows.
     const buffer = this.#create(Math.min(bytes, most - most % 4), usage);
     this.#lentBytes += bytes;

@@ -14,10 +14,11 @@ export interface Bindings {
   readonly constants?: readonly string[];
   readonly outputs: readonly string[];
   readonly inputs: readonly string[];
+  readonly scalars?: readonly string[];
 }
 
 /** The declarations of `params` and of the buffers. */
-export function bindings({ sizes, constants = [], outputs, inputs }: Bindings): string {
+export function bindings({ sizes, constants = [], outputs, inputs, scalars = [] }: Bindings): string {
   const members = [...sizes.map((name) => `${name}: u32`), ...constants.map((name) => `${name}: f32`)];
   const buffers = [
     ...outputs.map((name) => ["read_write", name]),
@@ -26,9 +27,11 @@ export function bindings({ sizes, constants = [], outputs, inputs }: Bindings): 
     const [name, element = "f32"] = buffer.split(": ");
     return `@group(0) @binding(${i + 1}) var<storage, ${access}> ${name}: array<${element}>;\n`;
   });
+  const before = 1 + buffers.length;
+  const uniforms = scalars.map((name, i) => `@group(0) @binding(${before + i}) var<uniform> ${name}: f32;\n`);
   return `struct Params { ${members.join(", ")} }
 @group(0) @binding(0) var<uniform> params: Params;
-${buffers.join("")}`;
+${buffers.join("")}${uniforms.join("")}`;
 }
 
 /** An entry point of which every workgroup knows its number, `group`, and every invocation its number in it, `lane`. */
@@ -67,9 +70,10 @@ export function runEach(
   inputs: readonly GpuBlock[],
   sizes: readonly number[],
   constants?: readonly number[],
+  scalars?: readonly GpuBlock[],
 ): void {
   const workgroups = inRows(Math.ceil(sizes[0] / eachThreads), gpu.limits);
-  gpu.dispatch({ code, outputs, inputs, sizes, constants, workgroups });
+  gpu.dispatch({ code, outputs, inputs, scalars, sizes, constants, workgroups });
 }
 
 /** So many workgroups, and less than a row more, in as many rows as the device needs. */

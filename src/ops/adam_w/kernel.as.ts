@@ -1,3 +1,4 @@
+import { expm1, log } from "../../backends/wasm/doubles.as";
 import { read, write } from "../../backends/wasm/vectors.as";
 
 /** Below this, a variance may have lost digits of the gradient's square. */
@@ -6,8 +7,8 @@ const least: f32 = 7.888609052210118e-31; // 2^-100
 const unit: f64 = 1.2089258196146292e24;
 
 /**
- * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε). Where a v' is infinite,
- * overflows[leaf] becomes 1. Every element goes through the same operations, each rounded once in both builds: a run repeats
+ * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε) with η = rateFactor·rate and
+ * c = 1 - βᵗ in step t, from 1. Where a v' is infinite, overflows[leaf] becomes 1. Every element goes through the same operations, each rounded once in both builds: a run repeats
  * bit for bit wherever it is resumed.
  */
 export function adamW(
@@ -19,22 +20,23 @@ export function adamW(
   grad: usize,
   mean: usize,
   variance: usize,
+  rate: usize,
+  step: usize,
   size: i32,
   leaf: i32,
-  learningRate: f64,
+  rateFactor: f64,
   beta1: f64,
   beta2: f64,
   epsilon: f64,
   weightDecay: f64,
-  correction1: f64,
-  correction2: f64,
 ): void {
   const keptMean = f32x4.splat(<f32> beta1), newMean = f32x4.splat(<f32> (1 - beta1));
   const keptVariance = f32x4.splat(<f32> beta2), newVariance = f32x4.splat(<f32> (1 - beta2));
   const keptRoot = f32x4.splat(<f32> (sqrt(beta2) * unit));
   const newRoot = f32x4.splat(<f32> (sqrt(1 - beta2) * unit));
-  const unbias = f32x4.splat(<f32> sqrt(1 / correction2));
-  const rate = f32x4.splat(<f32> (learningRate / correction1));
+  const t: f64 = load<f32>(step), learningRate = rateFactor * <f64> load<f32>(rate);
+  const unbias = f32x4.splat(<f32> sqrt(1 / correction(beta2, t)));
+  const rateOfMean = f32x4.splat(<f32> (learningRate / correction(beta1, t)));
   const decay = f32x4.splat(<f32> (learningRate * weightDecay));
   // Not 0, so that no direction is 0/0.
   const floor = f32x4.splat(max<f32>(<f32> epsilon, f32.MIN_NORMAL_VALUE));
@@ -48,7 +50,7 @@ export function adamW(
     largest = f32x4.pmax(largest, v);
     v128.store(nextMean + at, m);
     v128.store(nextVariance + at, v);
-    v128.store(nextParam + at, moved(v128.load(param + at), decay, rate, m, deviation));
+    v128.store(nextParam + at, moved(v128.load(param + at), decay, rateOfMean, m, deviation));
   }
   if (rest > 0) {
     const g = read(grad + at, rest), before = read(variance + at, rest);
@@ -58,9 +60,14 @@ export function adamW(
     largest = f32x4.pmax(largest, v);
     write(nextMean + at, m, rest);
     write(nextVariance + at, v, rest);
-    write(nextParam + at, moved(read(param + at, rest), decay, rate, m, deviation), rest);
+    write(nextParam + at, moved(read(param + at, rest), decay, rateOfMean, m, deviation), rest);
   }
   if (v128.any_true(f32x4.eq(largest, f32x4.splat(Infinity)))) store<f32>(overflows + ((<usize> leaf) << 2), 1);
+}
+
+/** 1 - βᵗ, also where βᵗ is next to 1. */
+function correction(beta: f64, t: f64): f64 {
+  return beta == 0 ? 1 : -expm1(t * log(beta));
 }
 
 /** a·x + b·y */

@@ -1,8 +1,8 @@
 import type { Floats } from "../../tensor.ts";
 
 /**
- * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε). Where a v' is infinite,
- * overflows[leaf] becomes 1.
+ * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε) with η = rateFactor·rate and
+ * c = 1 - βᵗ in step t, from 1. Where a v' is infinite, overflows[leaf] becomes 1.
  */
 export function adamW(
   nextParam: Floats,
@@ -13,17 +13,19 @@ export function adamW(
   grad: Floats,
   mean: Floats,
   variance: Floats,
+  rate: Floats,
+  step: Floats,
   size: number,
   leaf: number,
-  learningRate: number,
+  rateFactor: number,
   beta1: number,
   beta2: number,
   epsilon: number,
   weightDecay: number,
-  correction1: number,
-  correction2: number,
 ): void {
-  const rate = learningRate / correction1, unbiased = Math.sqrt(correction2);
+  const learningRate = rateFactor * rate[0];
+  const rateOfMean = learningRate / correction(beta1, step[0]);
+  const unbiased = Math.sqrt(correction(beta2, step[0]));
   for (let i = 0; i < size; i++) {
     const g = grad[i], kept = beta2 * variance[i];
     const m = beta1 * mean[i] + (1 - beta1) * g;
@@ -35,7 +37,12 @@ export function adamW(
     const deviation = v < 1e-280 && g !== 0
       ? Math.hypot(Math.sqrt(kept), Math.sqrt(1 - beta2) * g)
       : Math.sqrt(v);
-    const step = rate * (m / (deviation / unbiased + epsilon));
-    nextParam[i] = param[i] - (learningRate * weightDecay * param[i] + step);
+    const moved = rateOfMean * (m / (deviation / unbiased + epsilon));
+    nextParam[i] = param[i] - (learningRate * weightDecay * param[i] + moved);
   }
+}
+
+/** 1 - βᵗ, also where βᵗ is next to 1. */
+function correction(beta: number, step: number): number {
+  return -Math.expm1(step * Math.log(beta));
 }

@@ -4,27 +4,53 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, each, largestFinite, nan, runEach, smallestNormal } from "../../backends/webgpu/wgsl.ts";
+import {
+  bindings,
+  each,
+  exponential,
+  largestFinite,
+  nan,
+  runEach,
+  smallestNormal,
+} from "../../backends/webgpu/wgsl.ts";
 
 /** See `reference.ts`. What is left of β₁ and β₂ to 1 comes in by itself: in single precision 1 - 0.999 is off by 5e-5. */
 export function adamWShader(): string {
   return bindings({
     sizes: ["size", "leaf"],
     constants: [
-      "rate",
+      "rateFactor",
       "beta1",
       "rest1",
+      "logOfBeta1",
       "beta2",
       "rest2",
+      "logOfBeta2",
       "rootOfBeta2",
       "rootOfRest2",
       "epsilon",
-      "decay",
-      "unbias",
+      "weightDecay",
     ],
     outputs: ["nextParam", "nextMean", "nextVariance", "overflows"],
     inputs: ["param", "grad", "mean", "variance"],
-  }) + nan + each(`let g = grad[i];
+    // The eight storage buffers that every device has are all in use.
+    scalars: ["rate", "step"],
+  }) + nan + exponential + `
+// 1 - βᵗ = 1 - e^x of x = t·ln β, also where it is next to 0.
+fn correction(logOfBeta: f32) -> f32 {
+  let x = step * logOfBeta;
+  if (x < -0.5) { return 1.0 - exponential(x); }
+  var p = 1.0 / 40320.0;
+  p = p * x + 1.0 / 5040.0;
+  p = p * x + 1.0 / 720.0;
+  p = p * x + 1.0 / 120.0;
+  p = p * x + 1.0 / 24.0;
+  p = p * x + 1.0 / 6.0;
+  p = p * x + 0.5;
+  p = p * x + 1.0;
+  return -p * x;
+}
+` + each(`let g = grad[i];
   let m = params.beta1 * mean[i] + params.rest1 * g;
   let v = params.beta2 * variance[i] + params.rest2 * g * g;
   nextMean[i] = m;
@@ -39,13 +65,18 @@ export function adamWShader(): string {
     let ratio = min(a, b) / most;
     deviation = most * sqrt(1.0 + ratio * ratio);
   }
-  let direction = m / (deviation * params.unbias + params.epsilon);
-  nextParam[i] = param[i] - (params.decay * param[i] + params.rate * direction);`);
+  let learningRate = params.rateFactor * rate;
+  let direction = m / (deviation / sqrt(correction(params.logOfBeta2)) + params.epsilon);
+  let rateOfMean = learningRate / correction(params.logOfBeta1);
+  nextParam[i] = param[i] - (learningRate * params.weightDecay * param[i] + rateOfMean * direction);`);
 }
 
 const code = adamWShader();
 
-/** m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε) */
+/**
+ * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε) with η = rateFactor·rate and
+ * c = 1 - βᵗ in step t, from 1
+ */
 export function adamW(
   gpu: Gpu,
   nextParam: GpuBlock,
@@ -56,26 +87,32 @@ export function adamW(
   grad: GpuBlock,
   mean: GpuBlock,
   variance: GpuBlock,
+  rate: GpuBlock,
+  step: GpuBlock,
   size: number,
   leaf: number,
-  learningRate: number,
+  rateFactor: number,
   beta1: number,
   beta2: number,
   epsilon: number,
   weightDecay: number,
-  correction1: number,
-  correction2: number,
 ): void {
-  const betas = [beta1, 1 - beta1, beta2, 1 - beta2, Math.sqrt(beta2), Math.sqrt(1 - beta2)];
+  const roots = [Math.sqrt(beta2), Math.sqrt(1 - beta2)];
   // Not 0, so that no direction is 0/0.
   const floor = Math.min(Math.max(epsilon, smallestNormal), largestFinite);
-  const factors = [floor, learningRate * weightDecay, 1 / Math.sqrt(correction2)];
+  const ofMean = [beta1, 1 - beta1, finiteLog(beta1)], ofVariance = [beta2, 1 - beta2, finiteLog(beta2)];
   runEach(
     gpu,
     code,
     [nextParam, nextMean, nextVariance, overflows],
     [param, grad, mean, variance],
     [size, leaf],
-    [learningRate / correction1, ...betas, ...factors],
+    [rateFactor, ...ofMean, ...ofVariance, ...roots, floor, weightDecay],
+    [rate, step],
   );
+}
+
+/** ln β; of a β of 0 something finite of which the exponential vanishes as well. */
+function finiteLog(beta: number): number {
+  return Math.max(Math.log(beta), -1000);
 }

@@ -3,21 +3,26 @@ import { exp, log } from "../../backends/wasm/doubles.as";
 /** No Gumbel noise of 23 bits is larger. */
 const MOST_NOISE: f64 = 16.7;
 
-/** ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row */
+/**
+ * ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row. The number of the draw is
+ * base + step, without a step base.
+ */
 export function sample(
   ids: usize,
   logits: usize,
+  step: usize,
   rows: i32,
   vocabulary: i32,
   temperature: f64,
   topK: i32,
   topP: f64,
   seed: i32,
-  step: i32,
+  base: i32,
 ): void {
+  const draw = step == 0 ? base : base + <i32> (<u32> load<f32>(step));
   const end = (<usize> vocabulary) << 2;
   for (let row = 0; row < rows; row++, ids += 4, logits += end) {
-    store<f32>(ids, choose(logits, end, temperature, topK, topP, seed, step, row));
+    store<f32>(ids, choose(logits, end, temperature, topK, topP, seed, draw, row));
   }
 }
 
@@ -28,7 +33,7 @@ function choose(
   topK: i32,
   topP: f64,
   seed: i32,
-  step: i32,
+  draw: i32,
   row: i32,
 ): f32 {
   let top = <f32> -Infinity;
@@ -50,7 +55,7 @@ function choose(
     if (!greedy) {
       // The distance from the largest is 0 for that at any temperature, however large its quotient would be.
       score = (score - <f64> top) / temperature;
-      if (score + MOST_NOISE > highest) score += gumbel(seed, step, row, id);
+      if (score + MOST_NOISE > highest) score += gumbel(seed, draw, row, id);
     }
     if (best < 0 || score > highest) {
       best = id;
@@ -118,8 +123,8 @@ function unrank(place: u32): f32 {
 }
 
 /** Gumbel noise, -ln(-ln u), of a u between 0 and 1 that depends on the four counters alone. */
-function gumbel(seed: i32, step: i32, row: i32, id: i32): f64 {
-  const u = (<f64> (pcg4d(seed, step, row, id) >>> 9) + 0.5) * (1.0 / 8388608);
+function gumbel(seed: i32, draw: i32, row: i32, id: i32): f64 {
+  const u = (<f64> (pcg4d(seed, draw, row, id) >>> 9) + 0.5) * (1.0 / 8388608);
   return -log(-log(u));
 }
 

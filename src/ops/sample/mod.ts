@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkLast, show } from "../../check.ts";
+import { checkInteger, checkLast, isTensor, show } from "../../check.ts";
 import { compute } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -30,9 +30,12 @@ export interface SampleOptions {
  *
  * @param logits `[..., V]`
  * @param options temperature, topK, topP, seed
- * @param step the number of the draw, so that one seed serves a whole sequence
+ * @param step the number of the draw, so that one seed serves a whole sequence: a number, or a tensor `[]` on the logits'
+ *   backend with a whole number from 0 to 2³² - 1, which is not checked (single precision holds all below 2²⁴). Both give
+ *   the same ids
  * @returns ids `[...]`; NaN for a row with a NaN in it
- * @throws {TypeError} if logits is not a tensor with at least one axis, or an option is not a number
+ * @throws {TypeError} if logits is not a tensor with at least one axis, an option is not a number, or step is neither a
+ *   number nor a tensor `[]` on the logits' backend
  * @throws {RangeError} if V is 0, on a temperature that is negative or not finite, a topK that is not an integer of at least
  *   0, a topP that is not above 0 and at most 1, a seed or step that is not an integer from 0 to 2³² - 1
  *
@@ -43,26 +46,29 @@ export interface SampleOptions {
  * console.log(await read(sample(tensor([1, 3, 2], [1, 3]), { temperature: 0 }, 0))); // Float32Array [ 1 ]
  * ```
  */
-export function sample(logits: Tensor, options: SampleOptions = {}, step = 0): Tensor {
+export function sample(logits: Tensor, options: SampleOptions = {}, step: number | Tensor = 0): Tensor {
   checkLast("sample", "logits", logits, "V");
-  if (logits.shape[logits.shape.length - 1] === 0) {
+  const vocabulary = logits.shape[logits.shape.length - 1];
+  if (vocabulary === 0) {
     throw new RangeError("Cannot sample: V must be at least 1, current V is 0");
   }
   const { temperature, topK, topP, seed } = checkSampleOptions("sample", options);
-  checkInteger("sample", "step", step, 0, 2 ** 32 - 1);
   // More than all is all; a count of 32 bits would wrap.
-  const most = Math.min(topK, logits.shape[logits.shape.length - 1]);
-  return compute(sampleOp, [logits], [temperature, most, topP, seed, step])[0];
+  const kept = Math.min(topK, vocabulary);
+  if (isTensor(step)) return compute(sampleOp, [logits, step], [temperature, kept, topP, seed, 0])[0];
+  checkInteger("sample", "step", step, 0, 2 ** 32 - 1);
+  return compute(sampleOp, [logits, undefined], [temperature, kept, topP, seed, step])[0];
 }
 
+/** The number of the draw is `base`, and `step` more where there is one. */
 export const sampleOp = defineOperation({
   name: "sample",
-  inputs: ["logits: ... V"],
+  inputs: ["logits: ... V", "step?:"],
   outputs: ["ids: ..."],
   sizes: ["...", "V"],
-  constants: ["temperature", "topK", "topP", "seed", "step"],
+  constants: ["temperature", "topK", "topP", "seed", "base"],
   gradient: "constant",
-  example: { temperature: 0.8, topK: 9, topP: 0.9, seed: 7, step: 1 },
+  example: { temperature: 0.8, topK: 9, topP: 0.9, seed: 7, step: (x) => Math.floor(Math.abs(9 * x)) },
 });
 
 /** The options with their defaults filled in, checked. */

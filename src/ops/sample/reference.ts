@@ -1,17 +1,22 @@
 import type { Floats } from "../../tensor.ts";
 
-/** ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row */
+/**
+ * ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row. The number of the draw is
+ * base + step.
+ */
 export function sample(
   ids: Floats,
   logits: Floats,
+  step: Floats | null,
   rows: number,
   vocabulary: number,
   temperature: number,
   topK: number,
   topP: number,
   seed: number,
-  step: number,
+  base: number,
 ): void {
+  const draw = base + (step === null ? 0 : step[0]);
   for (let row = 0; row < rows; row++) {
     const at = row * vocabulary;
     let top = -Infinity;
@@ -30,7 +35,7 @@ export function sample(
       }
       if (logit < least) continue;
       // The distance from the largest is 0 for that at any temperature, however large its quotient would be.
-      const score = greedy ? logit : (logit - top) / temperature + gumbel(seed, step, row, i);
+      const score = greedy ? logit : (logit - top) / temperature + gumbel(seed, draw, row, i);
       if (best < 0 || score > highest) {
         best = i;
         highest = score;
@@ -58,8 +63,8 @@ function threshold(logits: Floats, temperature: number, topK: number, topP: numb
 }
 
 /** Gumbel noise, -ln(-ln u), of a u between 0 and 1 that depends on the four counters alone. */
-function gumbel(seed: number, step: number, row: number, id: number): number {
-  const u = ((pcg4d(seed, step, row, id) >>> 9) + 0.5) * 2 ** -23;
+function gumbel(seed: number, draw: number, row: number, id: number): number {
+  const u = ((pcg4d(seed, draw, row, id) >>> 9) + 0.5) * 2 ** -23;
   return -Math.log(-Math.log(u));
 }
 

@@ -107,13 +107,13 @@ export function topPShader(threads: number): string {
     );
 }
 
-/** The ids, of all logits or of those from a rank on that stands in a half of `leasts`. */
-export function drawShader(threads: number): string {
+/** The ids, of all logits or of those from a rank on that stands in a half of `leasts`. The draw's number is base + step. */
+export function drawShader(stepped: boolean, threads: number): string {
   return bindings({
-    sizes: ["rows", "vocabulary", "seed", "step", "greedy", "half"],
+    sizes: ["rows", "vocabulary", "seed", "base", "greedy", "half"],
     constants: ["inverseTemperature"],
     outputs: ["ids"],
-    inputs: ["logits", "leasts: u32"],
+    inputs: ["logits", "leasts: u32", ...stepped ? ["step"] : []],
   }) + nan + rank + logarithm + largest(threads) +
     // The larger score, of equal ones the lower id.
     reduction(
@@ -135,7 +135,7 @@ fn pcg4d(counters: vec4u) -> u32 {
 
 // Gumbel noise, -ln(-ln u), of a u between 0 and 1, of 24 bits.
 fn gumbel(row: u32, id: u32) -> f32 {
-  let hash = pcg4d(vec4u(params.seed, params.step, row, id));
+  let hash = pcg4d(vec4u(params.seed, ${stepped ? "params.base + u32(step[0])" : "params.base"}, row, id));
   let u = (f32(hash >> 9u) + 0.5) * ${2 ** -23};
   return -logarithm(-logarithm(u));
 }
@@ -172,20 +172,22 @@ fn gumbel(row: u32, id: u32) -> f32 {
 
 const topKCodeFor = forRows(topKShader);
 const topPCodeFor = forRows(topPShader);
-const drawCodeFor = forRows(drawShader);
+const drawCodeFor = forRows((threads) => drawShader(false, threads));
+const steppedDrawCodeFor = forRows((threads) => drawShader(true, threads));
 
 /** ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row */
 export function sample(
   gpu: Gpu,
   ids: GpuBlock,
   logits: GpuBlock,
+  step: GpuBlock | null,
   rows: number,
   vocabulary: number,
   temperature: number,
   topK: number,
   topP: number,
   seed: number,
-  step: number,
+  base: number,
 ): void {
   const greedy = temperature === 0 || topK === 1;
   const workgroups = inRows(rows, gpu.limits);
@@ -206,10 +208,10 @@ export function sample(
     if (cutsK) find(topKCodeFor(vocabulary), []);
     if (cutsP) find(topPCodeFor(vocabulary), [Math.max(topP, 1e-30), inverseTemperature]);
     gpu.dispatch({
-      code: drawCodeFor(vocabulary),
+      code: (step === null ? drawCodeFor : steppedDrawCodeFor)(vocabulary),
       outputs: [ids],
-      inputs: [logits, leasts],
-      sizes: [rows, vocabulary, seed, step, Number(greedy), cutsP ? 2 : cutsK ? 1 : 0],
+      inputs: step === null ? [logits, leasts] : [logits, leasts, step],
+      sizes: [rows, vocabulary, seed, base, Number(greedy), cutsP ? 2 : cutsK ? 1 : 0],
       constants: [inverseTemperature],
       workgroups,
     });

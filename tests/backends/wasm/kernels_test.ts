@@ -192,6 +192,7 @@ for (const { name: build, kernels } of builds) {
                 ...[
                   out(rows),
                   logits,
+                  topK === 4 ? Float32Array.of(2 ** 24) : null,
                   rows,
                   vocabulary,
                   temperature,

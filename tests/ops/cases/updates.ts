@@ -9,22 +9,21 @@ import type { Case } from "../run_on_all.ts";
 
 const shapes = [[], [1], [2], [3, 7], [5, 13], [129], [67, 33]];
 
-const step = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0.1,
-  correction1: 1 - 0.9 ** 3,
-  correction2: 1 - 0.95 ** 3,
-};
+const constants = { rateFactor: 0.5, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1 };
 
-function update([param, grad, mean, variance]: readonly Tensor[], hyper = step): readonly Tensor[] {
+/** A step after two others, or the first. */
+const later = { rate: 0.02, step: 3, ...constants }, first = { ...later, step: 1 };
+
+function update(
+  [param, grad, mean, variance]: readonly Tensor[],
+  { rate, step, ...constants } = later,
+): readonly Tensor[] {
   const { backend } = param;
   return backend.scope(() => {
     const overflows = tensor([0, 0, 0], [3], backend);
-    const inputs = [overflows, param, grad, mean, variance] as const;
-    return [...run(adamWOp, inputs, [1, ...Object.values(hyper)]), overflows];
+    const [rateOf, count] = [rate, step].map((number) => tensor([number], [], backend));
+    const inputs = [overflows, param, grad, mean, variance, rateOf, count] as const;
+    return [...run(adamWOp, inputs, [1, ...Object.values(constants)]), overflows];
   });
 }
 
@@ -49,13 +48,12 @@ export const adamWCases: Case[] = [
   {
     name: "no gradient yet, the first, and a very small one",
     inputs: () => [list([1, 2, 3]), list([0, -0.5, 1e-7]), list([0, 0, 0]), list([0, 0, 0])],
-    run: (inputs) => update(inputs, { ...step, correction1: 1 - 0.9, correction2: 1 - 0.95 }),
+    run: (inputs) => update(inputs, first),
   },
   {
     name: "a variance near the end of the range, which divided by its correction is past it",
     inputs: () => [list([1, -2, 3]), list([6e19, -5e19, 1]), list([0, 0, 0]), list([0, 0, 3e38])],
-    run: (inputs) =>
-      update(inputs, { ...step, learningRate: 1, correction1: 1 - 0.9, correction2: 1 - 0.95 }),
+    run: (inputs) => update(inputs, { ...first, rate: 2 }),
   },
   {
     name: "variances that overflow, of gradients and by themselves",
@@ -72,7 +70,7 @@ export const adamWCases: Case[] = [
       list([0, 0, 0, 0, 0]),
       list([0, 0, 0, 0, 1e-32]),
     ],
-    run: (inputs) => update(inputs, { ...step, epsilon: 1e-50, correction1: 1 - 0.9, correction2: 1 - 0.95 }),
+    run: (inputs) => update(inputs, { ...first, epsilon: 1e-50 }),
   },
   {
     name: "NaN",
