@@ -8,10 +8,9 @@
  * @module
  */
 import asc from "assemblyscript/asc";
-import { hashOfKernels } from "./kernel_sources.ts";
+import { entry, entryText, hashOfKernels } from "./kernel_sources.ts";
 
 const root = new URL("..", import.meta.url);
-const entry = "src/backends/wasm/module.as.ts";
 const folder = "src/backends/wasm/generated";
 const isCheck = Deno.args.includes("--check");
 
@@ -52,6 +51,7 @@ async function compile(features: string): Promise<Uint8Array> {
     ],
     {
       readFile: (name) => {
+        if (name === entry) return entryText(root);
         try {
           return Deno.readTextFileSync(new URL(name, root));
         } catch {
