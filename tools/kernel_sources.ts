@@ -31,7 +31,9 @@ export function entryText(root: URL): string {
     const path = file.href.slice(root.href.length + "src/".length, -".ts".length);
     return names.length === 0 ? "" : `export { ${names.join(", ")} } from "../../${path}";\n`;
   });
-  if (kernels.size > 0) throw new Error(`Cannot build kernels: ${[...kernels].join(", ")} must be in src/ops/`);
+  if (kernels.size > 0) {
+    throw new Error(`Cannot build kernels: ${[...kernels].join(", ")} must be in src/ops/`);
+  }
   return Deno.readTextFileSync(new URL(entry, root)) + exports.join("");
 }
 

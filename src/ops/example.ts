@@ -17,14 +17,15 @@ export interface ExampleCall {
   readonly constants: readonly number[];
 }
 
-/** A call of the operation of a declaration. */
+/** A call of the operation of a declaration; `others` are sizes in the place of the usual ones. */
 export function exampleOf(
   { inputs, constants = [], example = {} }: Pick<Declaration, "inputs" | "constants" | "example">,
   random: RandomSource,
   isMany: boolean,
+  others: Example = {},
 ): ExampleCall {
   const numberOf = (name: string, otherwise: number): number => {
-    const found = example[name] ?? sizes[name] ?? otherwise;
+    const found = example[name] ?? others[name] ?? sizes[name] ?? otherwise;
     return typeof found === "number" ? found : (found as readonly [number, number])[Number(isMany)];
   };
   const sizeNamed = (text: string) => {

@@ -64,5 +64,5 @@ export const attentionOp = defineOperation({
   sizes: ["B", "T", "S", "K", "L", "C"],
   constants: ["heads"],
   gradient: { needs: ["query", "key", "value", "y"], of: ["query", "key", "value"] },
-  example: { S: [7, 9], heads: 7 },
+  example: { C: 14, heads: 7 },
 });

@@ -30,4 +30,5 @@ export const clipToNormOp = defineOperation({
   sizes: ["..."],
   constants: ["maxNorm", "scale"],
   gradient: "none",
+  example: { norm: Math.abs },
 });
