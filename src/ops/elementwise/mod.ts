@@ -138,6 +138,49 @@ export function tanh(x: Tensor): Tensor {
 export const tanhOp = elementwise("tanh", "compute tanh");
 
 /**
+ * The rectifier, `y = max(x, 0)`, element by element.
+ *
+ * @param x any shape
+ * @returns y, of x's shape, at least 0
+ * @throws {TypeError} if x is not a tensor
+ *
+ * @example
+ * ```ts
+ * import { read, relu, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(relu(tensor([-2, 3], [2])))); // Float32Array [ 0, 3 ]
+ * ```
+ */
+export function relu(x: Tensor): Tensor {
+  return compute(reluOp, [x])[0];
+}
+
+/** gx = gy where x is above 0, and 0 elsewhere. */
+export const reluOp = elementwise("relu", "compute ReLU");
+
+/**
+ * The sigmoid linear unit, `y = x / (1 + e^-x)`, element by element (Elfwing, Uchibe, Doya: "Sigmoid-Weighted Linear Units",
+ * 2018; also known as swish).
+ *
+ * @param x any shape
+ * @returns y, of x's shape, at least -0.279
+ * @throws {TypeError} if x is not a tensor
+ *
+ * @example
+ * ```ts
+ * import { read, silu, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(silu(tensor([0, 100], [2])))); // Float32Array [ 0, 100 ]
+ * ```
+ */
+export function silu(x: Tensor): Tensor {
+  return compute(siluOp, [x])[0];
+}
+
+/** With s = 1 / (1 + e^-x): gx = gy·s·(1 + x·(1 - s)). */
+export const siluOp = elementwise("silu", "compute SiLU");
+
+/**
  * `y = max(x, 0)²`, element by element (So et al.: "Primer", 2021).
  *
  * @param x any shape
