@@ -7,6 +7,8 @@
  * @module
  */
 import { type Backend, createReference, createWasm, linear, read, type Tensor, tensor } from "@seqmix/seqmix";
+import { run } from "../src/compute.ts";
+import { linearBackwardInputOp, linearBackwardWeightOp } from "../src/ops/linear/mod.ts";
 import { randomSource } from "../src/random.ts";
 import { checkLogits } from "./subjects.ts";
 
@@ -16,10 +18,10 @@ const backends: readonly (readonly [name: string, backend: Backend])[] = [
   ["wasm, baseline SIMD", await createWasm({ simd: "baseline" })],
 ];
 const reference = createReference();
-const products: Record<string, (on: Backend, x: Tensor, weight: Tensor, gy: Tensor) => Tensor> = {
-  "y = x·Wᵀ": (_, x, weight) => linear(x, weight),
-  "gx = gy·W": (on, _, weight, gy) => on.backward.linearInput(gy, weight),
-  "gW = gyᵀ·x": (on, x, _, gy) => on.backward.linearWeight(gy, x, false)[0],
+const products: Record<string, (x: Tensor, weight: Tensor, gy: Tensor) => Tensor> = {
+  "y = x·Wᵀ": (x, weight) => linear(x, weight),
+  "gx = gy·W": (_, weight, gy) => run(linearBackwardInputOp, [gy, weight])[0],
+  "gW = gyᵀ·x": (x, _, gy) => run(linearBackwardWeightOp, [gy, x])[0],
 };
 
 const random = randomSource(1);
@@ -30,18 +32,18 @@ for (const [rows, inputs, outputs] of shapes) {
   });
   for (const [name, run] of Object.entries(products)) {
     const [x, weight, gy] = drawn.map((on) => on(reference));
-    const expected = await read(run(reference, x, weight, gy));
+    const expected = await read(run(x, weight, gy));
     const flops = (2 * rows * inputs * outputs / 1e9).toPrecision(2);
     for (const [on, backend] of backends) {
       const [x, weight, gy] = drawn.map((on) => on(backend));
-      const found = run(backend, x, weight, gy);
+      const found = run(x, weight, gy);
       checkLogits(`${name} on ${on}`, await read(found), expected);
       backend.free(found);
       Deno.bench({
         group: `${rows}×${inputs}→${outputs}, ${name}, ${flops} GFLOP`,
         name: on,
         baseline: backend === backends[0][1],
-        fn: () => backend.free(run(backend, x, weight, gy)),
+        fn: () => backend.free(run(x, weight, gy)),
       });
     }
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  attention,
   type Backend,
   createReference,
   createWasm,
@@ -13,6 +14,10 @@ import {
   type Tensor,
   tensor,
 } from "@seqmix/seqmix";
+import { compute } from "../src/compute.ts";
+import { attentionOp } from "../src/ops/attention/mod.ts";
+import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "../src/ops/lstm/mod.ts";
+import { wkvOp } from "../src/ops/wkv/mod.ts";
 import { randomSource } from "../src/random.ts";
 import { checkLogits } from "./subjects.ts";
 
@@ -27,8 +32,8 @@ const { uniform } = randomSource(1);
 interface Subject {
   readonly name: string;
   readonly inputs: readonly Tensor[];
-  run(on: Backend, inputs: readonly Tensor[]): readonly Tensor[];
-  back(on: Backend, inputs: readonly Tensor[], results: readonly Tensor[]): readonly Tensor[];
+  run(inputs: readonly Tensor[]): readonly Tensor[];
+  back(inputs: readonly Tensor[], results: readonly Tensor[]): readonly Tensor[];
 }
 
 const reference = createReference();
@@ -53,15 +58,15 @@ function subjects(preset: "matched" | "seed"): Subject[] {
       x(rwkv.channels),
       draw([batch, 4, rwkv.channels], 0, 1),
     ],
-    run: (on, [decay, bonus, key, value, state]) => on.wkv(decay, bonus, key, value, state),
-    back: (on, [decay, bonus, key, value, state], [y]) =>
-      on.backward.wkv(value, state, decay, bonus, key, value, state, y),
+    run: ([decay, bonus, key, value, state]) => compute(wkvOp, [decay, bonus, key, value, state]),
+    back: ([decay, bonus, key, value, state], [y]) =>
+      compute(wkvOp.backward!, [value, state, decay, bonus, key, value, state, y]),
   }, {
     name: `attention, ${preset}: C ${transformer.channels}, ${transformer.heads} heads`,
     inputs: [x(transformer.channels), x(transformer.channels), x(transformer.channels)],
-    run: (on, [query, key, value]) => [on.attention(query, key, value, transformer.heads)],
-    back: (on, [query, key, value], [y]) =>
-      on.backward.attention(value, query, key, value, y, transformer.heads),
+    run: ([query, key, value]) => [attention(query, key, value, transformer.heads)],
+    back: ([query, key, value], [y]) =>
+      compute(attentionOp.backward!, [value, query, key, value, y], [transformer.heads]),
   }, {
     name: `lstmRecurrence, ${preset}: C ${lstm.channels}`,
     inputs: [
@@ -70,21 +75,21 @@ function subjects(preset: "matched" | "seed"): Subject[] {
       state(),
       state(),
     ],
-    run: (on, [gates, weight, hidden, cell]) => on.lstmRecurrence(gates, weight, hidden, cell),
-    back: (on, [gates, weight, hidden, cell], [y]) =>
-      on.backward.lstmRecurrence(y, hidden, cell, gates, weight, cell),
+    run: ([gates, weight, hidden, cell]) => compute(lstmRecurrenceOp, [gates, weight, hidden, cell]),
+    back: ([gates, weight, hidden, cell], [y]) =>
+      compute(lstmRecurrenceBackwardOp, [y, hidden, cell, gates, weight, cell]),
   }];
 }
 
 for (const { name, inputs, run, back } of [...subjects("matched"), ...subjects("seed")]) {
-  const expected = run(reference, inputs);
-  const wanted = [expected, back(reference, inputs, expected)];
+  const expected = run(inputs);
+  const wanted = [expected, back(inputs, expected)];
   for (const [backendName, backend] of backends) {
     const moved = await Promise.all(inputs.map(async (t) => tensor(await read(t), t.shape, backend)));
-    const results = run(backend, moved);
+    const results = run(moved);
     const directions = [
-      ["forward", () => run(backend, moved)],
-      ["backward", () => back(backend, moved, results)],
+      ["forward", () => run(moved)],
+      ["backward", () => back(moved, results)],
     ] as const;
     for (const [which, [direction, go]] of directions.entries()) {
       for (const [i, found] of go().entries()) {

@@ -29,6 +29,7 @@ import {
   type TransformerParams,
   treeMap,
 } from "@seqmix/seqmix";
+import { engineOf } from "../src/engine.ts";
 import { randomSource } from "../src/random.ts";
 
 export type PresetName = keyof typeof presets;
@@ -125,7 +126,7 @@ const chunk = 32;
 
 /** Ends when a tensor's numbers are in host memory, and frees it; a promise where that waits. */
 export function settle(t: Tensor): void | Promise<void> {
-  const downloaded = t.backend.download(t);
+  const downloaded = engineOf(t.backend).download(t);
   t.backend.free(t);
   if (downloaded instanceof Promise) return downloaded.then(() => {});
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { shapeOf } from "./runtime/lengths.ts";
+import { engineOf } from "./engine.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 
 /** `[2, 7, 64]` */
@@ -92,7 +93,8 @@ export function checkTensor(action: string, name: string, x: Tensor): void {
   if (!isTensor(x)) throw shapeError(action, name, x, ["..."]);
 }
 
-function shapeError(action: string, name: string, x: unknown, expected: readonly Size[]): TypeError {
+/** The error of what is no tensor of these sizes. */
+export function shapeError(action: string, name: string, x: unknown, expected: readonly Size[]): TypeError {
   return new TypeError(
     isTensor(x)
       ? `Cannot ${action}: ${name} must be ${showShape(expected)}, current shape is ${showShape(x.shape)}`
@@ -117,24 +119,23 @@ export function sharedBackend(
 ): Backend {
   const { backend } = a;
   if (b.backend !== backend || c.backend !== backend || d.backend !== backend || e.backend !== backend) {
-    return recordingBackend(action, names, [a, b, c, d, e]);
+    return backendOfAll(action, names.split(", "), [a, b, c, d, e]);
   }
   return backend;
 }
 
 /** The backend among those of the tensors that takes all of the tensors. */
-function recordingBackend(action: string, names: string, tensors: readonly Tensor[]): Backend {
+export function backendOfAll(action: string, names: readonly string[], tensors: readonly Tensor[]): Backend {
   const takesAll = tensors.find((t) => tensors.every((other) => takes(t.backend, other.backend)));
   if (takesAll !== undefined) return takesAll.backend;
-  const list = names.split(", ");
   const [{ backend }] = tensors;
   const other = tensors.findIndex((t) => t.backend !== backend);
   const { name } = tensors[other].backend;
   throw new TypeError(
     `Cannot ${action}: all tensors must live on one backend (move them with put), current ${
-      list[0]
+      names[0]
     } lives on ` +
-      `${backend.name} and ${list[other]} on ${name === backend.name ? `another ${name}` : name}`,
+      `${backend.name} and ${names[other]} on ${name === backend.name ? `another ${name}` : name}`,
   );
 }
 
@@ -145,13 +146,15 @@ export function wider(a: Backend, b: Backend): Backend {
 
 /** Whether a backend takes tensors of another: its own, or of what it records on. */
 function takes(backend: Backend, other: Backend): boolean {
-  for (let at: Backend | undefined = backend; at !== undefined; at = at.inner) if (at === other) return true;
+  for (let at: Backend | undefined = backend; at !== undefined; at = engineOf(at).inner) {
+    if (at === other) return true;
+  }
   return false;
 }
 
 /** Checks that a value is a backend; the promise of one, where an `await` was forgotten, is not. */
 export function checkBackend(action: string, backend: Backend): void {
-  if (typeof backend?.upload !== "function") {
+  if (typeof engineOf(backend)?.upload !== "function") {
     throw new TypeError(
       `Cannot ${action}: backend must be a backend (await the promise of one), current value is ${
         show(backend)

@@ -15,15 +15,7 @@
  *
  * @module
  */
-export type {
-  AdamWStep,
-  Backend,
-  BackwardOperations,
-  Floats,
-  MemoryUse,
-  Operations,
-  Tensor,
-} from "./tensor.ts";
+export type { Backend, Floats, MemoryUse, Tensor } from "./tensor.ts";
 export { put, read, readFloat64, tensor } from "./transfer.ts";
 export { parameterCount, treeMap } from "./tree.ts";
 export type { AbortSignalLike } from "./abort.ts";

@@ -6,6 +6,7 @@
 import { hostArray } from "./allocate.ts";
 import { reference } from "./backends/reference/mod.ts";
 import { checkBackend, checkInteger, isTensor, show, showShape } from "./check.ts";
+import { engineOf } from "./engine.ts";
 import { eventLoop } from "./event_loop.ts";
 import type { Backend, Floats, Tensor } from "./tensor.ts";
 import { sizeOf, tensorsOf, treeMap } from "./tree.ts";
@@ -51,13 +52,13 @@ export function tensor(
     }
   }
   checkBackend(action, backend);
-  return backend.upload(data, shape);
+  return engineOf(backend).upload(data, shape);
 }
 
 /** A tensor of zeros. */
 export function zeros(shape: readonly number[], backend: Backend): Tensor {
   const data = hostArray("allocate tensor", Float32Array, sizeOf(shape), backend.memory().bytes);
-  return backend.upload(data, shape);
+  return engineOf(backend).upload(data, shape);
 }
 
 /** How long after a turn of the event loop, in ms, the next is prepared: a loop of the caller's may end with any read. */
@@ -130,13 +131,13 @@ export async function put<P>(tree: P, backend: Backend): Promise<P> {
   if (turn !== undefined) await turn;
   const away = tensorsOf(tree).filter((t) => t.backend !== backend);
   const numbers = new Map(
-    await Promise.all(away.map(async (t) => [t, await t.backend.download(t)] as const)),
+    await Promise.all(away.map(async (t) => [t, await engineOf(t.backend).download(t)] as const)),
   );
   // In a scope, so that a tree that there is no room for leaves nothing behind.
   return backend.scope(() =>
     treeMap(tree, (t) => {
       const values = numbers.get(t);
-      return values === undefined ? t : backend.upload(values, t.shape);
+      return values === undefined ? t : engineOf(backend).upload(values, t.shape);
     })
   );
 }
@@ -145,7 +146,7 @@ function copyOf(t: Tensor): Floats | Promise<Floats> {
   if (!isTensor(t)) {
     throw new TypeError(`Cannot read: value must be a tensor, current value is ${show(t)}`);
   }
-  const copied = t.backend.download(t);
+  const copied = engineOf(t.backend).download(t);
   if (copied instanceof Promise) return copied;
   const due = eventLoop.due(pause);
   return due === undefined ? copied : due.then(() => copied);
@@ -156,8 +157,8 @@ function copyOf(t: Tensor): Floats | Promise<Floats> {
  * done it already.
  */
 export function allDone(backend: Backend): Promise<void> | undefined {
-  const mark = backend.upload([0], [1]);
-  const read = backend.download(mark);
+  const mark = engineOf(backend).upload([0], [1]);
+  const read = engineOf(backend).download(mark);
   backend.free(mark);
   if (!(read instanceof Promise)) return undefined;
   const done = read.then(() => {});

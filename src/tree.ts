@@ -146,9 +146,11 @@ function tooLarge(shape: readonly number[]): RangeError {
   );
 }
 
-/** The number of rows of a shape: all axes but the last. */
-export function rowsOf(shape: readonly number[]): number {
-  let rows = 1;
-  for (let i = 0; i < shape.length - 1; i++) rows *= shape[i];
-  return rows;
+/** The size of an axis that two are joined along. Empty tensors may have sizes of which the sum is not exact. */
+export function sumOf(a: number, b: number): number {
+  const sum = a + b;
+  if (sum <= Number.MAX_SAFE_INTEGER) return sum;
+  throw new RangeError(
+    `Cannot allocate tensor: an axis must be at most ${Number.MAX_SAFE_INTEGER}, current sizes are ${a} and ${b}`,
+  );
 }

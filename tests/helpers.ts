@@ -1,6 +1,9 @@
 /** Small things that many tests share. */
 import { assert, assertEquals, AssertionError, assertStrictEquals } from "@std/assert";
 import { type Backend, type Tensor, tensor } from "@seqmix/seqmix";
+import { run } from "../src/compute.ts";
+import { type Engine, engineOf } from "../src/engine.ts";
+import type { Operation } from "../src/operation.ts";
 import { type RandomSource, randomSource } from "../src/random.ts";
 import { backends } from "./backends.ts";
 
@@ -82,13 +85,22 @@ export function assertSame(actual: ArrayLike<number>, expected: ArrayLike<number
 }
 
 /** A test on every backend, each with an instance of its own. */
-export function testOnAll(name: string, body: (backend: Backend) => Promise<void> | void): void {
+export function testOnAll(name: string, body: (backend: Engine) => Promise<void> | void): void {
   for (const { name: on, create } of backends) {
     Deno.test(`${name} on ${on}`, async () => {
-      using backend = await create();
+      using backend = engineOf(await create());
       await body(backend);
     });
   }
+}
+
+/** The kernel of an operation's gradient, given the gradients of its outputs, its inputs, and its outputs if they are needed. */
+export function runBackward(
+  operation: Operation,
+  tensors: readonly Tensor[],
+  constants: readonly number[] = [],
+): readonly Tensor[] {
+  return run(operation.backward!, tensors, constants);
 }
 
 /** A call that must fail: what is wrong with it, the call, the error's class and its words. */

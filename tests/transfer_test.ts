@@ -1,5 +1,14 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { createReference, createWasm, put, read, readFloat64, reference, tensor } from "@seqmix/seqmix";
+import {
+  appendTime,
+  createReference,
+  createWasm,
+  put,
+  read,
+  readFloat64,
+  reference,
+  tensor,
+} from "@seqmix/seqmix";
 import { assertSame, testFailures, testOnAll, wrong } from "./helpers.ts";
 
 testOnAll("tensor() copies its numbers and its shape", async (backend) => {
@@ -66,7 +75,7 @@ testOnAll("put() copies nothing that lives there already", async (backend) => {
 });
 
 testOnAll("put() takes a cache with gaps for what it shows", async (backend) => {
-  const cache = backend.appendTime(tensor([1, 2], [2, 1, 1], backend), tensor([3, 4], [2, 1, 1], backend));
+  const cache = appendTime(tensor([1, 2], [2, 1, 1], backend), tensor([3, 4], [2, 1, 1], backend));
   assertSame(await read(await put(cache, reference)), [1, 3, 2, 4]);
 });
 

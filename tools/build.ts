@@ -8,11 +8,10 @@
  * @module
  */
 import asc from "assemblyscript/asc";
-import { hashOfKernels } from "./kernel_sources.ts";
+import { entry, entryText, hashOfKernels } from "./kernel_sources.ts";
 import { kernelsOf, replaySource } from "./replay_source.ts";
 
 const root = new URL("..", import.meta.url);
-const entry = "src/backends/wasm/module.as.ts";
 const folder = "src/backends/wasm/generated";
 const isCheck = Deno.args.includes("--check");
 
@@ -26,7 +25,7 @@ const builds = [
 ];
 
 const hash = await hashOfKernels(root);
-const kernels = kernelsOf(entry, readSource);
+const kernels = kernelsOf(entryText(root), entry, readSource);
 const replay = replaySource(entry, kernels);
 const kinds = kernels.map(({ name, kinds }) => `  ${name}: "${kinds}",\n`).join("");
 for (const { path, features, what } of builds) {
@@ -59,7 +58,10 @@ async function compile(features: string): Promise<Uint8Array> {
       ...["-O3", "--noAssert", "--converge"],
     ],
     {
-      readFile: (name) => name === "src/backends/wasm/replay.as.ts" ? replay : readSource(name),
+      readFile: (name) => {
+        if (name === entry) return entryText(root);
+        return name === "src/backends/wasm/replay.as.ts" ? replay : readSource(name);
+      },
       writeFile: (_name, contents) => {
         if (typeof contents !== "string") binary = contents;
       },

@@ -3,6 +3,10 @@
  *
  * @module
  */
+import { operations } from "../src/ops/list.ts";
+
+/** The module that is compiled. */
+export const entry = "src/backends/wasm/module.as.ts";
 
 /** The AssemblyScript files below a folder, in the order of their names. */
 function sourcesIn(folder: URL): URL[] {
@@ -13,11 +17,32 @@ function sourcesIn(folder: URL): URL[] {
   });
 }
 
+/** The text of {@linkcode entry}, with the exports of all operations' kernels. */
+export function entryText(root: URL): string {
+  const kernels = new Set(
+    operations.flatMap(({ sizes, kernel, backward }) => [
+      ...sizes.length > 0 ? [kernel] : [],
+      ...backward === null ? [] : [backward.kernel],
+    ]),
+  );
+  const exports = sourcesIn(new URL("src/ops/", root)).map((file) => {
+    const functions = Deno.readTextFileSync(file).matchAll(/^export function (\w+)/gm);
+    const names = Array.from(functions, ([, name]) => name).filter((name) => kernels.delete(name));
+    const path = file.href.slice(root.href.length + "src/".length, -".ts".length);
+    return names.length === 0 ? "" : `export { ${names.join(", ")} } from "../../${path}";\n`;
+  });
+  if (kernels.size > 0) {
+    throw new Error(`Cannot build kernels: ${[...kernels].join(", ")} must be in src/ops/`);
+  }
+  return Deno.readTextFileSync(new URL(entry, root)) + exports.join("");
+}
+
 /** SHA-256 of the names and texts of all kernels, in hexadecimal digits. */
 export async function hashOfKernels(root: URL): Promise<string> {
   const texts = sourcesIn(new URL("src/", root)).map((file) =>
     `${file.href.slice(root.href.length)}\n${Deno.readTextFileSync(file)}`
   );
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(texts.join("\n")));
+  const all = [...texts, entryText(root)].join("\n");
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(all));
   return new Uint8Array(digest).toHex();
 }

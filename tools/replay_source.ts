@@ -15,9 +15,12 @@ export interface Kernel {
 
 const kindOf: Readonly<Record<string, string>> = { usize: "a", i32: "i", f64: "f" };
 
-/** The kernels that a module exports, in the order of its text; what they take, from their sources. */
-export function kernelsOf(entry: string, readSource: (path: string) => string | null): Kernel[] {
-  const text = readSource(entry) ?? "";
+/** The kernels that a module of this text exports, in its order; what they take, from their sources. */
+export function kernelsOf(
+  text: string,
+  entry: string,
+  readSource: (path: string) => string | null,
+): Kernel[] {
   return [...text.matchAll(/export \{([^}]*)\} from "([^"]*ops[^"]*)"/g)].flatMap(([, names, from]) => {
     const path = new URL(`${from}.ts`, `file:///${entry}`).pathname.slice(1);
     const source = readSource(path) ?? "";
@@ -26,7 +29,9 @@ export function kernelsOf(entry: string, readSource: (path: string) => string | 
       if (params === undefined) throw new Error(`Cannot build: ${path} must export function ${name}`);
       const types = [...params.matchAll(/\w+: (\w+)/g)].map(([, type]) => type);
       const other = types.find((type) => !(type in kindOf));
-      if (other !== undefined) throw new Error(`Cannot build: kernels take usize, i32, f64; ${name} takes ${other}`);
+      if (other !== undefined) {
+        throw new Error(`Cannot build: kernels take usize, i32, f64; ${name} takes ${other}`);
+      }
       return { name, from, kinds: types.map((type) => kindOf[type]).join("") };
     });
   });

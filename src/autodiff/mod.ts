@@ -4,7 +4,8 @@
  * @module
  */
 import { isTensor, show, showShape } from "../check.ts";
-import type { Backend, Tensor } from "../tensor.ts";
+import { type Engine, engineOf } from "../engine.ts";
+import type { Tensor } from "../tensor.ts";
 import { backendOf, mapTensors, sizeOf, tensorsByPlace, withTensors } from "../tree.ts";
 import { createTape } from "./tape.ts";
 
@@ -111,8 +112,8 @@ export function pullBack<P>(
   });
 }
 
-function oneBackend(action: string, params: unknown): Backend {
-  const backend = backendOf(action, "params", params);
+function oneBackend(action: string, params: unknown): Engine {
+  const backend = engineOf(backendOf(action, "params", params));
   if (tensorsByPlace(params).some((t) => t.backend !== backend)) {
     throw new TypeError(
       `Cannot ${action}: all tensors of params must live on one backend (move them with put), current tensors ` +

@@ -4,10 +4,13 @@
  * @module
  */
 import { complete } from "../backends/tensor_store.ts";
-import type { Backend, Floats, Operations, Tensor } from "../tensor.ts";
+import { run } from "../compute.ts";
+import type { Engine } from "../engine.ts";
+import type { GradientRule, Operation } from "../operation.ts";
+import { addOp } from "../ops/elementwise/mod.ts";
+import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { mapTensors, tensorsByPlace } from "../tree.ts";
 import { zeros } from "../transfer.ts";
-import { rules } from "./rules.ts";
 
 /** A tensor that knows what its gradient has to go back through. */
 class RecordedTensor implements Tensor {
@@ -26,21 +29,17 @@ class RecordedTensor implements Tensor {
   }
 }
 
-type AnyRule = (
-  args: readonly unknown[],
-  results: readonly Tensor[],
-  grads: readonly Tensor[],
-  wanted: readonly boolean[],
-) => readonly (Tensor | null)[];
+type Inputs = readonly (Tensor | undefined)[];
 
 /** One operation that was run. */
 interface Step {
-  readonly rule: AnyRule;
-  readonly inputs: readonly unknown[];
-  /** Of each argument, its number among those that have gradients, or -1. */
+  readonly rule: GradientRule<Inputs, readonly Tensor[]>;
+  readonly inputs: Inputs;
+  readonly constants: readonly number[];
+  /** Of each input, its number among those that have gradients, or -1. */
   readonly sources: readonly number[];
-  readonly results: readonly Tensor[];
-  /** The number of its first result; the others follow. */
+  readonly outputs: readonly Tensor[];
+  /** The number of its first output; the others follow. */
   readonly first: number;
 }
 
@@ -70,7 +69,7 @@ export interface Tape {
 }
 
 /** A tape over a backend. */
-export function createTape(inner: Backend): Tape {
+export function createTape(inner: Engine): Tape {
   const variables: Tensor[] = [];
   const steps: Step[] = [];
   let count = 0, over = false;
@@ -86,58 +85,48 @@ export function createTape(inner: Backend): Tape {
     }
   }
 
+  function unwrap(t: Tensor): Tensor;
+  function unwrap(t: Tensor | undefined): Tensor | undefined;
+  function unwrap(t: Tensor | undefined): Tensor | undefined {
+    return isRecorded(t) ? t.inner : t;
+  }
+
+  function idOf(t: Tensor | undefined): number {
+    return isRecorded(t) ? t.id : -1;
+  }
+
   // Arrays are made by `map`, as long as they have to be: one that grows is made with room for seventeen.
 
-  /** An argument with the tensors in it as they are inside. */
-  function unwrap(arg: unknown): unknown {
-    if (isRecorded(arg)) return arg.inner;
-    return Array.isArray(arg) ? arg.map(unwrap) : arg;
-  }
-
-  function idOf(arg: unknown): number {
-    return isRecorded(arg) ? arg.id : -1;
-  }
-
-  function recording(name: keyof typeof rules): (...args: unknown[]) => unknown {
-    const rule = rules[name] as AnyRule | "constant" | "none";
-    const compute = inner[name] as (...args: unknown[]) => Tensor | Tensor[];
-    return (...args) => {
-      checkGoingOn();
-      const inputs = args.map(unwrap);
-      const sources = (args.some(Array.isArray) ? args.flat() : args).map(idOf);
-      const output = compute.apply(inner, inputs);
-      const results = Array.isArray(output) ? output : [output];
-      let first = -1;
-      if (rule !== "constant" && sources.some(hasGradient)) {
-        if (rule === "none") {
-          throw new TypeError(
-            `Cannot differentiate: operations must have gradient rules, current operation is ${name}`,
-          );
-        }
-        first = count;
-        count += results.length;
-        steps.push({ rule, inputs, sources, results, first });
+  function record(operation: Operation, given: Inputs, constants: readonly number[]): Tensor[] {
+    checkGoingOn();
+    const { gradient: rule, name } = operation;
+    const inputs = given.map(unwrap), sources = given.map(idOf);
+    const outputs = inner.run(operation, inputs, constants);
+    let first = -1;
+    if (rule !== "constant" && sources.some(hasGradient)) {
+      if (rule === "none") {
+        throw new TypeError(
+          `Cannot differentiate: operations must have gradient rules, current operation is ${name}`,
+        );
       }
-      if (!Array.isArray(output)) return new RecordedTensor(backend, output, first);
-      return output.map((t, i) => new RecordedTensor(backend, t, first < 0 ? -1 : first + i));
-    };
+      first = count;
+      count += outputs.length;
+      steps.push({ rule, inputs, constants, sources, outputs, first });
+    }
+    return outputs.map((t, i) => new RecordedTensor(backend, t, first < 0 ? -1 : first + i));
   }
 
-  const operations = Object.fromEntries(
-    (Object.keys(rules) as (keyof typeof rules)[]).map((name) => [name, recording(name)]),
-  ) as unknown as Omit<Operations, "upload" | "download" | "reserveTime">;
-
-  const backend: Backend = {
-    ...operations,
+  const backend: Engine = {
     // What errors say of a tensor's place is said of the backend that computes.
     name: inner.name,
     inner,
     upload: (data, shape) => new RecordedTensor(backend, inner.upload(data, shape), -1),
     download(x, room): Floats | Promise<Floats> {
       checkGoingOn();
-      return inner.download(isRecorded(x) ? x.inner : x, room);
+      return inner.download(unwrap(x), room);
     },
-    expectZeros: (x, errorAt) => inner.expectZeros(isRecorded(x) ? x.inner : x, errorAt),
+    run: record,
+    expectZeros: (x, errorAt) => inner.expectZeros(unwrap(x), errorAt),
     reserveTime: (...sizes) => new RecordedTensor(backend, inner.reserveTime(...sizes), -1),
     // Everything that was recorded is freed once the gradients are done.
     scope: (body) => complete(body()),
@@ -145,9 +134,6 @@ export function createTape(inner: Backend): Tape {
     hold: (body, after) => after(body()),
     memory: () => inner.memory(),
     resetPeak: () => inner.resetPeak(),
-    get backward(): never {
-      throw new TypeError("Cannot differentiate: the backend must compute, current backend records");
-    },
     [Symbol.dispose]() {
       throw new TypeError(
         "Cannot dispose of recording: it ends by itself, current recording is not its user's",
@@ -167,7 +153,7 @@ export function createTape(inner: Backend): Tape {
         grad.holders++;
         grads[id] = grad;
       } else {
-        grads[id] = { tensor: inner.add(before.tensor, grad.tensor), holders: 1 };
+        grads[id] = { tensor: run(addOp, [before.tensor, grad.tensor])[0], holders: 1 };
         drop(before);
       }
     };
@@ -178,14 +164,15 @@ export function createTape(inner: Backend): Tape {
       if (isRecorded(t) && t.id >= 0) add(t.id, { tensor: seeds[i], holders: 1 });
     });
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
-      const { rule, inputs, sources, results, first } = step;
-      const known = grads.slice(first, first + results.length);
+      const { rule, inputs, constants, sources, outputs, first } = step;
+      const known = grads.slice(first, first + outputs.length);
       if (known.some((grad) => grad !== undefined)) {
         const wanted = sources.map(hasGradient);
         // In a scope, for what the rule leaves behind.
-        const found = inner.scope(() =>
-          rule(inputs, results, results.map((t, i) => known[i]?.tensor ?? zeros(t.shape, inner)), wanted)
-        );
+        const found = inner.scope(() => {
+          const grads = outputs.map((t, i) => known[i]?.tensor ?? zeros(t.shape, inner));
+          return rule({ inputs, constants, outputs, grads, wanted });
+        });
         const made: (Gradient | null)[] = found.map(() => null);
         for (let i = 0; i < found.length; i++) {
           const tensor = found[i];
@@ -198,11 +185,11 @@ export function createTape(inner: Backend): Tape {
           if (grad !== null) drop(grad);
         }
       }
-      for (let i = 0; i < results.length; i++) {
+      for (let i = 0; i < outputs.length; i++) {
         const grad = known[i];
         if (grad !== undefined) drop(grad);
         grads[first + i] = undefined;
-        if (!spared.has(results[i])) inner.free(results[i]);
+        if (!spared.has(outputs[i])) inner.free(outputs[i]);
       }
     }
     return variableIds.map((id, i) => {
@@ -211,7 +198,7 @@ export function createTape(inner: Backend): Tape {
       if (grad.holders === 1) return grad.tensor;
       // Somebody else's too: two variables have two gradients, since one tensor would say that they are one variable.
       grad.holders--;
-      return inner.add(grad.tensor, zeros(shape, inner));
+      return run(addOp, [grad.tensor, zeros(shape, inner)])[0];
     });
   }
 
@@ -224,7 +211,7 @@ export function createTape(inner: Backend): Tape {
       variableIds.push(count);
       return new RecordedTensor(backend, t, count++);
     },
-    detach: (tree) => mapTensors(tree, (t) => isRecorded(t) ? t.inner : t),
+    detach: (tree) => mapTensors(tree, unwrap),
     back,
   };
 }

@@ -1,31 +1,47 @@
 /**
- * A device's memory and kernels made into a backend: what each operation allocates, and which sizes its kernel is
- * told. Arguments come checked from the public functions.
+ * A device's memory and kernels made into a backend: what an operation allocates and what its kernel is told, as its declaration
+ * has it. Inputs come checked from the public functions.
  *
  * @module
  */
-import type { AdamWStep, Backend, BackwardOperations, Floats, MemoryUse, Tensor } from "../tensor.ts";
-import { rowsOf, sizeOf } from "../tree.ts";
 import { showShape } from "../check.ts";
+import type { Engine } from "../engine.ts";
+import type { Operation, ShapePlan, Source } from "../operation.ts";
 import { Arena } from "../runtime/arena.ts";
 import { shapeOf } from "../runtime/lengths.ts";
 import type { Recording } from "../runtime/recording.ts";
-import { deviceBackward } from "./device_backward.ts";
-import type { Device, Kernels } from "./kernels.ts";
+import type { Floats, MemoryUse, Tensor } from "../tensor.ts";
+import { sizeOf } from "../tree.ts";
+import type { Device, Kernels, Workspace } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
-/** The one implementation of {@linkcode Backend} for every device with memory and kernels. */
-export class DeviceBackend<M> implements Backend {
+type Inputs = readonly (Tensor | undefined)[];
+type Arguments<M> = (M | number | null)[];
+
+/** What a device knows of an operation. */
+interface Plan<M> {
+  readonly operation: Operation;
+  /** What its kernel is called with, again and again: a list a call would be most of what it leaves to the collector. */
+  readonly args: Arguments<M>;
+  readonly scratchSize: ((...sizes: number[]) => number) | undefined;
+  /** Whether it allocates its result and nothing else. */
+  readonly isSimple: boolean;
+}
+
+/** The one implementation of {@linkcode Engine} for every device with memory and kernels. */
+export class DeviceBackend<M> implements Engine {
   readonly name: string;
   readonly options: unknown;
   readonly workAtOnce: number;
   readonly #device: Device<M>;
-  /** Those of the device; while they are recorded, each writes down its call. */
+  /** Those of the device; while they are recorded, each writes down its call instead. */
   #kernels: Kernels<M>;
-  readonly #store: TensorStore<M>;
   #recording: Recording<M> | null = null;
   #arena: Arena<M> | null = null;
-  readonly backward: BackwardOperations;
+  /** By the operations' numbers. */
+  readonly #plans: Plan<M>[] = [];
+  readonly #store: TensorStore<M>;
+  readonly #workspace: Workspace<M>;
 
   constructor(device: Device<M>) {
     this.name = device.name;
@@ -33,14 +49,15 @@ export class DeviceBackend<M> implements Backend {
     this.workAtOnce = device.workAtOnce;
     this.#device = device;
     this.#kernels = device.kernels;
-    this.#store = new TensorStore(this, device);
-    this.backward = deviceBackward(
-      device,
-      this.#store,
-      (x) => this.#memory(x),
-      () => this.#kernels,
-      (memory, data) => this.#upload(memory, data),
-    );
+    const store = this.#store = new TensorStore(this, device);
+    const memory = (x: Tensor) => this.#memory(x);
+    this.#workspace = {
+      store,
+      memory,
+      call: (name, ...args) => (this.#kernels[name] as (...args: unknown[]) => void)(...args),
+      copySteps: (y, start, x) => this.#copySteps(y, start, x),
+      upload: (memory, data) => this.#upload(memory, data),
+    };
   }
 
   /** The memory that its tensors are in. */
@@ -138,390 +155,93 @@ export class DeviceBackend<M> implements Backend {
     if (wrong >= 0) throw errorAt(wrong);
   }
 
-  embedding(ids: Tensor, weight: Tensor): Tensor {
-    const [vocabulary, channels] = weight.shape;
-    const y = this.#store.make([...ids.shape, channels]);
-    this.#kernels.embedding(
-      y.memory,
-      this.#memory(ids),
-      this.#memory(weight),
-      sizeOf(ids.shape),
-      vocabulary,
-      channels,
-    );
-    return y;
-  }
-
-  linear(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
-    const [outputs, inputs] = weight.shape;
-    const rows = rowsOf(x.shape);
-    const y = this.#store.make(withLast(x.shape, outputs));
-    this.#kernels.linear(
-      y.memory,
-      this.#memory(x),
-      this.#memory(weight),
-      bias && this.#memory(bias),
-      rows,
-      inputs,
-      outputs,
-    );
-    return y;
-  }
-
-  layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
-    const y = this.#store.make(x.shape);
-    this.#kernels.layerNorm(
-      y.memory,
-      this.#memory(x),
-      this.#memory(weight),
-      this.#memory(bias),
-      rowsOf(x.shape),
-      weight.shape[0],
-      epsilon,
-    );
-    return y;
-  }
-
-  add(a: Tensor, b: Tensor): Tensor {
-    const y = this.#store.make(a.shape);
-    this.#kernels.add(y.memory, this.#memory(a), this.#memory(b), sizeOf(a.shape));
-    return y;
-  }
-
-  multiply(a: Tensor, b: Tensor): Tensor {
-    const y = this.#store.make(a.shape);
-    this.#kernels.multiply(y.memory, this.#memory(a), this.#memory(b), sizeOf(a.shape));
-    return y;
-  }
-
-  mix(x: Tensor, before: Tensor, ratio: Tensor): Tensor {
-    const y = this.#store.make(x.shape);
-    this.#kernels.mix(
-      y.memory,
-      this.#memory(x),
-      this.#memory(before),
-      this.#memory(ratio),
-      rowsOf(x.shape),
-      ratio.shape[0],
-    );
-    return y;
-  }
-
-  sigmoid(x: Tensor): Tensor {
-    const y = this.#store.make(x.shape);
-    this.#kernels.sigmoid(y.memory, this.#memory(x), sizeOf(x.shape));
-    return y;
-  }
-
-  tanh(x: Tensor): Tensor {
-    const y = this.#store.make(x.shape);
-    this.#kernels.tanh(y.memory, this.#memory(x), sizeOf(x.shape));
-    return y;
-  }
-
-  squaredRelu(x: Tensor): Tensor {
-    const y = this.#store.make(x.shape);
-    this.#kernels.squaredRelu(y.memory, this.#memory(x), sizeOf(x.shape));
-    return y;
-  }
-
-  gelu(x: Tensor): Tensor {
-    const y = this.#store.make(x.shape);
-    this.#kernels.gelu(y.memory, this.#memory(x), sizeOf(x.shape));
-    return y;
-  }
-
-  negativeExp(x: Tensor): Tensor {
-    const y = this.#store.make(x.shape);
-    this.#kernels.negativeExp(y.memory, this.#memory(x), sizeOf(x.shape));
-    return y;
-  }
-
-  softmax(x: Tensor): Tensor {
-    const y = this.#store.make(x.shape);
-    this.#kernels.softmax(y.memory, this.#memory(x), rowsOf(x.shape), x.shape[x.shape.length - 1]);
-    return y;
-  }
-
-  shiftTime(x: Tensor, first: Tensor): Tensor {
-    const [batch, time, channels] = x.shape;
-    const y = this.#store.make(x.shape);
-    this.#kernels.shiftTime(y.memory, this.#memory(x), this.#memory(first), batch, time, channels);
-    return y;
-  }
-
-  lastStep(x: Tensor, keepTime = false): Tensor {
-    const [batch, time, channels] = x.shape;
-    const y = this.#store.make(keepTime ? [batch, 1, channels] : [batch, channels]);
-    this.#kernels.lastStep(y.memory, this.#memory(x), batch, time, channels);
-    return y;
-  }
-
   reserveTime(batch: number, capacity: number, channels: number): Tensor {
     // Without room it is empty, whatever the batch; but one that no step could be appended to is refused here.
     sizeOf([batch, channels]);
     return this.#store.makeCache(batch, 0, channels, capacity);
   }
 
-  /**
-   * Appends in place where `past` is the newest holder of a block with room, so that a step costs its own rows and
-   * not the whole past; any other holder of the block keeps seeing what it saw.
-   */
-  appendTime(past: Tensor, x: Tensor): Tensor {
-    const source = this.#store.alive(past), added = this.#store.alive(x);
-    const [batch, before, channels] = shapeOf(past);
-    const time = shapeOf(x)[1];
-    const after = sumOf(before, time);
-    // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
-    const y = this.#store.extend(source, time) ??
-      this.#store.makeCache(batch, after, channels, after + Math.max(16, Math.floor(after / 4)));
-    if (y.memory !== source.memory) this.#copySteps(y, 0, source);
-    this.#copySteps(y, before, added);
-    return y;
+  run(operation: Operation, inputs: Inputs, constants: readonly number[]): Tensor[] {
+    const plan = this.#plans[operation.id] ??= this.#planOf(operation);
+    if (!plan.isSimple) return this.#runAny(plan, inputs, constants);
+    const y = this.#make(operation.outputs[0]!, inputs), { args } = plan;
+    args[0] = y.memory;
+    this.#fill(args, operation, inputs, constants);
+    this.#call(plan);
+    return [y];
   }
 
-  wkv(decay: Tensor, bonus: Tensor, key: Tensor, value: Tensor, state: Tensor): [Tensor, Tensor] {
-    if (this.#store.outsideScopes) return this.#alone(this.wkv, decay, bonus, key, value, state);
-    const [batch, time, channels] = key.shape;
-    const y = this.#store.make(key.shape);
-    const nextState = this.#store.make(state.shape);
-    this.#kernels.wkv(
-      y.memory,
-      nextState.memory,
-      this.#memory(decay),
-      this.#memory(bonus),
-      this.#memory(key),
-      this.#memory(value),
-      this.#memory(state),
-      batch,
-      time,
-      channels,
-    );
-    return [y, nextState];
+  /** The same of what allocates more than once: in a scope of its own, so that if it fails it leaves nothing behind. */
+  #runAny(plan: Plan<M>, inputs: Inputs, constants: readonly number[]): Tensor[] {
+    if (this.#store.outsideScopes) return this.#store.scope(() => this.#runAny(plan, inputs, constants));
+    const { operation, args, scratchSize } = plan;
+    if (operation.compute !== null) return operation.compute(this.#workspace, inputs as Tensor[], constants);
+    const results: DeviceTensor<M>[] = [];
+    operation.outputs.forEach((shape, i) => {
+      const y = shape && this.#make(shape, inputs);
+      args[i] = y && y.memory;
+      if (y !== null) results.push(y);
+    });
+    const told = this.#fill(args, operation, inputs, constants);
+    const sizes = args.slice(told, operation.argumentCount) as number[];
+    const scratch = this.#store.makeScratch(scratchSize?.(...sizes));
+    // A kernel that gets none finds nothing where it looks for it.
+    if (scratchSize !== undefined) args[operation.argumentCount] = scratch && scratch.memory;
+    this.#call(plan);
+    this.#store.free(scratch);
+    return results;
   }
 
-  rotary(x: Tensor, heads: number, position: number, base: number): Tensor {
-    const [batch, time, channels] = x.shape;
-    const y = this.#store.make(x.shape);
-    this.#kernels.rotary(y.memory, this.#memory(x), batch, time, channels, heads, position, base);
-    return y;
-  }
-
-  attention(query: Tensor, key: Tensor, value: Tensor, heads: number): Tensor {
-    if (this.#store.outsideScopes) return this.#alone(this.attention, query, key, value, heads);
-    const [batch, queryTime, channels] = query.shape;
-    const keys = this.#store.alive(key), values = this.#store.alive(value);
-    const y = this.#store.make(query.shape);
-    const keyTime = shapeOf(key)[1], keysApart = keys.stepsApart, valuesApart = values.stepsApart;
-    const scratch = this.#store.makeScratch(
-      this.#device.scratch?.attention?.(
-        batch,
-        queryTime,
-        keyTime,
-        keysApart,
-        valuesApart,
-        channels,
-        heads,
-      ),
-    );
-    this.#kernels.attention(
-      y.memory,
-      this.#memory(query),
-      keys.memory,
-      values.memory,
-      batch,
-      queryTime,
-      keyTime,
-      keysApart,
-      valuesApart,
-      channels,
-      heads,
-      scratch?.memory,
-    );
-    if (scratch) this.#store.free(scratch);
-    return y;
-  }
-
-  lstmRecurrence(
-    gates: Tensor,
-    hiddenWeight: Tensor,
-    hidden: Tensor,
-    cell: Tensor,
-  ): [Tensor, Tensor, Tensor] {
-    if (this.#store.outsideScopes) return this.#alone(this.lstmRecurrence, gates, hiddenWeight, hidden, cell);
-    const [batch, time] = gates.shape;
-    const channels = hiddenWeight.shape[1];
-    const y = this.#store.make([batch, time, channels]);
-    const nextHidden = this.#store.make(hidden.shape);
-    const nextCell = this.#store.make(cell.shape);
-    const scratch = this.#store.makeScratch(this.#device.scratch?.lstmRecurrence?.(batch, time, channels));
-    this.#kernels.lstmRecurrence(
-      y.memory,
-      nextHidden.memory,
-      nextCell.memory,
-      this.#memory(gates),
-      this.#memory(hiddenWeight),
-      this.#memory(hidden),
-      this.#memory(cell),
-      batch,
-      time,
-      channels,
-      scratch?.memory,
-    );
-    if (scratch) this.#store.free(scratch);
-    return [y, nextHidden, nextCell];
-  }
-
-  crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor | null): Tensor {
-    const loss = this.#store.make([]);
-    this.#kernels.crossEntropy(
-      loss.memory,
-      this.#memory(logits),
-      this.#memory(targets),
-      weights && this.#memory(weights),
-      rowsOf(logits.shape),
-      logits.shape[logits.shape.length - 1],
-    );
-    return loss;
-  }
-
-  sample(
-    logits: Tensor,
-    step: Tensor | null,
-    temperature: number,
-    topK: number,
-    topP: number,
-    seed: number,
-    base: number,
-  ): Tensor {
-    const vocabulary = logits.shape[logits.shape.length - 1];
-    const ids = this.#store.make(logits.shape.slice(0, -1));
-    this.#kernels.sample(
-      ids.memory,
-      this.#memory(logits),
-      step && this.#memory(step),
-      rowsOf(logits.shape),
-      vocabulary,
-      temperature,
-      // More than all is all; a count of 32 bits would wrap.
-      Math.min(topK, vocabulary),
-      topP,
-      seed,
-      base,
-    );
-    return ids;
-  }
-
-  concatBatch(parts: readonly Tensor[]): Tensor {
-    const [, ...rest] = parts[0].shape;
-    const y = this.#store.make([parts.reduce((sum, part) => sumOf(sum, part.shape[0]), 0), ...rest]);
-    let offset = 0;
-    for (const part of parts) {
-      this.#copySequences(y, offset, this.#store.alive(part), 0, part.shape[0]);
-      offset += sizeOf(part.shape);
+  /** Writes what a kernel takes behind its outputs; returns where the sizes begin. */
+  #fill(args: Arguments<M>, operation: Operation, inputs: Inputs, constants: readonly number[]): number {
+    const { inputs: places, sizes } = operation;
+    let at = operation.outputs.length;
+    for (let i = 0; i < inputs.length; i++) {
+      const place = places[i], x = inputs[i];
+      if (!place.read) continue;
+      if (x === undefined) args[at++] = null;
+      else args[at++] = place.capacity === undefined ? this.#memory(x) : this.#store.alive(x).memory;
     }
-    return y;
+    const told = at;
+    for (let i = 0; i < sizes.length; i++) args[at++] = this.#sizeAt(sizes[i], inputs);
+    for (let i = 0; i < constants.length; i++) args[at++] = constants[i];
+    return told;
   }
 
-  sliceBatch(x: Tensor, start: number, end: number): Tensor {
-    const source = this.#store.alive(x);
-    const [, ...rest] = x.shape;
-    const y = this.#store.make([end - start, ...rest]);
-    this.#copySequences(y, 0, source, start, end);
-    return y;
+  #call({ operation, args }: Plan<M>): void {
+    (this.#kernels[operation.kernel as keyof Kernels<M>] as (...args: Arguments<M>) => void)(...args);
+    // What was taken is not to be kept from the collector.
+    for (let i = 0; i < args.length; i++) args[i] = null;
   }
 
-  adamW(
-    param: Tensor,
-    grad: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-    overflows: Tensor,
-    rate: Tensor,
-    step: Tensor,
-    leaf: number,
-    { rateFactor, beta1, beta2, epsilon, weightDecay }: AdamWStep,
-  ): [Tensor, Tensor, Tensor] {
-    const nextParam = this.#store.make(param.shape);
-    const nextMean = this.#store.make(param.shape);
-    const nextVariance = this.#store.make(param.shape);
-    this.#kernels.adamW(
-      nextParam.memory,
-      nextMean.memory,
-      nextVariance.memory,
-      this.#memory(overflows),
-      this.#memory(param),
-      this.#memory(grad),
-      this.#memory(mean),
-      this.#memory(variance),
-      this.#memory(rate),
-      this.#memory(step),
-      sizeOf(param.shape),
-      leaf,
-      rateFactor,
-      beta1,
-      beta2,
-      epsilon,
-      weightDecay,
-    );
-    return [nextParam, nextMean, nextVariance];
+  #planOf(operation: Operation): Plan<M> {
+    const scratchSize = this.#device.scratch?.[operation.kernel as keyof Kernels<M>];
+    const isSimple = operation.compute === null && operation.outputs.length === 1 &&
+      scratchSize === undefined;
+    return { operation, args: new Array(operation.argumentCount).fill(null), scratchSize, isSimple };
   }
 
-  /** The norm of the tensors' norms. */
-  norm(tensors: readonly Tensor[], scale: number): Tensor {
-    const y = this.#store.make([]);
-    const norms = this.#store.make([tensors.length]);
-    tensors.forEach((x, i) => this.#kernels.norm(norms.memory, this.#memory(x), sizeOf(x.shape), i, scale));
-    this.#kernels.norm(y.memory, norms.memory, tensors.length, 0, 1);
-    this.#store.free(norms);
-    return y;
+  #make(shape: ShapePlan, inputs: Inputs): DeviceTensor<M> {
+    return this.#store.make(shape.like < 0 ? this.#shapeOf(shape, inputs) : inputs[shape.like]!.shape);
   }
 
-  clipToNorm(x: Tensor, norm: Tensor, maxNorm: number, scale: number): Tensor {
-    const y = this.#store.make(x.shape);
-    const size = sizeOf(x.shape);
-    this.#kernels.clipToNorm(y.memory, this.#memory(x), this.#memory(norm), size, maxNorm, scale);
-    return y;
+  #shapeOf({ leading, axes }: ShapePlan, inputs: Inputs): readonly number[] {
+    const shape = leading === null ? [] : inputs[leading.input]!.shape.slice(0, -leading.at || undefined);
+    for (let i = 0; i < axes.length; i++) shape.push(this.#sizeAt(axes[i], inputs));
+    return shape;
   }
 
-  /** An operation that allocates more than once, in a scope of its own: if it fails it leaves nothing behind. */
-  #alone<A extends unknown[], R>(operation: (...args: A) => R, ...args: A): R {
-    return this.scope(() => operation.apply(this, args));
+  #sizeAt({ input, from, at }: Source, inputs: Inputs): number {
+    if (from === "number") return at;
+    const x = inputs[input]!, shape = shapeOf(x);
+    if (from === "axis") return shape[at < 0 ? shape.length + at : at];
+    if (from === "capacity") return this.#store.alive(x).stepsApart;
+    let product = 1;
+    for (let i = 0; i < shape.length - at; i++) product *= shape[i];
+    return product;
   }
 
-  /** Writes the sequences `start .. end` of `x`, which may be a cache with gaps, to an offset of `y`, without gaps. */
-  #copySequences(y: DeviceTensor<M>, offset: number, x: DeviceTensor<M>, start: number, end: number): void {
-    const [, ...rest] = x.shape;
-    const width = sizeOf(rest);
-    const apart = x.packed ? width : x.stepsApart * x.shape[2];
-    this.#kernels.copyRows(
-      y.memory,
-      offset,
-      width,
-      x.memory,
-      start * apart,
-      apart,
-      end - start,
-      width,
-    );
-  }
-
-  /** Writes the steps of `x` over those of the cache `y` from `start` on. */
-  #copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void {
-    const [batch, time, channels] = shapeOf(x);
-    this.#kernels.copyRows(
-      y.memory,
-      start * channels,
-      y.stepsApart * channels,
-      x.memory,
-      0,
-      x.stepsApart * channels,
-      batch,
-      time * channels,
-    );
-  }
-
-  /** Where a tensor's values stand, row-major without gaps. */
+  /** Where a tensor's values are, row-major without gaps. */
   #memory(x: Tensor): M {
     return this.#pack(this.#store.alive(x)).memory;
   }
@@ -533,21 +253,13 @@ export class DeviceBackend<M> implements Backend {
     this.#copySteps(packed, 0, t);
     return packed;
   }
-}
 
-/** The size of an axis that two are joined along. Empty tensors may have sizes of which the sum is not exact. */
-function sumOf(a: number, b: number): number {
-  const sum = a + b;
-  if (sum <= Number.MAX_SAFE_INTEGER) return sum;
-  throw new RangeError(
-    `Cannot allocate tensor: an axis must be at most ${Number.MAX_SAFE_INTEGER}, current sizes are ${a} and ${b}`,
-  );
-}
-
-function withLast(shape: readonly number[], last: number): readonly number[] {
-  const changed = shape.slice();
-  changed[changed.length - 1] = last;
-  return changed;
+  /** Writes the steps of `x` over those of the cache `y` from `start` on. */
+  #copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void {
+    const [batch, time, channels] = shapeOf(x);
+    const yStride = y.stepsApart * channels, xStride = x.stepsApart * channels;
+    this.#kernels.copyRows(y.memory, start * channels, yStride, x.memory, 0, xStride, batch, time * channels);
+  }
 }
 
 /** Functions in the place of kernels that write down the calls. */

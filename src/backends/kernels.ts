@@ -1,206 +1,41 @@
 /**
- * What a device must bring to become a backend: memory, and one kernel an operation. The shapes, the scopes and
- * the counting of bytes are the same for all devices and stand in `device_backend.ts`.
+ * What a device must bring to become a backend: memory, and one kernel an operation. Shapes, scopes and the counting of bytes
+ * are the same for all devices: `device_backend.ts`.
  *
  * @module
  */
 import type { Call } from "../runtime/recording.ts";
 import type { Replayer } from "../runtime/replay.ts";
-import type { Floats } from "../tensor.ts";
+import type { BackwardKernelOf, KernelOf } from "../operation.ts";
+import type { operations } from "../ops/list.ts";
+import type { Floats, Tensor } from "../tensor.ts";
+import type { DeviceTensor, TensorStore } from "./tensor_store.ts";
 
-type SequenceSizes = [batch: number, time: number, channels: number];
-type RotarySizes = [...SequenceSizes, heads: number, position: number, base: number];
-/** Keys and values of a sequence are `keyCapacity` and `valueCapacity` rows apart, of which `keyTime` are filled. */
-type AttentionSizes = [
-  batch: number,
-  queryTime: number,
-  keyTime: number,
-  keyCapacity: number,
-  valueCapacity: number,
-  channels: number,
-  heads: number,
-];
+type Declarations = (typeof operations)[number]["declaration"];
 
 /**
- * One kernel an operation, over memory `M` of the device: a typed array, an address, a GPU buffer. The order of
- * arguments is the same on every device: outputs, inputs, sizes, constants. A kernel writes every element of its
- * outputs, reads none of them, and changes no input; outputs and inputs never overlap.
+ * One kernel an operation and one its gradient, over memory `M` of the device: a typed array, an address, a GPU buffer. The order
+ * of arguments is the same on every device: outputs, inputs, sizes, constants; of a gradient's kernel the
+ * inputs' gradients, the outputs' gradients, what it needs, and the same sizes and constants. A kernel writes every element of
+ * its outputs, reads none of them, and changes no input; outputs and inputs never overlap.
  *
  * WebAssembly takes sizes as i32 and WebGPU as u32, and neither checks them. They need not: what is in the memory of
  * either has at most 2³⁰ elements, so the sizes of a tensor that holds any, and their products, fit. An empty tensor may have
  * a size that does not, but then no element is written, whatever the size became.
  */
-export interface Kernels<M> {
-  embedding(y: M, ids: M, weight: M, count: number, vocabulary: number, channels: number): void;
-  linear(
-    y: M,
-    x: M,
-    weight: M,
-    bias: M | null,
-    rows: number,
-    inputs: number,
-    outputs: number,
-  ): void;
-  layerNorm(y: M, x: M, weight: M, bias: M, rows: number, channels: number, epsilon: number): void;
-  add(y: M, a: M, b: M, size: number): void;
-  multiply(y: M, a: M, b: M, size: number): void;
-  mix(y: M, x: M, before: M, ratio: M, rows: number, channels: number): void;
-  sigmoid(y: M, x: M, size: number): void;
-  tanh(y: M, x: M, size: number): void;
-  squaredRelu(y: M, x: M, size: number): void;
-  gelu(y: M, x: M, size: number): void;
-  negativeExp(y: M, x: M, size: number): void;
-  softmax(y: M, x: M, rows: number, channels: number): void;
-  shiftTime(y: M, x: M, first: M, ...sizes: SequenceSizes): void;
-  lastStep(y: M, x: M, ...sizes: SequenceSizes): void;
-  wkv(y: M, nextState: M, decay: M, bonus: M, key: M, value: M, state: M, ...sizes: SequenceSizes): void;
-  rotary(y: M, x: M, ...sizes: RotarySizes): void;
-  attention(y: M, query: M, key: M, value: M, ...sizes: [...AttentionSizes, scratch?: M]): void;
-  lstmRecurrence(
-    y: M,
-    nextHidden: M,
-    nextCell: M,
-    gates: M,
-    hiddenWeight: M,
-    hidden: M,
-    cell: M,
-    ...sizes: [...SequenceSizes, scratch?: M]
-  ): void;
-  crossEntropy(loss: M, logits: M, targets: M, weights: M | null, rows: number, vocabulary: number): void;
-  /** The number of the draw is `base`, and `step` more where there is one. */
-  sample(
-    ids: M,
-    logits: M,
-    step: M | null,
-    rows: number,
-    vocabulary: number,
-    temperature: number,
-    topK: number,
-    topP: number,
-    seed: number,
-    base: number,
-  ): void;
-  embeddingBackward(gWeight: M, gy: M, ids: M, count: number, vocabulary: number, channels: number): void;
-  /** gx = gy·W */
-  linearBackwardInput(gx: M, gy: M, weight: M, rows: number, inputs: number, outputs: number): void;
-  /** gWeight = gyᵀ·x, gBias = Σ gy */
-  linearBackwardWeight(
-    gWeight: M,
-    gBias: M | null,
-    gy: M,
-    x: M,
-    rows: number,
-    inputs: number,
-    outputs: number,
-  ): void;
-  layerNormBackward(
-    gx: M,
-    gWeight: M,
-    gBias: M,
-    gy: M,
-    x: M,
-    weight: M,
-    rows: number,
-    channels: number,
-    epsilon: number,
-  ): void;
-  mixBackward(
-    gx: M,
-    gBefore: M,
-    gRatio: M,
-    gy: M,
-    x: M,
-    before: M,
-    ratio: M,
-    rows: number,
-    channels: number,
-  ): void;
-  sigmoidBackward(gx: M, gy: M, x: M, size: number): void;
-  tanhBackward(gx: M, gy: M, x: M, size: number): void;
-  squaredReluBackward(gx: M, gy: M, x: M, size: number): void;
-  negativeExpBackward(gx: M, gy: M, x: M, size: number): void;
-  geluBackward(gx: M, gy: M, x: M, size: number): void;
-  softmaxBackward(gx: M, gy: M, y: M, rows: number, channels: number): void;
-  shiftTimeBackward(gx: M, gFirst: M, gy: M, ...sizes: SequenceSizes): void;
-  lastStepBackward(gx: M, gy: M, ...sizes: SequenceSizes): void;
-  wkvBackward(
-    gDecay: M,
-    gBonus: M,
-    gKey: M,
-    gValue: M,
-    gState: M,
-    gy: M,
-    gNextState: M,
-    decay: M,
-    bonus: M,
-    key: M,
-    value: M,
-    state: M,
-    y: M,
-    ...sizes: [...SequenceSizes, scratch?: M]
-  ): void;
-  rotaryBackward(gx: M, gy: M, ...sizes: RotarySizes): void;
-  /** Gradients of keys and values are without gaps, whatever the capacities. */
-  attentionBackward(
-    gQuery: M,
-    gKey: M,
-    gValue: M,
-    gy: M,
-    query: M,
-    key: M,
-    value: M,
-    y: M,
-    ...sizes: [...AttentionSizes, scratch?: M]
-  ): void;
-  /** `preactivations` are `gates_t + U h_{t-1}`; gy, gNextHidden and gNextCell are those of the three results. */
-  lstmRecurrenceBackward(
-    gPreactivations: M,
-    gHidden: M,
-    gCell: M,
-    gy: M,
-    gNextHidden: M,
-    gNextCell: M,
-    preactivations: M,
-    hiddenWeight: M,
-    cell: M,
-    ...sizes: [...SequenceSizes, scratch?: M]
-  ): void;
-  crossEntropyBackward(
-    gLogits: M,
-    gLoss: M,
-    logits: M,
-    targets: M,
-    weights: M | null,
-    rows: number,
-    vocabulary: number,
-  ): void;
-  /**
-   * The one kernel that changes what it is given: where a next variance is infinite, `overflows[leaf]` becomes 1. `rate` and
-   * `step` are single numbers; steps are counted from 1.
-   */
-  adamW(
-    nextParam: M,
-    nextMean: M,
-    nextVariance: M,
-    overflows: M,
-    param: M,
-    grad: M,
-    mean: M,
-    variance: M,
-    rate: M,
-    step: M,
-    size: number,
-    leaf: number,
-    rateFactor: number,
-    beta1: number,
-    beta2: number,
-    epsilon: number,
-    weightDecay: number,
-  ): void;
+export type Kernels<M> =
+  & { [D in Computed<Declarations> as D["name"]]: KernelOf<M, D> }
+  & { [D in Differentiated<Declarations> as `${D["name"]}Backward`]: BackwardKernelOf<M, D> }
+  & OtherKernels<M>;
+
+/** What is computed by hand has no sizes. */
+type Computed<D> = D extends { sizes?: readonly [] } ? never : D;
+type Differentiated<D> = D extends { gradient: { needs: unknown } } ? D : never;
+
+/** Kernels that operations call by hand. */
+interface OtherKernels<M> {
   /** y[at] = scale·‖x‖, and no other element of y. */
   norm(y: M, x: M, size: number, at: number, scale: number): void;
-  /** `norm` is a single number, times `scale`. */
-  clipToNorm(y: M, x: M, norm: M, size: number, maxNorm: number, scale: number): void;
   /** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart. */
   copyRows(
     y: M,
@@ -214,6 +49,18 @@ export interface Kernels<M> {
   ): void;
 }
 
+/** What an operation that is computed by hand may use of a device. */
+export interface Workspace<M> {
+  readonly store: TensorStore<M>;
+  /** Where a tensor's values are row-major without gaps. */
+  memory(x: Tensor): M;
+  /** Calls a kernel. */
+  call<K extends keyof Kernels<M>>(name: K, ...args: Parameters<Kernels<M>[K]>): void;
+  /** Writes the steps of `x` over those of the cache `y` from `start` on. */
+  copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void;
+  upload(memory: M, data: ArrayLike<number>): void;
+}
+
 /** The memory of a device, in elements. */
 export interface Device<M> {
   readonly name: string;
@@ -221,7 +68,7 @@ export interface Device<M> {
   readonly options?: unknown;
   readonly kernels: Kernels<M>;
   /**
-   * For kernels that take scratch memory as their last argument, its elements, given the sizes and constants that the
+   * For kernels that take scratch memory as a last argument more, its elements, given the sizes and constants that the
    * kernel is told; at 0 elements it is told of none.
    */
   readonly scratch?: {
@@ -229,7 +76,7 @@ export interface Device<M> {
   };
   /** The most bytes that it may hold, where that is known. */
   readonly maximumBytes?: number;
-  /** See `Backend`. */
+  /** See `Engine`. */
   readonly workAtOnce: number;
   /** The bytes that a block of this many elements takes up. */
   bytesFor(size: number): number;

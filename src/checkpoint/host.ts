@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { engineOf } from "../engine.ts";
 import { show } from "../check.ts";
 import type { Floats, Tensor } from "../tensor.ts";
 
@@ -13,14 +14,14 @@ import type { Floats, Tensor } from "../tensor.ts";
  */
 export function hostValues(action: string, t: Tensor): Floats {
   // A config that happens to have a backend and a shape passes for a tensor until here.
-  if (typeof t.backend?.download !== "function") {
+  if (typeof engineOf(t.backend)?.download !== "function") {
     throw new TypeError(
       `Cannot ${action}: what has a backend and a shape must be a tensor, current backend is ${
         show(t.backend)
       }`,
     );
   }
-  const values = t.backend.download(t);
+  const values = engineOf(t.backend).download(t);
   if ("then" in values) {
     // Nobody will wait for it, and a rejection that nobody hears ends the process.
     values.catch(() => {});

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { engineOf } from "../engine.ts";
 import { reference } from "../backends/reference/mod.ts";
 import { checkBackend, isBranch, show } from "../check.ts";
 import type { Backend } from "../tensor.ts";
@@ -102,7 +103,9 @@ export function loadTree(bytes: Uint8Array, backend: Backend = reference): Loade
       "one has a backend and a list as its shape",
     );
   });
-  const tree = backend.scope(() => build((stored) => backend.upload(stored.values(), stored.shape)));
+  const tree = backend.scope(() =>
+    build((stored) => engineOf(backend).upload(stored.values(), stored.shape))
+  );
   return {
     tree,
     metadata: Object.fromEntries(Array.from(metadata).filter(([name]) => name !== structureName)),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { engineOf } from "../engine.ts";
 import { checkShape, show } from "../check.ts";
 import type { RwkvParams } from "../models/rwkv.ts";
 import type { Tensor } from "../tensor.ts";
@@ -170,5 +171,5 @@ function withoutOnes(shape: readonly (number | string)[]): readonly (number | st
  * method more for these few vectors would have to be written for every device.
  */
 function reshape(action: string, t: Tensor, shape: readonly number[]): Tensor {
-  return t.backend.upload(hostValues(action, t), shape);
+  return engineOf(t.backend).upload(hostValues(action, t), shape);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { checkInteger, checkSameShape, checkShape } from "../check.ts";
+import { engineOf } from "../engine.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
@@ -121,7 +122,7 @@ export function multiHeadAttentionState(
   checkInteger(action, "batch", batch, 1);
   checkInteger(action, "capacity", capacity, 0);
   const [channels] = params.query.shape;
-  const { backend } = params.query;
+  const backend = engineOf(params.query.backend);
   // In a scope, so that a key that there is no room for a value beside is not left behind.
   return backend.scope(() => ({
     key: backend.reserveTime(batch, capacity, channels),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { engineOf } from "../engine.ts";
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import { show } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
@@ -131,7 +132,7 @@ interface Score {
 }
 
 async function scoreOf(loss: Tensor, predicted: Tensor, expected: readonly number[]): Promise<Score> {
-  const { backend } = loss;
+  const backend = engineOf(loss.backend);
   const [losses, ids] = await Promise.all([backend.download(loss), backend.download(predicted)]);
   return { loss: losses[0], predicted: ids, expected };
 }

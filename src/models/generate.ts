@@ -5,12 +5,15 @@
  */
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import { checkInteger, isTensor, show } from "../check.ts";
+import { engineOf } from "../engine.ts";
+import { run } from "../compute.ts";
 import { eventLoop } from "../event_loop.ts";
+import { concatBatchOp } from "../ops/batch/mod.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
-import { allDone } from "../transfer.ts";
+import { allDone, tensor } from "../transfer.ts";
 import { backendOf } from "../tree.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { pieceLength } from "./pieces.ts";
@@ -138,7 +141,7 @@ export async function* generate<Params, State>(
         block = { ids: id, last: id, state: after };
       }
       backend.free(input);
-      const pending = backend.download(block.ids);
+      const pending = engineOf(backend).download(block.ids);
       const waits = pending instanceof Promise;
       if (waits) atOnce = Math.min(growth * atOnce, mostAtOnce);
       const ids = Array.from(waits ? await unlessAborted(pending, signal) : pending);
@@ -180,7 +183,7 @@ export async function* generate<Params, State>(
   /** The token after the input, and the state that has seen the input. */
   function drawOne(input: Tokens, before: State, step: number): { id: Tensor; after: State } {
     if (isTensor(input) && step < mostInTensor) {
-      const number = backend.upload([step], []);
+      const number = tensor([step], [], backend);
       try {
         return draw(params, input, before, number);
       } finally {
@@ -206,7 +209,7 @@ export async function* generate<Params, State>(
         if (last !== state) backend.free(last);
         last = after;
       }
-      return { ids: backend.concatBatch(drawn), last: drawn.pop()!, state: last };
+      return { ids: run(concatBatchOp, drawn)[0], last: drawn.pop()!, state: last };
     } catch (error) {
       if (last !== state) backend.free(last);
       throw error;

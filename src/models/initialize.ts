@@ -5,6 +5,7 @@
  */
 import { hostArray } from "../allocate.ts";
 import { reference } from "../backends/reference/mod.ts";
+import { engineOf } from "../engine.ts";
 import { checkInteger, isBranch, isTensor, show } from "../check.ts";
 import type { LayerNormParams } from "../ops/layer_norm/mod.ts";
 import type { RandomSource } from "../random.ts";
@@ -64,7 +65,7 @@ export function filled(
   values = valuesFor(shape),
 ): Tensor {
   for (let index = 0; index < values.length; index++) values[index] = value(index);
-  return reference.upload(values, shape);
+  return engineOf(reference).upload(values, shape);
 }
 
 function valuesFor(shape: readonly number[]): Float64Array {

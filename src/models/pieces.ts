@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { engineOf } from "../engine.ts";
 import type { Backend } from "../tensor.ts";
 import { parameterCount } from "../tree.ts";
 
@@ -21,7 +22,7 @@ const least = 32, leastOverCache = 4;
  *   sequence
  */
 export function pieceLength(params: unknown, state: unknown, batch: number, backend: Backend): number {
-  const { workAtOnce = Infinity } = backend;
+  const { workAtOnce = Infinity } = engineOf(backend);
   const tokens = Math.min(
     workAtOnce === Infinity ? mostBeside : most,
     Math.max(least, workAtOnce / parameterCount(params)),

@@ -16,7 +16,18 @@ export { appendTime } from "./append_time/mod.ts";
 export { attention } from "./attention/mod.ts";
 export { sliceState, stackStates } from "./batch/mod.ts";
 export { crossEntropy } from "./cross_entropy/mod.ts";
-export { add, gelu, mix, multiply, negativeExp, sigmoid, squaredRelu, tanh } from "./elementwise/mod.ts";
+export {
+  add,
+  gelu,
+  mix,
+  multiply,
+  negativeExp,
+  relu,
+  sigmoid,
+  silu,
+  squaredRelu,
+  tanh,
+} from "./elementwise/mod.ts";
 export { embedding, type Tokens } from "./embedding/mod.ts";
 export { layerNorm, type LayerNormParams } from "./layer_norm/mod.ts";
 export { linear } from "./linear/mod.ts";

@@ -7,6 +7,8 @@ import { DeviceBackend } from "../backends/device_backend.ts";
 import { DeviceTensor } from "../backends/tensor_store.ts";
 import type { AbortSignalLike } from "../abort.ts";
 import { show } from "../check.ts";
+import { run } from "../compute.ts";
+import { sliceBatchOp } from "../ops/batch/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { mapTensors, tensorsByPlace } from "../tree.ts";
 import { noticing, settle, whileNoticing } from "./lengths.ts";
@@ -229,7 +231,7 @@ function recordOn<Args extends readonly unknown[], R, M>(
               const output = f(...args);
               refusePromise(output);
               // The tensors of lists are the program's own.
-              return mapOnly(output, standIns, (t) => backend.sliceBatch(t, 0, t.shape[0]));
+              return mapOnly(output, standIns, (t) => run(sliceBatchOp, [t], [0, t.shape[0]])[0]);
             }))
         ),
     );

@@ -4,6 +4,10 @@
  * @module
  */
 import { checkInteger, checkSameShape, isSameShape, isTensor, sharedBackend, show } from "../check.ts";
+import { run } from "../compute.ts";
+import { engineOf } from "../engine.ts";
+import { adamWOp } from "../ops/adam_w/mod.ts";
+import { add } from "../ops/elementwise/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { backendOf, mapTensors, pathsOf, tensorsByPlace, treeMap, withTensors } from "../tree.ts";
 import { zeros } from "../transfer.ts";
@@ -182,12 +186,12 @@ export const adamW: Optimizer<AdamWHyper> = {
     const leaves: string[] = [];
     const nextMeans: Tensor[] = [], nextVariances: Tensor[] = [];
     return backend.scope(() => {
-      const scalar = (number: number) => backend.upload([number], []);
+      const scalar = (number: number) => engineOf(backend).upload([number], []);
       const overflows = zeros([gradients.length], backend);
       const rate = isTensor(learningRate)
         ? learningRate
         : scalar(typeof learningRate === "function" ? 1 : learningRate);
-      const step = isTensor(taken) ? backend.add(taken, scalar(1)) : taken + 1;
+      const step = isTensor(taken) ? add(taken, scalar(1)) : taken + 1;
       const count = isTensor(step) ? step : scalar(step);
       const next = treeMap(params, (param, path) => {
         const i = leaves.push(path) - 1;
@@ -196,28 +200,20 @@ export const adamW: Optimizer<AdamWHyper> = {
           ? 1
           : valueFor("learningRate", learningRate, leaf, 0, Infinity);
         const factor = valueFor("rateFactor", rateFactor, leaf, 0, Infinity);
-        const [moved, mean, variance] = backend.adamW(
-          param,
-          gradients[i],
-          means[i],
-          variances[i],
-          overflows,
-          rate,
-          count,
+        const inputs = [overflows, param, gradients[i], means[i], variances[i], rate, count] as const;
+        const [moved, mean, variance] = run(adamWOp, inputs, [
           i,
-          {
-            rateFactor: typeof learningRate === "function" ? ownRate * factor : factor,
-            beta1: valueFor("beta1", beta1, leaf, 0, 1),
-            beta2: valueFor("beta2", beta2, leaf, 0, 1),
-            epsilon: valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
-            weightDecay: valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
-          },
-        );
+          typeof learningRate === "function" ? ownRate * factor : factor,
+          valueFor("beta1", beta1, leaf, 0, 1),
+          valueFor("beta2", beta2, leaf, 0, 1),
+          valueFor("epsilon", epsilon, leaf, Number.MIN_VALUE, Infinity),
+          valueFor("weightDecay", weightDecay, leaf, 0, Infinity),
+        ]);
         nextMeans.push(mean);
         nextVariances.push(variance);
         return moved;
       });
-      backend.expectZeros(overflows, (i) =>
+      engineOf(backend).expectZeros(overflows, (i) =>
         new RangeError(
           `Cannot ${action}: squared gradients must be finite, current gradient of ${
             nameOf(leaves[i])

@@ -1,4 +1,5 @@
 import type { AbortSignalLike } from "../abort.ts";
+import { engineOf } from "../engine.ts";
 import { valueAndGrad } from "../autodiff/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
@@ -31,7 +32,7 @@ export function lossAndGrads<Params, State>(
   return valueAndGrad((params) => {
     const { logits } = model.forward(params, inputs, model.initialState(params, countOf(inputs)));
     const loss = crossEntropy(logits, targets);
-    return share === 1 ? loss : multiply(loss, logits.backend.upload([share], loss.shape));
+    return share === 1 ? loss : multiply(loss, engineOf(logits.backend).upload([share], loss.shape));
   }, params);
 }
 
@@ -90,7 +91,8 @@ export async function batchGradient<Params>(
 }
 
 /** In how many parts a batch goes through the model: of about 15 ms for the largest product, and of one sequence at least. */
-export function partsOf(params: unknown, { inputs }: Batch, { workAtOnce = Infinity }: Backend): number {
+export function partsOf(params: unknown, { inputs }: Batch, backend: Backend): number {
+  const { workAtOnce = Infinity } = engineOf(backend);
   if (workAtOnce === Infinity) return 1;
   const largest = Math.max(...tensorsOf(params).map(({ shape }) => sizeOf(shape)));
   const sequences = 1.5 * workAtOnce / (inputs[0].length * largest);
@@ -108,7 +110,7 @@ export async function flatGradient<Params>(
 ): Promise<{ loss: number; grads: Floats }> {
   const results = await batchGradient(gradient, params, part, backend, part.share, signal);
   try {
-    const [loss] = await backend.download(results.value);
+    const [loss] = await engineOf(backend).download(results.value);
     return { loss, grads: await toFlat(results.grads, room) };
   } finally {
     backend.free(results);

@@ -4,6 +4,9 @@
  * @module
  */
 import { show } from "../check.ts";
+import { run } from "../compute.ts";
+import { clipToNormOp, normOp } from "../ops/clip/mod.ts";
+import { multiply } from "../ops/elementwise/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { backendOf, mapTensors, tensorsOf } from "../tree.ts";
 
@@ -26,8 +29,8 @@ import { backendOf, mapTensors, tensorsOf } from "../tree.ts";
 export function squaredNorm(tree: unknown): Tensor {
   const backend = backendOf("take norm", "tree", tree);
   return backend.scope(() => {
-    const norm = backend.norm(tensorsOf(tree), 1);
-    return backend.multiply(norm, norm);
+    const norm = run(normOp, tensorsOf(tree), [1])[0];
+    return multiply(norm, norm);
   });
 }
 
@@ -67,7 +70,7 @@ export function clipByGlobalNorm<P>(grads: P, maxNorm: number): P {
   }
   const backend = backendOf(action, "grads", grads);
   return backend.scope(() => {
-    const norm = backend.norm(tensorsOf(grads), scale);
-    return mapTensors(grads, (t) => backend.clipToNorm(t, norm, maxNorm, scale));
+    const norm = run(normOp, tensorsOf(grads), [scale])[0];
+    return mapTensors(grads, (t) => run(clipToNormOp, [t, norm], [maxNorm, scale])[0]);
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { hostArray, sharedHostArray } from "../allocate.ts";
+import { engineOf } from "../engine.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { forEachTensor, mapTensors, sizeOf } from "../tree.ts";
 
@@ -16,7 +17,7 @@ export interface Kind {
 
 /** The kind of arrays that hold a tensor's numbers as they are. */
 export async function kindOf(t: Tensor): Promise<Kind> {
-  const numbers = await t.backend.download(t);
+  const numbers = await engineOf(t.backend).download(t);
   return numbers.constructor as Kind;
 }
 
@@ -42,7 +43,7 @@ export async function toFlat(tree: unknown, flat: Floats): Promise<Floats> {
     const place = (numbers: Floats) => {
       if (numbers !== room) room.set(numbers);
     };
-    const numbers = t.backend.download(t, room);
+    const numbers = engineOf(t.backend).download(t, room);
     if (numbers instanceof Promise) coming.push(numbers.then(place));
     else place(numbers);
   });
@@ -53,5 +54,8 @@ export async function toFlat(tree: unknown, flat: Floats): Promise<Floats> {
 /** A tree of the form of another with these numbers, on a backend. */
 export function fromFlat<P>(form: P, flat: Floats, backend: Backend): P {
   let at = 0;
-  return mapTensors(form, ({ shape }) => backend.upload(flat.subarray(at, at += sizeOf(shape)), shape));
+  return mapTensors(
+    form,
+    ({ shape }) => engineOf(backend).upload(flat.subarray(at, at += sizeOf(shape)), shape),
+  );
 }

@@ -4,10 +4,11 @@
  * @module
  */
 import type { AbortSignalLike } from "../abort.ts";
+import { engineOf } from "../engine.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Backend, Tensor } from "../tensor.ts";
-import { allDone } from "../transfer.ts";
+import { allDone, tensor } from "../transfer.ts";
 import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
 import { batchGradient, lossAndGrads, partGradient, partsOf } from "./batch_gradient.ts";
 import type { Batch } from "./batches.ts";
@@ -105,8 +106,8 @@ export function trainingStep<Params, State>(
     async take(from, batch, learningRate, signal) {
       const { params, optimizer: { step, mean, variance } } = from, moments = { mean, variance };
       const numbers = backend.scope(() => ({
-        step: backend.upload([step], []),
-        learningRate: backend.upload([learningRate], []),
+        step: tensor([step], [], backend),
+        learningRate: tensor([learningRate], [], backend),
       }));
       try {
         let next: Next<Params> & { readonly loss: Promise<number> };
@@ -129,6 +130,6 @@ export function trainingStep<Params, State>(
 }
 
 async function numberOf(value: Tensor): Promise<number> {
-  const [number] = await value.backend.download(value);
+  const [number] = await engineOf(value.backend).download(value);
   return number;
 }

@@ -7,6 +7,7 @@
  */
 import { createReference } from "../backends/reference/mod.ts";
 import { show } from "../check.ts";
+import { engineOf } from "../engine.ts";
 import { saveTree } from "../checkpoint/mod.ts";
 import type { AbortSignalLike } from "../abort.ts";
 import type { LanguageModel } from "../models/language_model.ts";
@@ -121,7 +122,7 @@ export async function startWorkers<Params>(
           index: i + 1,
           workers: count,
           backend: backend.name,
-          options: backend.options,
+          options: engineOf(backend).options,
           model: model.name,
           isOwn,
           module,

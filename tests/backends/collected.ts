@@ -3,6 +3,7 @@
  * its own, since a test can ask for a collection only with a flag of V8.
  */
 import { appendTime, read, sigmoid, tensor } from "@seqmix/seqmix";
+import { engineOf } from "../../src/engine.ts";
 import { backends } from "../backends.ts";
 
 declare const gc: () => void;
@@ -28,7 +29,7 @@ const held = backend.memory().bytes;
 /** Thousands of holders of one cache, and thousands of tensors that leave a scope. */
 function leak(): void {
   const y = tensor(new Float32Array(100), [1, 1, 100], backend);
-  let cache = backend.reserveTime(1, 2500, 100);
+  let cache = engineOf(backend).reserveTime(1, 2500, 100);
   for (let i = 0; i < 2500; i++) cache = appendTime(cache, y);
   for (let i = 0; i < 3000; i++) backend.scope(() => sigmoid(y));
 }

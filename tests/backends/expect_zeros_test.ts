@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { add, type Backend, createWebGpu, DeviceLostError, read, tensor } from "@seqmix/seqmix";
+import { engineOf } from "../../src/engine.ts";
 import { createTape } from "../../src/autodiff/tape.ts";
 import { assertSame, testOnAll } from "../helpers.ts";
 import { countBuffers, requestDevice, testOnGpu } from "./webgpu/gpu.ts";
@@ -10,7 +11,7 @@ const wrongAt = (i: number) => new RangeError(`wrong at ${i}`);
 function expect(backend: Backend, numbers: readonly number[], errorAt = wrongAt): void {
   backend.scope(() => {
     const flags = tensor(numbers, [numbers.length], backend);
-    backend.expectZeros(flags, errorAt);
+    engineOf(backend).expectZeros(flags, errorAt);
     return null;
   });
 }
@@ -32,7 +33,7 @@ testOnAll("expectZeros() throws at once, or with the next read, and once", async
 });
 
 testOnAll("expectZeros() of a backend that records is that of the one inside", async (backend) => {
-  const { backend: recording } = createTape(backend);
+  const recording = engineOf(createTape(backend).backend);
   await assertRejects(
     async () => {
       recording.expectZeros(recording.upload([0, 1], [2]), wrongAt);

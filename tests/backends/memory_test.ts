@@ -35,6 +35,7 @@ import {
   tensor,
   wkv,
 } from "@seqmix/seqmix";
+import { engineOf } from "../../src/engine.ts";
 import { sizeOf, tensorsOf } from "../../src/tree.ts";
 import { backends } from "../backends.ts";
 import { assertSame, testOnAll } from "../helpers.ts";
@@ -319,7 +320,7 @@ testOnAll("[Symbol.dispose]() frees everything, and nothing can be used afterwar
       using backend = await create();
       ended = backend;
       x = zeros([2], backend);
-      cache = backend.reserveTime(1, 50, 2);
+      cache = engineOf(backend).reserveTime(1, 50, 2);
       assert(bytesOf(backend) > 0);
     }
     assertEquals(bytesOf(ended), 0);

@@ -9,6 +9,7 @@ import {
   type ReferenceOptions,
   tensor,
 } from "@seqmix/seqmix";
+import { engineOf } from "../../src/engine.ts";
 import { type Failure, testFailures, wrong } from "../helpers.ts";
 
 Deno.test("reference is where tensors live unless told otherwise", () => {
@@ -45,7 +46,7 @@ Deno.test("createReference() counts four bytes a number, and eight in float64", 
     const x = tensor(new Float32Array(10), [2, 5], backend);
     assertEquals(backend.memory(), { bytes: 10 * size, peakBytes: 10 * size });
     const empty = tensor([], [0, 5], backend);
-    const cache = backend.reserveTime(2, 6, 5);
+    const cache = engineOf(backend).reserveTime(2, 6, 5);
     assertEquals(backend.memory().bytes, 70 * size);
     backend.free([x, empty, cache]);
     assertEquals(backend.memory(), { bytes: 0, peakBytes: 70 * size });

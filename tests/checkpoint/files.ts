@@ -1,5 +1,6 @@
 /** Files by hand, and trees as text, for the tests of checkpoints. */
 import { type Floats, read, type Tensor } from "@seqmix/seqmix";
+import { engineOf } from "../../src/engine.ts";
 import { isTensor } from "../../src/check.ts";
 
 /** A safetensors file of any header, also one that lies; an object is written as JSON. */
@@ -26,7 +27,7 @@ export function fixture(name: string): Uint8Array {
 /** Everything about a tree on a reference as text: the order of keys, the sign of zeros and the bits of tensors too. */
 export function describe(tree: unknown): string {
   if (isTensor(tree)) {
-    const values = tree.backend.download(tree) as Floats;
+    const values = engineOf(tree.backend).download(tree) as Floats;
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     return `${values.constructor.name}[${tree.shape}](${bytes.toHex()})`;
   }

@@ -16,6 +16,7 @@ import {
   transformer,
   treeMap,
 } from "@seqmix/seqmix";
+import { engineOf } from "../../src/engine.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
 import { describe, fileOf, fixture, headerOf, numbersAt } from "./files.ts";
@@ -47,7 +48,7 @@ Deno.test("loadTree() gives back what the official library wrote", () => {
   const { tree } = loadTree(fixture("saved"), float64);
   const onFloat64 = treeMap(
     savedTree(float64),
-    (t) => tensor(t.backend.download(t) as Float32Array, t.shape, float64),
+    (t) => tensor(engineOf(t.backend).download(t) as Float32Array, t.shape, float64),
   );
   assertEquals(describe(tree), describe(onFloat64));
 });
@@ -204,7 +205,7 @@ Deno.test("loadTree() copies, wherever the bytes lie", async () => {
 });
 
 Deno.test("loadTree() frees all where one tensor can't be made", () => {
-  using backend = createReference();
+  using backend = engineOf(createReference());
   const upload = backend.upload.bind(backend);
   let uploads = 0;
   backend.upload = (data, shape) => {

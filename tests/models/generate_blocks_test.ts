@@ -1,13 +1,14 @@
 /** Streams of tokens that are drawn in blocks, because reading from the device takes time. */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { type Backend, createReference, generate, put, read } from "@seqmix/seqmix";
+import { createReference, generate, put, read } from "@seqmix/seqmix";
+import type { Engine } from "../../src/engine.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { assertNear, testOnAll } from "../helpers.ts";
 import { models } from "../mixers.ts";
 import { collect, failureOf } from "./streams.ts";
 
 /** Makes a backend answer with promises, as a GPU does. Returns the number of tensors read so far. */
-function withSlowReads(backend: Backend): () => number {
+function withSlowReads(backend: Engine): () => number {
   const download = backend.download.bind(backend);
   let reads = 0;
   backend.download = async (x) => {

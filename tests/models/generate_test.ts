@@ -9,6 +9,7 @@ import {
   sample,
   tensor,
 } from "@seqmix/seqmix";
+import { engineOf } from "../../src/engine.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { assertNear, type Failure, testFailures, testOnAll, wrong } from "../helpers.ts";
 import { models } from "../mixers.ts";
@@ -175,7 +176,10 @@ for (const { name, model, make } of models) {
 
   testOnAll(`generate() refuses logits of ${name} that are NaN and frees everything`, async (backend) => {
     const params = make(1) as { head: { shape: readonly number[] } };
-    const head = reference.upload(new Float32Array(11 * params.head.shape[1]).fill(NaN), params.head.shape);
+    const head = engineOf(reference).upload(
+      new Float32Array(11 * params.head.shape[1]).fill(NaN),
+      params.head.shape,
+    );
     const spoilt = await put({ ...params, head }, backend);
     const { bytes } = backend.memory();
     const { error } = await failureOf(generate(model, spoilt, [1, 2]));

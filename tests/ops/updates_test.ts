@@ -1,5 +1,7 @@
 import { createReference, readFloat64, tensor } from "@seqmix/seqmix";
 import type { Backend } from "@seqmix/seqmix";
+import { run } from "../../src/compute.ts";
+import { adamWOp } from "../../src/ops/adam_w/mod.ts";
 import { adamW } from "../../src/ops/adam_w/reference.ts";
 import { clipToNorm, norm } from "../../src/ops/clip/reference.ts";
 import { randomSource } from "../../src/random.ts";
@@ -40,8 +42,8 @@ async function correctionsOf(beta: number, t: number, backend: Backend): Promise
     overflows = tensor([0], [1], backend);
   const rate = tensor([1], [], backend), step = tensor([t], [], backend);
   const movedBy = async (beta1: number, beta2: number) => {
-    const constants = { rateFactor: 1, beta1, beta2, epsilon: 1e-30, weightDecay: 0 };
-    const [moved] = backend.adamW(zero, one, one, one, overflows, rate, step, 0, constants);
+    const inputs = [overflows, zero, one, one, one, rate, step] as const;
+    const [moved] = run(adamWOp, inputs, [0, 1, beta1, beta2, 1e-30, 0]);
     return -(await readFloat64(moved))[0];
   };
   const byMean = await movedBy(beta, 0), byVariance = await movedBy(0, beta);

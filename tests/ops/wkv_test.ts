@@ -10,6 +10,7 @@ import {
   wkv,
   wkvState,
 } from "@seqmix/seqmix";
+import { engineOf } from "../../src/engine.ts";
 import { wkv as kernel } from "../../src/ops/wkv/reference.ts";
 import { randomSource } from "../../src/random.ts";
 import {
@@ -74,7 +75,7 @@ function scanInParts(
   const channels = decay.length, time = key.length / channels;
   const params = { decay: tensor(decay, [channels], backend), bonus: tensor(bonus, [channels], backend) };
   let state = wkvState(1, channels, backend);
-  let all = backend.reserveTime(1, time, channels);
+  let all = engineOf(backend).reserveTime(1, time, channels);
   for (let from = 0, part = 0; from < time; part++) {
     const until = Math.min(time, from + lengths[Math.min(part, lengths.length - 1)]);
     const cut = (data: Float32Array) =>

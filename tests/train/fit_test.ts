@@ -15,6 +15,7 @@ import {
   put,
   read,
   rwkv,
+  tensor,
   trainAndTest,
   transformer,
 } from "@seqmix/seqmix";
@@ -170,7 +171,11 @@ for (const bad of [NaN, Infinity]) {
       ...rwkv,
       forward(...[params, tokens, state]: Parameters<typeof rwkv.forward>) {
         const { logits, state: next } = rwkv.forward(params, tokens, state);
-        const factors = logits.backend.upload(new Float32Array(11 * 11).fill(1).fill(bad, 10 * 11), [11, 11]);
+        const factors = tensor(
+          new Float32Array(11 * 11).fill(1).fill(bad, 10 * 11),
+          [11, 11],
+          logits.backend,
+        );
         return { logits: multiply(logits, embedding(factors, tokens)), state: next };
       },
     } as unknown as AnyLanguageModel;

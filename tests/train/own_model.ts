@@ -34,6 +34,6 @@ export const cliff: typeof bigram = {
   forward(params, tokens, state) {
     const { logits } = bigram.forward(params, tokens, state), { backend, shape } = logits;
     const steep = Float32Array.from({ length: shape[0] * shape[1] * shape[2] }, () => 1e25);
-    return { logits: multiply(logits, backend.upload(steep, shape)), state };
+    return { logits: multiply(logits, tensor(steep, shape, backend)), state };
   },
 };

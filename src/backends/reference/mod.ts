@@ -5,83 +5,41 @@
  */
 import { hostArray } from "../../allocate.ts";
 import { show } from "../../check.ts";
-import { adamW } from "../../ops/adam_w/reference.ts";
-import { attention, attentionBackward } from "../../ops/attention/reference.ts";
-import { copyRows } from "../../ops/batch/reference.ts";
-import { clipToNorm, norm } from "../../ops/clip/reference.ts";
-import { crossEntropy, crossEntropyBackward } from "../../ops/cross_entropy/reference.ts";
-import {
-  add,
-  gelu,
-  geluBackward,
-  mix,
-  mixBackward,
-  multiply,
-  negativeExp,
-  negativeExpBackward,
-  sigmoid,
-  sigmoidBackward,
-  squaredRelu,
-  squaredReluBackward,
-  tanh,
-  tanhBackward,
-} from "../../ops/elementwise/reference.ts";
-import { embedding, embeddingBackward } from "../../ops/embedding/reference.ts";
-import { layerNorm, layerNormBackward } from "../../ops/layer_norm/reference.ts";
-import { linear, linearBackwardInput, linearBackwardWeight } from "../../ops/linear/reference.ts";
-import { lstmRecurrence, lstmRecurrenceBackward } from "../../ops/lstm/reference.ts";
-import { rotary, rotaryBackward } from "../../ops/rotary/reference.ts";
-import { sample } from "../../ops/sample/reference.ts";
-import { lastStep, lastStepBackward, shiftTime, shiftTimeBackward } from "../../ops/shift_time/reference.ts";
-import { softmax, softmaxBackward } from "../../ops/softmax/reference.ts";
-import { wkv, wkvBackward } from "../../ops/wkv/reference.ts";
+import * as adamW from "../../ops/adam_w/reference.ts";
+import * as attention from "../../ops/attention/reference.ts";
+import * as batch from "../../ops/batch/reference.ts";
+import * as clip from "../../ops/clip/reference.ts";
+import * as crossEntropy from "../../ops/cross_entropy/reference.ts";
+import * as elementwise from "../../ops/elementwise/reference.ts";
+import * as embedding from "../../ops/embedding/reference.ts";
+import * as layerNorm from "../../ops/layer_norm/reference.ts";
+import * as linear from "../../ops/linear/reference.ts";
+import * as lstm from "../../ops/lstm/reference.ts";
+import * as rotary from "../../ops/rotary/reference.ts";
+import * as sample from "../../ops/sample/reference.ts";
+import * as shiftTime from "../../ops/shift_time/reference.ts";
+import * as softmax from "../../ops/softmax/reference.ts";
+import * as wkv from "../../ops/wkv/reference.ts";
 import type { Backend, Floats } from "../../tensor.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { Kernels } from "../kernels.ts";
 
 const kernels: Kernels<Floats> = {
-  adamW,
-  add,
-  attention,
-  attentionBackward,
-  clipToNorm,
-  copyRows,
-  crossEntropy,
-  crossEntropyBackward,
-  embedding,
-  embeddingBackward,
-  gelu,
-  geluBackward,
-  lastStep,
-  lastStepBackward,
-  layerNorm,
-  layerNormBackward,
-  linear,
-  linearBackwardInput,
-  linearBackwardWeight,
-  lstmRecurrence,
-  lstmRecurrenceBackward,
-  mix,
-  mixBackward,
-  multiply,
-  negativeExp,
-  negativeExpBackward,
-  norm,
-  rotary,
-  rotaryBackward,
-  sample,
-  shiftTime,
-  shiftTimeBackward,
-  sigmoid,
-  sigmoidBackward,
-  softmax,
-  softmaxBackward,
-  squaredRelu,
-  squaredReluBackward,
-  tanh,
-  tanhBackward,
-  wkv,
-  wkvBackward,
+  ...adamW,
+  ...attention,
+  ...batch,
+  ...clip,
+  ...crossEntropy,
+  ...elementwise,
+  ...embedding,
+  ...layerNorm,
+  ...linear,
+  ...lstm,
+  ...rotary,
+  ...sample,
+  ...shiftTime,
+  ...softmax,
+  ...wkv,
 };
 
 /** How a reference backend computes. */

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { checkInteger, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
+import { checkInteger } from "../../check.ts";
+import { checkShapes, compute } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
 import { shapeOf } from "../../runtime/lengths.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 
 /**
  * Causal scaled dot-product attention, head by head: `y_i = Σ_j softmax_j(q_i·k_j / √N) v_j` over the keys j that
@@ -30,17 +32,15 @@ import type { GradientRule, Tensor } from "../../tensor.ts";
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor, heads: number): Tensor {
   const action = "attend";
-  checkShape(action, "query", query, "B", "T", "C");
-  const [batch, time, channels] = query.shape;
-  checkShape(action, "key", key, batch, "S", channels);
-  checkSameShape(action, "value", value, shapeOf(key));
+  checkShapes(attentionOp, [query, key, value]);
+  const [, time, channels] = query.shape;
   checkHeads(action, heads, channels);
   if (time > shapeOf(key)[1]) {
     throw new RangeError(
       `Cannot ${action}: queries must be no more than keys, current T is ${time} and S is ${key.shape[1]}`,
     );
   }
-  return sharedBackend(action, "query, key, value", query, key, value).attention(query, key, value, heads);
+  return compute(attentionOp, [query, key, value], [heads])[0];
 }
 
 /** Checks that the heads divide the channels. */
@@ -57,5 +57,13 @@ export function checkHeads(action: string, heads: number, channels: number): voi
  * With the weights p of a query, made again from q and k: gv_j = Σ_i p_ij gy_i and, with
  * d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i. Nothing of size T×T is kept.
  */
-export const attentionGradient: GradientRule<"attention"> = ([query, key, value, heads], [y], [gy]) =>
-  query.backend.backward.attention(gy, query, key, value, y, heads);
+export const attentionOp = defineOperation({
+  name: "attention",
+  action: "attend",
+  inputs: ["query: B T C", "key: B S|K C", "value: B S|L C"],
+  outputs: ["y: B T C"],
+  sizes: ["B", "T", "S", "K", "L", "C"],
+  constants: ["heads"],
+  gradient: { needs: ["query", "key", "value", "y"], of: ["query", "key", "value"] },
+  example: { C: 14, heads: 7 },
+});

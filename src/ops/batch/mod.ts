@@ -3,9 +3,15 @@
  *
  * @module
  */
+import { hostArray } from "../../allocate.ts";
+import type { Workspace } from "../../backends/kernels.ts";
+import type { DeviceTensor } from "../../backends/tensor_store.ts";
 import { checkInteger, isBranch, isTensor, sharedBackend, show, showShape, wider } from "../../check.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
-import { forEachTensor, treeMap } from "../../tree.ts";
+import { run } from "../../compute.ts";
+import { engineOf } from "../../engine.ts";
+import { defineOperation } from "../../operation.ts";
+import type { Tensor } from "../../tensor.ts";
+import { forEachTensor, sizeOf, sumOf, treeMap } from "../../tree.ts";
 
 /**
  * Joins the states of several sessions into the state of one batch: every tensor along its first axis.
@@ -63,11 +69,12 @@ function stack(
     const before = joined.get(first) ?? [];
     const same = before.find((one) => one.parts.every((part, i) => part === parts[i]));
     if (same !== undefined) return same.whole;
-    const whole = parts.reduce(
+    const backend = parts.reduce(
       (backend, part, i) =>
         wider(backend, sharedBackend(action, `${path} of state 0, ${path} of state ${i}`, first, part)),
       first.backend,
-    ).concatBatch(parts);
+    );
+    const [whole] = engineOf(backend).run(concatBatchOp, parts, []);
     joined.set(first, [...before, { parts, whole }]);
     return whole;
   }
@@ -123,16 +130,72 @@ function hasKeys(branch: object, keys: readonly string[]): boolean {
  */
 export function sliceState<S>(state: S, index: number): S {
   forEachTensor(state, (t) => checkInteger("slice state", "index", index, 0, (t.shape[0] ?? 0) - 1));
-  return treeMap(state, (t) => t.backend.sliceBatch(t, index, index + 1));
+  return treeMap(state, (t) => run(sliceBatchOp, [t], [index, index + 1])[0]);
 }
 
-/** Each gets the sequences that it brought. */
-export const concatBatchGradient: GradientRule<"concatBatch"> = ([parts], _, [gy]) => {
-  let start = 0;
-  return parts.map((part) => gy.backend.sliceBatch(gy, start, start += part.shape[0]));
-};
+/** Joins along the first axis; each gets the gradients of the sequences that it brought. */
+export const concatBatchOp = defineOperation({
+  name: "concatBatch",
+  inputs: ["...parts: B ..."],
+  outputs: ["y: B ..."],
+  compute(device, parts) {
+    const [, ...rest] = parts[0].shape;
+    const y = device.store.make([parts.reduce((sum, part) => sumOf(sum, part.shape[0]), 0), ...rest]);
+    let start = 0;
+    for (const part of parts) {
+      copySequences(device, y, start, part, 0, part.shape[0]);
+      start += part.shape[0];
+    }
+    return [y];
+  },
+  gradient: ({ inputs: parts, grads: [gy] }) => {
+    let start = 0;
+    return parts.map((part) => run(sliceBatchOp, [gy], [start, start += part.shape[0]])[0]);
+  },
+});
 
-/** The part gets gy, what is outside it 0. */
-export const sliceBatchGradient: GradientRule<"sliceBatch"> = ([x, start], _, [gy]) => [
-  x.backend.backward.sliceBatch(gy, start, x.shape[0]),
-];
+/** The sequences `start .. end`, which get the gradient; the others get 0. */
+export const sliceBatchOp = defineOperation({
+  name: "sliceBatch",
+  inputs: ["x: B ..."],
+  outputs: ["y: B' ..."],
+  constants: ["start", "end"],
+  compute(device, [x], [start, end]) {
+    const [, ...rest] = x.shape;
+    const y = device.store.make([end - start, ...rest]);
+    copySequences(device, y, 0, x, start, end);
+    return [y];
+  },
+  gradient: ({ inputs: [x], constants: [start], grads: [gy] }) => run(padBatchOp, [gy], [start, x.shape[0]]),
+});
+
+/** x from `start` on among `total` sequences, the others 0. */
+export const padBatchOp = defineOperation({
+  name: "padBatch",
+  inputs: ["x: B ..."],
+  outputs: ["y: B' ..."],
+  constants: ["start", "total"],
+  compute(device, [x], [start, total]) {
+    const [, ...rest] = x.shape, shape = [total, ...rest];
+    const zeros = hostArray("allocate tensor", Float32Array, sizeOf(shape), device.store.use().bytes);
+    const y = device.store.make(shape);
+    device.upload(y.memory, zeros);
+    copySequences(device, y, start, x, 0, x.shape[0]);
+    return [y];
+  },
+  gradient: "none",
+});
+
+/** Writes the sequences `start .. end` of `x`, which may be a cache with gaps, to `y` from its sequence `to` on, without gaps. */
+function copySequences<M>(
+  { store, call }: Workspace<M>,
+  y: DeviceTensor<M>,
+  to: number,
+  x: Tensor,
+  start: number,
+  end: number,
+): void {
+  const [, ...rest] = x.shape, source = store.alive(x);
+  const width = sizeOf(rest), stride = source.packed ? width : source.stepsApart * x.shape[2];
+  call("copyRows", y.memory, to * width, width, source.memory, start * stride, stride, end - start, width);
+}

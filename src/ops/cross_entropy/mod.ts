@@ -4,9 +4,12 @@
  * @module
  */
 import { hostArray } from "../../allocate.ts";
-import { checkShape, isTensor, sharedBackend, show } from "../../check.ts";
+import { checkShape, isTensor, show } from "../../check.ts";
+import { compute } from "../../compute.ts";
+import { engineOf } from "../../engine.ts";
+import { defineOperation } from "../../operation.ts";
 import { checkLists, listsOf } from "../../runtime/lists.ts";
-import type { Backend, GradientRule, Tensor } from "../../tensor.ts";
+import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
 import { type Tokens, tokenTensor } from "../embedding/tokens.ts";
 
@@ -48,13 +51,14 @@ export function crossEntropy(
     };
     const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend, masked);
     checkShape(action, "targets", ids, batch, time);
-    if (weights === undefined) {
-      return sharedBackend(action, "logits, targets", logits, ids).crossEntropy(logits, ids, null);
+    const w = weights === undefined || isTensor(weights)
+      ? weights
+      : weightTensor(action, weights, logits.backend);
+    if (w !== undefined) {
+      checkLists(w, (lists) => checkWeights(action, lists));
+      checkShape(action, "weights", w, batch, time);
     }
-    const w = isTensor(weights) ? weights : weightTensor(action, weights, logits.backend);
-    checkLists(w, (lists) => checkWeights(action, lists));
-    checkShape(action, "weights", w, batch, time);
-    return sharedBackend(action, "logits, targets, weights", logits, ids, w).crossEntropy(logits, ids, w);
+    return compute(crossEntropyOp, [logits, ids, w])[0];
   });
 }
 
@@ -78,7 +82,7 @@ function weightTensor(action: string, weights: readonly ArrayLike<number>[], bac
   }
   checkWeights(action, weights);
   weights.forEach((row, b) => numbers.set(row, b * time));
-  return backend.upload(numbers, shape);
+  return engineOf(backend).upload(numbers, shape);
 }
 
 function checkWeights(action: string, weights: readonly ArrayLike<number>[]): void {
@@ -93,8 +97,12 @@ function checkWeights(action: string, weights: readonly ArrayLike<number>[]): vo
 }
 
 /** gLogits = gLoss·weight·(softmax(logits) - the target's one) / Σ weight; targets and weights get none. */
-export const crossEntropyGradient: GradientRule<"crossEntropy"> = (
-  [logits, targets, weights],
-  _,
-  [gLoss],
-) => [logits.backend.backward.crossEntropy(gLoss, logits, targets, weights), null, null];
+export const crossEntropyOp = defineOperation({
+  name: "crossEntropy",
+  action: "compute cross-entropy",
+  inputs: ["logits: ... V", "targets: ...", "weights?: ..."],
+  outputs: ["loss:"],
+  sizes: ["...", "V"],
+  gradient: { needs: ["logits", "targets", "weights"], of: ["logits"] },
+  example: { V: 5, targets: (x) => Math.floor(Math.abs(9 * x)) % 5, weights: Math.abs },
+});

@@ -78,6 +78,29 @@ export function tanh(y: usize, x: usize, size: i32): void {
   if (rest) storePart(y, vector.tanh(loadPart(x, rest)), rest);
 }
 
+/** y = max(x, 0) */
+export function relu(y: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, y += 16) v128.store(y, f32x4.pmax(v128.load(x), f32x4.splat(0)));
+  const rest = size & 3;
+  if (rest) storePart(y, f32x4.pmax(loadPart(x, rest), f32x4.splat(0)), rest);
+}
+
+/** y = x / (1 + e^-x) */
+export function silu(y: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, y += 16) v128.store(y, silu4(v128.load(x)));
+  const rest = size & 3;
+  if (rest) storePart(y, silu4(loadPart(x, rest)), rest);
+}
+
+// @ts-ignore: decorator
+@inline
+function silu4(x: v128): v128 {
+  const below = f32x4.add(vector.constant(vector.ONE), vector.exp(f32x4.neg(x)));
+  return f32x4.div(f32x4.pmax(x, vector.constant(LOWEST)), below);
+}
+
 /** y = max(x, 0)² */
 export function squaredRelu(y: usize, x: usize, size: i32): void {
   const end = x + ((<usize> (size & ~3)) << 2);
@@ -94,8 +117,10 @@ function squaredRelu4(x: v128): v128 {
 }
 
 const CUBIC = memory.data<f32>([0.044715]);
-/** Below this gelu is 0, and -∞ over infinity would be NaN. */
+/** Below this gelu and silu are 0, and -∞ over infinity would be NaN. */
 const LOWEST = memory.data<f32>([-100]);
+/** Past this the slope of silu is 1. */
+const HIGHEST = memory.data<f32>([100]);
 /** 2·√(2/π) */
 const SLOPE = memory.data<f32>([1.5957691216057308]);
 
@@ -233,6 +258,40 @@ function tanhBackward4(gy: v128, x: v128): v128 {
   const quarter = sigmoidBackward4(gy, f32x4.add(x, x));
   const half = f32x4.add(quarter, quarter);
   return f32x4.add(half, half);
+}
+
+/** gx = gy where x is above 0, and 0 elsewhere */
+export function reluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, reluBackward4(v128.load(gy), v128.load(x)));
+  const rest = size & 3;
+  if (rest) storePart(gx, reluBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
+}
+
+/** Of NaN the slope is NaN. */
+// @ts-ignore: decorator
+@inline
+function reluBackward4(gy: v128, x: v128): v128 {
+  const positive = f32x4.pmax(x, f32x4.splat(0));
+  const slope = v128.bitselect(vector.constant(vector.ONE), positive, f32x4.gt(positive, f32x4.splat(0)));
+  return f32x4.mul(gy, slope);
+}
+
+/** With s = 1 / (1 + e^-x): gx = gy · (s + x · s · (1 - s)) */
+export function siluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
+  const end = x + ((<usize> (size & ~3)) << 2);
+  for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, siluBackward4(v128.load(gy), v128.load(x)));
+  const rest = size & 3;
+  if (rest) storePart(gx, siluBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
+}
+
+// @ts-ignore: decorator
+@inline
+function siluBackward4(gy: v128, x: v128): v128 {
+  x = f32x4.pmax(f32x4.pmin(x, vector.constant(HIGHEST)), vector.constant(LOWEST));
+  const s = vector.sigmoid(x);
+  const change = f32x4.mul(s, f32x4.sub(vector.constant(vector.ONE), s));
+  return f32x4.mul(gy, madd(change, x, s));
 }
 
 /** gx = 2 · gy · max(x, 0) */

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { checkLast, checkSameShape, checkShape, checkTensor, sharedBackend } from "../../check.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
+import { compute } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
+import type { Tensor } from "../../tensor.ts";
 
 /**
  * `y = a + b`, element by element.
@@ -22,10 +23,16 @@ import type { GradientRule, Tensor } from "../../tensor.ts";
  * ```
  */
 export function add(a: Tensor, b: Tensor): Tensor {
-  checkTensor("add", "a", a);
-  checkSameShape("add", "b", b, a.shape);
-  return sharedBackend("add", "a, b", a, b).add(a, b);
+  return compute(addOp, [a, b])[0];
 }
+
+export const addOp = defineOperation({
+  name: "add",
+  inputs: ["a: ...", "b: ..."],
+  outputs: ["y: ..."],
+  sizes: ["..."],
+  gradient: ({ grads: [gy] }) => [gy, gy],
+});
 
 /**
  * `y = a·b`, element by element.
@@ -43,10 +50,19 @@ export function add(a: Tensor, b: Tensor): Tensor {
  * ```
  */
 export function multiply(a: Tensor, b: Tensor): Tensor {
-  checkTensor("multiply", "a", a);
-  checkSameShape("multiply", "b", b, a.shape);
-  return sharedBackend("multiply", "a, b", a, b).multiply(a, b);
+  return compute(multiplyOp, [a, b])[0];
 }
+
+export const multiplyOp = defineOperation({
+  name: "multiply",
+  inputs: ["a: ...", "b: ..."],
+  outputs: ["y: ..."],
+  sizes: ["..."],
+  gradient: ({ inputs: [a, b], grads: [gy], wanted }) => [
+    wanted[0] ? multiply(gy, b) : null,
+    wanted[1] ? multiply(gy, a) : null,
+  ],
+});
 
 /**
  * Interpolates between a step and the one before it, channel by channel: `y = x·ratio + before·(1 - ratio)`
@@ -67,11 +83,17 @@ export function multiply(a: Tensor, b: Tensor): Tensor {
  * ```
  */
 export function mix(x: Tensor, before: Tensor, ratio: Tensor): Tensor {
-  checkShape("mix", "ratio", ratio, "C");
-  checkLast("mix", "x", x, ratio.shape[0]);
-  checkSameShape("mix", "before", before, x.shape);
-  return sharedBackend("mix", "x, before, ratio", x, before, ratio).mix(x, before, ratio);
+  return compute(mixOp, [x, before, ratio])[0];
 }
+
+/** gx = gy·ratio, gBefore = gy·(1 - ratio), gRatio = Σ gy·(x - before). */
+export const mixOp = defineOperation({
+  name: "mix",
+  inputs: ["x: ... C", "before: ... C", "ratio: C"],
+  outputs: ["y: ... C"],
+  sizes: ["...", "C"],
+  gradient: { needs: ["x", "before", "ratio"], of: ["x", "before", "ratio"] },
+});
 
 /**
  * The logistic function, `y = 1 / (1 + e^-x)`, element by element.
@@ -88,9 +110,11 @@ export function mix(x: Tensor, before: Tensor, ratio: Tensor): Tensor {
  * ```
  */
 export function sigmoid(x: Tensor): Tensor {
-  checkTensor("compute sigmoid", "x", x);
-  return x.backend.sigmoid(x);
+  return compute(sigmoidOp, [x])[0];
 }
+
+/** gx = gy·y·(1 - y), of x, since y is rounded to 1 long before its slope is 0. */
+export const sigmoidOp = elementwise("sigmoid", "compute sigmoid");
 
 /**
  * The hyperbolic tangent, `y = tanh x`, element by element.
@@ -107,9 +131,54 @@ export function sigmoid(x: Tensor): Tensor {
  * ```
  */
 export function tanh(x: Tensor): Tensor {
-  checkTensor("compute tanh", "x", x);
-  return x.backend.tanh(x);
+  return compute(tanhOp, [x])[0];
 }
+
+/** gx = gy·(1 - y²), of x, since y is rounded to 1 long before its slope is 0. */
+export const tanhOp = elementwise("tanh", "compute tanh");
+
+/**
+ * The rectifier, `y = max(x, 0)`, element by element.
+ *
+ * @param x any shape
+ * @returns y, of x's shape, at least 0
+ * @throws {TypeError} if x is not a tensor
+ *
+ * @example
+ * ```ts
+ * import { read, relu, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(relu(tensor([-2, 3], [2])))); // Float32Array [ 0, 3 ]
+ * ```
+ */
+export function relu(x: Tensor): Tensor {
+  return compute(reluOp, [x])[0];
+}
+
+/** gx = gy where x is above 0, and 0 elsewhere. */
+export const reluOp = elementwise("relu", "compute ReLU");
+
+/**
+ * The sigmoid linear unit, `y = x / (1 + e^-x)`, element by element (Elfwing, Uchibe, Doya: "Sigmoid-Weighted Linear Units",
+ * 2018; also known as swish).
+ *
+ * @param x any shape
+ * @returns y, of x's shape, at least -0.279
+ * @throws {TypeError} if x is not a tensor
+ *
+ * @example
+ * ```ts
+ * import { read, silu, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(silu(tensor([0, 100], [2])))); // Float32Array [ 0, 100 ]
+ * ```
+ */
+export function silu(x: Tensor): Tensor {
+  return compute(siluOp, [x])[0];
+}
+
+/** With s = 1 / (1 + e^-x): gx = gy·s·(1 + x·(1 - s)). */
+export const siluOp = elementwise("silu", "compute SiLU");
 
 /**
  * `y = max(x, 0)²`, element by element (So et al.: "Primer", 2021).
@@ -126,9 +195,11 @@ export function tanh(x: Tensor): Tensor {
  * ```
  */
 export function squaredRelu(x: Tensor): Tensor {
-  checkTensor("compute squared ReLU", "x", x);
-  return x.backend.squaredRelu(x);
+  return compute(squaredReluOp, [x])[0];
 }
+
+/** gx = 2·gy·max(x, 0). */
+export const squaredReluOp = elementwise("squaredRelu", "compute squared ReLU");
 
 /**
  * The Gaussian error linear unit in its tanh form, `y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))`, element by
@@ -146,9 +217,11 @@ export function squaredRelu(x: Tensor): Tensor {
  * ```
  */
 export function gelu(x: Tensor): Tensor {
-  checkTensor("compute GELU", "x", x);
-  return x.backend.gelu(x);
+  return compute(geluOp, [x])[0];
 }
+
+/** With s = √(2/π)·(x + 0.044715 x³) and h = tanh s: gx = gy·(1 + h + x·(1 - h²)·s') / 2. */
+export const geluOp = elementwise("gelu", "compute GELU");
 
 /**
  * `y = -e^x`, element by element: the decay w of {@linkcode wkv} from RWKV-4's raw `time_decay`.
@@ -165,38 +238,20 @@ export function gelu(x: Tensor): Tensor {
  * ```
  */
 export function negativeExp(x: Tensor): Tensor {
-  checkTensor("compute negative exponential", "x", x);
-  return x.backend.negativeExp(x);
+  return compute(negativeExpOp, [x])[0];
 }
 
-/** Both get gy. */
-export const addGradient: GradientRule<"add"> = (_args, _results, [gy]) => [gy, gy];
-
-/** ga = gy·b, gb = gy·a. */
-export const multiplyGradient: GradientRule<"multiply"> = ([a, b], _, [gy], wanted) => [
-  wanted[0] ? a.backend.multiply(gy, b) : null,
-  wanted[1] ? a.backend.multiply(gy, a) : null,
-];
-
-/** gx = gy·ratio, gBefore = gy·(1 - ratio), gRatio = Σ gy·(x - before). */
-export const mixGradient: GradientRule<"mix"> = ([x, before, ratio], _, [gy]) =>
-  x.backend.backward.mix(gy, x, before, ratio);
-
-/** gx = gy·y·(1 - y), of x, since y is rounded to 1 long before its slope is 0. */
-export const sigmoidGradient: GradientRule<"sigmoid"> = ([x], _, [gy]) => [x.backend.backward.sigmoid(gy, x)];
-
-/** gx = gy·(1 - y²), of x, since y is rounded to 1 long before its slope is 0. */
-export const tanhGradient: GradientRule<"tanh"> = ([x], _, [gy]) => [x.backend.backward.tanh(gy, x)];
-
-/** gx = 2·gy·max(x, 0). */
-export const squaredReluGradient: GradientRule<"squaredRelu"> = ([x], _, [gy]) => [
-  x.backend.backward.squaredRelu(gy, x),
-];
-
-/** With s = √(2/π)·(x + 0.044715 x³) and h = tanh s: gx = gy·(1 + h + x·(1 - h²)·s') / 2. */
-export const geluGradient: GradientRule<"gelu"> = ([x], _, [gy]) => [x.backend.backward.gelu(gy, x)];
-
 /** gx = -gy·e^x, of x, since y is infinite where the product need not be. */
-export const negativeExpGradient: GradientRule<"negativeExp"> = ([x], _, [gy]) => [
-  x.backend.backward.negativeExp(gy, x),
-];
+export const negativeExpOp = elementwise("negativeExp", "compute negative exponential");
+
+/** An operation on each element of x, whose gradient needs x. */
+function elementwise<const N extends string>(name: N, action: string) {
+  return defineOperation({
+    name,
+    action,
+    inputs: ["x: ..."],
+    outputs: ["y: ..."],
+    sizes: ["..."],
+    gradient: { needs: ["x"], of: ["x"] },
+  });
+}

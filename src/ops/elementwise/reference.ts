@@ -34,6 +34,16 @@ export function tanh(y: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) y[i] = Math.tanh(x[i]);
 }
 
+/** y = max(x, 0) */
+export function relu(y: Floats, x: Floats, size: number): void {
+  for (let i = 0; i < size; i++) y[i] = Math.max(x[i], 0);
+}
+
+/** y = x / (1 + e^-x); -∞ over infinity would be NaN */
+export function silu(y: Floats, x: Floats, size: number): void {
+  for (let i = 0; i < size; i++) y[i] = Math.max(x[i], -Number.MAX_VALUE) / (1 + Math.exp(-x[i]));
+}
+
 /** y = max(x, 0)² */
 export function squaredRelu(y: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) y[i] = Math.max(x[i], 0) ** 2;
@@ -93,6 +103,23 @@ export function tanhBackward(gx: Floats, gy: Floats, x: Floats, size: number): v
   for (let i = 0; i < size; i++) {
     const e = Math.exp(-2 * Math.abs(x[i]));
     gx[i] = 4 * gy[i] * e / (1 + e) ** 2;
+  }
+}
+
+/** gx = gy where x is above 0, and 0 elsewhere */
+export function reluBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
+  for (let i = 0; i < size; i++) gx[i] = gy[i] * Math.sign(Math.max(x[i], 0));
+}
+
+/** Past ±this, e^x is 0 or infinite in double precision, and the slope of silu 0 or 1. */
+const siluEnd = 750;
+
+/** With s = 1 / (1 + e^-x): gx = gy · s · (1 + x · (1 - s)) */
+export function siluBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
+  for (let i = 0; i < size; i++) {
+    const near = Math.min(Math.max(x[i], -siluEnd), siluEnd);
+    const s = 1 / (1 + Math.exp(-near)), rest = 1 / (1 + Math.exp(near));
+    gx[i] = gy[i] * s * (1 + near * rest);
   }
 }
 

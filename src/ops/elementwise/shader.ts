@@ -70,6 +70,16 @@ const multiplyCode = binaryShader("a[i] * b[i]");
 const mixCode = mixShader();
 const sigmoidCode = unaryShader("logistic(x[i])", nan + exponential + logistic);
 const tanhCode = unaryShader("hyperbolicTangent(x[i])", nan + exponential + hyperbolicTangent);
+const reluCode = unaryShader("positivePart(x[i])", positivePart);
+const siluCode = unaryShader(
+  "silu(x[i])",
+  `${nan}${exponential}${logistic}
+fn silu(x: f32) -> f32 {
+  // Far below 0 it is 0, and infinity times 0 would be NaN.
+  return select(max(x, -110.0) * logistic(x), x, isNan(x));
+}
+`,
+);
 const squaredReluCode = unaryShader("positivePart(x[i]) * positivePart(x[i])", positivePart);
 const geluCode = unaryShader(
   "gelu(x[i])",
@@ -97,6 +107,25 @@ const sigmoidBackwardCode = unaryBackwardShader("logisticSlope(x[i])", nan + exp
 const tanhBackwardCode = unaryBackwardShader(
   "4.0 * logisticSlope(2.0 * x[i])",
   nan + exponential + logisticSlope,
+);
+const reluBackwardCode = unaryBackwardShader(
+  "reluSlope(x[i])",
+  `${nan}${positivePart}
+fn reluSlope(x: f32) -> f32 {
+  let part = positivePart(x);
+  return select(1.0, part, isNan(part) || part == 0.0);
+}
+`,
+);
+const siluBackwardCode = unaryBackwardShader(
+  "siluSlope(x[i])",
+  `${nan}${exponential}${logistic}${logisticSlope}
+fn siluSlope(x: f32) -> f32 {
+  // Past ±110 the slope is 0 or 1, and infinity times 0 would be NaN.
+  let near = clamp(x, -110.0, 110.0);
+  return select(logistic(near) + near * logisticSlope(near), x, isNan(x));
+}
+`,
 );
 const squaredReluBackwardCode = unaryBackwardShader("2.0 * positivePart(x[i])", positivePart);
 const geluBackwardCode = unaryBackwardShader(
@@ -146,6 +175,16 @@ export function tanh(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
   runEach(gpu, tanhCode, [y], [x], [size]);
 }
 
+/** y = max(x, 0) */
+export function relu(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
+  runEach(gpu, reluCode, [y], [x], [size]);
+}
+
+/** y = x / (1 + e^-x) */
+export function silu(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
+  runEach(gpu, siluCode, [y], [x], [size]);
+}
+
 /** y = max(x, 0)² */
 export function squaredRelu(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number): void {
   runEach(gpu, squaredReluCode, [y], [x], [size]);
@@ -186,6 +225,16 @@ export function sigmoidBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBloc
 /** With e = e^-2|x|: gx = 4 · gy · e / (1 + e)² */
 export function tanhBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
   runEach(gpu, tanhBackwardCode, [gx], [gy, x], [size]);
+}
+
+/** gx = gy where x is above 0, and 0 elsewhere */
+export function reluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
+  runEach(gpu, reluBackwardCode, [gx], [gy, x], [size]);
+}
+
+/** With s = 1 / (1 + e^-x): gx = gy · s · (1 + x · (1 - s)) */
+export function siluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
+  runEach(gpu, siluBackwardCode, [gx], [gy, x], [size]);
 }
 
 /** gx = 2 · gy · max(x, 0) */

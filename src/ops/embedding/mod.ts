@@ -4,7 +4,9 @@
  * @module
  */
 import { checkShape, sharedBackend } from "../../check.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
+import { engineOf } from "../../engine.ts";
+import { defineOperation } from "../../operation.ts";
+import type { Tensor } from "../../tensor.ts";
 import { type Tokens, tokenTensor } from "./tokens.ts";
 
 export type { Tokens };
@@ -32,12 +34,20 @@ export function embedding(weight: Tensor, tokens: Tokens): Tensor {
   // In a scope, so that ids that came as lists leave no tensor behind.
   return weight.backend.scope(() => {
     const ids = tokenTensor(action, "tokens", tokens, weight.shape[0], weight.backend);
-    return sharedBackend(action, "weight, tokens", weight, ids).embedding(ids, weight);
+    return engineOf(sharedBackend(action, "weight, tokens", weight, ids)).run(
+      embeddingOp,
+      [ids, weight],
+      [],
+    )[0];
   });
 }
 
 /** Each row of the table gets the gradients of all places where it stands. */
-export const embeddingGradient: GradientRule<"embedding"> = ([ids, weight], _, [gy]) => [
-  null,
-  weight.backend.backward.embedding(gy, ids, weight.shape[0]),
-];
+export const embeddingOp = defineOperation({
+  name: "embedding",
+  inputs: ["ids: ...", "weight: V C"],
+  outputs: ["y: ... C"],
+  sizes: ["...", "V", "C"],
+  gradient: { needs: ["ids"], of: ["weight"] },
+  example: { V: 5, ids: (x) => Math.floor(Math.abs(9 * x)) % 5 },
+});

@@ -1,6 +1,7 @@
 import { hostArray } from "../../allocate.ts";
 import { checkShape, isTensor, show } from "../../check.ts";
 import { checkLists } from "../../runtime/lists.ts";
+import { engineOf } from "../../engine.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
 
@@ -44,7 +45,7 @@ export function tokenTensor(
   }
   checkIds(action, name, tokens, vocabulary, masked);
   tokens.forEach((list, b) => ids.set(list, b * time));
-  return backend.upload(ids, shape);
+  return engineOf(backend).upload(ids, shape);
 }
 
 function checkIds(

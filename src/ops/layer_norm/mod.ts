@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { checkLast, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
-import type { Backend, GradientRule, Tensor } from "../../tensor.ts";
+import { check, compute } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
+import type { Backend, Tensor } from "../../tensor.ts";
 
 /** The gain and the shift of a layer normalization. */
 export interface LayerNormParams {
@@ -34,19 +35,23 @@ export const epsilon = 1e-5;
  * console.log(await read(layerNorm(params, tensor([3, 5], [1, 2])))); // about -1 and 1
  * ```
  */
-export function layerNorm(params: LayerNormParams, x: Tensor): Tensor {
-  return checkLayerNorm(params, x).layerNorm(x, params.weight, params.bias, epsilon);
+export function layerNorm({ weight, bias }: LayerNormParams, x: Tensor): Tensor {
+  return compute(layerNormOp, [x, weight, bias], [epsilon])[0];
 }
 
 /** Checks what {@linkcode layerNorm} is given; returns the backend on which it runs. */
 export function checkLayerNorm({ weight, bias }: LayerNormParams, x: Tensor): Backend {
-  const action = "normalize layer";
-  checkShape(action, "weight", weight, "C");
-  checkSameShape(action, "bias", bias, weight.shape);
-  checkLast(action, "x", x, weight.shape[0]);
-  return sharedBackend(action, "x, weight, bias", x, weight, bias);
+  return check(layerNormOp, [x, weight, bias]);
 }
 
 /** With x̂ the normalized x and g = gy·weight: gx = (g - mean g - x̂ mean(g·x̂)) / √(variance + ε). */
-export const layerNormGradient: GradientRule<"layerNorm"> = ([x, weight, , epsilon], _, [gy]) =>
-  x.backend.backward.layerNorm(gy, x, weight, epsilon);
+export const layerNormOp = defineOperation({
+  name: "layerNorm",
+  action: "normalize layer",
+  inputs: ["x: ... C", "weight: C", "bias: C"],
+  outputs: ["y: ... C"],
+  sizes: ["...", "C"],
+  constants: ["epsilon"],
+  gradient: { needs: ["x", "weight"], of: ["x", "weight", "bias"] },
+  example: { epsilon },
+});

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { checkLast, checkShape, sharedBackend } from "../../check.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
+import { compute, run } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
+import type { Tensor } from "../../tensor.ts";
 
 /**
  * Applies a linear map to the last axis, `y = x·Wᵀ + b`, as PyTorch's `torch.nn.functional.linear`.
@@ -24,20 +25,43 @@ import type { GradientRule, Tensor } from "../../tensor.ts";
  * ```
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  const action = "compute linear";
-  checkShape(action, "weight", weight, "O", "I");
-  checkLast(action, "x", x, weight.shape[1]);
-  if (bias === undefined) return sharedBackend(action, "x, weight", x, weight).linear(x, weight, null);
-  checkShape(action, "bias", bias, weight.shape[0]);
-  return sharedBackend(action, "x, weight, bias", x, weight, bias).linear(x, weight, bias);
+  return compute(linearOp, [x, weight, bias])[0];
 }
 
 /** With y = x·Wᵀ + b: gx = gy·W, gW = gyᵀ·x, gb = Σ gy. */
-export const linearGradient: GradientRule<"linear"> = ([x, weight, bias], _, [gy], wanted) => {
-  const { backward } = x.backend;
-  const gx = wanted[0] ? backward.linearInput(gy, weight) : null;
-  const [gWeight, gBias] = wanted[1] || wanted[2]
-    ? backward.linearWeight(gy, x, bias !== null && wanted[2])
-    : [null, null];
-  return [gx, gWeight, gBias];
-};
+export const linearOp = defineOperation({
+  name: "linear",
+  action: "compute linear",
+  inputs: ["x: ... I", "weight: O I", "bias?: O"],
+  outputs: ["y: ... O"],
+  sizes: ["...", "I", "O"],
+  gradient: ({ inputs: [x, weight, bias], grads: [gy], wanted }) => {
+    const gx = wanted[0] ? run(linearBackwardInputOp, [gy, weight])[0] : null;
+    if (bias !== undefined && wanted[2]) return [gx, ...run(linearBackwardBothOp, [gy, x])];
+    return [gx, wanted[1] ? run(linearBackwardWeightOp, [gy, x])[0] : null, null];
+  },
+});
+
+/** gx = gy·W. */
+export const linearBackwardInputOp = defineOperation({
+  name: "linearBackwardInput",
+  inputs: ["gy: ... O", "weight: O I"],
+  outputs: ["gx: ... I"],
+  sizes: ["...", "I", "O"],
+  gradient: "none",
+});
+
+/** gW = gyᵀ·x. */
+export const linearBackwardWeightOp = defineOperation({
+  name: "linearBackwardWeight",
+  inputs: ["gy: ... O", "x: ... I"],
+  outputs: ["gWeight: O I", null],
+  sizes: ["...", "I", "O"],
+  gradient: "none",
+});
+
+/** The same, and gb = Σ gy. */
+const linearBackwardBothOp = defineOperation({
+  ...linearBackwardWeightOp.declaration,
+  outputs: ["gWeight: O I", "gBias: O"],
+});

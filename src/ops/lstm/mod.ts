@@ -3,8 +3,13 @@
  *
  * @module
  */
-import { checkShape, sharedBackend } from "../../check.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
+import { checkShape } from "../../check.ts";
+import { compute, run } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
+import type { Tensor } from "../../tensor.ts";
+import { add } from "../elementwise/mod.ts";
+import { linear, linearBackwardWeightOp } from "../linear/mod.ts";
+import { shiftTime } from "../shift_time/mod.ts";
 
 /**
  * Runs the recurrence of an LSTM over time. With `a_t = gates_t + U h_{t-1}` split into the gates i, f, g, o:
@@ -38,9 +43,7 @@ export function lstmRecurrence(
   checkShape(action, "gates", gates, "B", "T", 4 * channels);
   checkShape(action, "state.hidden", state.hidden, gates.shape[0], channels);
   checkShape(action, "state.cell", state.cell, gates.shape[0], channels);
-  const names = "gates, hiddenWeight, state.hidden, state.cell";
-  const backend = sharedBackend(action, names, gates, hiddenWeight, state.hidden, state.cell);
-  const [y, hidden, cell] = backend.lstmRecurrence(gates, hiddenWeight, state.hidden, state.cell);
+  const [y, hidden, cell] = compute(lstmRecurrenceOp, [gates, hiddenWeight, state.hidden, state.cell]);
   return { y, state: { hidden, cell } };
 }
 
@@ -48,23 +51,34 @@ export function lstmRecurrence(
  * Back through time. What every step added up to, a_t = gates_t + U h_{t-1}, is made again in one product, since every h is
  * known; then gU = Σ ga_t h_{t-1}ᵀ is one product as well, and only ga itself needs a walk from the last step to the first.
  */
-export const lstmRecurrenceGradient: GradientRule<"lstmRecurrence"> = (
-  [gates, hiddenWeight, hidden, cell],
-  [y],
-  [gy, gNextHidden, gNextCell],
-  wanted,
-) => {
-  const { backend } = gates;
-  const before = backend.shiftTime(y, hidden);
-  const preactivations = backend.add(gates, backend.linear(before, hiddenWeight, null));
-  const [gGates, gHidden, gCell] = backend.backward.lstmRecurrence(
-    gy,
-    gNextHidden,
-    gNextCell,
-    preactivations,
-    hiddenWeight,
-    cell,
-  );
-  const gHiddenWeight = wanted[1] ? backend.backward.linearWeight(gGates, before, false)[0] : null;
-  return [gGates, gHiddenWeight, gHidden, gCell];
-};
+export const lstmRecurrenceOp = defineOperation({
+  name: "lstmRecurrence",
+  action: "run LSTM recurrence",
+  inputs: ["gates: B T 4C", "hiddenWeight: 4C C", "state.hidden: B C", "state.cell: B C"],
+  outputs: ["y: B T C", "nextHidden: B C", "nextCell: B C"],
+  sizes: ["B", "T", "C"],
+  gradient: ({ inputs: [gates, hiddenWeight, hidden, cell], outputs: [y], grads, wanted }) => {
+    const before = shiftTime(y, hidden);
+    const preactivations = add(gates, linear(before, hiddenWeight));
+    const [gGates, gHidden, gCell] = run(lstmRecurrenceBackwardOp, [
+      ...grads,
+      preactivations,
+      hiddenWeight,
+      cell,
+    ]);
+    const gHiddenWeight = wanted[1] ? run(linearBackwardWeightOp, [gGates, before])[0] : null;
+    return [gGates, gHiddenWeight, gHidden, gCell];
+  },
+});
+
+/** From the whole pre-activations `a_t = gates_t + U h_{t-1}` to the gradients of those and of the first state. */
+export const lstmRecurrenceBackwardOp = defineOperation({
+  name: "lstmRecurrenceBackward",
+  inputs: [
+    ...["gy: B T C", "gNextHidden: B C", "gNextCell: B C"] as const,
+    ...["preactivations: B T 4C", "hiddenWeight: 4C C", "cell: B C"] as const,
+  ],
+  outputs: ["gPreactivations: B T 4C", "gHidden: B C", "gCell: B C"],
+  sizes: ["B", "T", "C"],
+  gradient: "none",
+});

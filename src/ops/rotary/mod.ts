@@ -4,8 +4,10 @@
  * @module
  */
 import { checkInteger, checkShape, isTensor } from "../../check.ts";
+import { compute } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
 import { shapeOf } from "../../runtime/lengths.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 import { checkHeads } from "../attention/mod.ts";
 
 /** Where rotary turning starts, and how fast the channels of a head turn. */
@@ -54,7 +56,7 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   if (!(base > 0 && base < Infinity)) {
     throw new RangeError(`Cannot ${action}: base must be finite and above 0, current base is ${base}`);
   }
-  return x.backend.rotary(x, heads, position, base);
+  return compute(rotaryOp, [x], [heads, position, base])[0];
 }
 
 function positionOf(action: string, { position = 0 }: RotaryOptions): number {
@@ -64,6 +66,13 @@ function positionOf(action: string, { position = 0 }: RotaryOptions): number {
 }
 
 /** The gradient turns back. */
-export const rotaryGradient: GradientRule<"rotary"> = ([x, heads, position, base], _, [gy]) => [
-  x.backend.backward.rotary(gy, heads, position, base),
-];
+export const rotaryOp = defineOperation({
+  name: "rotary",
+  action: "turn rotary",
+  inputs: ["x: B T C"],
+  outputs: ["y: B T C"],
+  sizes: ["B", "T", "C"],
+  constants: ["heads", "position", "base"],
+  gradient: { needs: [], of: ["x"] },
+  example: { C: 28, heads: 2, position: 3, base: 10_000 },
+});

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { checkInteger, checkLast, checkSameShape, isTensor, sharedBackend, show } from "../../check.ts";
+import { checkInteger, checkLast, isTensor, show } from "../../check.ts";
+import { compute } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /** How the next token is drawn. */
@@ -46,18 +48,28 @@ export interface SampleOptions {
  */
 export function sample(logits: Tensor, options: SampleOptions = {}, step: number | Tensor = 0): Tensor {
   checkLast("sample", "logits", logits, "V");
-  if (logits.shape[logits.shape.length - 1] === 0) {
+  const vocabulary = logits.shape[logits.shape.length - 1];
+  if (vocabulary === 0) {
     throw new RangeError("Cannot sample: V must be at least 1, current V is 0");
   }
   const { temperature, topK, topP, seed } = checkSampleOptions("sample", options);
-  if (isTensor(step)) {
-    checkSameShape("sample", "step", step, []);
-    const backend = sharedBackend("sample", "logits, step", logits, step);
-    return backend.sample(logits, step, temperature, topK, topP, seed, 0);
-  }
+  // More than all is all; a count of 32 bits would wrap.
+  const kept = Math.min(topK, vocabulary);
+  if (isTensor(step)) return compute(sampleOp, [logits, step], [temperature, kept, topP, seed, 0])[0];
   checkInteger("sample", "step", step, 0, 2 ** 32 - 1);
-  return logits.backend.sample(logits, null, temperature, topK, topP, seed, step);
+  return compute(sampleOp, [logits, undefined], [temperature, kept, topP, seed, step])[0];
 }
+
+/** The number of the draw is `base`, and `step` more where there is one. */
+export const sampleOp = defineOperation({
+  name: "sample",
+  inputs: ["logits: ... V", "step?:"],
+  outputs: ["ids: ..."],
+  sizes: ["...", "V"],
+  constants: ["temperature", "topK", "topP", "seed", "base"],
+  gradient: "constant",
+  example: { temperature: 0.8, topK: 9, topP: 0.9, seed: 7, step: (x) => Math.floor(Math.abs(9 * x)) },
+});
 
 /** The options with their defaults filled in, checked. */
 export function checkSampleOptions(action: string, options: SampleOptions): Required<SampleOptions> {

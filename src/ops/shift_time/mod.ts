@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { checkShape, sharedBackend } from "../../check.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
+import { checkShape } from "../../check.ts";
+import { compute } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
+import type { Tensor } from "../../tensor.ts";
 
 /**
  * The sequence one step earlier: `y[t] = x[t - 1]`, and `y[0] = first`.
@@ -22,9 +24,7 @@ import type { GradientRule, Tensor } from "../../tensor.ts";
  * ```
  */
 export function shiftTime(x: Tensor, first: Tensor): Tensor {
-  checkShape("shift time", "x", x, "B", "T", "C");
-  checkShape("shift time", "first", first, x.shape[0], x.shape[2]);
-  return sharedBackend("shift time", "x, first", x, first).shiftTime(x, first);
+  return compute(shiftTimeOp, [x, first])[0];
 }
 
 /**
@@ -45,19 +45,32 @@ export function shiftTime(x: Tensor, first: Tensor): Tensor {
 export function lastStep(x: Tensor): Tensor {
   checkShape("take last step", "x", x, "B", "T", "C");
   if (x.shape[1] === 0) throw new RangeError("Cannot take last step: T must be at least 1, current T is 0");
-  return x.backend.lastStep(x);
+  return compute(lastStepOp, [x])[0];
 }
 
 /** The last step of each sequence as a sequence of one step: x `[B, T, C]`, y `[B, 1, C]`. */
 export function lastStepAsSequence(x: Tensor): Tensor {
-  return x.shape[1] === 1 ? x : x.backend.lastStep(x, true);
+  return x.shape[1] === 1 ? x : compute(lastStepAsSequenceOp, [x])[0];
 }
 
 /** The sequence one step later; the first step goes to `first`, the last gets none. */
-export const shiftTimeGradient: GradientRule<"shiftTime"> = ([x], _, [gy]) =>
-  x.backend.backward.shiftTime(gy);
+export const shiftTimeOp = defineOperation({
+  name: "shiftTime",
+  action: "shift time",
+  inputs: ["x: B T C", "first: B C"],
+  outputs: ["y: B T C"],
+  sizes: ["B", "T", "C"],
+  gradient: { needs: [], of: ["x", "first"] },
+});
 
 /** The last step gets gy, the others 0. */
-export const lastStepGradient: GradientRule<"lastStep"> = ([x], _, [gy]) => [
-  x.backend.backward.lastStep(gy, x.shape[1]),
-];
+export const lastStepOp = defineOperation({
+  name: "lastStep",
+  action: "take last step",
+  inputs: ["x: B T C"],
+  outputs: ["y: B C"],
+  sizes: ["B", "T", "C"],
+  gradient: { needs: [], of: ["x"] },
+});
+
+const lastStepAsSequenceOp = defineOperation({ ...lastStepOp.declaration, outputs: ["y: B 1 C"] });

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { checkLast } from "../../check.ts";
-import type { GradientRule, Tensor } from "../../tensor.ts";
+import { compute } from "../../compute.ts";
+import { defineOperation } from "../../operation.ts";
+import type { Tensor } from "../../tensor.ts";
 
 /**
  * Probabilities from logits: `y_i = e^x_i / Σ_j e^x_j` over the last axis, with the largest logit taken out first so
@@ -22,11 +23,15 @@ import type { GradientRule, Tensor } from "../../tensor.ts";
  * ```
  */
 export function softmax(x: Tensor): Tensor {
-  checkLast("compute softmax", "x", x, "V");
-  return x.backend.softmax(x);
+  return compute(softmaxOp, [x])[0];
 }
 
 /** gx = y·(gy - Σ gy·y). */
-export const softmaxGradient: GradientRule<"softmax"> = ([x], [y], [gy]) => [
-  x.backend.backward.softmax(gy, y),
-];
+export const softmaxOp = defineOperation({
+  name: "softmax",
+  action: "compute softmax",
+  inputs: ["x: ... V"],
+  outputs: ["y: ... V"],
+  sizes: ["...", "V"],
+  gradient: { needs: ["y"], of: ["x"] },
+});

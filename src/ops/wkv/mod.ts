@@ -4,9 +4,12 @@
  * @module
  */
 import { hostArray } from "../../allocate.ts";
-import { checkBackend, checkInteger, checkSameShape, checkShape, sharedBackend } from "../../check.ts";
+import { checkBackend, checkInteger, sharedBackend } from "../../check.ts";
+import { checkShapes } from "../../compute.ts";
+import { engineOf } from "../../engine.ts";
+import { defineOperation } from "../../operation.ts";
 import { reference } from "../../backends/reference/mod.ts";
-import type { Backend, GradientRule, Tensor } from "../../tensor.ts";
+import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
 
 /**
@@ -41,16 +44,12 @@ export function wkv(
   x: { readonly key: Tensor; readonly value: Tensor },
   state: Tensor,
 ): { y: Tensor; state: Tensor } {
-  const action = "scan WKV";
   const { decay, bonus } = params;
   const { key, value } = x;
-  checkShape(action, "decay", decay, "C");
-  checkSameShape(action, "bonus", bonus, decay.shape);
-  checkShape(action, "key", key, "B", "T", decay.shape[0]);
-  checkSameShape(action, "value", value, key.shape);
-  checkShape(action, "state", state, key.shape[0], 4, decay.shape[0]);
-  const backend = sharedBackend(action, "key, value, decay, bonus, state", key, value, decay, bonus, state);
-  const [y, nextState] = backend.wkv(decay, bonus, key, value, state);
+  const inputs = [decay, bonus, key, value, state], names = "key, value, decay, bonus, state";
+  checkShapes(wkvOp, inputs);
+  const backend = sharedBackend(wkvOp.action, names, key, value, decay, bonus, state);
+  const [y, nextState] = engineOf(backend).run(wkvOp, inputs, []);
   return { y, state: nextState };
 }
 
@@ -78,7 +77,7 @@ export function wkvState(batch: number, channels: number, backend: Backend = ref
   const shape = [batch, 4, channels];
   const data = hostArray("allocate tensor", Float32Array, sizeOf(shape), backend.memory().bytes);
   for (let b = 0; b < batch; b++) data.fill(-1e38, (4 * b + 2) * channels, (4 * b + 3) * channels);
-  return backend.upload(data, shape);
+  return engineOf(backend).upload(data, shape);
 }
 
 /**
@@ -91,5 +90,16 @@ export function wkvState(batch: number, channels: number, backend: Backend = ref
  * and the leaf (-τ, r, -r·y) is folded into the adjoint. A state counts through a·e^{q + n·w} and b·e^{q + n·w}
  * alone, so its four rows get the partials of those; which branch a maximum takes is constant.
  */
-export const wkvGradient: GradientRule<"wkv"> = ([decay, bonus, key, value, state], [y], [gy, gNextState]) =>
-  key.backend.backward.wkv(gy, gNextState, decay, bonus, key, value, state, y);
+export const wkvOp = defineOperation({
+  name: "wkv",
+  action: "scan WKV",
+  inputs: ["decay: C", "bonus: C", "key: B T C", "value: B T C", "state: B 4 C"],
+  outputs: ["y: B T C", "nextState: B 4 C"],
+  sizes: ["B", "T", "C"],
+  gradient: {
+    needs: ["decay", "bonus", "key", "value", "state", "y"],
+    of: ["decay", "bonus", "key", "value", "state"],
+  },
+  // Few steps, and so many that time is split into chunks.
+  example: { T: [5, 300], decay: (x) => -Math.exp(x), state: (x) => 0.5 + Math.abs(x) },
+});

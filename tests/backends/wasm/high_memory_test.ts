@@ -12,6 +12,7 @@ import {
   tensor,
   valueAndGrad,
 } from "@seqmix/seqmix";
+import { engineOf } from "../../../src/engine.ts";
 import { pullBack } from "../../../src/autodiff/mod.ts";
 import { blockSize, sizeClass, sizeOfClass } from "../../../src/backends/block_size.ts";
 import { crossEntropy } from "../../../src/ops/cross_entropy/mod.ts";
@@ -54,7 +55,7 @@ async function filledUpTo(address: number): Promise<Backend> {
   while (left > 0) {
     let number = sizeClass(blockSize(left));
     while (sizeOfClass(number) > left) number--;
-    backend.reserveTime(1, sizeOfClass(number) / 4, 1);
+    engineOf(backend).reserveTime(1, sizeOfClass(number) / 4, 1);
     left -= sizeOfClass(number);
   }
   return backend;

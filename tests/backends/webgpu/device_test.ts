@@ -12,6 +12,7 @@ import {
   softmax,
   tensor,
 } from "@seqmix/seqmix";
+import { engineOf } from "../../../src/engine.ts";
 import { assertNear, testFailures, wrong } from "../../helpers.ts";
 import { models } from "../../mixers.ts";
 import { countBuffers, requestDevice, testOnGpu } from "./gpu.ts";
@@ -61,7 +62,11 @@ testOnGpu("createWebGpu() rejects and throws DeviceLostError once its device is 
   const words = /^Cannot use webgpu: its device must be alive, current device was lost \(destroyed: .*\)$/;
   assert(words.test(error.message), error.message);
   for (
-    const call of [() => sigmoid(x), () => tensor([1], [1], backend), () => backend.reserveTime(1, 2, 3)]
+    const call of [
+      () => sigmoid(x),
+      () => tensor([1], [1], backend),
+      () => engineOf(backend).reserveTime(1, 2, 3),
+    ]
   ) {
     assertThrows(call, DeviceLostError);
   }
@@ -102,14 +107,14 @@ testOnGpu("createWebGpu() refuses a tensor that is over the device's limits, and
   using backend = await createWebGpu({ device });
   const limit = device.limits.maxStorageBufferBindingSize;
   const { created } = buffers;
-  const error = assertThrows(() => backend.reserveTime(1, 2 ** 20, 2 ** 12), RangeError);
+  const error = assertThrows(() => engineOf(backend).reserveTime(1, 2 ** 20, 2 ** 12), RangeError);
   assertEquals(
     error.message,
     "Cannot allocate tensor: its bytes must be at most the device's maxStorageBufferBindingSize of " +
       `${limit}, current size is ${2 ** 34}, with 0 bytes in use`,
   );
   assertEquals([buffers.created, backend.memory().bytes], [created, 0]);
-  backend.free(backend.reserveTime(1, limit / 4, 1));
+  backend.free(engineOf(backend).reserveTime(1, limit / 4, 1));
   await assertWorks(backend);
 });
 

@@ -1,0 +1,98 @@
+/**
+ * How public functions run an operation: the checks that follow from its declaration, and the call where its inputs live.
+ *
+ * @module
+ */
+import { backendOfAll, isSameShape, isTensor, shapeError } from "./check.ts";
+import { type Engine, engineOf } from "./engine.ts";
+import type { Declaration, InputCheck, Operation, Source, Tensors } from "./operation.ts";
+import { shapeOf } from "./runtime/lengths.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** An operation, and if it was declared what its tensors are. */
+type Typed<I extends readonly string[], O extends readonly (string | null)[]> = Operation & {
+  readonly declaration?: Declaration<string, I, O>;
+};
+
+const none: readonly number[] = [];
+
+/**
+ * Checks the inputs of an operation and runs it where they live.
+ *
+ * @throws {TypeError} on inputs of other shapes or of two backends
+ */
+export function compute<I extends readonly string[], O extends readonly (string | null)[]>(
+  operation: Typed<I, O>,
+  inputs: Tensors<I>,
+  constants: readonly number[] = none,
+): Tensors<O> {
+  return check(operation, inputs).run(operation, inputs, constants) as readonly Tensor[] as Tensors<O>;
+}
+
+/** Runs an operation on inputs that are checked, all of the backend of the first. */
+export function run<I extends readonly string[], O extends readonly (string | null)[]>(
+  operation: Typed<I, O>,
+  inputs: Tensors<I>,
+  constants: readonly number[] = none,
+): Tensors<O> {
+  return engineOf(inputs[0]!.backend).run(operation, inputs, constants) as readonly Tensor[] as Tensors<O>;
+}
+
+/** Checks the inputs of an operation; returns the backend on which it runs. */
+export function check(operation: Operation, inputs: readonly (Tensor | undefined)[]): Engine {
+  checkShapes(operation, inputs);
+  const { backend } = inputs[0]!;
+  for (let i = 1; i < inputs.length; i++) {
+    const x = inputs[i];
+    if (x === undefined || x.backend === backend) continue;
+    const given = operation.inputs.filter((_, i) => inputs[i] !== undefined).map(({ name }) => name);
+    return engineOf(backendOfAll(operation.action, given, inputs.filter((x) => x !== undefined)));
+  }
+  return engineOf(backend);
+}
+
+/** Checks that the inputs of an operation are tensors of the shapes of its declaration. */
+export function checkShapes({ action, checks }: Operation, inputs: readonly (Tensor | undefined)[]): void {
+  for (let i = 0; i < checks.length; i++) {
+    const check = checks[i], x = inputs[check.input];
+    if (x === undefined && check.place.optional) continue;
+    if (!fits(check, x!, inputs)) throw shapeError(action, check.place.name, x, expected(check, inputs));
+  }
+}
+
+// These run some three hundred times in the decoding of one token: they make no lists.
+
+function fits(
+  { like, place, axes }: InputCheck,
+  x: Tensor,
+  inputs: readonly (Tensor | undefined)[],
+): boolean {
+  const shape = x && shapeOf(x);
+  if (like >= 0) {
+    const other = shapeOf(inputs[like]!);
+    return shape === other || (isTensor(x) && isSameShape(shape, other));
+  }
+  if (!isTensor(x)) return false;
+  const before = shape.length - axes.length;
+  if (before !== 0 && !(before > 0 && place.leading)) return false;
+  for (let i = 0; i < axes.length; i++) {
+    const source = axes[i];
+    if (source !== null && shape[before + i] !== sizeAt(source, inputs)) return false;
+  }
+  return true;
+}
+
+function sizeAt({ input, from, at }: Source, inputs: readonly (Tensor | undefined)[]): number {
+  if (from === "number") return at;
+  const shape = shapeOf(inputs[input]!);
+  return shape[at < 0 ? shape.length + at : at];
+}
+
+function expected(
+  { like, place, axes }: InputCheck,
+  inputs: readonly (Tensor | undefined)[],
+): readonly (number | string)[] {
+  if (like >= 0) return inputs[like]!.shape;
+  const sizes = axes.map((source, i) => source === null ? place.axes[i] : sizeAt(source, inputs));
+  return place.leading ? ["...", ...sizes] : sizes;
+}

@@ -1,0 +1,34 @@
+/**
+ * The norm of many tensors, and a tensor scaled down where such a norm is above a bound: see `src/train/clip.ts`.
+ *
+ * @module
+ */
+import { defineOperation } from "../../operation.ts";
+import { sizeOf } from "../../tree.ts";
+
+/** `scale·‖x‖`, the Euclidean norm of all tensors as one vector x: the norm of the tensors' norms. */
+export const normOp = defineOperation({
+  name: "norm",
+  inputs: ["...tensors: ..."],
+  outputs: ["y:"],
+  constants: ["scale"],
+  compute({ store, memory, call }, tensors, [scale]) {
+    const y = store.make([]), norms = store.make([tensors.length]);
+    tensors.forEach((x, i) => call("norm", norms.memory, memory(x), sizeOf(x.shape), i, scale));
+    call("norm", y.memory, norms.memory, tensors.length, 0, 1);
+    store.free(norms);
+    return [y];
+  },
+  gradient: "none",
+});
+
+/** `x·min(1, maxNorm / (N + 1e-6))` where `norm` is scale·N. */
+export const clipToNormOp = defineOperation({
+  name: "clipToNorm",
+  inputs: ["x: ...", "norm:"],
+  outputs: ["y: ..."],
+  sizes: ["..."],
+  constants: ["maxNorm", "scale"],
+  gradient: "none",
+  example: { norm: Math.abs },
+});

@@ -1,0 +1,44 @@
+/**
+ * Inputs of an operation that are as good as any, from its declaration: what the self-check and the tests of all operations run.
+ *
+ * @module
+ */
+import type { Declaration, Example } from "../operation.ts";
+import type { RandomSource } from "../random.ts";
+import { sizeOf } from "../tree.ts";
+
+/** Sizes that are no multiple of a vector. Few and many rows and steps, since kernels go about them in ways of their own. */
+const sizes: Example = { "...": [2, 10], B: [1, 2], T: [2, 5], S: [3, 9], C: 14, I: 14, O: 9, V: 11 };
+const anySize = 3;
+
+/** What an operation is called with. */
+export interface ExampleCall {
+  readonly inputs: readonly { readonly data: Float32Array; readonly shape: readonly number[] }[];
+  readonly constants: readonly number[];
+}
+
+/** A call of the operation of a declaration; `others` are sizes in the place of the usual ones. */
+export function exampleOf(
+  { inputs, constants = [], example = {} }: Pick<Declaration, "inputs" | "constants" | "example">,
+  random: RandomSource,
+  isMany: boolean,
+  others: Example = {},
+): ExampleCall {
+  const numberOf = (name: string, otherwise: number): number => {
+    const found = example[name] ?? others[name] ?? sizes[name] ?? otherwise;
+    return typeof found === "number" ? found : (found as readonly [number, number])[Number(isMany)];
+  };
+  const sizeNamed = (text: string) => {
+    const [, times, name] = /^(\d*)([^|]*)/.exec(text)!;
+    return name === "" ? Number(times) : Number(times || 1) * numberOf(name, anySize);
+  };
+  return {
+    inputs: inputs.map((text) => {
+      const [name, words] = text.replace("?", "").split(/: ?/);
+      const shape = words.split(" ").filter((word) => word !== "").map(sizeNamed);
+      const element = example[name], make = typeof element === "function" ? element : (x: number) => x;
+      return { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => make(random.normal())) };
+    }),
+    constants: constants.map((name) => numberOf(name, 1)),
+  };
+}

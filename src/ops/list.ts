@@ -1,0 +1,68 @@
+/**
+ * All operations: of these are the kernels' types, the exports of the WebAssembly module, the self-check and the tests.
+ *
+ * @module
+ */
+import { adamWOp } from "./adam_w/mod.ts";
+import { appendTimeOp, sliceTimeOp } from "./append_time/mod.ts";
+import { attentionOp } from "./attention/mod.ts";
+import { concatBatchOp, padBatchOp, sliceBatchOp } from "./batch/mod.ts";
+import { clipToNormOp, normOp } from "./clip/mod.ts";
+import { crossEntropyOp } from "./cross_entropy/mod.ts";
+import {
+  addOp,
+  geluOp,
+  mixOp,
+  multiplyOp,
+  negativeExpOp,
+  reluOp,
+  sigmoidOp,
+  siluOp,
+  squaredReluOp,
+  tanhOp,
+} from "./elementwise/mod.ts";
+import { embeddingOp } from "./embedding/mod.ts";
+import { layerNormOp } from "./layer_norm/mod.ts";
+import { linearBackwardInputOp, linearBackwardWeightOp, linearOp } from "./linear/mod.ts";
+import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "./lstm/mod.ts";
+import { rotaryOp } from "./rotary/mod.ts";
+import { sampleOp } from "./sample/mod.ts";
+import { lastStepOp, shiftTimeOp } from "./shift_time/mod.ts";
+import { softmaxOp } from "./softmax/mod.ts";
+import { wkvOp } from "./wkv/mod.ts";
+
+export const operations = [
+  adamWOp,
+  addOp,
+  appendTimeOp,
+  attentionOp,
+  clipToNormOp,
+  concatBatchOp,
+  crossEntropyOp,
+  embeddingOp,
+  geluOp,
+  lastStepOp,
+  layerNormOp,
+  linearOp,
+  linearBackwardInputOp,
+  linearBackwardWeightOp,
+  lstmRecurrenceOp,
+  lstmRecurrenceBackwardOp,
+  mixOp,
+  multiplyOp,
+  negativeExpOp,
+  normOp,
+  padBatchOp,
+  reluOp,
+  rotaryOp,
+  sampleOp,
+  shiftTimeOp,
+  sigmoidOp,
+  siluOp,
+  sliceBatchOp,
+  sliceTimeOp,
+  softmaxOp,
+  squaredReluOp,
+  tanhOp,
+  wkvOp,
+] as const;
