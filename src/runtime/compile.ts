@@ -16,7 +16,7 @@ import { collectChecks, setLists } from "./lists.ts";
 import { Program } from "./program.ts";
 import { cachesOf, type Leaf, type Recorded, type Result } from "./recorded.ts";
 import { Recording, type Slot } from "./recording.ts";
-import { build, type Leaves, type Template, templateOf } from "./template.ts";
+import { build, type Leaves, type Template, templateOf, templateOfArgument } from "./template.ts";
 
 /** A function that is compiled. */
 export interface Compiled<Args extends readonly unknown[], R> extends Disposable {
@@ -44,11 +44,11 @@ const mostInVain = 8;
  * and later ones run those without going through the function: in WebAssembly in one call.
  *
  * `f` must be pure. What it closes over or makes of numbers itself is the same in every call, as are numbers among its arguments, which
- * are part of the form: what changes from call to call is to be a tensor (of shape `[]`, for a step or a learning rate), or lists of
- * numbers, of one length: token ids. Those `f` sees as a tensor `[B, T]`, and still an id out of range is a RangeError. An argument that is
- * the same object as in the call before is taken to have the same tensors in it. Results are new tensors each time, so that states
- * that are kept stay as they are; what is made on the way is freed, as in a scope, or in memory that all compiled functions of a backend share, and counts as the
- * backend's.
+ * are part of the form. What changes from call to call is a tensor (of shape `[]` for a step or a learning rate), or an argument that
+ * is a list of lists of numbers, all of one length: token ids, say. In its place `f` sees a tensor `[B, T]`, and an id out of range is a
+ * RangeError all the same. An argument that is the same object as in the call before is taken to have the same tensors in it. Results
+ * are new tensors each time, so that states that are kept stay as they are; what is made on the way is freed, or is in memory that all
+ * compiled functions of a backend share, and that counts as the backend's.
  *
  * A key-value cache that grows is one form at all lengths, as long as `f` itself does not look at its length: operations and
  * layers may. At most 32 forms are kept, and `[Symbol.dispose]` frees them, as the end of their backend does.
@@ -129,7 +129,7 @@ export function compile<Args extends readonly unknown[], R>(f: (...args: Args) =
     const starts: number[] = [];
     const templates = args.map((arg) => {
       starts.push(leaves.tensors.length);
-      return templateOf(arg, leaves, true);
+      return templateOfArgument(arg, leaves);
     });
     starts.push(leaves.tensors.length);
     const backend = backendFor(leaves.tensors);
@@ -282,7 +282,7 @@ function resultsOf<M>(
   slots: readonly Slot[],
 ): { template: Template; results: Result<M>[] } | null {
   const found: Leaves = { tensors: [], lists: [] };
-  const template = templateOf(tree, found, false);
+  const template = templateOf(tree, found);
   const results: Result<M>[] = [];
   /** The last result, or argument, in each slot that grows. */
   const last = new Map<Slot, { of: "leaf" | "result"; index: number; length: number }>();

@@ -14,7 +14,7 @@ import { type NumberLists, setLists } from "./lists.ts";
 import type { Leaf, Recorded, Result } from "./recorded.ts";
 import type { Slot } from "./recording.ts";
 import { type Replayer, replayInLoop } from "./replay.ts";
-import { build, hasLists, type Leaves, matches } from "./template.ts";
+import { build, type Leaves, matches } from "./template.ts";
 
 /** No argument of any call. */
 const none = Symbol();
@@ -122,8 +122,7 @@ export class Program<M> {
     const start = this.#starts[i], end = this.#starts[i + 1];
     for (let at = start; at < end; at++) if (!this.#fits(at, leaves[at])) return false;
     // A tree of parameters comes at every call: it need not be walked each time. What comes once is not worth a watch.
-    const isWatched = arg === this.#accepted[i] && end > start && templates[i].kind !== "tensor" &&
-      !hasLists(templates[i]);
+    const isWatched = arg === this.#accepted[i] && end > start && templates[i].kind !== "tensor";
     this.#live[i] = isWatched
       ? this.backend.store.watch(this.#leaves.tensors.slice(start, end) as DeviceTensor<M>[])
       : undefined;

@@ -21,29 +21,29 @@ export interface Leaves {
   readonly lists: NumberLists[];
 }
 
-/**
- * The form of a tree, whose leaves come behind those that there are; a tensor in several places has one number.
- *
- * @param withLists whether lists of numbers are leaves; else they are trees of values
- */
-export function templateOf(tree: unknown, leaves: Leaves, withLists: boolean): Template {
+/** The form of an argument, whose leaves come behind those that there are: lists of numbers, or a tree. */
+export function templateOfArgument(argument: unknown, leaves: Leaves): Template {
+  if (!isLists(argument)) return templateOf(argument, leaves);
+  const index = leaves.lists.push(argument) - 1;
+  return { kind: "lists", index, count: argument.length, length: argument[0].length };
+}
+
+/** The form of a tree, whose leaves come behind those that there are; a tensor in several places has one number. */
+export function templateOf(tree: unknown, leaves: Leaves): Template {
   if (isTensor(tree)) {
     const known = leaves.tensors.indexOf(tree);
     if (known >= 0) return { kind: "tensor", index: known, isFirst: false };
     return { kind: "tensor", index: leaves.tensors.push(tree) - 1, isFirst: true };
   }
-  if (withLists && isLists(tree)) {
-    return { kind: "lists", index: leaves.lists.push(tree) - 1, count: tree.length, length: tree[0].length };
-  }
   if (Array.isArray(tree)) {
     return {
       kind: "array",
-      items: tree.map((item) => templateOf(item, leaves, withLists)),
+      items: tree.map((item) => templateOf(item, leaves)),
     };
   }
   if (!isBranch(tree)) return { kind: "value", value: tree };
   const keys = Object.keys(tree);
-  return { kind: "object", keys, items: keys.map((key) => templateOf(tree[key], leaves, withLists)) };
+  return { kind: "object", keys, items: keys.map((key) => templateOf(tree[key], leaves)) };
 }
 
 /**
@@ -82,11 +82,6 @@ export function matches(template: Template, tree: unknown, leaves: Leaves): bool
     case "value":
       return Object.is(template.value, tree);
   }
-}
-
-/** Whether a form has places for lists. */
-export function hasLists(template: Template): boolean {
-  return template.kind === "lists" || "items" in template && template.items.some(hasLists);
 }
 
 /** A tree of a form. */

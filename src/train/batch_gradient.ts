@@ -18,7 +18,13 @@ export interface LossAndGrads<Params> {
 
 /** From the parameters and a part of a batch, and its share of the whole, to what it and the parts before come to. */
 export type PartGradient<Params> = Compiled<
-  [params: Params, part: Batch, share: number, before: LossAndGrads<Params> | null],
+  [
+    params: Params,
+    inputs: Batch["inputs"],
+    targets: Batch["targets"],
+    share: number,
+    before: LossAndGrads<Params> | null,
+  ],
   LossAndGrads<Params>
 >;
 
@@ -40,8 +46,8 @@ export function lossAndGrads<Params, State>(
 export function partGradient<Params, State>(
   model: LanguageModel<never, Params, State>,
 ): PartGradient<Params> {
-  return compile((params, part, share, before) => {
-    const found = lossAndGrads(model, params, part, share);
+  return compile((params, inputs, targets, share, before) => {
+    const found = lossAndGrads(model, params, { inputs, targets }, share);
     if (before === null) return found;
     return { value: add(before.value, found.value), grads: sumOf(before.grads, found.grads) };
   });
@@ -77,10 +83,9 @@ export async function batchGradient<Params>(
   try {
     for (const { inputs, targets, share: own } of splitBatch(batch, partsOf(params, batch, backend))) {
       const before: LossAndGrads<Params> | null = sum;
-      const part = { inputs, targets };
       sum = signal === null
-        ? gradient(params, part, share * own, before)
-        : await gradient.withTurns([params, part, share * own, before], signal);
+        ? gradient(params, inputs, targets, share * own, before)
+        : await gradient.withTurns([params, inputs, targets, share * own, before], signal);
       backend.free(before);
     }
     return sum!;

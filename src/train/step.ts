@@ -68,8 +68,14 @@ export function trainingStep<Params, State>(
   }
   const gradient = partGradient(model), compiledUpdate = compile(update);
   /** Gradient and update in one, where the batch goes through the model in one part. */
-  const whole = compile((params: Params, moments: Moments<Params>, batch: Batch, numbers: Numbers) => {
-    const { value, grads } = lossAndGrads(model, params, batch);
+  const whole = compile((
+    params: Params,
+    moments: Moments<Params>,
+    inputs: Batch["inputs"],
+    targets: Batch["targets"],
+    numbers: Numbers,
+  ) => {
+    const { value, grads } = lossAndGrads(model, params, { inputs, targets });
     return { value, ...update(grads, params, moments, numbers) };
   });
 
@@ -105,6 +111,7 @@ export function trainingStep<Params, State>(
   return {
     async take(from, batch, learningRate, signal) {
       const { params, optimizer: { step, mean, variance } } = from, moments = { mean, variance };
+      const { inputs, targets } = batch;
       const numbers = backend.scope(() => ({
         step: tensor([step], [], backend),
         learningRate: tensor([learningRate], [], backend),
@@ -112,7 +119,10 @@ export function trainingStep<Params, State>(
       try {
         let next: Next<Params> & { readonly loss: Promise<number> };
         if (pool === null && partsOf(params, batch, backend) === 1) {
-          const { value, ...rest } = await whole.withTurns([params, moments, batch, numbers], signal);
+          const { value, ...rest } = await whole.withTurns(
+            [params, moments, inputs, targets, numbers],
+            signal,
+          );
           next = { ...rest, loss: numberOf(value) };
           backend.free(value);
         } else {
