@@ -44,37 +44,38 @@ export function check(operation: Operation, inputs: readonly (Tensor | undefined
   const { backend } = inputs[0]!;
   for (let i = 1; i < inputs.length; i++) {
     const x = inputs[i];
-    if (x === undefined || x.backend === backend) continue;
-    const given = operation.inputs.filter((_, i) => inputs[i] !== undefined).map(({ name }) => name);
-    return engineOf(backendOfAll(operation.action, given, inputs.filter((x) => x !== undefined)));
+    if (x !== undefined && x.backend !== backend) return engineOfAll(operation, inputs);
   }
   return engineOf(backend);
 }
 
+function engineOfAll({ action, inputs: places }: Operation, inputs: readonly (Tensor | undefined)[]): Engine {
+  const given = places.filter((_, i) => inputs[i] !== undefined).map(({ name }) => name);
+  return engineOf(backendOfAll(action, given, inputs.filter((x) => x !== undefined)));
+}
+
 /** Checks that the inputs of an operation are tensors of the shapes of its declaration. */
-export function checkShapes({ action, checks }: Operation, inputs: readonly (Tensor | undefined)[]): void {
+export function checkShapes(operation: Operation, inputs: readonly (Tensor | undefined)[]): void {
+  const { checks } = operation;
   for (let i = 0; i < checks.length; i++) {
     const check = checks[i], x = inputs[check.input];
+    // Elementwise, an input often has the very list that is another's shape.
+    if (check.like >= 0 && x?.shape === inputs[check.like]!.shape) continue;
     if (x === undefined && check.place.optional) continue;
-    if (!fits(check, x!, inputs)) throw shapeError(action, check.place.name, x, expected(check, inputs));
+    if (!fits(check, x!, inputs)) {
+      throw shapeError(operation.action, check.place.name, x, expected(check, inputs));
+    }
   }
 }
 
 // These run some three hundred times in the decoding of one token: they make no lists.
 
-function fits(
-  { like, place, axes }: InputCheck,
-  x: Tensor,
-  inputs: readonly (Tensor | undefined)[],
-): boolean {
-  const shape = x && shapeOf(x);
-  if (like >= 0) {
-    const other = shapeOf(inputs[like]!);
-    return shape === other || (isTensor(x) && isSameShape(shape, other));
-  }
+function fits(check: InputCheck, x: Tensor, inputs: readonly (Tensor | undefined)[]): boolean {
   if (!isTensor(x)) return false;
+  const shape = shapeOf(x), { axes } = check;
+  if (check.like >= 0) return isSameShape(shape, shapeOf(inputs[check.like]!));
   const before = shape.length - axes.length;
-  if (before !== 0 && !(before > 0 && place.leading)) return false;
+  if (before !== 0 && !(before > 0 && check.place.leading)) return false;
   for (let i = 0; i < axes.length; i++) {
     const source = axes[i];
     if (source !== null && shape[before + i] !== sizeAt(source, inputs)) return false;

@@ -15,6 +15,8 @@ import { sizeOf } from "../tree.ts";
 import type { Device, Kernels, Workspace } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
+const none: readonly number[] = [];
+
 type Inputs = readonly (Tensor | undefined)[];
 type Arguments<M> = (M | number | null)[];
 
@@ -176,19 +178,24 @@ export class DeviceBackend<M> implements Engine {
     if (this.#store.outsideScopes) return this.#store.scope(() => this.#runAny(plan, inputs, constants));
     const { operation, args, scratchSize } = plan;
     if (operation.compute !== null) return operation.compute(this.#workspace, inputs as Tensor[], constants);
-    const results: DeviceTensor<M>[] = [];
-    operation.outputs.forEach((shape, i) => {
-      const y = shape && this.#make(shape, inputs);
-      args[i] = y && y.memory;
+    const { outputs } = operation, results: DeviceTensor<M>[] = [];
+    for (let i = 0; i < outputs.length; i++) {
+      const shape = outputs[i], y = shape === null ? null : this.#make(shape, inputs);
+      args[i] = y === null ? null : y.memory;
       if (y !== null) results.push(y);
-    });
+    }
     const told = this.#fill(args, operation, inputs, constants);
-    const sizes = args.slice(told, operation.argumentCount) as number[];
-    const scratch = this.#store.makeScratch(scratchSize?.(...sizes));
+    if (scratchSize === undefined) {
+      this.#call(plan);
+      return results;
+    }
+    const scratch = this.#store.makeScratch(
+      scratchSize(...args.slice(told, operation.argumentCount) as number[]),
+    );
     // A kernel that gets none finds nothing where it looks for it.
-    if (scratchSize !== undefined) args[operation.argumentCount] = scratch && scratch.memory;
+    args[operation.argumentCount] = scratch === null ? null : scratch.memory;
     this.#call(plan);
-    this.#store.free(scratch);
+    if (scratch !== null) this.#store.free(scratch);
     return results;
   }
 
@@ -211,7 +218,7 @@ export class DeviceBackend<M> implements Engine {
   #call({ operation, args }: Plan<M>): void {
     (this.#kernels[operation.kernel as keyof Kernels<M>] as (...args: Arguments<M>) => void)(...args);
     // What was taken is not to be kept from the collector.
-    for (let i = 0; i < args.length; i++) args[i] = null;
+    if (typeof args[0] === "object") args.fill(null);
   }
 
   #planOf(operation: Operation): Plan<M> {
@@ -226,8 +233,12 @@ export class DeviceBackend<M> implements Engine {
   }
 
   #shapeOf({ leading, axes }: ShapePlan, inputs: Inputs): readonly number[] {
-    const shape = leading === null ? [] : inputs[leading.input]!.shape.slice(0, -leading.at || undefined);
-    for (let i = 0; i < axes.length; i++) shape.push(this.#sizeAt(axes[i], inputs));
+    const others = leading === null ? none : inputs[leading.input]!.shape;
+    const before = leading === null ? 0 : others.length - leading.at;
+    // A list that grows is made with room for seventeen.
+    const shape = new Array<number>(before + axes.length);
+    for (let i = 0; i < before; i++) shape[i] = others[i];
+    for (let i = 0; i < axes.length; i++) shape[before + i] = this.#sizeAt(axes[i], inputs);
     return shape;
   }
 
