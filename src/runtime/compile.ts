@@ -11,6 +11,7 @@ import { run } from "../compute.ts";
 import { sliceBatchOp } from "../ops/batch/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { mapTensors, tensorsByPlace } from "../tree.ts";
+import { withoutCopies } from "./copies.ts";
 import { noticing, settle, whileNoticing } from "./lengths.ts";
 import { collectChecks, setLists } from "./lists.ts";
 import { Program } from "./program.ts";
@@ -46,7 +47,8 @@ const mostInVain = 8;
  * `f` must be pure. What it closes over or makes of numbers itself is the same in every call, as are numbers among its arguments, which
  * are part of the form. What changes from call to call is a tensor (of shape `[]` for a step or a learning rate), or an argument that
  * is a list of lists of numbers, all of one length: token ids, say. In its place `f` sees a tensor `[B, T]`, and an id out of range is a
- * RangeError all the same. An argument that is the same object as in the call before is taken to have the same tensors in it. Results
+ * RangeError all the same. An argument that is the same object as in the call before, or as in its result, is taken to have the same
+ * tensors in it. Results
  * are new tensors each time, so that states that are kept stay as they are; what is made on the way is freed, or is in memory that all
  * compiled functions of a backend share, and that counts as the backend's.
  *
@@ -257,7 +259,7 @@ function recordOn<Args extends readonly unknown[], R, M>(
       growth: recording.growths.get(slots[i]),
     }));
     const written = new Set(found.results.flatMap((result) => result.kind === "made" ? [result.slot] : []));
-    const calls = recording.simplified(written), caches = looksAtLength ? [] : cachesOf(leaves);
+    const calls = withoutCopies(recording.calls, written), caches = looksAtLength ? [] : cachesOf(leaves);
     return { recording, calls, templates, leaves, starts, lists, caches, ...found };
   } catch (error) {
     store.free(lists.map(({ tensor }) => tensor));

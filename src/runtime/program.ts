@@ -11,10 +11,21 @@ import { eventLoop } from "../event_loop.ts";
 import { type Arena, planPlaces } from "./arena.ts";
 import { CacheNumbers } from "./cache_numbers.ts";
 import { type NumberLists, setLists } from "./lists.ts";
+import type { Tensor } from "../tensor.ts";
 import type { Leaf, Recorded, Result } from "./recorded.ts";
 import type { Slot } from "./recording.ts";
 import { type Replayer, replayInLoop } from "./replay.ts";
-import { build, type Leaves, matches } from "./template.ts";
+import { build, findForm, type Leaves, matches } from "./template.ts";
+
+/** A part of the results that has the form of an argument. */
+interface Returned {
+  readonly path: readonly (string | number)[];
+  /** The numbers of its tensors among the results. */
+  readonly indices: readonly number[];
+  /** What it was the last time. */
+  tree: unknown;
+  tensors: readonly Tensor[];
+}
 
 /** No argument of any call. */
 const none = Symbol();
@@ -39,6 +50,8 @@ export class Program<M> {
   /** The arguments that it has accepted; of those that came twice, whether all their tensors still live. */
   readonly #accepted: unknown[];
   readonly #live: ((() => boolean) | undefined)[];
+  /** Of each argument, what of the results has its form: a state, which comes back at the next call and need not be walked. */
+  readonly #returned: readonly (Returned | null)[];
   #isFreed = false;
   #isRunning = false;
   #freeLater = false;
@@ -72,6 +85,10 @@ export class Program<M> {
     this.#closuresLive = store.watch([...recording.closures.values()]);
     this.#cacheNumbers = recorded.caches.length > 0 ? new CacheNumbers(recorded) : null;
     this.#starts = starts;
+    this.#returned = templates.map((wanted) => {
+      const found = wanted.kind === "tensor" ? null : findForm(recorded.template, wanted);
+      return found === null ? null : { ...found, tree: none, tensors: [] };
+    });
     this.#accepted = templates.map(() => none);
     this.#live = templates.map(() => undefined);
   }
@@ -105,9 +122,8 @@ export class Program<M> {
     if (this.#isFreed || args.length !== templates.length) return false;
     let fits = true;
     for (let i = 0; i < args.length && fits; i++) {
-      if (args[i] !== this.#accepted[i] || !this.#live[i]?.()) {
-        fits = matches(templates[i], args[i], this.#leaves);
-      }
+      if (args[i] === this.#accepted[i] && this.#live[i]?.()) continue;
+      fits = this.#takeReturned(i, args[i]) || matches(templates[i], args[i], this.#leaves);
     }
     for (let i = 0; i < args.length && fits; i++) {
       if (args[i] !== this.#accepted[i] || !this.#live[i]?.()) fits = this.#accept(i, args[i]);
@@ -115,6 +131,15 @@ export class Program<M> {
     fits &&= this.#cacheNumbers === null || this.#fitsCaches(this.#cacheNumbers);
     if (!fits) this.#accepted.fill(none);
     return fits;
+  }
+
+  /** Takes the tensors of an argument that is a part of the last results. */
+  #takeReturned(i: number, arg: unknown): boolean {
+    const returned = this.#returned[i];
+    if (returned === null || arg !== returned.tree) return false;
+    const { indices, tensors } = returned, start = this.#starts[i];
+    for (let k = 0; k < indices.length; k++) this.#leaves.tensors[start + k] = tensors[indices[k]];
+    return true;
   }
 
   #accept(i: number, arg: unknown): boolean {
@@ -241,7 +266,16 @@ export class Program<M> {
     for (const { slot, size, errorAt } of expectations) {
       this.backend.expectZerosIn(this.#memories[slot.index], size, errorAt);
     }
-    return build(template, results);
+    const tree = build(template, results);
+    for (const returned of this.#returned) {
+      if (returned === null) continue;
+      returned.tree = returned.path.reduce(
+        (part: unknown, key) => (part as Record<typeof key, unknown>)[key],
+        tree,
+      );
+      returned.tensors = results;
+    }
+    return tree;
   }
 
   #make(result: Result<M>, made: readonly DeviceTensor<M>[]): DeviceTensor<M> {

@@ -4,7 +4,6 @@
  * @module
  */
 import type { DeviceTensor, StoreWatcher } from "../backends/tensor_store.ts";
-import { sizeOf } from "../tree.ts";
 
 /** A block of memory that recorded calls work on, whichever it will be when they are replayed. */
 export interface Slot {
@@ -17,7 +16,7 @@ export interface Slot {
    */
   readonly kind: "argument" | "made" | "uploaded" | "closure";
   /** How many calls came before it was made, and before it was released. */
-  readonly madeAt: number;
+  madeAt: number;
   releasedAt: number;
 }
 
@@ -44,9 +43,6 @@ export interface Growth {
   /** So many for which there was no room; 0: there was always. */
   tooMany: number;
 }
-
-/** The kernels that write to memory that something else has filled: which of their arguments that is. */
-const rewritten: Readonly<Record<string, number>> = { adamW: 3, copyRows: 0 };
 
 /** Writes down what happens on a backend. */
 export class Recording<M> implements StoreWatcher<M> {
@@ -120,8 +116,7 @@ export class Recording<M> implements StoreWatcher<M> {
     };
     this.slots.push(constant);
     this.uploads.set(constant, Float64Array.from(data));
-    // Into memory of its own, which other calls may write to and which may be a result. Where neither is so, `simplified` takes
-    // the constant itself.
+    // Other calls may write to it, and it may be a result; else the copy is left out.
     this.calls.push({ kernel: "copyRows", args: [made, 0, 0, constant, 0, 0, 1, data.length] });
   }
 
@@ -139,27 +134,6 @@ export class Recording<M> implements StoreWatcher<M> {
     this.expectations.push({ slot: this.#slots.get(memory)!, size, errorAt });
   }
 
-  /** The calls without the copies of uploaded numbers that nothing writes to; `results` are written to by their owners. */
-  simplified(results: ReadonlySet<Slot>): Call[] {
-    const writes = new Map<Slot, number>();
-    for (const { kernel, args } of this.calls) {
-      const slot = kernel in rewritten ? args[rewritten[kernel]] as Slot : null;
-      if (slot !== null) writes.set(slot, (writes.get(slot) ?? 0) + 1);
-    }
-    const same = new Map<Slot, Slot>();
-    const calls = this.calls.filter(({ args: [to, , , from] }) => {
-      if (!this.uploads.has(from as Slot)) return true;
-      const slot = to as Slot;
-      if (writes.get(slot)! > 1 || results.has(slot)) return true;
-      same.set(slot, from as Slot);
-      return false;
-    });
-    return calls.map(({ kernel, args }) => ({
-      kernel,
-      args: args.map((arg) => same.get(arg as Slot) ?? arg),
-    }));
-  }
-
   #add(memory: M, size: number, kind: Slot["kind"]): Slot {
     const slot: Slot = {
       index: this.slots.length,
@@ -172,9 +146,4 @@ export class Recording<M> implements StoreWatcher<M> {
     this.#slots.set(memory, slot);
     return slot;
   }
-}
-
-/** The elements of a tensor. */
-export function elementsOf(t: { readonly shape: readonly number[] }): number {
-  return sizeOf(t.shape);
 }

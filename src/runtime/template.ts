@@ -7,13 +7,36 @@ import { isBranch, isTensor } from "../check.ts";
 import type { Tensor } from "../tensor.ts";
 import { isLists, type NumberLists } from "./lists.ts";
 
-/** A tree with the number of a tensor or of lists in the places of those, and other values as they are. */
-export type Template =
-  | { readonly kind: "tensor"; readonly index: number; readonly isFirst: boolean }
-  | { readonly kind: "lists"; readonly index: number; readonly count: number; readonly length: number }
-  | { readonly kind: "array"; readonly items: readonly Template[] }
-  | { readonly kind: "object"; readonly keys: readonly string[]; readonly items: readonly Template[] }
-  | { readonly kind: "value"; readonly value: unknown };
+/**
+ * A tree with the number of a tensor, or of lists of numbers, in the places of those, and other values as they are. All nodes have the
+ * same fields, since every call walks them, and engines read those of objects of one kind sooner.
+ */
+export interface Template {
+  readonly kind: "tensor" | "lists" | "array" | "object" | "value";
+  /** Of a tensor or lists: which it is; and whether a tensor stands here first. */
+  readonly index: number;
+  readonly isFirst: boolean;
+  /** Of an object. */
+  readonly keys: readonly string[];
+  /** What is in an array, or an object in the order of its keys. */
+  readonly items: readonly Template[];
+  /** Of lists: how many there are, and of how many numbers each. */
+  readonly count: number;
+  readonly length: number;
+  /** What is none of these. */
+  readonly value: unknown;
+}
+
+const empty: Template = {
+  kind: "value",
+  index: -1,
+  isFirst: false,
+  keys: [],
+  items: [],
+  count: 0,
+  length: 0,
+  value: undefined,
+};
 
 /** What is in the numbered places. */
 export interface Leaves {
@@ -25,25 +48,22 @@ export interface Leaves {
 export function templateOfArgument(argument: unknown, leaves: Leaves): Template {
   if (!isLists(argument)) return templateOf(argument, leaves);
   const index = leaves.lists.push(argument) - 1;
-  return { kind: "lists", index, count: argument.length, length: argument[0].length };
+  return { ...empty, kind: "lists", index, count: argument.length, length: argument[0].length };
 }
 
 /** The form of a tree, whose leaves come behind those that there are; a tensor in several places has one number. */
 export function templateOf(tree: unknown, leaves: Leaves): Template {
   if (isTensor(tree)) {
     const known = leaves.tensors.indexOf(tree);
-    if (known >= 0) return { kind: "tensor", index: known, isFirst: false };
-    return { kind: "tensor", index: leaves.tensors.push(tree) - 1, isFirst: true };
+    if (known >= 0) return { ...empty, kind: "tensor", index: known };
+    return { ...empty, kind: "tensor", index: leaves.tensors.push(tree) - 1, isFirst: true };
   }
   if (Array.isArray(tree)) {
-    return {
-      kind: "array",
-      items: tree.map((item) => templateOf(item, leaves)),
-    };
+    return { ...empty, kind: "array", items: tree.map((item) => templateOf(item, leaves)) };
   }
-  if (!isBranch(tree)) return { kind: "value", value: tree };
+  if (!isBranch(tree)) return { ...empty, value: tree };
   const keys = Object.keys(tree);
-  return { kind: "object", keys, items: keys.map((key) => templateOf(tree[key], leaves)) };
+  return { ...empty, kind: "object", keys, items: keys.map((key) => templateOf(tree[key], leaves)) };
 }
 
 /**
@@ -51,37 +71,57 @@ export function templateOf(tree: unknown, leaves: Leaves): Template {
  * the keys counts, since that of operations may be the same.
  */
 export function matches(template: Template, tree: unknown, leaves: Leaves): boolean {
-  switch (template.kind) {
-    case "tensor":
-      if (!template.isFirst) return leaves.tensors[template.index] === tree;
-      if (!isTensor(tree)) return false;
-      leaves.tensors[template.index] = tree;
-      return true;
-    case "lists":
-      if (!isLists(tree) || tree.length !== template.count || tree[0].length !== template.length) {
-        return false;
-      }
-      leaves.lists[template.index] = tree;
-      return true;
-    case "array": {
-      const { items } = template;
-      if (!Array.isArray(tree) || tree.length !== items.length) return false;
-      for (let i = 0; i < items.length; i++) if (!matches(items[i], tree[i], leaves)) return false;
-      return true;
-    }
-    case "object": {
-      if (!isBranch(tree) || Array.isArray(tree)) return false;
-      const { keys, items } = template;
-      let i = 0;
-      for (const key in tree) {
-        if (i === keys.length || key !== keys[i] || !matches(items[i], tree[key], leaves)) return false;
-        i++;
-      }
-      return i === keys.length;
-    }
-    case "value":
-      return Object.is(template.value, tree);
+  const { kind, items } = template;
+  if (kind === "tensor") {
+    if (!template.isFirst) return leaves.tensors[template.index] === tree;
+    if (!isTensor(tree)) return false;
+    leaves.tensors[template.index] = tree;
+    return true;
   }
+  if (kind === "object") {
+    if (!isBranch(tree) || Array.isArray(tree)) return false;
+    const { keys } = template;
+    let i = 0;
+    for (const key in tree) {
+      if (i === keys.length || key !== keys[i] || !matches(items[i], tree[key], leaves)) return false;
+      i++;
+    }
+    return i === keys.length;
+  }
+  if (kind === "array") {
+    if (!Array.isArray(tree) || tree.length !== items.length) return false;
+    for (let i = 0; i < items.length; i++) if (!matches(items[i], tree[i], leaves)) return false;
+    return true;
+  }
+  if (kind === "value") return Object.is(template.value, tree);
+  if (!isLists(tree) || tree.length !== template.count || tree[0].length !== template.length) return false;
+  leaves.lists[template.index] = tree;
+  return true;
+}
+
+/** The first part of a form that has the form of another, all of whose tensors stand in one place: how to get to it, and its tensors. */
+export function findForm(
+  form: Template,
+  wanted: Template,
+  path: readonly (string | number)[] = [],
+): { readonly path: readonly (string | number)[]; readonly indices: readonly number[] } | null {
+  const indices: number[] = [];
+  if (isAlike(form, wanted, indices) && indices.length > 0) return { path, indices };
+  for (const [i, item] of form.items.entries()) {
+    const found = findForm(item, wanted, [...path, form.kind === "object" ? form.keys[i] : i]);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function isAlike(form: Template, wanted: Template, indices: number[]): boolean {
+  if (form.kind !== wanted.kind || form.items.length !== wanted.items.length) return false;
+  if (form.kind === "tensor") {
+    indices.push(form.index);
+    return wanted.isFirst && form.isFirst;
+  }
+  return Object.is(form.value, wanted.value) && form.keys.every((key, i) => key === wanted.keys[i]) &&
+    form.items.every((item, i) => isAlike(item, wanted.items[i], indices));
 }
 
 /** A tree of a form. */
@@ -90,30 +130,26 @@ export function build(
   tensors: readonly Tensor[],
   lists: readonly Tensor[] = [],
 ): unknown {
-  switch (template.kind) {
-    case "tensor":
-      return tensors[template.index];
-    case "lists":
-      return lists[template.index];
-    case "array": {
-      const { items } = template;
-      return items.map((item) => build(item, tensors, lists));
+  const { kind, items } = template;
+  if (kind === "tensor") return tensors[template.index];
+  if (kind === "object") {
+    const { keys } = template, tree: Record<string, unknown> = {};
+    for (let i = 0; i < keys.length; i++) {
+      const value = build(items[i], tensors, lists);
+      if (keys[i] !== "__proto__") tree[keys[i]] = value;
+      else {Object.defineProperty(tree, keys[i], {
+          value,
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });}
     }
-    case "object": {
-      const { keys, items } = template, tree: Record<string, unknown> = {};
-      for (let i = 0; i < keys.length; i++) {
-        const value = build(items[i], tensors, lists);
-        if (keys[i] !== "__proto__") tree[keys[i]] = value;
-        else {Object.defineProperty(tree, keys[i], {
-            value,
-            enumerable: true,
-            configurable: true,
-            writable: true,
-          });}
-      }
-      return tree;
-    }
-    case "value":
-      return template.value;
+    return tree;
   }
+  if (kind === "array") {
+    const tree: unknown[] = [];
+    for (let i = 0; i < items.length; i++) tree.push(build(items[i], tensors, lists));
+    return tree;
+  }
+  return kind === "lists" ? lists[template.index] : template.value;
 }
