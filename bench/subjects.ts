@@ -14,11 +14,14 @@
 import {
   type AnyLanguageModel,
   type Backend,
+  compile,
+  type Compiled,
   loadTree,
   lstmModel,
   motifTask,
   multiHeadAttentionState,
   parameterCount,
+  type Prediction,
   presets,
   read,
   rwkv,
@@ -134,24 +137,30 @@ export function settle(t: Tensor): void | Promise<void> {
 /** One step of decoding, with the state that it starts from. */
 export class Step {
   readonly #subject: Subject;
-  readonly #tokens: readonly (readonly number[])[];
+  readonly #tokens: readonly number[][];
   /** What is kept between steps; undefined where nothing is. */
   readonly #kept: unknown;
   readonly #length: number;
+  /** Compiled, as in `generate`. */
+  readonly #forward: Compiled<
+    [params: unknown, tokens: readonly number[][], state: unknown],
+    Prediction<unknown>
+  >;
 
   constructor(subject: Subject, mode: Mode, context: readonly number[]) {
     this.#subject = subject;
+    this.#forward = compile((params, tokens, state) => subject.model.forward(params, tokens, state));
     this.#length = context.length;
-    this.#tokens = [mode === "full" ? context : context.slice(-1)];
+    this.#tokens = [mode === "full" ? [...context] : context.slice(-1)];
     this.#kept = mode === "full" ? undefined : this.#read(context.slice(0, -1));
   }
 
   /** The logits `[1, T, V]`, which are the caller's to free; everything else that the step makes is freed. */
   logits(): Tensor {
-    const { model, params, backend } = this.#subject;
+    const { params, backend } = this.#subject;
     return backend.scope(() => {
       const state = this.#kept ?? startOf(this.#subject, this.#length);
-      return model.forward(params, this.#tokens, state).logits;
+      return this.#forward(params, this.#tokens, state).logits;
     });
   }
 
@@ -176,16 +185,17 @@ export class Step {
    * @returns the logits of the two, which are the caller's to free
    */
   fork(): readonly [Tensor, Tensor] {
-    const { model, params, backend } = this.#subject;
+    const { params, backend } = this.#subject;
     return backend.scope(() => {
-      const first = model.forward(params, this.#tokens, this.#kept);
-      const second = model.forward(params, this.#tokens, this.#kept);
+      const first = this.#forward(params, this.#tokens, this.#kept);
+      const second = this.#forward(params, this.#tokens, this.#kept);
       return [first.logits, second.logits];
     });
   }
 
-  /** Frees the kept state. */
+  /** Frees the kept state, and what was compiled. */
   [Symbol.dispose](): void {
+    this.#forward[Symbol.dispose]();
     this.#subject.backend.free(this.#kept);
   }
 

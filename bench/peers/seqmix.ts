@@ -6,6 +6,7 @@
 import {
   type AnyLanguageModel,
   type Backend,
+  compile,
   createReference,
   createWasm,
   lstmModel,
@@ -32,6 +33,9 @@ function seqmixPeer(name: string, create: () => Backend | Promise<Backend>): Pee
       const backend = await create();
       const model = { rwkv, transformer, lstm: lstmModel }[subject.model] as AnyLanguageModel;
       const params = await put(await paramsOf(subject), backend);
+      const forward = compile((params: unknown, tokens: readonly number[][], state: unknown) =>
+        model.forward(params, tokens, state)
+      );
       let state = stateOf(model, params, subject);
       return tokenDecoder({
         mode: subject.mode,
@@ -40,7 +44,7 @@ function seqmixPeer(name: string, create: () => Backend | Promise<Backend>): Pee
           state = stateOf(model, params, subject);
         },
         async step(token, { advance }) {
-          const next = model.forward(params, [[token]], state);
+          const next = forward(params, [[token]], state);
           const logits = await read(next.logits);
           backend.free([next.logits, advance ? state : next.state]);
           if (advance) state = next.state;
