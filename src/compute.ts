@@ -8,11 +8,6 @@ import { type Engine, engineOf } from "./engine.ts";
 import type { Declaration, InputCheck, Operation, Source, Tensors } from "./operation.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** An operation, and if it was declared what its tensors are. */
-type Typed<I extends readonly string[], O extends readonly (string | null)[]> = Operation & {
-  readonly declaration?: Declaration<string, I, O>;
-};
-
 const none: readonly number[] = [];
 
 /**
@@ -21,7 +16,7 @@ const none: readonly number[] = [];
  * @throws {TypeError} on inputs of other shapes or of two backends
  */
 export function compute<I extends readonly string[], O extends readonly (string | null)[]>(
-  operation: Typed<I, O>,
+  operation: Operation<Declaration<string, I, O>>,
   inputs: Tensors<I>,
   constants: readonly number[] = none,
 ): Tensors<O> {
@@ -30,7 +25,7 @@ export function compute<I extends readonly string[], O extends readonly (string 
 
 /** Runs an operation on inputs that are checked, all of the backend of the first. */
 export function run<I extends readonly string[], O extends readonly (string | null)[]>(
-  operation: Typed<I, O>,
+  operation: Operation<Declaration<string, I, O>>,
   inputs: Tensors<I>,
   constants: readonly number[] = none,
 ): Tensors<O> {
@@ -48,14 +43,14 @@ export function check(operation: Operation, inputs: readonly (Tensor | undefined
   return engineOf(backend);
 }
 
-function engineOfAll({ action, inputs: places }: Operation, inputs: readonly (Tensor | undefined)[]): Engine {
-  const given = places.filter((_, i) => inputs[i] !== undefined).map(({ name }) => name);
+function engineOfAll({ action, plan }: Operation, inputs: readonly (Tensor | undefined)[]): Engine {
+  const given = plan.inputs.filter((_, i) => inputs[i] !== undefined).map(({ name }) => name);
   return engineOf(backendOfAll(action, given, inputs.filter((x) => x !== undefined)));
 }
 
 /** Checks that the inputs of an operation are tensors of the shapes of its declaration. */
 export function checkShapes(operation: Operation, inputs: readonly (Tensor | undefined)[]): void {
-  const { checks } = operation;
+  const { checks } = operation.plan;
   for (let i = 0; i < checks.length; i++) {
     const check = checks[i], x = inputs[check.input];
     // Elementwise, an input often has the very list that is another's shape.
