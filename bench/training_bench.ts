@@ -15,7 +15,7 @@
 import {
   adamW,
   type Backend,
-  clipByGlobalNorm,
+  compile,
   createReference,
   createWasm,
   createWebGpu,
@@ -24,9 +24,10 @@ import {
   sampleSequences,
 } from "@seqmix/seqmix";
 import { describeAdapter, isSoftware, requestAdapter } from "../src/backends/webgpu/adapter.ts";
-import { batchGradient } from "../src/train/batch_gradient.ts";
-import { batchOf } from "../src/train/batches.ts";
+import { batchGradient, partGradient } from "../src/train/batch_gradient.ts";
+import { type Batch, batchOf } from "../src/train/batches.ts";
 import { toFlat } from "../src/train/flat.ts";
+import { trainingStep } from "../src/train/step.ts";
 import { parameterCount, tensorsOf } from "../src/tree.ts";
 import {
   checkLogits,
@@ -72,6 +73,11 @@ async function realGpu(): Promise<Timed[]> {
 /** The stages of a step. Each ends when its last result is in host memory, and leaves nothing behind. */
 function stagesOf({ model, params, backend }: Subject) {
   const optimizer = adamW.init(params);
+  const gradient = partGradient(model), step = trainingStep(model, backend, {}, 1, null);
+  const forward = compile((params: unknown, inputs: Batch["inputs"], targets: Batch["targets"]) => {
+    const { logits } = model.forward(params, inputs, model.initialState(params, batch.inputs.length));
+    return crossEntropy(logits, targets);
+  });
   /** Waits for what was made last; a GPU has then done all that it was told before. */
   const finish = (results: unknown) => {
     const made = tensorsOf(results);
@@ -80,30 +86,19 @@ function stagesOf({ model, params, backend }: Subject) {
     return settle(last);
   };
   return {
-    forward: () =>
-      finish(backend.scope(() => {
-        const { logits } = model.forward(
-          params,
-          batch.inputs,
-          model.initialState(params, batch.inputs.length),
-        );
-        return crossEntropy(logits, batch.targets);
-      })),
-    "and backward": async () => finish(await batchGradient(model, params, batch, backend)),
+    forward: () => finish(forward(params, batch.inputs, batch.targets)),
+    "and backward": async () => finish(await batchGradient(gradient, params, batch, backend)),
     "and update": async () => {
-      const { value, grads } = await batchGradient(model, params, batch, backend);
-      const update = () =>
-        adamW.update(clipByGlobalNorm(grads, 1), optimizer, params, { learningRate: 1e-3 });
-      const updated = backend.scope(update);
-      backend.free([value, grads]);
-      return finish(updated);
+      const { loss, ...next } = await step.take({ params, optimizer }, batch, 1e-3, undefined);
+      await loss;
+      return finish(next);
     },
   };
 }
 
 /** The loss and all gradients of a part of the batch. */
 async function resultsOf({ model, params, backend }: Subject): Promise<Float32Array> {
-  const results = await batchGradient(model, params, part, backend);
+  const results = await batchGradient(partGradient(model), params, part, backend);
   const numbers = new Float32Array(parameterCount(results));
   await toFlat(results, numbers);
   backend.free(results);

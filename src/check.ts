@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { shapeOf } from "./runtime/lengths.ts";
 import { engineOf } from "./engine.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 
@@ -50,7 +51,7 @@ type Size = number | string;
 /** Checks that `x` is a tensor of these sizes, of up to three axes. */
 export function checkShape(action: string, name: string, x: Tensor, a: Size, b?: Size, c?: Size): void {
   const axes = c !== undefined ? 3 : b !== undefined ? 2 : 1;
-  const shape = x?.shape;
+  const shape = x && shapeOf(x);
   const fits = Array.isArray(shape) && shape.length === axes && typeof x.backend === "object" &&
     isSize(shape[0], a) && (axes < 2 || isSize(shape[1], b!)) && (axes < 3 || isSize(shape[2], c!));
   if (!fits) throw shapeError(action, name, x, [a, b, c].slice(0, axes) as Size[]);
@@ -62,7 +63,7 @@ function isSize(size: number, expected: Size): boolean {
 
 /** Checks that `x` is a tensor `[..., last]`. */
 export function checkLast(action: string, name: string, x: Tensor, last: Size): void {
-  const shape = x?.shape;
+  const shape = x && shapeOf(x);
   const fits = Array.isArray(shape) && shape.length >= 1 && typeof x.backend === "object" &&
     isSize(shape[shape.length - 1], last);
   if (!fits) throw shapeError(action, name, x, ["...", last]);
@@ -81,7 +82,7 @@ export function isSameShape(a: readonly number[], b: readonly number[]): boolean
 
 /** Checks that `x` is a tensor of the same shape as another. */
 export function checkSameShape(action: string, name: string, x: Tensor, expected: readonly number[]): void {
-  const shape = x?.shape;
+  const shape = x && shapeOf(x);
   if (shape === expected) return;
   const fits = Array.isArray(shape) && isSameShape(shape, expected) && typeof x.backend === "object";
   if (!fits) throw shapeError(action, name, x, expected);

@@ -6,6 +6,7 @@
 import { backendOfAll, isSameShape, isTensor, shapeError } from "./check.ts";
 import { type Engine, engineOf } from "./engine.ts";
 import type { Declaration, InputCheck, Operation, Source, Tensors } from "./operation.ts";
+import { shapeOf } from "./runtime/lengths.ts";
 import type { Tensor } from "./tensor.ts";
 
 const none: readonly number[] = [];
@@ -66,8 +67,8 @@ export function checkShapes(operation: Operation, inputs: readonly (Tensor | und
 
 function fits(check: InputCheck, x: Tensor, inputs: readonly (Tensor | undefined)[]): boolean {
   if (!isTensor(x)) return false;
-  const { shape } = x, { axes } = check;
-  if (check.like >= 0) return isSameShape(shape, inputs[check.like]!.shape);
+  const shape = shapeOf(x), { axes } = check;
+  if (check.like >= 0) return isSameShape(shape, shapeOf(inputs[check.like]!));
   const before = shape.length - axes.length;
   if (before !== 0 && !(before > 0 && check.place.leading)) return false;
   for (let i = 0; i < axes.length; i++) {
@@ -79,7 +80,7 @@ function fits(check: InputCheck, x: Tensor, inputs: readonly (Tensor | undefined
 
 function sizeAt({ input, from, at }: Source, inputs: readonly (Tensor | undefined)[]): number {
   if (from === "number") return at;
-  const { shape } = inputs[input]!;
+  const shape = shapeOf(inputs[input]!);
   return shape[at < 0 ? shape.length + at : at];
 }
 

@@ -21,6 +21,7 @@ export { parameterCount, treeMap } from "./tree.ts";
 export type { AbortSignalLike } from "./abort.ts";
 export { type RandomSource, randomSource } from "./random.ts";
 export { valueAndGrad } from "./autodiff/mod.ts";
+export { compile, type Compiled } from "./runtime/compile.ts";
 
 export { type BackendName, createBackend, type CreateBackendOptions } from "./backends/create.ts";
 export { createWasm, type WasmOptions } from "./backends/wasm/mod.ts";

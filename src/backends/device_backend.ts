@@ -4,11 +4,14 @@
  *
  * @module
  */
-import type { Engine, RwkvStacks } from "../engine.ts";
+import { showShape } from "../check.ts";
+import type { Engine } from "../engine.ts";
 import type { Operation, Plan, ShapePlan, Source } from "../operation.ts";
+import { Arena } from "../runtime/arena.ts";
+import { shapeOf } from "../runtime/lengths.ts";
+import type { Recording } from "../runtime/recording.ts";
 import type { Floats, MemoryUse, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
-import { deviceRwkvStacks } from "./device_rwkv_stacks.ts";
 import type { Device, Kernels, Workspace } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
@@ -33,9 +36,11 @@ export class DeviceBackend<M> implements Engine {
   readonly name: string;
   readonly options: unknown;
   readonly workAtOnce: number;
-  readonly rwkvStacks: RwkvStacks | undefined;
   readonly #device: Device<M>;
+  /** Those of the device; while they are recorded, each writes down its call instead. */
   #kernels: Kernels<M>;
+  #recording: Recording<M> | null = null;
+  #arena: Arena<M> | null = null;
   /** By the operations' numbers. */
   readonly #prepared: Prepared<M>[] = [];
   readonly #store: TensorStore<M>;
@@ -54,9 +59,40 @@ export class DeviceBackend<M> implements Engine {
       memory,
       call: (name, ...args) => (this.#kernels[name] as (...args: unknown[]) => void)(...args),
       copySteps: (y, start, x) => this.#copySteps(y, start, x),
-      upload: (memory, data) => device.upload(memory, data),
+      upload: (memory, data) => this.#upload(memory, data),
     };
-    this.rwkvStacks = deviceRwkvStacks(device, store, memory);
+  }
+
+  /** The memory that its tensors are in. */
+  get store(): TensorStore<M> {
+    return this.#store;
+  }
+
+  /** What computes. */
+  get device(): Device<M> {
+    return this.#device;
+  }
+
+  /** What programs have on the way. */
+  get arena(): Arena<M> {
+    return this.#arena ??= new Arena(this.#store);
+  }
+
+  /** Whether what is computed is being written down. */
+  get isRecording(): boolean {
+    return this.#recording !== null;
+  }
+
+  /** Runs `body` and writes down what it computes, which is not computed. */
+  record<R>(recording: Recording<M>, body: () => R): R {
+    this.#recording = this.#store.watcher = recording;
+    this.#kernels = writingDown(this.#device.kernels, recording);
+    try {
+      return body();
+    } finally {
+      this.#recording = this.#store.watcher = null;
+      this.#kernels = this.#device.kernels;
+    }
   }
 
   scope<R>(body: () => R): R {
@@ -85,11 +121,22 @@ export class DeviceBackend<M> implements Engine {
 
   upload(data: ArrayLike<number>, shape: readonly number[]): Tensor {
     const y = this.#store.make([...shape]);
-    this.#device.upload(y.memory, data);
+    this.#upload(y.memory, data);
     return y;
   }
 
+  #upload(memory: M, data: ArrayLike<number>): void {
+    if (this.#recording === null) this.#device.upload(memory, data);
+    else this.#recording.uploaded(memory, data);
+  }
+
   download(x: Tensor, room?: Floats): Floats | Promise<Floats> {
+    if (this.#recording !== null) {
+      throw new TypeError(
+        "Cannot read tensor: a function that is compiled must not look at its tensors' numbers, current one reads " +
+          `a tensor of shape ${showShape(x.shape)}`,
+      );
+    }
     const t = this.#store.alive(x), packed = this.#pack(t);
     const numbers = this.#device.download(packed.memory, sizeOf(x.shape), room);
     // Outside all scopes nobody else would free the packed copy.
@@ -99,6 +146,12 @@ export class DeviceBackend<M> implements Engine {
 
   expectZeros(x: Tensor, errorAt: (index: number) => Error): void {
     const memory = this.#memory(x), size = sizeOf(x.shape);
+    if (this.#recording === null) this.expectZerosIn(memory, size, errorAt);
+    else this.#recording.expected(memory, size, errorAt);
+  }
+
+  /** {@linkcode expectZeros} of the first numbers of a block. */
+  expectZerosIn(memory: M, size: number, errorAt: (index: number) => Error): void {
     if (this.#device.expectZeros !== undefined) return this.#device.expectZeros(memory, size, errorAt);
     const numbers = this.#device.download(memory, size) as Floats;
     const wrong = numbers.findIndex((number) => number !== 0);
@@ -193,7 +246,7 @@ export class DeviceBackend<M> implements Engine {
 
   #sizeAt({ input, from, at }: Source, inputs: Inputs): number {
     if (from === "number") return at;
-    const x = inputs[input]!, { shape } = x;
+    const x = inputs[input]!, shape = shapeOf(x);
     if (from === "axis") return shape[at < 0 ? shape.length + at : at];
     if (from === "capacity") return this.#store.alive(x).stepsApart;
     let product = 1;
@@ -216,8 +269,16 @@ export class DeviceBackend<M> implements Engine {
 
   /** Writes the steps of `x` over those of the cache `y` from `start` on. */
   #copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void {
-    const [batch, time, channels] = x.shape;
+    const [batch, time, channels] = shapeOf(x);
     const yStride = y.stepsApart * channels, xStride = x.stepsApart * channels;
     this.#kernels.copyRows(y.memory, start * channels, yStride, x.memory, 0, xStride, batch, time * channels);
   }
+}
+
+/** Functions in the place of kernels that write down the calls. */
+function writingDown<M>(kernels: Kernels<M>, recording: Recording<M>): Kernels<M> {
+  const names = Object.keys(kernels);
+  return Object.fromEntries(
+    names.map((name) => [name, (...args: (M | number | null | undefined)[]) => recording.call(name, args)]),
+  ) as unknown as Kernels<M>;
 }

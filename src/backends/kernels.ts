@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { Call } from "../runtime/recording.ts";
+import type { Replayer } from "../runtime/replay.ts";
 import type { BackwardKernelOf, KernelOf } from "../operation.ts";
 import type { operations } from "../ops/list.ts";
 import type { Floats, Tensor } from "../tensor.ts";
@@ -59,36 +61,18 @@ export interface Workspace<M> {
   upload(memory: M, data: ArrayLike<number>): void;
 }
 
-/** Kernels that only some devices have. */
-export interface ExtraKernels<M> {
-  /** All blocks of an RWKV: of each 18 weights, 3 states and its number of features. */
-  rwkvBlocks(
-    y: M,
-    nextStates: readonly M[],
-    weights: readonly M[],
-    x: M,
-    states: readonly M[],
-    batch: number,
-    time: number,
-    channels: number,
-    features: readonly number[],
-    epsilon: number,
-    scratch: M,
-  ): void;
-}
-
 /** The memory of a device, in elements. */
 export interface Device<M> {
   readonly name: string;
   /** What the function that makes such a backend must be told to make another of the same kind. */
   readonly options?: unknown;
-  readonly kernels: Kernels<M> & Partial<ExtraKernels<M>>;
+  readonly kernels: Kernels<M>;
   /**
    * For kernels that take scratch memory as a last argument more, its elements, given the sizes and constants that the
    * kernel is told; at 0 elements it is told of none.
    */
   readonly scratch?: {
-    readonly [K in keyof (Kernels<M> & ExtraKernels<M>)]?: (...sizes: number[]) => number;
+    readonly [K in keyof Kernels<M>]?: (...sizes: number[]) => number;
   };
   /** The most bytes that it may hold, where that is known. */
   readonly maximumBytes?: number;
@@ -96,6 +80,8 @@ export interface Device<M> {
   readonly workAtOnce: number;
   /** The bytes that a block of this many elements takes up. */
   bytesFor(size: number): number;
+  /** The elements that such a block has room for, where they are more. */
+  roomFor?(size: number): number;
   /** A block of `size` elements with any contents. Throws a RangeError where there is none left. */
   allocate(size: number): M;
   /** Gives a block back. */
@@ -105,6 +91,14 @@ export interface Device<M> {
   download(memory: M, size: number, room?: Floats): Floats | Promise<Floats>;
   /** Only where `download` gives promises: the next one rejects with the error of the first element that is not 0. */
   expectZeros?(memory: M, size: number, errorAt: (index: number) => Error): void;
+  /** Whether an argument of a kernel is memory, where memory is a number too. */
+  isMemory?(kernel: string, at: number): boolean;
+  /** What runs recorded calls, where that is better than a loop over the kernels; `allocate` gives it memory. */
+  replayer?(
+    calls: readonly Call[],
+    slotCount: number,
+    allocate: (size: number) => { readonly memory: M; readonly free: () => void },
+  ): Replayer<M>;
   /** Gives all memory back. */
   dispose(): void;
 }

@@ -9,6 +9,7 @@ type WebGpu = typeof import("./webgpu/open.ts");
 /** A build of the kernels, in hexadecimal digits. */
 interface Kernels {
   readonly hex: string;
+  readonly kinds: Readonly<Record<string, string>>;
 }
 
 export const loadWebGpu = (): Promise<WebGpu> => import("./webgpu/open.ts");

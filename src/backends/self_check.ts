@@ -4,12 +4,10 @@
  * @module
  */
 import { type Engine, engineOf } from "../engine.ts";
-import { rwkvBlocks } from "../layers/rwkv_blocks.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
 import { attention } from "../ops/attention/mod.ts";
 import { exampleOf } from "../ops/example.ts";
 import { operations } from "../ops/list.ts";
-import { wkvState } from "../ops/wkv/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
@@ -18,7 +16,7 @@ import { createReference } from "./reference/mod.ts";
 /** What a model's forward pass is made of: what has a kernel, and a gradient or its reason for having none. */
 const checked = operations.filter(({ compute, gradient }) => compute === null && gradient !== "none");
 
-/** Each operation twice, a key-value cache, and what a backend may have in one call instead. */
+/** Each operation twice, and a key-value cache. */
 function outputs(backend: Engine): Tensor[] {
   const random = randomSource(1);
   const draw = (...shape: number[]) =>
@@ -33,33 +31,7 @@ function outputs(backend: Engine): Tensor[] {
   const sequence = () => draw(batch, time, channels);
   const past = appendTime(backend.reserveTime(batch, 0, channels), sequence());
   const keys = appendTime(past, sequence());
-  return [...examples, attention(sequence(), keys, keys, 7), ...blocks(draw, batch, time, channels)];
-}
-
-/** Two blocks of RWKV. */
-function blocks(
-  draw: (...shape: number[]) => Tensor,
-  batch: number,
-  time: number,
-  channels: number,
-): Tensor[] {
-  const vector = () => draw(channels), square = () => draw(channels, channels);
-  const ratios = { mixK: vector(), mixV: vector(), mixR: vector() };
-  const squares = { key: square(), value: square(), receptance: square(), output: square() };
-  const features = { key: draw(9, channels), receptance: square(), value: draw(channels, 9) };
-  const block = () => ({
-    ln1: { weight: vector(), bias: vector() },
-    timeMix: { ...ratios, ...squares, decay: vector(), bonus: vector() },
-    ln2: { weight: vector(), bias: vector() },
-    channelMix: { mixK: vector(), mixR: vector(), ...features },
-  });
-  const x = draw(batch, time, channels);
-  const state = () => ({
-    timeMix: { shift: draw(batch, channels), wkv: wkvState(batch, channels, x.backend) },
-    channelMix: { shift: draw(batch, channels) },
-  });
-  const { y, states } = rwkvBlocks([block(), block()], x, [state(), state()]);
-  return [y, states[1].timeMix.wkv];
+  return [...examples, attention(sequence(), keys, keys, 7)];
 }
 
 /**

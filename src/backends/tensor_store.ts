@@ -5,6 +5,7 @@
  */
 import { isBranch, isTensor, show, showShape } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
+import { longerShape, shapeOf } from "../runtime/lengths.ts";
 import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import type { Device } from "./kernels.ts";
@@ -26,6 +27,9 @@ export class DeviceTensor<M> implements Tensor {
   watched = false;
   /** Whether {@linkcode TensorStore.watch} is to hear when it is freed. */
   reliedOn = false;
+  /** The program that it was last an argument of, and the number of its place there. */
+  leafOf: unknown = null;
+  leaf = -1;
 
   constructor(
     readonly backend: Backend,
@@ -47,7 +51,7 @@ export class DeviceTensor<M> implements Tensor {
 
   /** Whether the values stand row-major without gaps. */
   get packed(): boolean {
-    return this.cache === null || this.cache.capacity === this.shape[1] || this.shape[0] === 1;
+    return this.cache === null || this.shape[0] === 1 || this.cache.capacity === shapeOf(this)[1];
   }
 }
 
@@ -70,8 +74,22 @@ const mostWaiting = 512;
  */
 const growth = 2 ** 26, growthPart = 1 / 8;
 
+/** Who follows what becomes of a device's memory. */
+export interface StoreWatcher<M> {
+  /** A tensor got a block of its own. */
+  made(t: DeviceTensor<M>): void;
+  /** A tensor goes into an operation. */
+  used(t: DeviceTensor<M>): void;
+  /** A block went back. */
+  released(memory: M): void;
+  /** So many steps were to be appended to a tensor in place; whether they were. */
+  extended(past: DeviceTensor<M>, time: number, isInPlace: boolean): void;
+}
+
 /** Owns a device's memory on behalf of one backend. */
 export class TensorStore<M> {
+  /** Follows what is made and released, if anybody does. */
+  watcher: StoreWatcher<M> | null = null;
   readonly #backend: Backend;
   readonly #device: Device<M>;
   /** What the innermost open scope has made. */
@@ -193,6 +211,11 @@ export class TensorStore<M> {
     this.#device.dispose();
   }
 
+  /** Whether all memory was given back. */
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
   /** Whether what is made now is left to its user or the collector. */
   get outsideScopes(): boolean {
     return this.#made === null;
@@ -201,6 +224,17 @@ export class TensorStore<M> {
   /** A new tensor with any contents. */
   make(shape: readonly number[]): DeviceTensor<M> {
     return this.#hold(shape, sizeOf(shape), null);
+  }
+
+  /** A new tensor that no scope frees: whoever holds it does, or the collector. */
+  makeOutside(shape: readonly number[]): DeviceTensor<M> {
+    const inner = this.#made;
+    this.#made = null;
+    try {
+      return this.make(shape);
+    } finally {
+      this.#made = inner;
+    }
   }
 
   /** Scratch memory of `size` elements for a kernel; null where it needs none. */
@@ -219,20 +253,31 @@ export class TensorStore<M> {
    * possible: where the room is used up, or another tensor has gone on from `past` and still holds those rows.
    */
   extend(past: DeviceTensor<M>, time: number): DeviceTensor<M> | null {
+    const isInPlace = this.hasRoom(past, time);
+    this.watcher?.extended(past, time, isInPlace);
+    if (!isInPlace) return null;
     const { memory, size, bytes, cache } = past;
-    const [batch, before, channels] = past.shape;
-    const after = before + time;
-    if (cache === null || after > cache.capacity || before < cache.steps[cache.steps.length - 1]) return null;
-    cache.steps.push(after);
-    const extended = new DeviceTensor(this.#backend, [batch, after, channels], memory, size, bytes, cache, 0);
+    const after = shapeOf(past)[1] + time;
+    cache!.steps.push(after);
+    const shape = longerShape(past, after);
+    const extended = new DeviceTensor(this.#backend, shape, memory, size, bytes, cache, 0);
     this.#enter(extended);
     return extended;
+  }
+
+  /** Whether {@linkcode extend} would find room. */
+  hasRoom(t: DeviceTensor<M>, time: number): boolean {
+    const { cache } = t;
+    if (cache === null) return false;
+    const before = shapeOf(t)[1];
+    return before + time <= cache.capacity && before >= cache.steps[cache.steps.length - 1];
   }
 
   /** The tensor as one of this backend's, alive. */
   alive(x: Tensor): DeviceTensor<M> {
     if (!(x instanceof DeviceTensor) || x.backend !== this.#backend) throw this.#notOwn(x);
     if (x.freed || this.#disposed) throw this.#notAlive(x);
+    this.watcher?.used(x);
     return x;
   }
 
@@ -272,6 +317,7 @@ export class TensorStore<M> {
     this.#bytes += bytes;
     if (this.#bytes > this.#peakBytes) this.#peakBytes = this.#bytes;
     const made = new DeviceTensor(this.#backend, shape, memory, size, bytes, cache);
+    this.watcher?.made(made);
     this.#enter(made);
     return made;
   }
@@ -357,9 +403,10 @@ export class TensorStore<M> {
   #drop({ memory, size, bytes, cache, shape }: Remains<M>): void {
     if (this.#disposed) return;
     if (cache !== null) {
-      cache.steps.splice(cache.steps.indexOf(shape[1]), 1);
+      cache.steps.splice(cache.steps.indexOf(shapeOf({ shape })[1]), 1);
       if (cache.steps.length > 0) return;
     }
+    this.watcher?.released(memory);
     this.#device.release(memory, size);
     this.#bytes -= bytes;
   }

@@ -9,6 +9,7 @@ import { appendTime } from "../ops/append_time/mod.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { rotary } from "../ops/rotary/mod.ts";
+import { shapeOf } from "../runtime/lengths.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** The parameters of {@linkcode multiHeadAttention}. */
@@ -81,11 +82,10 @@ export function multiHeadAttention(
   checkHeads(action, heads, channels);
   checkShape(action, "x", x, "B", "T", channels);
   checkShape(action, "state.key", state?.key, x.shape[0], "T", channels);
-  checkSameShape(action, "state.value", state.value, state.key.shape);
+  checkSameShape(action, "state.value", state.value, shapeOf(state.key));
   return x.backend.scope(() => {
-    const position = state.key.shape[1];
     const turn = (t: Tensor) =>
-      rotaryBase === undefined ? t : rotary(t, { heads, position, base: rotaryBase });
+      rotaryBase === undefined ? t : rotary(t, { heads, position: state.key, base: rotaryBase });
     const query = turn(linear(x, params.query, params.queryBias));
     const key = appendTime(state.key, turn(linear(x, params.key, params.keyBias)));
     const value = appendTime(state.value, linear(x, params.value, params.valueBias));

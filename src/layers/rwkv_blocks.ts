@@ -4,9 +4,8 @@
  * @module
  */
 import { wider } from "../check.ts";
-import { engineOf, type RwkvStack } from "../engine.ts";
 import { add } from "../ops/elementwise/mod.ts";
-import { checkLayerNorm, epsilon, layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
+import { checkLayerNorm, layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 import {
   channelMix,
@@ -60,59 +59,22 @@ export function rwkvBlocks(
   x: Tensor,
   states: readonly RwkvBlockState[],
 ): { y: Tensor; states: RwkvBlockState[] } {
-  const weights = weightsOf(blocks);
-  let stack = engineOf(x.backend).rwkvStacks?.find(weights);
-  let backend = x.backend;
+  let { backend } = x;
   for (let i = 0; i < blocks.length; i++) {
-    if (stack === undefined) backend = wider(backend, checkParams(blocks[i], x));
-    backend = wider(backend, checkState(blocks[i], x, states[i]));
+    backend = wider(backend, wider(checkParams(blocks[i], x), checkState(blocks[i], x, states[i])));
   }
-  // Where some of the tensors are recorded, so are the operations.
-  if (backend !== x.backend || blocks.length === 0) stack = undefined;
-  else stack ??= engineOf(backend).rwkvStacks?.prepare(weights);
-  return stack === undefined ? backend.scope(() => inParts(blocks, x, states)) : inOneCall(stack, x, states);
-}
-
-function inParts(
-  blocks: readonly RwkvBlockParams[],
-  x: Tensor,
-  states: readonly RwkvBlockState[],
-): { y: Tensor; states: RwkvBlockState[] } {
-  const after: RwkvBlockState[] = [];
-  blocks.forEach((params, i) => {
-    const time = timeMix(params.timeMix, layerNorm(params.ln1, x), states[i].timeMix);
-    const z = add(x, time.y);
-    const channel = channelMix(params.channelMix, layerNorm(params.ln2, z), states[i].channelMix);
-    x = add(z, channel.y);
-    after.push({ timeMix: time.state, channelMix: channel.state });
+  return backend.scope(() => {
+    const after: RwkvBlockState[] = [];
+    let y = x;
+    blocks.forEach((params, i) => {
+      const time = timeMix(params.timeMix, layerNorm(params.ln1, y), states[i].timeMix);
+      const z = add(y, time.y);
+      const channel = channelMix(params.channelMix, layerNorm(params.ln2, z), states[i].channelMix);
+      y = add(z, channel.y);
+      after.push({ timeMix: time.state, channelMix: channel.state });
+    });
+    return { y, states: after };
   });
-  return { y: x, states: after };
-}
-
-function inOneCall(
-  stack: RwkvStack,
-  x: Tensor,
-  states: readonly RwkvBlockState[],
-): { y: Tensor; states: RwkvBlockState[] } {
-  const before: Tensor[] = [];
-  for (const { timeMix, channelMix } of states) before.push(timeMix.shift, timeMix.wkv, channelMix.shift);
-  const [y, next] = stack(x, before, epsilon);
-  const after: RwkvBlockState[] = [];
-  for (let i = 0; i < next.length; i += 3) {
-    after.push({ timeMix: { shift: next[i], wkv: next[i + 1] }, channelMix: { shift: next[i + 2] } });
-  }
-  return { y, states: after };
-}
-
-/** Of each block its 18 weights, in the order in which they are documented. */
-function weightsOf(blocks: readonly RwkvBlockParams[]): Tensor[] {
-  const weights: Tensor[] = [];
-  for (const { ln1, timeMix: time, ln2, channelMix: channel } of blocks) {
-    weights.push(ln1.weight, ln1.bias, time.mixK, time.mixV, time.mixR, time.decay, time.bonus);
-    weights.push(time.key, time.value, time.receptance, time.output, ln2.weight, ln2.bias);
-    weights.push(channel.mixK, channel.mixR, channel.key, channel.receptance, channel.value);
-  }
-  return weights;
 }
 
 function checkParams({ ln1, timeMix, ln2, channelMix }: RwkvBlockParams, x: Tensor): Backend {

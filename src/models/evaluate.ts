@@ -9,6 +9,7 @@ import { show } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
 import { sample } from "../ops/sample/mod.ts";
+import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
 import { backendOf } from "../tree.ts";
 import type { LanguageModel } from "./language_model.ts";
@@ -83,6 +84,10 @@ export async function evaluate<Params, State>(
     count += score.expected.length;
     correct += score.expected.filter((id, i) => id === score.predicted[i]).length;
   };
+  using scorePiece = compile((params: Params, inputs: number[][], targets: number[][], before: State) => {
+    const { logits, state } = model.forward(params, inputs, before);
+    return { loss: crossEntropy(logits, targets), predicted: sample(logits, { temperature: 0 }), state };
+  });
   let state: State | undefined;
   try {
     for (const batch of batches(sequences)) {
@@ -95,14 +100,10 @@ export async function evaluate<Params, State>(
         const inputs = batch.map((sequence) => sequence.slice(start, end));
         const targets = batch.map((sequence) => sequence.slice(start + 1, end + 1));
         const before: State = state;
-        const { loss, predicted, ...next } = backend.scope(() => {
-          const { logits, state } = model.forward(params, inputs, before);
-          return {
-            loss: crossEntropy(logits, targets),
-            predicted: sample(logits, { temperature: 0 }),
-            state,
-          };
-        });
+        const { loss, predicted, ...next } = await scorePiece.withTurns(
+          [params, inputs, targets, before],
+          signal,
+        );
         backend.free(before);
         state = next.state;
         start = end;

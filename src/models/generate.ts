@@ -4,15 +4,16 @@
  * @module
  */
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
-import { checkInteger, show } from "../check.ts";
+import { checkInteger, isTensor, show } from "../check.ts";
 import { engineOf } from "../engine.ts";
 import { run } from "../compute.ts";
 import { eventLoop } from "../event_loop.ts";
 import { concatBatchOp } from "../ops/batch/mod.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
+import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
-import { allDone } from "../transfer.ts";
+import { allDone, tensor } from "../transfer.ts";
 import { backendOf } from "../tree.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { pieceLength } from "./pieces.ts";
@@ -34,6 +35,9 @@ export interface GenerateOptions<State> extends SampleOptions {
  * each block is so many times as long as the one before.
  */
 const mostAtOnce = 64, growth = 4;
+
+/** Whole numbers below this are exact in single precision. */
+const mostInTensor = 2 ** 24;
 
 /** Tokens that were drawn one after another, each of them the next one's input. */
 interface Block<State> {
@@ -101,6 +105,10 @@ export async function* generate<Params, State>(
     replace(next);
   };
 
+  using draw = compile((params: Params, input: Tensor, before: State, step: Tensor) => {
+    const { logits, state: after } = model.forward(params, input, before);
+    return { id: sample(logits, options, step), after };
+  });
   let block: Block<State> | undefined;
   let finished = false;
   try {
@@ -174,6 +182,14 @@ export async function* generate<Params, State>(
 
   /** The token after the input, and the state that has seen the input. */
   function drawOne(input: Tokens, before: State, step: number): { id: Tensor; after: State } {
+    if (isTensor(input) && step < mostInTensor) {
+      const number = tensor([step], [], backend);
+      try {
+        return draw(params, input, before, number);
+      } finally {
+        backend.free(number);
+      }
+    }
     return backend.scope(() => {
       const { logits, state: after } = model.forward(params, input, before);
       return { id: sample(logits, options, step), after };

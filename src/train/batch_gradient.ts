@@ -1,11 +1,12 @@
+import type { AbortSignalLike } from "../abort.ts";
 import { engineOf } from "../engine.ts";
 import { valueAndGrad } from "../autodiff/mod.ts";
-import type { Pause } from "../event_loop.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
 import { add, multiply } from "../ops/elementwise/mod.ts";
+import { compile, type Compiled } from "../runtime/compile.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
-import { parameterCount, tensorsOf, withTensors } from "../tree.ts";
+import { sizeOf, tensorsOf, withTensors } from "../tree.ts";
 import { type Batch, type Part, splitBatch } from "./batches.ts";
 import { toFlat } from "./flat.ts";
 
@@ -15,35 +16,76 @@ export interface LossAndGrads<Params> {
   readonly grads: Params;
 }
 
+/** From the parameters and a part of a batch, and its share of the whole, to what it and the parts before come to. */
+export type PartGradient<Params> = Compiled<
+  [
+    params: Params,
+    inputs: Batch["inputs"],
+    targets: Batch["targets"],
+    share: number,
+    before: LossAndGrads<Params> | null,
+  ],
+  LossAndGrads<Params>
+>;
+
+/** The mean loss of a batch's tokens, every sequence from the state before the first token, and its gradient. */
+export function lossAndGrads<Params, State>(
+  model: LanguageModel<never, Params, State>,
+  params: Params,
+  { inputs, targets }: Batch,
+  share = 1,
+): LossAndGrads<Params> {
+  return valueAndGrad((params) => {
+    const { logits } = model.forward(params, inputs, model.initialState(params, countOf(inputs)));
+    const loss = crossEntropy(logits, targets);
+    return share === 1 ? loss : multiply(loss, engineOf(logits.backend).upload([share], loss.shape));
+  }, params);
+}
+
+/** {@linkcode lossAndGrads} of a batch, part by part. */
+export function partGradient<Params, State>(
+  model: LanguageModel<never, Params, State>,
+): PartGradient<Params> {
+  return compile((params, inputs, targets, share, before) => {
+    const found = lossAndGrads(model, params, { inputs, targets }, share);
+    if (before === null) return found;
+    return { value: add(before.value, found.value), grads: sumOf(before.grads, found.grads) };
+  });
+}
+
+/** Of lists, or of the tensor that stands for them. */
+function countOf(inputs: { readonly length: number } | Tensor): number {
+  return "shape" in inputs ? inputs.shape[0] : inputs.length;
+}
+
+function sumOf<P>(a: P, b: P): P {
+  const others = tensorsOf(b);
+  return withTensors(a, tensorsOf(a).map((t, i) => add(t, others[i])));
+}
+
 /**
- * The mean loss of a batch's tokens, every sequence from the state before the first token, and its gradient; of a part of a
- * batch, its share of them. Where the caller's thread computes, the batch is split into parts of whole sequences between which the
- * event loop can turn: by counts, never by a clock, so that the same batch gives the same bits.
+ * The mean loss of a batch's tokens and its gradient; of a part of a batch, its share of them. Where the caller's thread computes,
+ * the batch is split into parts of whole sequences, so that no kernel keeps that thread for long: by counts, never by a clock, so that
+ * the same batch gives the same bits.
  *
  * @param share the part of the whole that this is
- * @param pause what to wait for between two parts, if anything
+ * @param signal ends it while the event loop turns; null: the event loop does not turn
  */
-export async function batchGradient<Params, State>(
-  model: LanguageModel<never, Params, State>,
+export async function batchGradient<Params>(
+  gradient: PartGradient<Params>,
   params: Params,
   batch: Batch,
   backend: Backend,
   share = 1,
-  pause: Pause = () => undefined,
+  signal?: AbortSignalLike | null,
 ): Promise<LossAndGrads<Params>> {
-  let sum: LossAndGrads<Params> | undefined;
+  let sum: LossAndGrads<Params> | null = null;
   try {
-    for (const part of splitBatch(batch, partsOf(params, batch, backend))) {
-      const wait = pause();
-      if (wait !== undefined) await wait;
-      const before = sum;
-      sum = backend.scope(() => {
-        const found = partGradient(model, params, part, share * part.share);
-        return before === undefined ? found : {
-          value: add(before.value, found.value),
-          grads: sumOf(before.grads, found.grads),
-        };
-      });
+    for (const { inputs, targets, share: own } of splitBatch(batch, partsOf(params, batch, backend))) {
+      const before: LossAndGrads<Params> | null = sum;
+      sum = signal === null
+        ? gradient(params, inputs, targets, share * own, before)
+        : await gradient.withTurns([params, inputs, targets, share * own, before], signal);
       backend.free(before);
     }
     return sum!;
@@ -53,46 +95,25 @@ export async function batchGradient<Params, State>(
   }
 }
 
-/** Tokens in a part at most, where a model is so small that it is not its products that take the time. */
-const mostTokens = 512;
-
-/** In how many parts a batch goes through the model: of about 25 ms, and of one sequence at least. */
-function partsOf(params: unknown, { inputs }: Batch, backend: Backend): number {
+/** In how many parts a batch goes through the model: of about 15 ms for the largest product, and of one sequence at least. */
+export function partsOf(params: unknown, { inputs }: Batch, backend: Backend): number {
   const { workAtOnce = Infinity } = engineOf(backend);
   if (workAtOnce === Infinity) return 1;
-  const time = inputs[0].length;
-  const sequences = Math.min(mostTokens / time, 1.5 * workAtOnce / (time * parameterCount(params)));
+  const largest = Math.max(...tensorsOf(params).map(({ shape }) => sizeOf(shape)));
+  const sequences = 1.5 * workAtOnce / (inputs[0].length * largest);
   return Math.ceil(inputs.length / Math.max(1, Math.floor(sequences)));
 }
 
-function partGradient<Params, State>(
-  model: LanguageModel<never, Params, State>,
-  params: Params,
-  { inputs, targets }: Batch,
-  share: number,
-): LossAndGrads<Params> {
-  return valueAndGrad((params) => {
-    const { logits } = model.forward(params, inputs, model.initialState(params, inputs.length));
-    const loss = crossEntropy(logits, targets);
-    return share === 1 ? loss : multiply(loss, engineOf(logits.backend).upload([share], loss.shape));
-  }, params);
-}
-
-function sumOf<P>(a: P, b: P): P {
-  const others = tensorsOf(b);
-  return withTensors(a, tensorsOf(a).map((t, i) => add(t, others[i])));
-}
-
 /** The same of a part as numbers, the gradients flat, in `room`. */
-export async function flatGradient<Params, State>(
-  model: LanguageModel<never, Params, State>,
+export async function flatGradient<Params>(
+  gradient: PartGradient<Params>,
   params: Params,
   part: Part,
   backend: Backend,
   room: Floats,
-  pause?: Pause,
+  signal?: AbortSignalLike | null,
 ): Promise<{ loss: number; grads: Floats }> {
-  const results = await batchGradient(model, params, part, backend, part.share, pause);
+  const results = await batchGradient(gradient, params, part, backend, part.share, signal);
   try {
     const [loss] = await engineOf(backend).download(results.value);
     return { loss, grads: await toFlat(results.grads, room) };

@@ -3,21 +3,18 @@
  *
  * @module
  */
-import { engineOf } from "../engine.ts";
 import type { AbortSignalLike } from "../abort.ts";
 import { reference } from "../backends/reference/mod.ts";
 import { checkBackend, checkInteger, show } from "../check.ts";
-import { eventLoop, type Pause } from "../event_loop.ts";
+import { trainingStep } from "./step.ts";
+import { eventLoop } from "../event_loop.ts";
 import { evaluate, type Evaluation } from "../models/evaluate.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
-import { allDone, put } from "../transfer.ts";
+import { put } from "../transfer.ts";
 import { tensorsOf } from "../tree.ts";
 import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
-import { batchGradient } from "./batch_gradient.ts";
-import { type Batch, batchOf, batchOrder } from "./batches.ts";
-import { clipByGlobalNorm } from "./clip.ts";
-import { fromFlat } from "./flat.ts";
+import { batchOf, batchOrder } from "./batches.ts";
 import { loadRun, type Run, saveRun, settingsOf } from "./run.ts";
 import { cosineDecay } from "./schedule.ts";
 import type { FitWorker } from "./fit_worker.ts";
@@ -203,7 +200,13 @@ async function* takeSteps<Params, State>(
   let reports: { readonly loss: Promise<number>; readonly tokens: number }[] = [];
   let tokens = 0, training = 0, evaluating = 0, evaluations = 0;
   let begun = performance.now();
-  const pause = () => eventLoop.pause(signal);
+  using taking = trainingStep(
+    model,
+    options.backend ?? reference,
+    options.hyper ?? {},
+    settings.maxNorm,
+    pool,
+  );
 
   try {
     for (let step = first; step < steps;) {
@@ -216,15 +219,7 @@ async function* takeSteps<Params, State>(
       const batch = batchOf(train, order[place]);
       const learningRate = cosineDecay(step, steps, settings.learningRate, { warmup: settings.warmup });
       const before = run;
-      const { loss, params, optimizer } = await takeStep(
-        model,
-        run,
-        batch,
-        learningRate,
-        options,
-        pool,
-        pause,
-      );
+      const { loss, params, optimizer } = await taking.take(run, batch, learningRate, signal);
       run = { ...run, params, optimizer };
       if (before.params !== reported?.params) freeRun(before, options);
       step++;
@@ -326,36 +321,6 @@ async function initialize<Config, Params>(
     const { done, value } = parts.next();
     if (done) return value;
     await eventLoop.pause(signal);
-  }
-}
-
-/** One step: the loss before it, and the parameters and the optimiser's state after it. */
-async function takeStep<Params, State>(
-  model: LanguageModel<never, Params, State>,
-  { params, optimizer, settings }: Run<Params>,
-  batch: Batch,
-  learningRate: number,
-  { backend = reference, hyper }: FitOptions<unknown, Params>,
-  pool: WorkerPool<Params> | null,
-  pause: Pause,
-): Promise<{ loss: Promise<number>; params: Params; optimizer: OptimizerState<Params> }> {
-  const update = (grads: Params) =>
-    adamW.update(clipByGlobalNorm(grads, settings.maxNorm), optimizer, params, { ...hyper, learningRate });
-  if (pool !== null) {
-    const { loss, grads } = await pool.gradient(params, batch, pause);
-    const next = backend.scope(() => update(fromFlat(params, grads, backend)));
-    // Where the device answers later, it is with the loss that it tells of an update that failed.
-    const updated = allDone(backend) ?? Promise.resolve();
-    return { loss: updated.then(() => loss), params: next.params, optimizer: next.state };
-  }
-  const { value, grads } = await batchGradient(model, params, batch, backend, 1, pause);
-  try {
-    await pause();
-    const next = backend.scope(() => update(grads));
-    const loss = Promise.resolve(engineOf(backend).download(value)).then(([value]) => value);
-    return { loss, params: next.params, optimizer: next.state };
-  } finally {
-    backend.free([value, grads]);
   }
 }
 

@@ -24,7 +24,7 @@ import { show } from "../check.ts";
 import { loadTree } from "../checkpoint/mod.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend, Floats } from "../tensor.ts";
-import { flatGradient } from "./batch_gradient.ts";
+import { flatGradient, type PartGradient, partGradient } from "./batch_gradient.ts";
 import { type Part, splitBatch } from "./batches.ts";
 import { type Board, isToBeWoken, putAnswer, takeQuestion } from "./board.ts";
 import { fromFlat, type Kind, ownNumbers } from "./flat.ts";
@@ -43,7 +43,7 @@ interface Port {
 const port = portToStarter();
 /** The models that were provided, by their names. */
 const provided = new Map<string, Model>();
-let backend: Backend, model: Model, form: unknown, index: number, workers: number;
+let backend: Backend, gradient: PartGradient<unknown>, form: unknown, index: number, workers: number;
 /** The number of the last question that was begun. */
 let last = 0;
 /** A notice that comes meanwhile, late, is of a question that was found without it. */
@@ -53,7 +53,7 @@ port.onmessage = async ({ data }) => {
   try {
     if ("backend" in data) {
       backend = await backendNamed(data.backend, data.options);
-      model = await modelOf(data);
+      gradient = partGradient(await modelOf(data));
       form = loadTree(data.form, backend).tree;
       ({ index, workers } = data);
       port.postMessage({ found: null }, []);
@@ -107,7 +107,7 @@ async function gradientOf(
 ): Promise<{ loss: number; grads: Floats }> {
   const params = fromFlat(form, numbers, backend);
   try {
-    return await flatGradient(model, params, part, backend, room);
+    return await flatGradient(gradient, params, part, backend, room, null);
   } finally {
     backend.free(params);
   }

@@ -9,12 +9,12 @@ import { createReference } from "../backends/reference/mod.ts";
 import { show } from "../check.ts";
 import { engineOf } from "../engine.ts";
 import { saveTree } from "../checkpoint/mod.ts";
-import type { Pause } from "../event_loop.ts";
+import type { AbortSignalLike } from "../abort.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend, Floats } from "../tensor.ts";
 import { put } from "../transfer.ts";
 import { parameterCount, tensorsOf } from "../tree.ts";
-import { flatGradient } from "./batch_gradient.ts";
+import { flatGradient, partGradient } from "./batch_gradient.ts";
 import { type Batch, type Part, splitBatch } from "./batches.ts";
 import { type Board, fits, isAnswered, isToBeWoken, openBoard, putQuestion } from "./board.ts";
 import { kindOf, ownNumbers, sharedNumbers, toFlat } from "./flat.ts";
@@ -69,12 +69,12 @@ export interface WorkerGradient {
 export interface WorkerPool<Params> {
   /**
    * The mean loss of a batch and its gradients, flat: those of its parts added up in the workers' order. The next call
-   * writes over them. The caller's thread waits for `pause` now and then.
+   * writes over them. On the caller's thread the event loop turns.
    */
   gradient(
     params: Params,
     batch: Batch,
-    pause?: Pause,
+    signal?: AbortSignalLike,
   ): Promise<{ loss: number; grads: Floats }>;
   /** Ends the workers. */
   [Symbol.dispose](): void;
@@ -135,9 +135,10 @@ export async function startWorkers<Params>(
     end();
     throw error;
   }
+  const own = partGradient(model);
   let number = 0, board: Board | undefined;
   return {
-    async gradient(params, batch, pause) {
+    async gradient(params, batch, signal) {
       await toFlat(params, flat);
       const parts = splitBatch(batch, count), current = ++number;
       if (board === undefined || !fits(board, batch)) board = openBoard(count, flat, batch);
@@ -153,7 +154,7 @@ export async function startWorkers<Params>(
       const found: WorkerGradient[] = [];
       // The first worker's become the sum.
       const sum = shared?.grads[0] ?? ownNumbers(Numbers, size);
-      let { loss } = await flatGradient(model, params, parts[0], backend, sum, pause);
+      let { loss } = await flatGradient(own, params, parts[0], backend, sum, signal);
       for (let worker = 1; worker < parts.length; worker++) {
         while (found[worker] === undefined && !(shared && isAnswered(shared, worker, current))) {
           const answer = await nextAnswer();
@@ -165,7 +166,10 @@ export async function startWorkers<Params>(
       }
       return { loss, grads: sum };
     },
-    [Symbol.dispose]: end,
+    [Symbol.dispose]() {
+      end();
+      own[Symbol.dispose]();
+    },
   };
 }
 

@@ -28,7 +28,6 @@ import {
   tensor,
   trainAndTest,
   transformer,
-  treeMap,
   wkv,
   wkvState,
 } from "@seqmix/seqmix";
@@ -39,7 +38,6 @@ import { attentionOp } from "../../src/ops/attention/mod.ts";
 import { padBatchOp } from "../../src/ops/batch/mod.ts";
 import { lstmRecurrenceBackwardOp } from "../../src/ops/lstm/mod.ts";
 import { wkvOp } from "../../src/ops/wkv/mod.ts";
-import { rwkvBlocks } from "../../src/layers/rwkv_blocks.ts";
 import { ownNumbers, sharedNumbers } from "../../src/train/flat.ts";
 import { sizeOf } from "../../src/tree.ts";
 import { zeros } from "../../src/transfer.ts";
@@ -204,14 +202,6 @@ const operations: Record<string, (draw: (...shape: number[]) => Tensor) => () =>
   "adamW.update"(draw) {
     const params = [draw(100), draw(50)], state = adamW.init(params);
     return () => adamW.update(params, state, params, { learningRate: 1 });
-  },
-  rwkv(draw) {
-    const params = treeMap(
-      rwkv.init({ vocabulary: 9, layers: 2, channels: 8, feedForward: 16 }, 1),
-      (t) => draw(...t.shape),
-    );
-    const x = draw(2, 3, 8), { blocks } = rwkv.initialState(params, 2);
-    return () => rwkvBlocks(params.blocks, x, blocks);
   },
 };
 

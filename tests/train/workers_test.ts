@@ -13,7 +13,7 @@ import {
   trainAndTest,
   transformer,
 } from "@seqmix/seqmix";
-import { flatGradient } from "../../src/train/batch_gradient.ts";
+import { flatGradient, partGradient } from "../../src/train/batch_gradient.ts";
 import { type Batch, batchOf, splitBatch } from "../../src/train/batches.ts";
 import { kindOf } from "../../src/train/flat.ts";
 import { startWorkers } from "../../src/train/workers.ts";
@@ -50,7 +50,13 @@ for (const { name: on, create } of places) {
       const params = await put(make(1), backend);
       const batch = batchOf(task.train, [0, 2, 4, 6, 8]);
       using pool = await startWorkers(3, backend, model, undefined, params);
-      const alone = await flatGradient(model, params, { ...batch, share: 1 }, backend, roomFor(params));
+      const alone = await flatGradient(
+        partGradient(model),
+        params,
+        { ...batch, share: 1 },
+        backend,
+        roomFor(params),
+      );
       const together = await pool.gradient(params, batch);
       assertNear(together.grads, alone.grads, 1e-5, "gradient");
       assertNear([together.loss], [alone.loss], 1e-5, "loss");
@@ -95,7 +101,13 @@ for (const { name, create } of kinds) {
       let loss = 0;
       const grads = new Numbers(parameterCount(params));
       for (const part of splitBatch(batch, workers)) {
-        const found = await flatGradient(model, params, part, backend, new Numbers(grads.length));
+        const found = await flatGradient(
+          partGradient(model),
+          params,
+          part,
+          backend,
+          new Numbers(grads.length),
+        );
         loss += found.loss;
         found.grads.forEach((x, i) => grads[i] += x);
       }
@@ -136,7 +148,13 @@ for (const { name, create } of backends.filter(({ name }) => name === "webgpu"))
     const params = await put(make(1), backend);
     const batch = batchOf(task.train, [0, 2, 4]);
     using pool = await startWorkers(2, backend, lstmModel, undefined, params);
-    const alone = await flatGradient(lstmModel, params, { ...batch, share: 1 }, backend, roomFor(params));
+    const alone = await flatGradient(
+      partGradient(lstmModel as AnyLanguageModel),
+      params,
+      { ...batch, share: 1 },
+      backend,
+      roomFor(params),
+    );
     assertNear((await pool.gradient(params, batch)).grads, alone.grads, 1e-5, "gradient");
   });
 }

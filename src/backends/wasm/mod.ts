@@ -7,11 +7,11 @@ import { checkInteger, show } from "../../check.ts";
 import type { Backend } from "../../tensor.ts";
 import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
-import type { ExtraKernels, Kernels } from "../kernels.ts";
+import type { Kernels } from "../kernels.ts";
 import { loadBaseline, loadRelaxed } from "../load.ts";
 import { Heap } from "./heap.ts";
 import { fromHex } from "./hex.ts";
-import { type TableKernel, withLists } from "./rwkv_blocks.ts";
+import { replayInWasm } from "./replay.ts";
 import { scratch } from "./scratch.ts";
 
 /** How a WebAssembly backend is made. */
@@ -27,17 +27,23 @@ export interface WasmOptions {
 
 type Instructions = NonNullable<WasmOptions["simd"]>;
 
-interface Exports extends Kernels<number>, Omit<ExtraKernels<number>, "rwkvBlocks"> {
-  readonly rwkvBlocks: TableKernel;
+interface Exports extends Kernels<number> {
+  readonly replay: (start: number, end: number, slots: number) => void;
   readonly memory: WebAssembly.Memory;
   readonly __heap_base: WebAssembly.Global;
+}
+
+/** What tools/build.ts makes of the kernels. */
+interface Build {
+  readonly hex: string;
+  readonly kinds: Readonly<Record<string, string>>;
 }
 
 /** Short of 2³², so that the address behind the last byte is never 0. */
 const most = 2 ** 32 - 65_536;
 
 /** Only the build that is used is loaded. */
-const builds: Readonly<Record<Instructions, () => Promise<{ readonly hex: string }>>> = {
+const builds: Readonly<Record<Instructions, () => Promise<Build>>> = {
   relaxed: loadRelaxed,
   baseline: loadBaseline,
 };
@@ -51,7 +57,7 @@ const probes: Readonly<Record<Instructions, string>> = {
 };
 
 /** The compiled modules, shared by all backends; each backend has an instance and a memory of its own. */
-const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
+const compiled = new Map<Instructions, Promise<{ module: WebAssembly.Module; kinds: Build["kinds"] }>>();
 
 /**
  * A backend of WebAssembly kernels with 128-bit SIMD, on one core. Needs no permission and no shared memory.
@@ -73,7 +79,7 @@ const compiled = new Map<Instructions, Promise<WebAssembly.Module>>();
 export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   const { maximumBytes = most } = options;
   checkInteger("create wasm", "maximumBytes", maximumBytes, 65_536, most);
-  const simd = supported(options.simd), module = await compile(simd);
+  const simd = supported(options.simd), { module, kinds } = await compile(simd);
   const exports = (await WebAssembly.instantiate(module)).exports as unknown as Exports;
   const { memory } = exports;
   const heap = new Heap(memory, exports.__heap_base.value, maximumBytes);
@@ -81,14 +87,16 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   let view = new Float32Array(memory.buffer), wordView = new Uint32Array(memory.buffer);
   const floats = () => view.length === 0 ? view = new Float32Array(memory.buffer) : view;
   const words = () => wordView.length === 0 ? wordView = new Uint32Array(memory.buffer) : wordView;
+  const { replay, ...kernels } = exports;
   return new DeviceBackend<number>({
     name: "wasm",
     options: { simd, maximumBytes },
-    kernels: { ...exports, rwkvBlocks: withLists(exports.rwkvBlocks, words) },
+    kernels,
     scratch,
     maximumBytes,
     workAtOnce: 2 ** 27,
     bytesFor: (size) => blockSize(4 * size),
+    roomFor: (size) => blockSize(4 * size) / 4,
     allocate: (size) => heap.allocate(4 * size),
     release: (address, size) => heap.release(address, 4 * size),
     upload: (address, data) => write(floats(), data, address / 4),
@@ -99,6 +107,9 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
       room.set(numbers);
       return room;
     },
+    isMemory: (kernel, at) => kinds[kernel][at] === "a",
+    replayer: (calls, slotCount, allocate) =>
+      replayInWasm(calls, slotCount, { replay, kinds, words }, allocate),
     dispose: () => {
       view = new Float32Array();
       wordView = new Uint32Array();
@@ -132,10 +143,13 @@ function supported(simd: Instructions | undefined): Instructions {
   return instructions;
 }
 
-function compile(instructions: Instructions): Promise<WebAssembly.Module> {
+function compile(instructions: Instructions): Promise<{ module: WebAssembly.Module; kinds: Build["kinds"] }> {
   let module = compiled.get(instructions);
   if (module === undefined) {
-    module = builds[instructions]().then(({ hex }) => WebAssembly.compile(fromHex(hex)));
+    module = builds[instructions]().then(async ({ hex, kinds }) => ({
+      module: await WebAssembly.compile(fromHex(hex)),
+      kinds,
+    }));
     compiled.set(instructions, module);
     // A build that a network did not bring may come the next time.
     module.catch(() => compiled.delete(instructions));

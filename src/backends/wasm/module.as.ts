@@ -2,7 +2,9 @@
 // adds. Addresses are in bytes, 0 is null.
 export { copyRows } from "../../ops/batch/kernel.as";
 export { norm } from "../../ops/clip/kernel.as";
-export { rwkvBlocks } from "../../layers/rwkv_blocks.as";
+
+// Recorded calls of the kernels, replayed: its source is written by the build, see tools/replay_source.ts.
+export { replay } from "./replay.as";
 
 /** Where the module's own data ends; all memory from here on belongs to JavaScript. */
 const heapBase = __heap_base;

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { tableSize } from "./rwkv_blocks.ts";
-
 /** A number of columns in whole panels: see `panels.as.ts`. */
 function inPanels(columns: number): number {
   return 8 * Math.ceil(columns / 8);
@@ -46,13 +44,6 @@ export const scratch = {
 
   lstmRecurrenceBackward(batch: number, time: number, channels: number): number {
     return channels * (batch * (time + 1) + 4 * (inPanels(channels) + batch));
-  },
-
-  /** With the table of addresses in front. */
-  rwkvBlocks(blocks: number, batch: number, time: number, channels: number, features: number): number {
-    const rows = batch * time;
-    const timeMix = 5 * rows * channels + channels, channelMix = rows * (2 * channels + features);
-    return tableSize(blocks) + 2 * rows * channels + Math.max(timeMix, channelMix);
   },
 
   wkvBackward(_batch: number, time: number): number {

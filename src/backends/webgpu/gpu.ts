@@ -34,6 +34,20 @@ export interface Dispatch {
   readonly workgroups: readonly [x: number, y?: number, z?: number];
 }
 
+/** A run that is ready to be dispatched again. */
+export interface Prepared {
+  readonly run: Dispatch;
+  readonly pipeline: Pipeline;
+  readonly blocks: GpuBlock[];
+  /** Of each block, which of the kernel's arguments it is; -1 for none. */
+  readonly arguments: readonly number[];
+  bindGroup: GPUBindGroup;
+  offset: number;
+  /** When the offset was right, and when the bind group was. */
+  uniformsCleared: number;
+  groupsCleared: number;
+}
+
 /** The first numbers of a block. */
 interface Part {
   readonly block: GpuBlock;
@@ -79,6 +93,12 @@ export class GpuQueue implements Gpu {
   /** Where uniform values stand, by the values. */
   readonly #offsets = new Map<string, number>();
   readonly #uploads: Slots;
+  /** How often uniform values and bind groups were thrown away. */
+  #uniformsCleared = 0;
+  #groupsCleared = 0;
+  /** What the kernel that {@linkcode prepare} runs has dispatched, and its arguments. */
+  #preparing: Prepared[] | null = null;
+  #preparingArguments: readonly unknown[] = [];
   #dispatches = 0;
   #encoder: GPUCommandEncoder | null = null;
   #pass: GPUComputePassEncoder | null = null;
@@ -114,16 +134,70 @@ export class GpuQueue implements Gpu {
     if (run.workgroups.includes(0)) return;
     const { outputs, inputs, scalars = [] } = run;
     const pipeline = this.#pipelines.get(run.code, outputs.length, inputs.length, scalars.length);
-    const bindGroup = this.#bindGroup(pipeline, [...outputs, ...inputs, ...scalars]);
+    const blocks = [...outputs, ...inputs, ...scalars];
+    const bindGroup = this.#bindGroup(pipeline, blocks);
     const offset = this.#uniformOffset(run);
+    this.#preparing?.push({
+      run,
+      pipeline,
+      blocks,
+      arguments: blocks.map((block) => this.#preparingArguments.indexOf(block)),
+      bindGroup,
+      offset,
+      uniformsCleared: this.#uniformsCleared,
+      groupsCleared: this.#groupsCleared,
+    });
+    this.#encode(run, pipeline, bindGroup, offset);
+  }
+
+  #encode({ workgroups }: Dispatch, { pipeline }: Pipeline, bindGroup: GPUBindGroup, offset: number): void {
     this.#pass ??= this.#commands().beginComputePass();
-    this.#pass.setPipeline(pipeline.pipeline);
+    this.#pass.setPipeline(pipeline);
     this.#pass.setBindGroup(0, bindGroup, [offset]);
-    this.#pass.dispatchWorkgroups(...run.workgroups as [number, number, number]);
+    this.#pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
     if (++this.#dispatches === mostDispatches) this.submit();
   }
 
+  /**
+   * Runs a kernel on these arguments; returns what it dispatched, for {@linkcode dispatchAgain}, or null where it borrowed memory that
+   * will be another's.
+   */
+  prepare(kernel: () => void, args: readonly unknown[]): readonly Prepared[] | null {
+    const prepared: Prepared[] = this.#preparing = [];
+    this.#preparingArguments = args;
+    // Which of two equal ones a dispatch took can't be told.
+    const own = args.filter((arg) => typeof arg === "object" && arg !== null);
+    try {
+      kernel();
+      return this.#preparing === null || new Set(own).size < own.length ? null : prepared;
+    } finally {
+      this.#preparing = null;
+    }
+  }
+
+  /** Dispatches a run again, on the blocks among these arguments now; null: on the same as before. */
+  dispatchAgain(prepared: Prepared, args: readonly unknown[] | null): void {
+    this.check();
+    const { run, pipeline, blocks } = prepared;
+    if (args !== null) {
+      for (let i = 0; i < blocks.length; i++) {
+        const argument = prepared.arguments[i];
+        if (argument >= 0) blocks[i] = args[argument] as GpuBlock;
+      }
+    }
+    if (args !== null || prepared.groupsCleared !== this.#groupsCleared) {
+      prepared.bindGroup = this.#bindGroup(pipeline, blocks);
+      prepared.groupsCleared = this.#groupsCleared;
+    }
+    if (prepared.uniformsCleared !== this.#uniformsCleared) {
+      prepared.offset = this.#uniformOffset(run);
+      prepared.uniformsCleared = this.#uniformsCleared;
+    }
+    this.#encode(run, pipeline, prepared.bindGroup, prepared.offset);
+  }
+
   withScratch(size: number, body: (scratch: GpuBlock) => void): void {
+    this.#preparing = null;
     const scratch = this.#pool.take(size);
     try {
       body(scratch);
@@ -209,6 +283,7 @@ export class GpuQueue implements Gpu {
   letGo(): void {
     this.submit();
     this.#bindGroups.clear();
+    this.#groupsCleared++;
   }
 
   /** Throws why nothing can be computed any more, if that is so. */
@@ -329,6 +404,7 @@ export class GpuQueue implements Gpu {
         this.submit();
         this.#uniforms.clear();
         this.#offsets.clear();
+        this.#uniformsCleared++;
       }
       offset = this.#uniforms.put(sizes, constants);
       this.#offsets.set(key, offset);

@@ -11,6 +11,7 @@ import { isSoftware, requestDevice } from "./adapter.ts";
 import { type GpuBlock, GpuQueue } from "./gpu.ts";
 import { gpuKernels } from "./kernels.ts";
 import { GpuPool } from "./pool.ts";
+import { replayOnGpu } from "./replay.ts";
 
 /** A backend with a device of its own. */
 export async function openAdapter(adapter: GPUAdapter, options?: unknown): Promise<Backend> {
@@ -33,10 +34,13 @@ export async function openDevice(
   // Whether the device is lost already is known a moment later.
   await Promise.resolve();
   queue.check();
+  const kernels = gpuKernels(queue);
   return new DeviceBackend<GpuBlock>({
     name: "webgpu",
     options,
-    kernels: gpuKernels(queue),
+    kernels,
+    replayer: (calls) => replayOnGpu(calls, kernels as unknown as Record<string, () => void>, queue),
+    roomFor: (size) => blockSize(4 * size) / 4,
     // A driver that computes on the CPU does so while commands are submitted.
     workAtOnce: software ? 2 ** 21 : Infinity,
     bytesFor: (size) => blockSize(4 * size),

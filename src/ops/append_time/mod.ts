@@ -6,6 +6,7 @@
  */
 import { compute, run } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
+import { shapeOf } from "../../runtime/lengths.ts";
 import type { Tensor } from "../../tensor.ts";
 import { sumOf } from "../../tree.ts";
 
@@ -40,10 +41,10 @@ export const appendTimeOp = defineOperation({
   outputs: ["y: B T+S C"],
   compute({ store, copySteps }, [past, x]) {
     const source = store.alive(past), added = store.alive(x);
-    const [batch, before, channels] = past.shape;
-    const after = sumOf(before, x.shape[1]);
+    const [batch, before, channels] = shapeOf(past), time = shapeOf(x)[1];
+    const after = sumOf(before, time);
     // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
-    const y = store.extend(source, x.shape[1]) ??
+    const y = store.extend(source, time) ??
       store.makeCache(batch, after, channels, after + Math.max(16, Math.floor(after / 4)));
     if (y.memory !== source.memory) copySteps(y, 0, source);
     copySteps(y, before, added);

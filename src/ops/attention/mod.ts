@@ -6,6 +6,7 @@
 import { checkInteger } from "../../check.ts";
 import { checkShapes, compute } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
+import { shapeOf } from "../../runtime/lengths.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /**
@@ -34,7 +35,7 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, heads: numb
   checkShapes(attentionOp, [query, key, value]);
   const [, time, channels] = query.shape;
   checkHeads(action, heads, channels);
-  if (time > key.shape[1]) {
+  if (time > shapeOf(key)[1]) {
     throw new RangeError(
       `Cannot ${action}: queries must be no more than keys, current T is ${time} and S is ${key.shape[1]}`,
     );

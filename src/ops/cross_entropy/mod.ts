@@ -8,6 +8,7 @@ import { checkShape, isTensor, show } from "../../check.ts";
 import { compute } from "../../compute.ts";
 import { engineOf } from "../../engine.ts";
 import { defineOperation } from "../../operation.ts";
+import { checkLists, listsOf } from "../../runtime/lists.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
 import { type Tokens, tokenTensor } from "../embedding/tokens.ts";
@@ -43,14 +44,20 @@ export function crossEntropy(
   const [batch, time, vocabulary] = logits.shape;
   // In a scope, so that what came as lists leaves no tensor behind.
   return logits.backend.scope(() => {
-    const masked = (b: number, t: number) =>
-      isTensor(weights) || (weights !== undefined && weights?.[b]?.[t] === 0);
+    const masked = (b: number, t: number) => {
+      if (weights === undefined) return false;
+      const lists = isTensor(weights) ? listsOf(weights) : weights;
+      return lists === undefined || lists?.[b]?.[t] === 0;
+    };
     const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend, masked);
     checkShape(action, "targets", ids, batch, time);
     const w = weights === undefined || isTensor(weights)
       ? weights
       : weightTensor(action, weights, logits.backend);
-    if (w !== undefined) checkShape(action, "weights", w, batch, time);
+    if (w !== undefined) {
+      checkLists(w, (lists) => checkWeights(action, lists));
+      checkShape(action, "weights", w, batch, time);
+    }
     return compute(crossEntropyOp, [logits, ids, w])[0];
   });
 }
@@ -72,16 +79,21 @@ function weightTensor(action: string, weights: readonly ArrayLike<number>[], bac
         `Cannot ${action}: weights must have one length, current lengths are ${time} and ${row?.length}`,
       );
     }
-    for (let t = 0; t < time; t++) {
-      if (!(row[t] >= 0 && row[t] < Infinity)) {
-        throw new RangeError(
-          `Cannot ${action}: weights must be finite and at least 0, current weight is ${show(row[t])}`,
-        );
-      }
-      numbers[b * time + t] = row[t];
+  }
+  checkWeights(action, weights);
+  weights.forEach((row, b) => numbers.set(row, b * time));
+  return engineOf(backend).upload(numbers, shape);
+}
+
+function checkWeights(action: string, weights: readonly ArrayLike<number>[]): void {
+  for (const row of weights) {
+    for (let t = 0; t < row.length; t++) {
+      if (row[t] >= 0 && row[t] < Infinity) continue;
+      throw new RangeError(
+        `Cannot ${action}: weights must be finite and at least 0, current weight is ${show(row[t])}`,
+      );
     }
   }
-  return engineOf(backend).upload(numbers, shape);
 }
 
 /** gLogits = gLoss·weight·(softmax(logits) - the target's one) / Σ weight; targets and weights get none. */

@@ -62,50 +62,12 @@ function mixed(x: v128, before: v128, ratio: v128): v128 {
   return madd(x, ratio, f32x4.mul(before, f32x4.sub(vector.constant(vector.ONE), ratio)));
 }
 
-/** {@linkcode mix} of each step of x with the one before it, which for the first is `first`. */
-export function mixBefore(
-  y: usize,
-  x: usize,
-  first: usize,
-  ratio: usize,
-  batch: i32,
-  time: i32,
-  channels: i32,
-): void {
-  const row = (<usize> channels) << 2;
-  const sequence = row * <usize> time;
-  for (let b = 0; b < batch; b++, y += sequence, x += sequence, first += row) {
-    mix(y, x, first, ratio, 1, channels);
-    mix(y + row, x + row, x, ratio, time - 1, channels);
-  }
-}
-
 /** y = 1 / (1 + e^-x) */
 export function sigmoid(y: usize, x: usize, size: i32): void {
   const end = x + ((<usize> (size & ~3)) << 2);
   for (; x < end; x += 16, y += 16) v128.store(y, vector.sigmoid(v128.load(x)));
   const rest = size & 3;
   if (rest) storePart(y, vector.sigmoid(loadPart(x, rest)), rest);
-}
-
-/** y = σ(open) · x */
-export function gate(y: usize, open: usize, x: usize, size: i32): void {
-  const end = x + ((<usize> (size & ~3)) << 2);
-  for (; x < end; open += 16, x += 16, y += 16) {
-    v128.store(y, f32x4.mul(vector.sigmoid(v128.load(open)), v128.load(x)));
-  }
-  const rest = size & 3;
-  if (rest) storePart(y, f32x4.mul(vector.sigmoid(loadPart(open, rest)), loadPart(x, rest)), rest);
-}
-
-/** y = a + σ(open) · x */
-export function addGated(y: usize, a: usize, open: usize, x: usize, size: i32): void {
-  const end = x + ((<usize> (size & ~3)) << 2);
-  for (; x < end; a += 16, open += 16, x += 16, y += 16) {
-    v128.store(y, madd(vector.sigmoid(v128.load(open)), v128.load(x), v128.load(a)));
-  }
-  const rest = size & 3;
-  if (rest) storePart(y, madd(vector.sigmoid(loadPart(open, rest)), loadPart(x, rest), loadPart(a, rest)), rest);
 }
 
 /** y = tanh x */

@@ -1,5 +1,6 @@
 import { hostArray } from "../../allocate.ts";
 import { checkShape, isTensor, show } from "../../check.ts";
+import { checkLists } from "../../runtime/lists.ts";
 import { engineOf } from "../../engine.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
@@ -23,6 +24,7 @@ export function tokenTensor(
 ): Tensor {
   if (isTensor(tokens)) {
     checkShape(action, name, tokens, "B", "T");
+    checkLists(tokens, (lists) => checkIds(action, name, lists, vocabulary, masked));
     return tokens;
   }
   if (!Array.isArray(tokens) || tokens.length === 0 || !(tokens[0]?.length > 0)) {
@@ -40,8 +42,23 @@ export function tokenTensor(
         }`,
       );
     }
-    for (let t = 0; t < time; t++) {
-      const id = tokens[b][t];
+  }
+  checkIds(action, name, tokens, vocabulary, masked);
+  tokens.forEach((list, b) => ids.set(list, b * time));
+  return engineOf(backend).upload(ids, shape);
+}
+
+function checkIds(
+  action: string,
+  name: string,
+  lists: readonly ArrayLike<number>[],
+  vocabulary: number,
+  masked: (b: number, t: number) => boolean,
+): void {
+  for (let b = 0; b < lists.length; b++) {
+    const list = lists[b];
+    for (let t = 0; t < list.length; t++) {
+      const id = list[t];
       if (!(id >= 0 && id < vocabulary && Number.isInteger(id)) && !masked(b, t)) {
         throw new RangeError(
           `Cannot ${action}: ${name} must be integers from 0 to ${vocabulary - 1}, current id is ${
@@ -50,8 +67,6 @@ export function tokenTensor(
             `at [${b}, ${t}]`,
         );
       }
-      ids[b * time + t] = id;
     }
   }
-  return engineOf(backend).upload(ids, shape);
 }

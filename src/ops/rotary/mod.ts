@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { checkInteger, checkShape } from "../../check.ts";
+import { checkInteger, checkShape, isTensor } from "../../check.ts";
 import { compute } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
+import { shapeOf } from "../../runtime/lengths.ts";
 import type { Tensor } from "../../tensor.ts";
 import { checkHeads } from "../attention/mod.ts";
 
@@ -13,8 +14,11 @@ import { checkHeads } from "../attention/mod.ts";
 export interface RotaryOptions {
   /** H, which divides C so that the head size N = C/H is even. */
   readonly heads: number;
-  /** The position of the first step, from 0 to 2³¹ - 1; default 0. */
-  readonly position?: number | undefined;
+  /**
+   * The position of the first step, from 0 to 2³¹ - 1; default 0. Or a key-value cache `[B, T, C]`: the position behind its T steps, which a
+   * compiled function need not look at then.
+   */
+  readonly position?: number | Tensor | undefined;
   /** The base of the angles; default 10,000. */
   readonly base?: number | undefined;
 }
@@ -40,7 +44,7 @@ export interface RotaryOptions {
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   const action = "turn rotary";
-  const { heads, position = 0, base = 10_000 } = options;
+  const { heads, base = 10_000 } = options, position = positionOf(action, options);
   checkShape(action, "x", x, "B", "T", "C");
   checkHeads(action, heads, x.shape[2]);
   if (x.shape[2] / heads % 2 !== 0) {
@@ -53,6 +57,12 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
     throw new RangeError(`Cannot ${action}: base must be finite and above 0, current base is ${base}`);
   }
   return compute(rotaryOp, [x], [heads, position, base])[0];
+}
+
+function positionOf(action: string, { position = 0 }: RotaryOptions): number {
+  if (!isTensor(position)) return position;
+  checkShape(action, "position", position, "B", "T", "C");
+  return shapeOf(position)[1];
 }
 
 /** The gradient turns back. */

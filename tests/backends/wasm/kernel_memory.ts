@@ -1,10 +1,9 @@
 /** Runs one kernel of the WebAssembly module beside the reference, on the same numbers, with everything watched. */
 import { assert, assertEquals } from "@std/assert";
-import type { ExtraKernels, Kernels } from "../../../src/backends/kernels.ts";
+import type { Kernels } from "../../../src/backends/kernels.ts";
 import { fromHex } from "../../../src/backends/wasm/hex.ts";
 import { hex as baseline } from "../../../src/backends/wasm/generated/module_baseline.js";
 import { hex as relaxed } from "../../../src/backends/wasm/generated/module_relaxed.js";
-import { type TableKernel, withLists } from "../../../src/backends/wasm/rwkv_blocks.ts";
 import { randomSource } from "../../../src/random.ts";
 
 interface Output {
@@ -36,13 +35,10 @@ export function draws(seed: number) {
   };
 }
 
-/** What a kernel takes: outputs, inputs (or null), sizes and constants, scratch memory; or a list of those. */
-export type Argument = Output | InPlace | Float32Array | number | null | Scratch | readonly Argument[];
-type Single = Exclude<Argument, readonly Argument[]>;
+/** What a kernel takes: outputs, inputs (or null), sizes and constants, scratch memory. */
+export type Argument = Output | InPlace | Float32Array | number | null | Scratch;
 
-type AllKernels = Kernels<number> & ExtraKernels<number>;
-type Exports = Omit<AllKernels, "rwkvBlocks"> & {
-  rwkvBlocks: TableKernel;
+type Exports = Kernels<number> & {
   memory: WebAssembly.Memory;
   __heap_base: WebAssembly.Global;
 };
@@ -64,12 +60,11 @@ export class KernelMemory {
    * Runs a kernel over poisoned outputs and returns them, after a look at the guard words past every array and at
    * the inputs. Arrays start at multiples of four bytes, no more.
    */
-  run(name: keyof AllKernels, args: readonly Argument[]): Float32Array[] {
+  run(name: keyof Kernels<number>, args: readonly Argument[]): Float32Array[] {
     const { memory, __heap_base: base } = this.exports;
-    const singles = singlesOf(args);
     const starts: number[] = [];
     let end = Math.ceil(base.value / 4) + guardWords;
-    for (const arg of singles) {
+    for (const arg of args) {
       starts.push(end);
       if (arg !== null && typeof arg === "object") end += length(arg) + guardWords;
     }
@@ -77,17 +72,16 @@ export class KernelMemory {
     if (missing > 0) memory.grow(Math.ceil(missing / 65536));
     const words = new Uint32Array(memory.buffer), floats = new Float32Array(memory.buffer);
     words.fill(poison, Math.ceil(base.value / 4), end);
-    singles.forEach((arg, i) => {
+    args.forEach((arg, i) => {
       const values = arg !== null && typeof arg === "object" && "inPlace" in arg ? arg.inPlace : arg;
       if (values instanceof Float32Array) floats.set(values, starts[i]);
     });
 
-    const kernels = { ...this.exports, rwkvBlocks: withLists(this.exports.rwkvBlocks, () => words) };
-    const kernel = kernels[name] as (...args: unknown[]) => void;
-    kernel(...mapSingles(args, (arg, i) => arg === null ? 0 : typeof arg === "number" ? arg : 4 * starts[i]));
+    const kernel = this.exports[name] as (...args: unknown[]) => void;
+    kernel(...args.map((arg, i) => arg === null ? 0 : typeof arg === "number" ? arg : 4 * starts[i]));
 
     const outputs: Float32Array[] = [];
-    singles.forEach((arg, i) => {
+    args.forEach((arg, i) => {
       if (arg === null || typeof arg === "number") return;
       const after = starts[i] + length(arg);
       for (let at = after; at < after + guardWords; at++) {
@@ -119,7 +113,7 @@ export function expected(
   args: readonly Argument[],
 ): Float64Array[] {
   const outputs: Float64Array[] = [];
-  const doubles = mapSingles(args, (arg) => {
+  const doubles = args.map((arg) => {
     if (arg === null || typeof arg === "number") return arg;
     if ("scratch" in arg) return undefined;
     if (arg instanceof Float32Array) return Float64Array.from(arg);
@@ -134,12 +128,12 @@ export function expected(
 /** Fails unless every output of a kernel is within `tolerance` of the reference's, of its largest magnitude. */
 export function compare(
   kernels: KernelMemory,
-  name: keyof AllKernels,
+  name: keyof Kernels<number>,
   kernel: (...args: never[]) => void,
   args: readonly Argument[],
   tolerance: number,
 ): void {
-  const constants = singlesOf(args).filter((arg) => typeof arg === "number").join(", ");
+  const constants = args.filter((arg) => typeof arg === "number").join(", ");
   const wanted = expected(kernel, args);
   kernels.run(name, args).forEach((actual, i) => {
     assertWithin(actual, wanted[i], tolerance, `${name}(${constants}), output ${i}`);
@@ -149,7 +143,7 @@ export function compare(
 /** {@linkcode compare} of one build's kernels. */
 export function comparing(kernels: KernelMemory) {
   return (
-    name: keyof AllKernels,
+    name: keyof Kernels<number>,
     kernel: (...args: never[]) => void,
     args: readonly Argument[],
     tolerance = 1e-5,
@@ -172,16 +166,4 @@ function length(arg: Output | InPlace | Float32Array | Scratch): number {
   if (arg instanceof Float32Array) return arg.length;
   if ("inPlace" in arg) return arg.inPlace.length;
   return "scratch" in arg ? arg.scratch : arg.size;
-}
-
-/** The arguments, those in lists among them. */
-function singlesOf(args: readonly Argument[]): Single[] {
-  return args.flatMap((arg) => Array.isArray(arg) ? singlesOf(arg) : [arg as Single]);
-}
-
-/** `f` of each argument and its place among all, in lists as they were. */
-function mapSingles(args: readonly Argument[], f: (arg: Single, place: number) => unknown): unknown[] {
-  let place = 0;
-  const mapped = (arg: Argument): unknown => Array.isArray(arg) ? arg.map(mapped) : f(arg as Single, place++);
-  return args.map(mapped);
 }

@@ -1,0 +1,71 @@
+/**
+ * Recorded calls as a program in WebAssembly's own memory, which one call runs.
+ *
+ * @module
+ */
+import type { Call } from "../../runtime/recording.ts";
+import type { Replayer } from "../../runtime/replay.ts";
+
+/** What the module and its memory offer to programs. */
+export interface ReplayModule {
+  /** Runs the calls from one address to another, on the slots of a table: see `tools/replay_source.ts`. */
+  readonly replay: (start: number, end: number, slots: number) => void;
+  /** Of each kernel, in the order of their numbers, a letter an argument: an address, an integer or a float. */
+  readonly kinds: Readonly<Record<string, string>>;
+  /** All memory; a new view where it has grown. */
+  readonly words: () => Uint32Array;
+}
+
+/**
+ * A program of words of 32 bits: of each call the number of its kernel and then its arguments, of which a float takes two words
+ * and an address is the place of its slot in a table, where it is looked up. The first slot is no memory.
+ *
+ * @param allocate memory of so many elements, and how to give it back
+ */
+export function replayInWasm(
+  calls: readonly Call[],
+  slotCount: number,
+  { replay, kinds, words }: ReplayModule,
+  allocate: (size: number) => { readonly memory: number; readonly free: () => void },
+): Replayer<number> {
+  const numbers = new Map(Object.keys(kinds).map((kernel, number) => [kernel, number]));
+  const tableWords = slotCount + 1;
+  /** Where each call starts, in words behind the table, and where the last ends. */
+  const starts = [tableWords];
+  for (const { kernel } of calls) {
+    const floats = kinds[kernel].split("f").length - 1;
+    starts.push(starts[starts.length - 1] + 1 + kinds[kernel].length + floats);
+  }
+  const { memory, free } = allocate(starts[calls.length]);
+  const table = memory / 4;
+
+  function setterOf(call: number, at: number): (value: number) => void {
+    const letters = kinds[calls[call].kernel];
+    let word = table + starts[call] + 1;
+    for (let i = 0; i < at; i++) word += letters[i] === "f" ? 2 : 1;
+    // Integers wrap as where JavaScript calls WebAssembly.
+    if (letters[at] !== "f") return (value) => words()[word] = value;
+    const float = new Float64Array(1), halves = new Uint32Array(float.buffer);
+    return (value) => {
+      float[0] = value;
+      words()[word] = halves[0];
+      words()[word + 1] = halves[1];
+    };
+  }
+
+  words()[table] = 0;
+  calls.forEach(({ kernel, args }, call) => {
+    words()[table + starts[call]] = numbers.get(kernel)!;
+    for (let at = 0; at < kinds[kernel].length; at++) {
+      const arg = args[at] ?? 0;
+      setterOf(call, at)(typeof arg === "number" ? arg : 4 * (arg.index + 1));
+    }
+  });
+
+  return {
+    bind: (slot, address) => words()[table + slot + 1] = address,
+    setterOf,
+    run: (from, to) => replay(memory + 4 * starts[from], memory + 4 * starts[to], memory),
+    free,
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * The memory of what recorded calls make on the way and nobody sees, shared by all programs of a backend: one runs at a time.
+ *
+ * @module
+ */
+import type { DeviceTensor, TensorStore } from "../backends/tensor_store.ts";
+import type { Slot } from "./recording.ts";
+
+/** A place in the arena: the block of that number among those of that size. */
+export interface Place {
+  readonly size: number;
+  readonly number: number;
+}
+
+/**
+ * Where each slot goes: two slots share a place unless one is made while the other is held.
+ *
+ * @param sizeFor the size of the smallest block that has room for so many elements
+ */
+export function planPlaces(slots: readonly Slot[], sizeFor: (size: number) => number): Map<Slot, Place> {
+  const places = new Map<Slot, Place>();
+  /** Of each size, the blocks that are free again and how many there are. */
+  const blocks = new Map<number, { free: number[]; count: number }>();
+  const held: Slot[] = [];
+  for (const slot of [...slots].sort((a, b) => a.madeAt - b.madeAt || a.index - b.index)) {
+    for (let i = held.length - 1; i >= 0; i--) {
+      // What was released before a call was made is free for what is made now.
+      if (held[i].releasedAt > slot.madeAt) continue;
+      const { size, number } = places.get(held[i])!;
+      blocks.get(size)!.free.push(number);
+      held.splice(i, 1);
+    }
+    const size = sizeFor(slot.size);
+    let block = blocks.get(size);
+    if (block === undefined) blocks.set(size, block = { free: [], count: 0 });
+    places.set(slot, { size, number: block.free.pop() ?? block.count++ });
+    held.push(slot);
+  }
+  return places;
+}
+
+/** The blocks of one backend. */
+export class Arena<M> {
+  readonly #store: TensorStore<M>;
+  readonly #blocks = new Map<number, DeviceTensor<M>[]>();
+  #programs = 0;
+  /** Whether a program that lets the event loop turn has not come to its end. */
+  isInUse = false;
+
+  constructor(store: TensorStore<M>) {
+    this.#store = store;
+  }
+
+  /** The blocks of places, made where there are none yet. */
+  take(places: Iterable<Place>): M[] {
+    const memories: M[] = [];
+    for (const { size, number } of places) {
+      let blocks = this.#blocks.get(size);
+      if (blocks === undefined) this.#blocks.set(size, blocks = []);
+      while (blocks.length <= number) blocks.push(this.#store.makeOutside([size]));
+      memories.push(blocks[number].memory);
+    }
+    return memories;
+  }
+
+  /** Counts a program that holds blocks, or one less; the last one takes the blocks with it. */
+  count(more: 1 | -1): void {
+    this.#programs += more;
+    if (this.#programs > 0) return;
+    for (const blocks of this.#blocks.values()) this.#store.free(blocks);
+    this.#blocks.clear();
+  }
+}

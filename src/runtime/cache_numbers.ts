@@ -1,0 +1,90 @@
+/**
+ * The numbers in a program that depend on the length of its key-value caches, and on the steps that those have room for.
+ *
+ * @module
+ */
+import { numbersOf, type Recorded, structureOf } from "./recorded.ts";
+import type { Replayer } from "./replay.ts";
+
+/** A number that is base + perStep · (steps more) + perRoom · (room more). */
+interface Varying {
+  readonly call: number;
+  readonly at: number;
+  readonly base: number;
+  /** Changes it in the program, from the first time that it must. */
+  set?: (value: number) => void;
+  perStep: number;
+  perRoom: number;
+}
+
+/**
+ * How a program's numbers depend on its caches. All are affine in the two, since the operations that read a cache or append to
+ * one are told of them nothing but sizes and offsets, and no other operation is of this kind: so two recordings at different lengths
+ * tell the slopes for all lengths.
+ */
+export class CacheNumbers<M> {
+  readonly #recorded: Recorded<M>;
+  readonly #length: number;
+  readonly #room: number;
+  #varying: Varying[] = [];
+  #knowsSteps = false;
+  #knowsRoom = false;
+  /** What the program is set to. */
+  #lengthNow: number;
+  #roomNow: number;
+
+  constructor(recorded: Recorded<M>) {
+    this.#recorded = recorded;
+    const { room, shape } = recorded.leaves[recorded.caches[0]];
+    this.#length = this.#lengthNow = shape[1];
+    this.#room = this.#roomNow = room!;
+  }
+
+  /** Whether it is known what the numbers are for caches of a length and a room. */
+  knows(length: number, room: number): boolean {
+    return (length === this.#length || this.#knowsSteps) && (room === this.#room || this.#knowsRoom);
+  }
+
+  /** Learns from another recording; whether that differs from this one in nothing but its caches. */
+  learn(other: Recorded<M>): boolean {
+    if (other.caches.length === 0 || structureOf(other) !== structureOf(this.#recorded)) return false;
+    const leaf = other.leaves[other.caches[0]];
+    const steps = leaf.shape[1] - this.#length, more = leaf.room! - this.#room;
+    const slope = steps !== 0 && !this.#knowsSteps ? "perStep" : "perRoom";
+    const by = slope === "perStep" ? steps : more;
+    // Two unknown slopes of one number can't be told apart.
+    if (slope === "perStep" ? more !== 0 && !this.#knowsRoom : more === 0 || this.#knowsRoom) return false;
+    const known = new Map(this.#varying.map((varying) => [`${varying.call} ${varying.at}`, varying]));
+    const found: Varying[] = [];
+    const numbers = numbersOf(other.calls);
+    let next = 0;
+    for (const [call, { args }] of this.#recorded.calls.entries()) {
+      for (const [at, base] of args.entries()) {
+        if (typeof base !== "number") continue;
+        const { perStep, perRoom } = known.get(`${call} ${at}`) ?? { perStep: 0, perRoom: 0 };
+        const rest = numbers[next++] - (base + steps * perStep + more * perRoom);
+        if (rest % by !== 0) return false;
+        const varying: Varying = { call, at, base, perStep, perRoom };
+        varying[slope] += rest / by;
+        if (varying.perStep !== 0 || varying.perRoom !== 0) found.push(varying);
+      }
+    }
+    this.#varying = found;
+    if (slope === "perStep") this.#knowsSteps = true;
+    else this.#knowsRoom = true;
+    return true;
+  }
+
+  /** Sets a program's numbers. */
+  set(replayer: Replayer<M>, length: number, room: number): void {
+    if (length === this.#lengthNow && room === this.#roomNow) return;
+    const steps = length - this.#length, more = room - this.#room;
+    for (const varying of this.#varying) {
+      const { call, at, base, perStep, perRoom } = varying;
+      varying.set ??= replayer.setterOf(call, at);
+      varying.set(base + steps * perStep + more * perRoom);
+    }
+    this.#lengthNow = length;
+    this.#roomNow = room;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Lists of numbers among the arguments of a compiled function, which sees tensors in their place: what is checked of them is
+ * checked at every run.
+ *
+ * @module
+ */
+import type { Tensor } from "../tensor.ts";
+
+/** As many lists of numbers as there are sequences, all of one length. */
+export type NumberLists = readonly ArrayLike<number>[];
+
+/** The lists that tensors were made of. */
+const lists = new WeakMap<Tensor, NumberLists>();
+
+/** Where checks are written down, while a function is recorded. */
+let checks: (() => void)[] | null = null;
+
+/** The lists that a tensor was made of, if it was. */
+export function listsOf(t: Tensor): NumberLists | undefined {
+  return lists.get(t);
+}
+
+/** Tells what a tensor is made of, from now on. */
+export function setLists(t: Tensor, numbers: NumberLists): void {
+  lists.set(t, numbers);
+}
+
+/** Checks the lists that a tensor was made of, if it was, now and at every later run. */
+export function checkLists(t: Tensor, check: (numbers: NumberLists) => void): void {
+  const numbers = lists.get(t);
+  if (numbers === undefined) return;
+  check(numbers);
+  checks?.push(() => check(lists.get(t)!));
+}
+
+/** Runs `body`, and writes down what is checked of lists. */
+export function collectChecks<R>(into: (() => void)[], body: () => R): R {
+  checks = into;
+  try {
+    return body();
+  } finally {
+    checks = null;
+  }
+}
+
+/** Whether a value is lists of numbers, of one length. */
+export function isLists(value: unknown): value is NumberLists {
+  if (!Array.isArray(value) || value.length === 0) return false;
+  const length = lengthOf(value[0]);
+  if (length === 0) return false;
+  for (let i = 1; i < value.length; i++) if (lengthOf(value[i]) !== length) return false;
+  return true;
+}
+
+/** The length of a list of numbers; 0 where it is something else. */
+function lengthOf(list: unknown): number {
+  if (Array.isArray(list)) {
+    for (let i = 0; i < list.length; i++) if (typeof list[i] !== "number") return 0;
+    return list.length;
+  }
+  return ArrayBuffer.isView(list) && typeof (list as Int32Array)[0] === "number"
+    ? (list as Int32Array).length
+    : 0;
+}

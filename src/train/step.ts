@@ -1,0 +1,145 @@
+/**
+ * One step of training, compiled: the gradient of a batch, here or by workers, and the update of the parameters.
+ *
+ * @module
+ */
+import type { AbortSignalLike } from "../abort.ts";
+import { engineOf } from "../engine.ts";
+import type { LanguageModel } from "../models/language_model.ts";
+import { compile } from "../runtime/compile.ts";
+import type { Backend, Tensor } from "../tensor.ts";
+import { allDone, tensor } from "../transfer.ts";
+import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
+import { batchGradient, lossAndGrads, partGradient, partsOf } from "./batch_gradient.ts";
+import type { Batch } from "./batches.ts";
+import { clipByGlobalNorm } from "./clip.ts";
+import { fromFlat } from "./flat.ts";
+import type { WorkerPool } from "./workers.ts";
+
+/** What a step changes. */
+export interface Training<Params> {
+  readonly params: Params;
+  readonly optimizer: OptimizerState<Params>;
+}
+
+/** Takes steps; disposing of it frees what was compiled. */
+export interface TrainingStep<Params> extends Disposable {
+  /** One step: the loss before it, and the parameters and the optimiser's state after it. */
+  take(
+    from: Training<Params>,
+    batch: Batch,
+    learningRate: number,
+    signal: AbortSignalLike | undefined,
+  ): Promise<Training<Params> & { readonly loss: Promise<number> }>;
+}
+
+type Moments<Params> = Pick<OptimizerState<Params>, "mean" | "variance">;
+
+/** What changes from step to step beside trees, and so is a tensor each. */
+interface Numbers {
+  readonly step: Tensor;
+  readonly learningRate: Tensor;
+}
+
+interface Next<Params> {
+  readonly params: Params;
+  readonly moments: Moments<Params>;
+}
+
+/**
+ * Makes what takes steps.
+ *
+ * @param hyper those of the optimiser but the learning rate
+ * @param pool the workers, if there are any
+ */
+export function trainingStep<Params, State>(
+  model: LanguageModel<never, Params, State>,
+  backend: Backend,
+  hyper: Omit<AdamWHyper, "learningRate">,
+  maxNorm: number,
+  pool: WorkerPool<Params> | null,
+): TrainingStep<Params> {
+  function update(grads: Params, params: Params, moments: Moments<Params>, numbers: Numbers): Next<Params> {
+    const { step, learningRate } = numbers;
+    const clipped = clipByGlobalNorm(grads, maxNorm);
+    const next = adamW.update(clipped, { step, ...moments }, params, { ...hyper, learningRate });
+    const { mean, variance } = next.state;
+    return { params: next.params, moments: { mean, variance } };
+  }
+  const gradient = partGradient(model), compiledUpdate = compile(update);
+  /** Gradient and update in one, where the batch goes through the model in one part. */
+  const whole = compile((
+    params: Params,
+    moments: Moments<Params>,
+    inputs: Batch["inputs"],
+    targets: Batch["targets"],
+    numbers: Numbers,
+  ) => {
+    const { value, grads } = lossAndGrads(model, params, { inputs, targets });
+    return { value, ...update(grads, params, moments, numbers) };
+  });
+
+  /** The gradient and what it comes to, by workers or part by part. */
+  async function inParts(
+    { params }: Training<Params>,
+    moments: Moments<Params>,
+    batch: Batch,
+    numbers: Numbers,
+    signal: AbortSignalLike | undefined,
+  ): Promise<Next<Params> & { readonly loss: Promise<number> }> {
+    if (pool !== null) {
+      const { loss, grads } = await pool.gradient(params, batch, signal);
+      const own = fromFlat(params, grads, backend);
+      try {
+        const next = await compiledUpdate.withTurns([own, params, moments, numbers], signal);
+        // Where the device answers later, it is with the loss that it tells of an update that failed.
+        const updated = allDone(backend) ?? Promise.resolve();
+        return { ...next, loss: updated.then(() => loss) };
+      } finally {
+        backend.free(own);
+      }
+    }
+    const { value, grads } = await batchGradient(gradient, params, batch, backend, 1, signal);
+    try {
+      const next = await compiledUpdate.withTurns([grads, params, moments, numbers], signal);
+      return { ...next, loss: numberOf(value) };
+    } finally {
+      backend.free([value, grads]);
+    }
+  }
+
+  return {
+    async take(from, batch, learningRate, signal) {
+      const { params, optimizer: { step, mean, variance } } = from, moments = { mean, variance };
+      const { inputs, targets } = batch;
+      const numbers = backend.scope(() => ({
+        step: tensor([step], [], backend),
+        learningRate: tensor([learningRate], [], backend),
+      }));
+      try {
+        let next: Next<Params> & { readonly loss: Promise<number> };
+        if (pool === null && partsOf(params, batch, backend) === 1) {
+          const { value, ...rest } = await whole.withTurns(
+            [params, moments, inputs, targets, numbers],
+            signal,
+          );
+          next = { ...rest, loss: numberOf(value) };
+          backend.free(value);
+        } else {
+          next = await inParts(from, moments, batch, numbers, signal);
+        }
+        return { params: next.params, optimizer: { step: step + 1, ...next.moments }, loss: next.loss };
+      } finally {
+        backend.free(numbers);
+      }
+    },
+    [Symbol.dispose]() {
+      for (const compiled of [gradient, compiledUpdate, whole]) compiled[Symbol.dispose]();
+    },
+  };
+}
+
+async function numberOf(value: Tensor): Promise<number> {
+  const [number] = await engineOf(value.backend).download(value);
+  return number;
+}

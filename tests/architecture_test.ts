@@ -1,0 +1,50 @@
+/** Which part of the sources may know of which. */
+import { assertEquals } from "@std/assert";
+
+const root = new URL("../src/", import.meta.url);
+
+/** The sources below a folder, generated ones left out. */
+function sourcesIn(folder: URL): URL[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return name === "generated" ? [] : sourcesIn(new URL(`${name}/`, folder));
+    return name.endsWith(".ts") ? [new URL(name, folder)] : [];
+  });
+}
+
+/** What is left of a source without its comments. */
+function codeOf(file: URL): string {
+  return Deno.readTextFileSync(file).replace(/\/\*[^]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "");
+}
+
+Deno.test("operations, backends and programs name no model, layer or preset", () => {
+  const names = /rwkv|transformer|lstm_?model|time_?mix|channel_?mix|preset/i;
+  const found = ["ops/", "runtime/", "backends/"].flatMap((folder) => sourcesIn(new URL(folder, root)))
+    .flatMap((file) => {
+      const lines = codeOf(file).split("\n").filter((line) => names.test(line));
+      return lines.map((line) => `${file.href.slice(root.href.length)}: ${line.trim()}`);
+    });
+  assertEquals(found, []);
+});
+
+Deno.test("sources import only from what is below them", () => {
+  const layers = ["models", "train"],
+    above: Readonly<Record<string, readonly string[]>> = {
+      ops: ["layers", ...layers, "tasks", "checkpoint"],
+      runtime: ["layers", ...layers, "tasks", "checkpoint"],
+      backends: ["layers", ...layers, "tasks", "checkpoint"],
+      autodiff: ["layers", ...layers, "tasks", "checkpoint"],
+      layers: [...layers, "tasks", "checkpoint"],
+      models: ["train", "tasks", "checkpoint"],
+    };
+  const found = Object.entries(above).flatMap(([folder, names]) =>
+    sourcesIn(new URL(`${folder}/`, root)).flatMap((file) => {
+      const imports = [...codeOf(file).matchAll(/from "([^"]+)"/g)].map(([, path]) =>
+        new URL(path, file).href.slice(root.href.length)
+      );
+      return imports.filter((path) => names.includes(path.split("/")[0])).map((path) =>
+        `${file.href.slice(root.href.length)}: ${path}`
+      );
+    })
+  );
+  assertEquals(found, []);
+});
