@@ -139,7 +139,7 @@ export interface Place {
   readonly read: boolean;
 }
 
-/** Where a size is to be found: a number, or an input with an axis, one of the two lists of axes, or the capacity of a cache. */
+/** Where a size is to be found: in an input as an axis, the product of the leading axes or a cache's capacity; or it is a number. */
 export interface Source {
   readonly input: number;
   readonly from: "axis" | "leading" | "capacity" | "number";
@@ -161,6 +161,8 @@ export interface InputCheck {
   readonly place: Place;
   /** An earlier input whose shape it must have, or -1. */
   readonly like: number;
+  /** Where an earlier input has the same leading axes; null: any are right. */
+  readonly leading: Source | null;
   /** Of each axis, where an earlier input has it; null: any size is right. */
   readonly axes: readonly (Source | null)[];
 }
@@ -293,6 +295,7 @@ function planOf(declaration: Declaration): Plan {
         input,
         place,
         like: earlier.find((j) => isAlike(inputs[j], place)) ?? -1,
+        leading: place.leading ? sourceOf("...", inputs, earlier) : null,
         axes: place.axes.map((axis) => sourceOf(axis, inputs, earlier)),
       };
     }),

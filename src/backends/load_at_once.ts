@@ -6,8 +6,8 @@
  */
 import type * as lazily from "./load.ts";
 import * as baseline from "./wasm/generated/module_baseline.js";
-import * as selfCheck from "./self_check.ts";
 import * as relaxed from "./wasm/generated/module_relaxed.js";
+import * as selfCheck from "./self_check.ts";
 import * as webGpu from "./webgpu/open.ts";
 
 export const loadWebGpu: typeof lazily.loadWebGpu = () => Promise.resolve(webGpu);
