@@ -9,11 +9,6 @@ import type { Declaration, InputCheck, Operation, Source, Tensors } from "./oper
 import { shapeOf } from "./runtime/lengths.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** An operation, and if it was declared what its tensors are. */
-type Typed<I extends readonly string[], O extends readonly (string | null)[]> = Operation & {
-  readonly declaration?: Declaration<string, I, O>;
-};
-
 const none: readonly number[] = [];
 
 /**
@@ -22,7 +17,7 @@ const none: readonly number[] = [];
  * @throws {TypeError} on inputs of other shapes or of two backends
  */
 export function compute<I extends readonly string[], O extends readonly (string | null)[]>(
-  operation: Typed<I, O>,
+  operation: Operation<Declaration<string, I, O>>,
   inputs: Tensors<I>,
   constants: readonly number[] = none,
 ): Tensors<O> {
@@ -31,7 +26,7 @@ export function compute<I extends readonly string[], O extends readonly (string 
 
 /** Runs an operation on inputs that are checked, all of the backend of the first. */
 export function run<I extends readonly string[], O extends readonly (string | null)[]>(
-  operation: Typed<I, O>,
+  operation: Operation<Declaration<string, I, O>>,
   inputs: Tensors<I>,
   constants: readonly number[] = none,
 ): Tensors<O> {
@@ -49,14 +44,14 @@ export function check(operation: Operation, inputs: readonly (Tensor | undefined
   return engineOf(backend);
 }
 
-function engineOfAll({ action, inputs: places }: Operation, inputs: readonly (Tensor | undefined)[]): Engine {
-  const given = places.filter((_, i) => inputs[i] !== undefined).map(({ name }) => name);
+function engineOfAll({ action, plan }: Operation, inputs: readonly (Tensor | undefined)[]): Engine {
+  const given = plan.inputs.filter((_, i) => inputs[i] !== undefined).map(({ name }) => name);
   return engineOf(backendOfAll(action, given, inputs.filter((x) => x !== undefined)));
 }
 
 /** Checks that the inputs of an operation are tensors of the shapes of its declaration. */
 export function checkShapes(operation: Operation, inputs: readonly (Tensor | undefined)[]): void {
-  const { checks } = operation;
+  const { checks } = operation.plan;
   for (let i = 0; i < checks.length; i++) {
     const check = checks[i], x = inputs[check.input];
     // Elementwise, an input often has the very list that is another's shape.
@@ -68,7 +63,7 @@ export function checkShapes(operation: Operation, inputs: readonly (Tensor | und
   }
 }
 
-// These run some three hundred times in the decoding of one token: they make no lists.
+// These run some three hundred times in the decoding of one token: they make no lists, but where leading axes meet others.
 
 function fits(check: InputCheck, x: Tensor, inputs: readonly (Tensor | undefined)[]): boolean {
   if (!isTensor(x)) return false;
@@ -76,11 +71,19 @@ function fits(check: InputCheck, x: Tensor, inputs: readonly (Tensor | undefined
   if (check.like >= 0) return isSameShape(shape, shapeOf(inputs[check.like]!));
   const before = shape.length - axes.length;
   if (before !== 0 && !(before > 0 && check.place.leading)) return false;
+  if (check.leading !== null && !isSameShape(shape.slice(0, before), leadingOf(check.leading, inputs))) {
+    return false;
+  }
   for (let i = 0; i < axes.length; i++) {
     const source = axes[i];
     if (source !== null && shape[before + i] !== sizeAt(source, inputs)) return false;
   }
   return true;
+}
+
+function leadingOf({ input, at }: Source, inputs: readonly (Tensor | undefined)[]): readonly number[] {
+  const shape = shapeOf(inputs[input]!);
+  return shape.slice(0, shape.length - at);
 }
 
 function sizeAt({ input, from, at }: Source, inputs: readonly (Tensor | undefined)[]): number {
@@ -90,10 +93,11 @@ function sizeAt({ input, from, at }: Source, inputs: readonly (Tensor | undefine
 }
 
 function expected(
-  { like, place, axes }: InputCheck,
+  { like, leading, place, axes }: InputCheck,
   inputs: readonly (Tensor | undefined)[],
 ): readonly (number | string)[] {
   if (like >= 0) return inputs[like]!.shape;
   const sizes = axes.map((source, i) => source === null ? place.axes[i] : sizeAt(source, inputs));
+  if (leading !== null) return [...leadingOf(leading, inputs), ...sizes];
   return place.leading ? ["...", ...sizes] : sizes;
 }

@@ -30,6 +30,8 @@ export interface Declaration<
   readonly action?: string;
   /** What it is given, in the kernel's order. */
   readonly inputs: I;
+  /** Which of those the kernel takes, where others are there for their shapes. */
+  readonly reads?: readonly string[];
   /** What it makes; null where a kernel takes null for a result that is not wanted. */
   readonly outputs: O;
   /** What the kernel is told behind outputs and inputs; `"..."` is the product of those axes. */
@@ -133,11 +135,11 @@ export interface Place {
   readonly axes: readonly (string | number)[];
   /** The name of the number of steps that there is room for, of what may be a key-value cache. */
   readonly capacity: string | undefined;
-  /** Whether the kernel takes it; otherwise it is there for its shape. */
+  /** Whether the kernel takes it. */
   readonly read: boolean;
 }
 
-/** Where a size is to be found: a number, or an input with an axis, one of the two lists of axes, or the capacity of a cache. */
+/** Where a size is to be found: in an input as an axis, the product of the leading axes or a cache's capacity; or it is a number. */
 export interface Source {
   readonly input: number;
   readonly from: "axis" | "leading" | "capacity" | "number";
@@ -159,35 +161,58 @@ export interface InputCheck {
   readonly place: Place;
   /** An earlier input whose shape it must have, or -1. */
   readonly like: number;
+  /** Where an earlier input has the same leading axes; null: any are right. */
+  readonly leading: Source | null;
   /** Of each axis, where an earlier input has it; null: any size is right. */
   readonly axes: readonly (Source | null)[];
 }
 
-/** An operation as devices and recordings run it. */
-export interface Operation {
-  /** A number of its own. */
-  readonly id: number;
-  readonly name: string;
-  readonly kernel: string;
-  readonly action: string;
+/** What follows from the tensors and sizes of a declaration. */
+export interface Plan {
   readonly inputs: readonly Place[];
   readonly outputs: readonly (ShapePlan | null)[];
   readonly sizes: readonly Source[];
   readonly checks: readonly InputCheck[];
-  readonly gradient: AnyRule | "constant" | "none";
-  /** The operation that {@linkcode gradient} is, where it is one: given the outputs' gradients, the inputs and the outputs. */
-  readonly backward: Operation | null;
-  readonly compute: Compute | null;
   /** What the kernel takes, without scratch memory. */
   readonly argumentCount: number;
 }
 
-/** An operation with what it was declared by. */
-export interface Declared<D extends Declaration> extends Operation {
-  readonly declaration: D;
-}
-
 let count = 0;
+
+/** An operation as devices and recordings run it. */
+export class Operation<D extends Declaration = Declaration> {
+  /** A number of its own. */
+  readonly id: number = count++;
+  readonly name: string;
+  readonly kernel: string;
+  readonly action: string;
+  readonly gradient: AnyRule | "constant" | "none";
+  readonly compute: Compute | null;
+  // Made when they are first used: a program uses few of all operations, and needs them later than it starts.
+  #plan: Plan | undefined;
+  #backward: Operation | undefined;
+
+  constructor(readonly declaration: D) {
+    const { name, kernel = name, action = name, compute = null } = declaration;
+    const gradient = declaration.gradient as Derived | Operation["gradient"];
+    this.name = name;
+    this.kernel = kernel;
+    this.action = action;
+    this.compute = compute;
+    this.gradient = typeof gradient === "object" ? (call) => goBack(this, gradient, call) : gradient;
+  }
+
+  get plan(): Plan {
+    return this.#plan ??= planOf(this.declaration);
+  }
+
+  /** The operation that the gradient is, where it is one: given the outputs' gradients, the inputs and the outputs. */
+  get backward(): Operation | null {
+    const { gradient } = this.declaration;
+    if (typeof gradient !== "object") return null;
+    return this.#backward ??= new Operation(backwardOf(this.declaration, gradient as Derived));
+  }
+}
 
 /** Makes an operation of its declaration. */
 export function defineOperation<
@@ -197,28 +222,8 @@ export function defineOperation<
   const G extends Gradient<I, O>,
   const S extends readonly string[] = readonly [],
   const C extends readonly string[] = readonly [],
->(declaration: Declaration<N, I, O, S, C, G>): Declared<Declaration<N, I, O, S, C, G>> {
-  const { name, kernel = name, action = name, sizes = [], compute = null } = declaration;
-  const constants: readonly string[] = declaration.constants ?? [];
-  const gradient = declaration.gradient as G | Derived | AnyRule | "constant" | "none";
-  const inputs = declaration.inputs.map(parse),
-    outputs = declaration.outputs.map((o) => o === null ? o : parse(o));
-  const isDerived = typeof gradient === "object";
-  const backward = isDerived
-    ? backwardOf(name, inputs, outputs as Place[], sizes, constants, gradient as Derived)
-    : null;
-  return {
-    ...planned(inputs, outputs, sizes, constants),
-    name,
-    kernel,
-    action,
-    gradient: isDerived
-      ? ruleOf(backward!, inputs, gradient as Derived)
-      : gradient as AnyRule | "constant" | "none",
-    backward,
-    compute,
-    declaration,
-  };
+>(declaration: Declaration<N, I, O, S, C, G>): Operation<Declaration<N, I, O, S, C, G>> {
+  return new Operation(declaration);
 }
 
 interface Derived {
@@ -226,7 +231,42 @@ interface Derived {
   readonly of: readonly string[];
 }
 
-function parse(text: string): Place {
+/** Of the gradient's kernel: the outputs' gradients and what is needed are read, everything else has a shape. */
+function backwardOf(
+  { name, inputs, outputs, sizes = [], constants = [], example = {} }: Declaration,
+  { needs, of }: Derived,
+): Declaration {
+  const made = outputs as readonly string[], grads = made.map((output) => `gradient of ${output}`);
+  const gradientOf = (name: string) => {
+    const input = inputs.find((input) => nameOf(input) === name)!;
+    return input.replace("?:", ":").replace(/\|\w+/, "");
+  };
+  return {
+    name: `${name}Backward`,
+    inputs: [...grads, ...inputs, ...made],
+    reads: [...grads.map(nameOf), ...needs],
+    outputs: of.map(gradientOf),
+    sizes,
+    constants,
+    gradient: "none",
+    example,
+  };
+}
+
+function goBack(operation: Operation, { of }: Derived, call: Parameters<AnyRule>[0]): ReturnType<AnyRule> {
+  const grads = run(
+    operation.backward!,
+    [...call.grads, ...call.inputs, ...call.outputs] as Tensor[],
+    call.constants,
+  );
+  return operation.declaration.inputs.map((input) => grads[of.indexOf(nameOf(input))] ?? null);
+}
+
+function nameOf(text: string): string {
+  return /^[^?:]*/.exec(text)![0];
+}
+
+function parse(text: string, reads?: readonly string[]): Place {
   const [, name, mark, rest] = /^([^?:]+)(\??): ?(.*)$/.exec(text)!;
   const words = rest === "" ? [] : rest.split(" ");
   const leading = words[0] === "...", cache = words.find((word) => word.includes("|"));
@@ -236,30 +276,18 @@ function parse(text: string): Place {
     leading,
     axes: words.slice(leading ? 1 : 0).map((word) => /^\d+$/.test(word) ? Number(word) : word.split("|")[0]),
     capacity: cache?.split("|")[1],
-    read: true,
+    read: reads?.includes(name) ?? true,
   };
 }
 
-function planned(
-  inputs: readonly Place[],
-  outputs: readonly (Place | null)[],
-  sizes: readonly string[],
-  constants: readonly string[],
-) {
+function planOf(declaration: Declaration): Plan {
+  const { outputs, sizes = [], constants = [], reads } = declaration;
+  const inputs = declaration.inputs.map((text) => parse(text, reads));
   // Those without leading axes come first, since their sizes have names.
   const order = [...inputs.keys()].sort((a, b) => Number(inputs[a].leading) - Number(inputs[b].leading));
-  const told = sizes.length + constants.length;
   return {
-    id: count++,
     inputs,
-    argumentCount: outputs.length + inputs.filter(({ read }) => read).length + told,
-    outputs: outputs.map((output): ShapePlan | null =>
-      output && {
-        like: inputs.findIndex((input) => isAlike(input, output)),
-        leading: output.leading ? sourceOf("...", inputs) : null,
-        axes: output.axes.map((axis) => sourceOf(axis, inputs)!),
-      }
-    ),
+    outputs: outputs.map((output) => output === null ? null : shapePlanOf(parse(output), inputs)),
     sizes: sizes.map((size) => sourceOf(size, inputs)!),
     checks: order.map((input, i): InputCheck => {
       const place = inputs[input], earlier = order.slice(0, i).filter((j) => !inputs[j].optional);
@@ -267,9 +295,20 @@ function planned(
         input,
         place,
         like: earlier.find((j) => isAlike(inputs[j], place)) ?? -1,
+        leading: place.leading ? sourceOf("...", inputs, earlier) : null,
         axes: place.axes.map((axis) => sourceOf(axis, inputs, earlier)),
       };
     }),
+    argumentCount: outputs.length + inputs.filter(({ read }) => read).length + sizes.length +
+      constants.length,
+  };
+}
+
+function shapePlanOf(output: Place, inputs: readonly Place[]): ShapePlan {
+  return {
+    like: inputs.findIndex((input) => isAlike(input, output)),
+    leading: output.leading ? sourceOf("...", inputs) : null,
+    axes: output.axes.map((axis) => sourceOf(axis, inputs)!),
   };
 }
 
@@ -292,38 +331,4 @@ function sourceOf(
     if (axis >= 0) return { input, from: "axis", at: leading ? axis - axes.length : axis };
   }
   return null;
-}
-
-/** The operation of the gradient's kernel: the outputs' gradients and what is needed are read, everything else has a shape. */
-function backwardOf(
-  name: string,
-  inputs: readonly Place[],
-  outputs: readonly Place[],
-  sizes: readonly string[],
-  constants: readonly string[],
-  { needs, of }: Derived,
-): Operation {
-  const given = [
-    ...outputs.map((place) => ({ ...place, name: `gradient of ${place.name}` })),
-    ...[...inputs, ...outputs].map((place) => ({ ...place, read: needs.includes(place.name) })),
-  ];
-  const made = of.map((name) => ({ ...inputs.find((input) => input.name === name)!, optional: false }));
-  const kernel = `${name}Backward`;
-  return {
-    ...planned(given, made, sizes, constants),
-    name: kernel,
-    kernel,
-    action: "go back",
-    gradient: "none",
-    backward: null,
-    compute: null,
-  };
-}
-
-function ruleOf(backward: Operation, inputs: readonly Place[], { of }: Derived): AnyRule {
-  const places = inputs.map(({ name }) => of.indexOf(name));
-  return (call) => {
-    const grads = run(backward, [...call.grads, ...call.inputs, ...call.outputs] as Tensor[], call.constants);
-    return places.map((place) => place < 0 ? null : grads[place]);
-  };
 }

@@ -20,8 +20,8 @@ function sourcesIn(folder: URL): URL[] {
 /** The text of {@linkcode entry}, with the exports of all operations' kernels. */
 export function entryText(root: URL): string {
   const kernels = new Set(
-    operations.flatMap(({ sizes, kernel, backward }) => [
-      ...sizes.length > 0 ? [kernel] : [],
+    operations.flatMap(({ kernel, backward, compute }) => [
+      ...compute === null ? [kernel] : [],
       ...backward === null ? [] : [backward.kernel],
     ]),
   );

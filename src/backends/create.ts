@@ -5,9 +5,8 @@
  */
 import { show } from "../check.ts";
 import type { Backend } from "../tensor.ts";
-import { loadWebGpu } from "./load.ts";
+import { loadSelfCheck, loadWebGpu } from "./load.ts";
 import { createReference } from "./reference/mod.ts";
-import { selfCheck } from "./self_check.ts";
 import { createWasm } from "./wasm/mod.ts";
 import { describeAdapter, isSoftware, requestAdapter } from "./webgpu/adapter.ts";
 
@@ -91,6 +90,7 @@ async function make(name: BackendName, last: boolean): Promise<Candidate | strin
   try {
     const made = await makers[name](last);
     try {
+      const { selfCheck } = await loadSelfCheck();
       await selfCheck(made.backend);
       return made;
     } catch (error) {

@@ -6,7 +6,7 @@
  */
 import { showShape } from "../check.ts";
 import type { Engine } from "../engine.ts";
-import type { Operation, ShapePlan, Source } from "../operation.ts";
+import type { Operation, Plan, ShapePlan, Source } from "../operation.ts";
 import { Arena } from "../runtime/arena.ts";
 import { shapeOf } from "../runtime/lengths.ts";
 import type { Recording } from "../runtime/recording.ts";
@@ -21,8 +21,9 @@ type Inputs = readonly (Tensor | undefined)[];
 type Arguments<M> = (M | number | null)[];
 
 /** What a device knows of an operation. */
-interface Plan<M> {
+interface Prepared<M> {
   readonly operation: Operation;
+  readonly plan: Plan;
   /** What its kernel is called with, again and again: a list a call would be most of what it leaves to the collector. */
   readonly args: Arguments<M>;
   readonly scratchSize: ((...sizes: number[]) => number) | undefined;
@@ -41,7 +42,7 @@ export class DeviceBackend<M> implements Engine {
   #recording: Recording<M> | null = null;
   #arena: Arena<M> | null = null;
   /** By the operations' numbers. */
-  readonly #plans: Plan<M>[] = [];
+  readonly #prepared: Prepared<M>[] = [];
   readonly #store: TensorStore<M>;
   readonly #workspace: Workspace<M>;
 
@@ -164,45 +165,45 @@ export class DeviceBackend<M> implements Engine {
   }
 
   run(operation: Operation, inputs: Inputs, constants: readonly number[]): Tensor[] {
-    const plan = this.#plans[operation.id] ??= this.#planOf(operation);
-    if (!plan.isSimple) return this.#runAny(plan, inputs, constants);
-    const y = this.#make(operation.outputs[0]!, inputs), { args } = plan;
-    args[0] = y.memory;
-    this.#fill(args, operation, inputs, constants);
-    this.#call(plan);
+    const prepared = this.#prepared[operation.id] ??= this.#prepare(operation);
+    if (!prepared.isSimple) return this.#runAny(prepared, inputs, constants);
+    const y = this.#make(prepared.plan.outputs[0]!, inputs);
+    prepared.args[0] = y.memory;
+    this.#fill(prepared, inputs, constants);
+    this.#call(prepared);
     return [y];
   }
 
   /** The same of what allocates more than once: in a scope of its own, so that if it fails it leaves nothing behind. */
-  #runAny(plan: Plan<M>, inputs: Inputs, constants: readonly number[]): Tensor[] {
-    if (this.#store.outsideScopes) return this.#store.scope(() => this.#runAny(plan, inputs, constants));
-    const { operation, args, scratchSize } = plan;
+  #runAny(prepared: Prepared<M>, inputs: Inputs, constants: readonly number[]): Tensor[] {
+    if (this.#store.outsideScopes) return this.#store.scope(() => this.#runAny(prepared, inputs, constants));
+    const { operation, plan: { outputs, argumentCount }, args, scratchSize } = prepared;
     if (operation.compute !== null) return operation.compute(this.#workspace, inputs as Tensor[], constants);
-    const { outputs } = operation, results: DeviceTensor<M>[] = [];
+    const results: DeviceTensor<M>[] = [];
     for (let i = 0; i < outputs.length; i++) {
       const shape = outputs[i], y = shape === null ? null : this.#make(shape, inputs);
       args[i] = y === null ? null : y.memory;
       if (y !== null) results.push(y);
     }
-    const told = this.#fill(args, operation, inputs, constants);
+    const told = this.#fill(prepared, inputs, constants);
     if (scratchSize === undefined) {
-      this.#call(plan);
+      this.#call(prepared);
       return results;
     }
     const scratch = this.#store.makeScratch(
-      scratchSize(...args.slice(told, operation.argumentCount) as number[]),
+      scratchSize(...args.slice(told, argumentCount) as number[]),
     );
     // A kernel that gets none finds nothing where it looks for it.
-    args[operation.argumentCount] = scratch === null ? null : scratch.memory;
-    this.#call(plan);
+    args[argumentCount] = scratch === null ? null : scratch.memory;
+    this.#call(prepared);
     if (scratch !== null) this.#store.free(scratch);
     return results;
   }
 
   /** Writes what a kernel takes behind its outputs; returns where the sizes begin. */
-  #fill(args: Arguments<M>, operation: Operation, inputs: Inputs, constants: readonly number[]): number {
-    const { inputs: places, sizes } = operation;
-    let at = operation.outputs.length;
+  #fill({ plan, args }: Prepared<M>, inputs: Inputs, constants: readonly number[]): number {
+    const { inputs: places, outputs, sizes } = plan;
+    let at = outputs.length;
     for (let i = 0; i < inputs.length; i++) {
       const place = places[i], x = inputs[i];
       if (!place.read) continue;
@@ -215,17 +216,18 @@ export class DeviceBackend<M> implements Engine {
     return told;
   }
 
-  #call({ operation, args }: Plan<M>): void {
+  #call({ operation, args }: Prepared<M>): void {
     (this.#kernels[operation.kernel as keyof Kernels<M>] as (...args: Arguments<M>) => void)(...args);
     // What was taken is not to be kept from the collector.
     if (typeof args[0] === "object") args.fill(null);
   }
 
-  #planOf(operation: Operation): Plan<M> {
+  #prepare(operation: Operation): Prepared<M> {
+    const { plan } = operation;
     const scratchSize = this.#device.scratch?.[operation.kernel as keyof Kernels<M>];
-    const isSimple = operation.compute === null && operation.outputs.length === 1 &&
+    const isSimple = operation.compute === null && plan.outputs.length === 1 &&
       scratchSize === undefined;
-    return { operation, args: new Array(operation.argumentCount).fill(null), scratchSize, isSimple };
+    return { operation, plan, args: new Array(plan.argumentCount).fill(null), scratchSize, isSimple };
   }
 
   #make(shape: ShapePlan, inputs: Inputs): DeviceTensor<M> {

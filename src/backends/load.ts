@@ -4,6 +4,7 @@
  *
  * @module
  */
+type SelfCheck = typeof import("./self_check.ts");
 type WebGpu = typeof import("./webgpu/open.ts");
 /** A build of the kernels, in hexadecimal digits. */
 interface Kernels {
@@ -12,5 +13,6 @@ interface Kernels {
 }
 
 export const loadWebGpu = (): Promise<WebGpu> => import("./webgpu/open.ts");
+export const loadSelfCheck = (): Promise<SelfCheck> => import("./self_check.ts");
 export const loadRelaxed = (): Promise<Kernels> => import("./wasm/generated/module_relaxed.js");
 export const loadBaseline = (): Promise<Kernels> => import("./wasm/generated/module_baseline.js");

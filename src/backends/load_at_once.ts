@@ -7,8 +7,10 @@
 import type * as lazily from "./load.ts";
 import * as baseline from "./wasm/generated/module_baseline.js";
 import * as relaxed from "./wasm/generated/module_relaxed.js";
+import * as selfCheck from "./self_check.ts";
 import * as webGpu from "./webgpu/open.ts";
 
 export const loadWebGpu: typeof lazily.loadWebGpu = () => Promise.resolve(webGpu);
+export const loadSelfCheck: typeof lazily.loadSelfCheck = () => Promise.resolve(selfCheck);
 export const loadRelaxed: typeof lazily.loadRelaxed = () => Promise.resolve(relaxed);
 export const loadBaseline: typeof lazily.loadBaseline = () => Promise.resolve(baseline);

@@ -18,14 +18,14 @@ const sizes: readonly { readonly name: string; readonly sizes?: Example }[] = [
 
 /** The cases of each operation with a kernel that is wanted, by its name. */
 export function declaredCases(isWanted: (operation: Declared) => boolean): Record<string, Case[]> {
-  const wanted = operations.filter((operation) => operation.sizes.length > 0 && isWanted(operation));
+  const wanted = operations.filter((operation) => operation.compute === null && isWanted(operation));
   return Object.fromEntries(
     wanted.map((operation) => [`${operation.name}, as declared,`, casesOf(operation)]),
   );
 }
 
 function casesOf(operation: Declared): Case[] {
-  const { declaration, inputs, gradient } = operation;
+  const { declaration, plan: { inputs }, gradient } = operation;
   const of = "of" in Object(declaration.gradient)
     ? (declaration.gradient as { of: readonly string[] }).of
     : null;
