@@ -6,6 +6,7 @@
 import { isBranch, isTensor, show, showShape } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { longerShape, shapeOf } from "../runtime/lengths.ts";
+import type { NumberLists } from "../runtime/lists.ts";
 import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import type { Device } from "./kernels.ts";
@@ -30,6 +31,8 @@ export class DeviceTensor<M> implements Tensor {
   /** The program that it was last an argument of, and the number of its place there. */
   leafOf: unknown = null;
   leaf = -1;
+  /** The lists of numbers that it stands for in a compiled function. */
+  lists: NumberLists | null = null;
 
   constructor(
     readonly backend: Backend,

@@ -13,7 +13,7 @@ import type { Tensor } from "../tensor.ts";
 import { mapTensors, tensorsByPlace } from "../tree.ts";
 import { withoutCopies } from "./copies.ts";
 import { noticing, settle, whileNoticing } from "./lengths.ts";
-import { collectChecks, setLists } from "./lists.ts";
+import { collectChecks } from "./lists.ts";
 import { Program } from "./program.ts";
 import { cachesOf, type Leaf, type Recorded, type Result } from "./recorded.ts";
 import { Recording, type Slot } from "./recording.ts";
@@ -220,7 +220,7 @@ function recordOn<Args extends readonly unknown[], R, M>(
     for (const list of numbers) {
       const tensor = store.makeOutside([list.length, list[0].length]);
       lists.push({ tensor, slot: recording.argument(tensor) });
-      setLists(tensor, list);
+      tensor.lists = list;
     }
     const standIns = lists.map(({ tensor }) => tensor);
     const args = templates.map((template) => build(template, inputs, standIns)) as unknown as Args;

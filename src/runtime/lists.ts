@@ -9,28 +9,24 @@ import type { Tensor } from "../tensor.ts";
 /** As many lists of numbers as there are sequences, all of one length. */
 export type NumberLists = readonly ArrayLike<number>[];
 
-/** The lists that tensors were made of. */
-const lists = new WeakMap<Tensor, NumberLists>();
+/** A tensor that lists of numbers may stand behind. */
+interface OfLists extends Tensor {
+  lists?: NumberLists | null;
+}
 
 /** Where checks are written down, while a function is recorded. */
 let checks: (() => void)[] | null = null;
 
 /** The lists that a tensor was made of, if it was. */
-export function listsOf(t: Tensor): NumberLists | undefined {
-  return lists.get(t);
-}
-
-/** Tells what a tensor is made of, from now on. */
-export function setLists(t: Tensor, numbers: NumberLists): void {
-  lists.set(t, numbers);
+export function listsOf(t: OfLists): NumberLists | undefined {
+  return t.lists ?? undefined;
 }
 
 /** Checks the lists that a tensor was made of, if it was, now and at every later run. */
-export function checkLists(t: Tensor, check: (numbers: NumberLists) => void): void {
-  const numbers = lists.get(t);
-  if (numbers === undefined) return;
-  check(numbers);
-  checks?.push(() => check(lists.get(t)!));
+export function checkLists(t: OfLists, check: (numbers: NumberLists) => void): void {
+  if (t.lists == null) return;
+  check(t.lists);
+  checks?.push(() => check(t.lists!));
 }
 
 /** Runs `body`, and writes down what is checked of lists. */

@@ -10,7 +10,7 @@ import { isSameShape } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { type Arena, planPlaces } from "./arena.ts";
 import { CacheNumbers } from "./cache_numbers.ts";
-import { type NumberLists, setLists } from "./lists.ts";
+import type { NumberLists } from "./lists.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Leaf, Recorded, Result } from "./recorded.ts";
 import type { Slot } from "./recording.ts";
@@ -233,7 +233,7 @@ export class Program<M> {
     const { recording, leaves, lists, results, caches } = this.#recorded;
     const { store, device } = this.backend;
     if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t); }
-    for (let i = 0; i < lists.length; i++) setLists(lists[i].tensor, this.#leaves.lists[i]);
+    for (let i = 0; i < lists.length; i++) lists[i].tensor.lists = this.#leaves.lists[i];
     for (const check of recording.checks) check();
     const made: DeviceTensor<M>[] = [];
     try {
@@ -269,10 +269,9 @@ export class Program<M> {
     const tree = build(template, results);
     for (const returned of this.#returned) {
       if (returned === null) continue;
-      returned.tree = returned.path.reduce(
-        (part: unknown, key) => (part as Record<typeof key, unknown>)[key],
-        tree,
-      );
+      let part = tree;
+      for (const key of returned.path) part = (part as Readonly<Record<typeof key, unknown>>)[key];
+      returned.tree = part;
       returned.tensors = results;
     }
     return tree;
