@@ -12,13 +12,25 @@ export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inpu
   const row = (<usize> inputs) << 2;
   const eighth = outputs >> 3;
   const apart = (<usize> eighth) << 2, far = (<usize> eighth) * row;
-  const whole = x + (row & ~15);
+  const fours = x + (row & ~63), whole = x + (row & ~15);
   const rest = inputs & 3;
   const zero = f32x4.splat(0);
   let spoiled = zero;
   for (let output = 0; output < eighth; output++, y += 4) {
     let a = zero, b = zero, c = zero, d = zero, e = zero, f = zero, g = zero, h = zero;
     let from = x;
+    for (; from < fours; from += 64, weight += 64) {
+      const s = v128.load(from), t = v128.load(from, 16), u = v128.load(from, 32), w = v128.load(from, 48);
+      let at = weight;
+      a = madd(w, v128.load(at, 48), madd(u, v128.load(at, 32), madd(t, v128.load(at, 16), madd(s, v128.load(at), a)))), at += far;
+      b = madd(w, v128.load(at, 48), madd(u, v128.load(at, 32), madd(t, v128.load(at, 16), madd(s, v128.load(at), b)))), at += far;
+      c = madd(w, v128.load(at, 48), madd(u, v128.load(at, 32), madd(t, v128.load(at, 16), madd(s, v128.load(at), c)))), at += far;
+      d = madd(w, v128.load(at, 48), madd(u, v128.load(at, 32), madd(t, v128.load(at, 16), madd(s, v128.load(at), d)))), at += far;
+      e = madd(w, v128.load(at, 48), madd(u, v128.load(at, 32), madd(t, v128.load(at, 16), madd(s, v128.load(at), e)))), at += far;
+      f = madd(w, v128.load(at, 48), madd(u, v128.load(at, 32), madd(t, v128.load(at, 16), madd(s, v128.load(at), f)))), at += far;
+      g = madd(w, v128.load(at, 48), madd(u, v128.load(at, 32), madd(t, v128.load(at, 16), madd(s, v128.load(at), g)))), at += far;
+      h = madd(w, v128.load(at, 48), madd(u, v128.load(at, 32), madd(t, v128.load(at, 16), madd(s, v128.load(at), h))));
+    }
     for (; from < whole; from += 16, weight += 16) {
       const u = v128.load(from);
       let at = weight;
