@@ -109,7 +109,8 @@ export class TensorStore<M> {
    * Tensors that left all scopes. Watching one costs more than a small kernel, and most are freed soon (the state
    * that a step leaves behind), so they wait here first and only the survivors are watched.
    */
-  #waiting: DeviceTensor<M>[] = [];
+  readonly #waiting: (DeviceTensor<M> | null)[] = new Array(mostWaiting).fill(null);
+  #waitingCount = 0;
   #waitingBytes = 0;
   /** Of the tensors that the registry watches. */
   #watchedBytes = 0;
@@ -209,7 +210,8 @@ export class TensorStore<M> {
 
   dispose(): void {
     this.#disposed = true;
-    this.#waiting = [];
+    this.#waiting.fill(null);
+    this.#waitingCount = 0;
     this.#bytes = 0;
     this.#device.dispose();
   }
@@ -339,7 +341,10 @@ export class TensorStore<M> {
 
   /** Of the tensors that only the collector can give back. */
   #uncollectedBytes(): number {
-    return this.#waiting.reduce((bytes, t) => t.freed ? bytes : bytes + t.ownBytes, this.#watchedBytes);
+    return this.#waiting.reduce(
+      (bytes, t) => t === null || t.freed ? bytes : bytes + t.ownBytes,
+      this.#watchedBytes,
+    );
   }
 
   /** Puts a tensor into the innermost scope, or leaves it to the collector where there is none. */
@@ -348,17 +353,20 @@ export class TensorStore<M> {
       this.#made.push(t);
       return;
     }
-    this.#waiting.push(t);
+    this.#waiting[this.#waitingCount++] = t;
     this.#waitingBytes += t.ownBytes;
-    if (this.#waiting.length < mostWaiting && 4 * this.#waitingBytes < this.#growth) return;
-    for (const survivor of this.#waiting) {
+    if (this.#waitingCount < mostWaiting && 4 * this.#waitingBytes < this.#growth) return;
+    for (let i = 0; i < this.#waitingCount; i++) {
+      const survivor = this.#waiting[i]!;
+      // It is not to be kept from the collector.
+      this.#waiting[i] = null;
       if (survivor.freed || survivor.watched) continue;
       survivor.watched = true;
       const { memory, size, bytes, cache, shape, ownBytes } = survivor;
       this.#watchedBytes += ownBytes;
       this.#registry.register(survivor, { memory, size, bytes, cache, shape, ownBytes }, survivor);
     }
-    this.#waiting = [];
+    this.#waitingCount = 0;
     this.#waitingBytes = 0;
     if (this.#watchedBytes >= this.#tellAt) this.#tellCollector();
   }

@@ -108,6 +108,8 @@ export function compile<Args extends readonly unknown[], R>(f: (...args: Args) =
   // deno-lint-ignore no-explicit-any
   let programs: Program<any>[] = [];
   let inVain = 0;
+  /** Whether a cache was moved at the last call. */
+  let movedBefore = false;
 
   /** The program for arguments, which it has accepted; null where f is to be run as it is. */
   // deno-lint-ignore no-explicit-any
@@ -117,9 +119,13 @@ export function compile<Args extends readonly unknown[], R>(f: (...args: Args) =
       if (!program.accepts(args)) continue;
       if (i > 0) programs.unshift(...programs.splice(i, 1));
       inVain = 0;
+      movedBefore = false;
       return program.isFree ? program : null;
     }
-    if (inVain >= mostInVain && inVain++ % mostInVain !== 0) return null;
+    // A cache that is moved to where there is more room will not be of this form again soon.
+    const isMoved = programs.some(({ lacksRoom }) => lacksRoom) && !movedBefore;
+    movedBefore = isMoved;
+    if (isMoved || inVain >= mostInVain && inVain++ % mostInVain !== 0) return null;
     const program = record(args);
     return program?.accepts(args) && program.isFree ? program : null;
   }

@@ -33,6 +33,8 @@ const none = Symbol();
 /** A program on one backend. */
 export class Program<M> {
   readonly backend: DeviceBackend<M>;
+  /** Whether the arguments it was asked for last are of its form, but for a cache that has no room to grow in place. */
+  lacksRoom = false;
   readonly #recorded: Recorded<M>;
   readonly #arena: Arena<M>;
   readonly #replayer: Replayer<M>;
@@ -119,6 +121,7 @@ export class Program<M> {
   /** Whether arguments have the form that this program is for; they are those of the next run then. */
   accepts(args: readonly unknown[]): boolean {
     const { templates } = this.#recorded;
+    this.lacksRoom = false;
     if (this.#isFreed || args.length !== templates.length) return false;
     let fits = true;
     for (let i = 0; i < args.length && fits; i++) {
@@ -165,9 +168,10 @@ export class Program<M> {
     if (room === null) return t.cache === null && isSameShape(t.shape, shape);
     if (t.cache === null || t.shape[0] !== shape[0] || t.shape[2] !== shape[2]) return false;
     if (this.#cacheNumbers === null && (t.shape[1] !== shape[1] || t.cache.capacity !== room)) return false;
+    if (growth === undefined) return true;
     const { store } = this.backend;
-    return growth === undefined || store.hasRoom(t, growth.steps) &&
-        (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
+    this.lacksRoom ||= !store.hasRoom(t, growth.steps);
+    return !this.lacksRoom && (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
   }
 
   #fitsCaches(numbers: CacheNumbers<M>): boolean {
