@@ -153,6 +153,7 @@ export function compile<Args extends readonly unknown[], R>(f: (...args: Args) =
     try {
       programs.unshift(new Program(backend, recorded, backend.arena));
     } catch (error) {
+      backend.store.free(recorded.lists.map(({ tensor }) => tensor));
       // Where there is no room for the program, there may be for what f has in memory at once.
       if (error instanceof RangeError) return null;
       throw error;

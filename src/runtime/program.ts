@@ -4,37 +4,21 @@
  * @module
  */
 import type { DeviceBackend } from "../backends/device_backend.ts";
-import { DeviceTensor } from "../backends/tensor_store.ts";
+import type { DeviceTensor } from "../backends/tensor_store.ts";
 import type { AbortSignalLike } from "../abort.ts";
-import { isSameShape } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { type Arena, planPlaces } from "./arena.ts";
+import { Arguments } from "./arguments.ts";
 import { CacheNumbers } from "./cache_numbers.ts";
 import type { NumberLists } from "./lists.ts";
-import type { Tensor } from "../tensor.ts";
-import type { Leaf, Recorded, Result } from "./recorded.ts";
+import type { Recorded, Result } from "./recorded.ts";
 import type { Slot } from "./recording.ts";
 import { type Replayer, replayInLoop } from "./replay.ts";
-import { build, findForm, type Leaves, matches } from "./template.ts";
-
-/** A part of the results that has the form of an argument. */
-interface Returned {
-  readonly path: readonly (string | number)[];
-  /** The numbers of its tensors among the results. */
-  readonly indices: readonly number[];
-  /** What it was the last time. */
-  tree: unknown;
-  tensors: readonly Tensor[];
-}
-
-/** No argument of any call. */
-const none = Symbol();
+import { build } from "./template.ts";
 
 /** A program on one backend. */
 export class Program<M> {
   readonly backend: DeviceBackend<M>;
-  /** Whether the arguments it was asked for last are of its form, but for a cache that has no room to grow in place. */
-  lacksRoom = false;
   readonly #recorded: Recorded<M>;
   readonly #arena: Arena<M>;
   readonly #replayer: Replayer<M>;
@@ -45,15 +29,7 @@ export class Program<M> {
   readonly #closuresLive: () => boolean;
   /** The memory of each slot. */
   readonly #memories: M[] = [];
-  /** The leaves of the arguments that it has accepted. */
-  readonly #leaves: Leaves = { tensors: [], lists: [] };
-  /** Of each argument where its leaves start, and where the last ones end. */
-  readonly #starts: readonly number[];
-  /** The arguments that it has accepted; of those that came twice, whether all their tensors still live. */
-  readonly #accepted: unknown[];
-  readonly #live: ((() => boolean) | undefined)[];
-  /** Of each argument, what of the results has its form: a state, which comes back at the next call and need not be walked. */
-  readonly #returned: readonly (Returned | null)[];
+  readonly #arguments: Arguments<M>;
   #isFreed = false;
   #isRunning = false;
   #freeLater = false;
@@ -62,11 +38,12 @@ export class Program<M> {
     this.backend = backend;
     this.#recorded = recorded;
     this.#arena = arena;
-    const { recording, calls, results, lists, templates, starts } = recorded;
+    const { recording, calls, results, lists } = recorded;
     const { store, device } = backend;
     arena.count(1);
+    let replayer: Replayer<M> | undefined;
     try {
-      this.#replayer = device.replayer?.(calls, recording.slots.length, (size) => {
+      this.#replayer = replayer = device.replayer?.(calls, recording.slots.length, (size) => {
         const t = store.makeOutside([size]);
         return { memory: t.memory, free: () => store.free(t) };
       }) ?? replayInLoop(calls, device.kernels as unknown as Record<string, (...args: never[]) => void>);
@@ -80,19 +57,14 @@ export class Program<M> {
         this.#bind(slot, constant.memory);
       }
     } catch (error) {
+      replayer?.free();
       store.free(this.#constants);
       arena.count(-1);
       throw error;
     }
     this.#closuresLive = store.watch([...recording.closures.values()]);
     this.#cacheNumbers = recorded.caches.length > 0 ? new CacheNumbers(recorded) : null;
-    this.#starts = starts;
-    this.#returned = templates.map((wanted) => {
-      const found = wanted.kind === "tensor" ? null : findForm(recorded.template, wanted);
-      return found === null ? null : { ...found, tree: none, tensors: [] };
-    });
-    this.#accepted = templates.map(() => none);
-    this.#live = templates.map(() => undefined);
+    this.#arguments = new Arguments(backend, recorded);
   }
 
   /** Gives memory to what is made on the way and is no result. */
@@ -120,72 +92,27 @@ export class Program<M> {
 
   /** Whether arguments have the form that this program is for; they are those of the next run then. */
   accepts(args: readonly unknown[]): boolean {
-    const { templates } = this.#recorded;
-    this.lacksRoom = false;
-    if (this.#isFreed || args.length !== templates.length) return false;
-    let fits = true;
-    for (let i = 0; i < args.length && fits; i++) {
-      if (args[i] === this.#accepted[i] && this.#live[i]?.()) continue;
-      fits = this.#takeReturned(i, args[i]) || matches(templates[i], args[i], this.#leaves);
-    }
-    for (let i = 0; i < args.length && fits; i++) {
-      if (args[i] !== this.#accepted[i] || !this.#live[i]?.()) fits = this.#accept(i, args[i]);
-    }
-    fits &&= this.#cacheNumbers === null || this.#fitsCaches(this.#cacheNumbers);
-    if (!fits) this.#accepted.fill(none);
-    return fits;
+    return !this.#isFreed && this.#arguments.accept(args) &&
+      (this.#cacheNumbers === null || this.#fitsCaches(this.#cacheNumbers));
   }
 
-  /** Takes the tensors of an argument that is a part of the last results. */
-  #takeReturned(i: number, arg: unknown): boolean {
-    const returned = this.#returned[i];
-    if (returned === null || arg !== returned.tree) return false;
-    const { indices, tensors } = returned, start = this.#starts[i];
-    for (let k = 0; k < indices.length; k++) this.#leaves.tensors[start + k] = tensors[indices[k]];
-    return true;
-  }
-
-  #accept(i: number, arg: unknown): boolean {
-    const { templates, leaves } = this.#recorded;
-    const start = this.#starts[i], end = this.#starts[i + 1];
-    for (let at = start; at < end; at++) if (!this.#fits(at, leaves[at])) return false;
-    // A tree of parameters comes at every call: it need not be walked each time. What comes once is not worth a watch.
-    const isWatched = arg === this.#accepted[i] && end > start && templates[i].kind !== "tensor";
-    this.#live[i] = isWatched
-      ? this.backend.store.watch(this.#leaves.tensors.slice(start, end) as DeviceTensor<M>[])
-      : undefined;
-    this.#accepted[i] = arg;
-    return true;
-  }
-
-  #fits(at: number, { shape, room, growth }: Leaf): boolean {
-    const t = this.#leaves.tensors[at];
-    if (!(t instanceof DeviceTensor) || t.backend !== this.backend || t.freed) return false;
-    // A tensor in two places would be another form: by marks, since to compare all with all takes long.
-    if (t.leafOf === this && t.leaf !== at && this.#leaves.tensors[t.leaf] === t) return false;
-    t.leafOf = this;
-    t.leaf = at;
-    if (room === null) return t.cache === null && isSameShape(t.shape, shape);
-    if (t.cache === null || t.shape[0] !== shape[0] || t.shape[2] !== shape[2]) return false;
-    if (this.#cacheNumbers === null && (t.shape[1] !== shape[1] || t.cache.capacity !== room)) return false;
-    if (growth === undefined) return true;
-    const { store } = this.backend;
-    this.lacksRoom ||= !store.hasRoom(t, growth.steps);
-    return !this.lacksRoom && (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
+  /** Whether the arguments that it was asked for last are of its form, but for a cache that has no room to grow in place. */
+  get lacksRoom(): boolean {
+    return this.#arguments.lacksRoom;
   }
 
   #fitsCaches(numbers: CacheNumbers<M>): boolean {
     const { caches } = this.#recorded;
     const [length, room] = this.#lengthAndRoom(caches[0]);
     for (let i = 1; i < caches.length; i++) {
-      const other = this.#leaves.tensors[caches[i]] as DeviceTensor<M>;
+      const other = this.#arguments.tensors[caches[i]];
       if (other.shape[1] !== length || other.cache!.capacity !== room) return false;
     }
     return numbers.knows(length, room);
   }
 
   #lengthAndRoom(leaf: number): [length: number, room: number] {
-    const { shape, cache } = this.#leaves.tensors[leaf] as DeviceTensor<M>;
+    const { shape, cache } = this.#arguments.tensors[leaf];
     return [shape[1], cache!.capacity];
   }
 
@@ -237,7 +164,7 @@ export class Program<M> {
     const { recording, leaves, lists, results, caches } = this.#recorded;
     const { store, device } = this.backend;
     if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t); }
-    for (let i = 0; i < lists.length; i++) lists[i].tensor.lists = this.#leaves.lists[i];
+    for (let i = 0; i < lists.length; i++) lists[i].tensor.lists = this.#arguments.lists[i];
     for (const check of recording.checks) check();
     const made: DeviceTensor<M>[] = [];
     try {
@@ -247,10 +174,10 @@ export class Program<M> {
       throw error;
     }
     for (let i = 0; i < lists.length; i++) {
-      device.upload(lists[i].tensor.memory, ravel(this.#leaves.lists[i]));
+      device.upload(lists[i].tensor.memory, ravel(this.#arguments.lists[i]));
     }
     for (let i = 0; i < leaves.length; i++) {
-      this.#bind(leaves[i].slot, (this.#leaves.tensors[i] as DeviceTensor<M>).memory);
+      this.#bind(leaves[i].slot, this.#arguments.tensors[i].memory);
     }
     if (this.#cacheNumbers !== null) {
       this.#cacheNumbers.set(this.#replayer, ...this.#lengthAndRoom(caches[0]));
@@ -271,13 +198,7 @@ export class Program<M> {
       this.backend.expectZerosIn(this.#memories[slot.index], size, errorAt);
     }
     const tree = build(template, results);
-    for (const returned of this.#returned) {
-      if (returned === null) continue;
-      let part = tree;
-      for (const key of returned.path) part = (part as Readonly<Record<typeof key, unknown>>)[key];
-      returned.tree = part;
-      returned.tensors = results;
-    }
+    this.#arguments.note(tree, results);
     return tree;
   }
 
@@ -291,13 +212,11 @@ export class Program<M> {
         return t;
       }
       case "grown": {
-        const past = result.of === "leaf"
-          ? this.#leaves.tensors[result.index] as DeviceTensor<M>
-          : made[result.index];
+        const past = result.of === "leaf" ? this.#arguments.tensors[result.index] : made[result.index];
         return store.extend(past, result.steps)!;
       }
       case "leaf":
-        return this.#leaves.tensors[result.index] as DeviceTensor<M>;
+        return this.#arguments.tensors[result.index];
       case "closure":
         return result.tensor;
     }

@@ -1,0 +1,132 @@
+/**
+ * The arguments of a program: whether those of a call have its form, and which tensors are in them.
+ *
+ * @module
+ */
+import type { DeviceBackend } from "../backends/device_backend.ts";
+import { DeviceTensor } from "../backends/tensor_store.ts";
+import { isSameShape } from "../check.ts";
+import type { Tensor } from "../tensor.ts";
+import type { NumberLists } from "./lists.ts";
+import type { Leaf, Recorded } from "./recorded.ts";
+import { findForm, type Leaves, matches } from "./template.ts";
+
+/** A part of the results that has the form of an argument: a state, which comes back at the next call. */
+interface Returned {
+  readonly path: readonly (string | number)[];
+  /** The numbers of its tensors among the results. */
+  readonly indices: readonly number[];
+  /** What it was the last time. */
+  tree: unknown;
+  tensors: readonly Tensor[];
+}
+
+/** No argument of any call. */
+const none = Symbol();
+
+/** What a call's arguments must be, and what the last ones were that were it. */
+export class Arguments<M> {
+  /** Whether the last arguments were of the form, but for a cache that has no room to grow in place. */
+  lacksRoom = false;
+  readonly #backend: DeviceBackend<M>;
+  readonly #recorded: Recorded<M>;
+  readonly #leaves: Leaves = { tensors: [], lists: [] };
+  /** Whether the length of caches does not matter. */
+  readonly #anyLength: boolean;
+  /** Of each argument, what was accepted last; and where that came twice, whether all its tensors still live. */
+  readonly #accepted: unknown[];
+  readonly #live: ((() => boolean) | undefined)[];
+  readonly #returned: readonly (Returned | null)[];
+
+  constructor(backend: DeviceBackend<M>, recorded: Recorded<M>) {
+    this.#backend = backend;
+    this.#recorded = recorded;
+    this.#anyLength = recorded.caches.length > 0;
+    const { templates, template } = recorded;
+    this.#accepted = templates.map(() => none);
+    this.#live = templates.map(() => undefined);
+    this.#returned = templates.map((wanted) => {
+      const found = wanted.kind === "tensor" ? null : findForm(template, wanted);
+      return found === null ? null : { ...found, tree: none, tensors: [] };
+    });
+  }
+
+  /** The tensors of the arguments that were accepted, by the numbers of their places. */
+  get tensors(): readonly DeviceTensor<M>[] {
+    return this.#leaves.tensors as DeviceTensor<M>[];
+  }
+
+  /** Their lists. */
+  get lists(): readonly NumberLists[] {
+    return this.#leaves.lists;
+  }
+
+  /** Whether arguments have the form. */
+  accept(args: readonly unknown[]): boolean {
+    const { templates } = this.#recorded;
+    this.lacksRoom = false;
+    if (args.length !== templates.length) return false;
+    let fits = true;
+    for (let i = 0; i < args.length && fits; i++) {
+      fits = this.#isKnown(i, args[i]) || this.#takeReturned(i, args[i]) ||
+        matches(templates[i], args[i], this.#leaves);
+    }
+    for (let i = 0; i < args.length && fits; i++) {
+      fits = this.#isKnown(i, args[i]) || this.#acceptOne(i, args[i]);
+    }
+    if (!fits) this.#accepted.fill(none);
+    return fits;
+  }
+
+  /** Notes what a run returned. */
+  note(result: unknown, tensors: readonly Tensor[]): void {
+    for (const returned of this.#returned) {
+      if (returned === null) continue;
+      let part = result;
+      for (const key of returned.path) part = (part as Readonly<Record<typeof key, unknown>>)[key];
+      returned.tree = part;
+      returned.tensors = tensors;
+    }
+  }
+
+  /** Whether an argument is the object that it was at the last call, with all its tensors alive. */
+  #isKnown(i: number, arg: unknown): boolean {
+    return arg === this.#accepted[i] && this.#live[i] !== undefined && this.#live[i]!();
+  }
+
+  /** Takes the tensors of an argument that is a part of the last results. */
+  #takeReturned(i: number, arg: unknown): boolean {
+    const returned = this.#returned[i];
+    if (returned === null || arg !== returned.tree) return false;
+    const { indices, tensors } = returned, start = this.#recorded.starts[i];
+    for (let k = 0; k < indices.length; k++) this.#leaves.tensors[start + k] = tensors[indices[k]];
+    return true;
+  }
+
+  #acceptOne(i: number, arg: unknown): boolean {
+    const { templates, leaves, starts } = this.#recorded;
+    const start = starts[i], end = starts[i + 1];
+    for (let at = start; at < end; at++) if (!this.#fits(at, leaves[at])) return false;
+    // A tree of parameters comes at every call: it need not be walked each time. What comes once is not worth a watch.
+    const isWatched = arg === this.#accepted[i] && end > start && templates[i].kind !== "tensor";
+    this.#live[i] = isWatched ? this.#backend.store.watch(this.tensors.slice(start, end)) : undefined;
+    this.#accepted[i] = arg;
+    return true;
+  }
+
+  #fits(at: number, { shape, room, growth }: Leaf): boolean {
+    const t: Tensor = this.#leaves.tensors[at];
+    if (!(t instanceof DeviceTensor) || t.backend !== this.#backend || t.freed) return false;
+    // A tensor in two places would be another form: by marks, since to compare all with all takes long.
+    if (t.leafOf === this && t.leaf !== at && this.#leaves.tensors[t.leaf] === t) return false;
+    t.leafOf = this;
+    t.leaf = at;
+    if (room === null) return t.cache === null && isSameShape(t.shape, shape);
+    if (t.cache === null || t.shape[0] !== shape[0] || t.shape[2] !== shape[2]) return false;
+    if (!this.#anyLength && (t.shape[1] !== shape[1] || t.cache.capacity !== room)) return false;
+    if (growth === undefined) return true;
+    const { store } = this.#backend;
+    this.lacksRoom ||= !store.hasRoom(t, growth.steps);
+    return !this.lacksRoom && (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
+  }
+}
