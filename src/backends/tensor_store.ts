@@ -17,6 +17,9 @@ interface Cache {
   readonly capacity: number;
   /** The number of steps that each holder sees, rising. The last is how far the cache is filled. */
   readonly steps: number[];
+  /** The program that last found room in it, and at which of its calls. */
+  grownBy?: unknown;
+  grownAt?: number;
 }
 
 /** A tensor in device memory: the only holder of its block, unless it is a key-value cache, which grows in place. */

@@ -37,6 +37,7 @@ export class Arguments<M> {
   readonly #accepted: unknown[];
   readonly #live: ((() => boolean) | undefined)[];
   readonly #returned: readonly (Returned | null)[];
+  #calls = 0;
 
   constructor(backend: DeviceBackend<M>, recorded: Recorded<M>) {
     this.#backend = backend;
@@ -65,6 +66,7 @@ export class Arguments<M> {
   accept(args: readonly unknown[]): boolean {
     const { templates } = this.#recorded;
     this.lacksRoom = false;
+    this.#calls++;
     if (args.length !== templates.length) return false;
     let fits = true;
     for (let i = 0; i < args.length && fits; i++) {
@@ -106,9 +108,15 @@ export class Arguments<M> {
   #acceptOne(i: number, arg: unknown): boolean {
     const { templates, leaves, starts } = this.#recorded;
     const start = starts[i], end = starts[i + 1];
-    for (let at = start; at < end; at++) if (!this.#fits(at, leaves[at])) return false;
-    // A tree of parameters comes at every call: it need not be walked each time. What comes once is not worth a watch.
-    const isWatched = arg === this.#accepted[i] && end > start && templates[i].kind !== "tensor";
+    let hasCaches = false;
+    for (let at = start; at < end; at++) {
+      if (!this.#fits(at, leaves[at])) return false;
+      hasCaches ||= leaves[at].room !== null;
+    }
+    // A tree of parameters comes at every call: it need not be walked each time. What comes once is not worth a watch, and
+    // whether a cache has room is another matter at every call.
+    const isWatched = arg === this.#accepted[i] && end > start && templates[i].kind !== "tensor" &&
+      !hasCaches;
     this.#live[i] = isWatched ? this.#backend.store.watch(this.tensors.slice(start, end)) : undefined;
     this.#accepted[i] = arg;
     return true;
@@ -125,6 +133,10 @@ export class Arguments<M> {
     if (t.cache === null || t.shape[0] !== shape[0] || t.shape[2] !== shape[2]) return false;
     if (!this.#anyLength && (t.shape[1] !== shape[1] || t.cache.capacity !== room)) return false;
     if (growth === undefined) return true;
+    // Two holders of one block can't both grow in it.
+    if (t.cache.grownBy === this && t.cache.grownAt === this.#calls) return false;
+    t.cache.grownBy = this;
+    t.cache.grownAt = this.#calls;
     const { store } = this.#backend;
     this.lacksRoom ||= !store.hasRoom(t, growth.steps);
     return !this.lacksRoom && (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
