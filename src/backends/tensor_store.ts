@@ -18,8 +18,8 @@ interface Cache {
   /** The number of steps that each holder sees, rising. The last is how far the cache is filled. */
   readonly steps: number[];
   /** The program that last found room in it, and at which of its calls. */
-  grownBy?: unknown;
-  grownAt?: number;
+  grownBy: unknown;
+  grownAt: number;
 }
 
 /** A tensor in device memory: the only holder of its block, unless it is a key-value cache, which grows in place. */
@@ -253,7 +253,7 @@ export class TensorStore<M> {
   /** A new `[batch, time, channels]` with any contents and room for `capacity` steps. */
   makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
     const size = sizeOf([batch, capacity, channels]);
-    return this.#hold([batch, time, channels], size, { capacity, steps: [time] });
+    return this.#hold([batch, time, channels], size, { capacity, steps: [time], grownBy: null, grownAt: 0 });
   }
 
   /**

@@ -37,6 +37,8 @@ export class Arguments<M> {
   readonly #accepted: unknown[];
   readonly #live: ((() => boolean) | undefined)[];
   readonly #returned: readonly (Returned | null)[];
+  /** Of each argument, whether its tensors are not what the program was bound to last. */
+  readonly #isNew: boolean[];
   #calls = 0;
 
   constructor(backend: DeviceBackend<M>, recorded: Recorded<M>) {
@@ -46,6 +48,7 @@ export class Arguments<M> {
     const { templates, template } = recorded;
     this.#accepted = templates.map(() => none);
     this.#live = templates.map(() => undefined);
+    this.#isNew = templates.map(() => true);
     this.#returned = templates.map((wanted) => {
       const found = wanted.kind === "tensor" ? null : findForm(template, wanted);
       return found === null ? null : { ...found, tree: none, tensors: [] };
@@ -78,6 +81,16 @@ export class Arguments<M> {
     }
     if (!fits) this.#accepted.fill(none);
     return fits;
+  }
+
+  /** Calls `bind` with the tensors that are not what they were the last time, and the numbers of their places. */
+  bindNew(bind: (at: number, t: DeviceTensor<M>) => void): void {
+    const { starts } = this.#recorded;
+    for (let i = 0; i < this.#isNew.length; i++) {
+      if (!this.#isNew[i]) continue;
+      for (let at = starts[i]; at < starts[i + 1]; at++) bind(at, this.tensors[at]);
+      this.#isNew[i] = false;
+    }
   }
 
   /** Notes what a run returned. */
@@ -119,6 +132,7 @@ export class Arguments<M> {
       !hasCaches;
     this.#live[i] = isWatched ? this.#backend.store.watch(this.tensors.slice(start, end)) : undefined;
     this.#accepted[i] = arg;
+    this.#isNew[i] = true;
     return true;
   }
 

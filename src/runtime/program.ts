@@ -79,6 +79,9 @@ export class Program<M> {
     [...places.keys()].forEach((slot, i) => this.#bind(slot, memories[i]));
   }
 
+  readonly #bindLeaf = (at: number, t: DeviceTensor<M>): void =>
+    this.#bind(this.#recorded.leaves[at].slot, t.memory);
+
   #bind(slot: Slot, memory: M): void {
     if (this.#memories[slot.index] === memory) return;
     this.#memories[slot.index] = memory;
@@ -161,7 +164,7 @@ export class Program<M> {
 
   /** Binds the arguments that it has accepted, and makes the results. */
   #start(): DeviceTensor<M>[] {
-    const { recording, leaves, lists, results, caches } = this.#recorded;
+    const { recording, lists, results, caches } = this.#recorded;
     const { store, device } = this.backend;
     if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t); }
     for (let i = 0; i < lists.length; i++) lists[i].tensor.lists = this.#arguments.lists[i];
@@ -176,9 +179,7 @@ export class Program<M> {
     for (let i = 0; i < lists.length; i++) {
       device.upload(lists[i].tensor.memory, ravel(this.#arguments.lists[i]));
     }
-    for (let i = 0; i < leaves.length; i++) {
-      this.#bind(leaves[i].slot, this.#arguments.tensors[i].memory);
-    }
+    this.#arguments.bindNew(this.#bindLeaf);
     if (this.#cacheNumbers !== null) {
       this.#cacheNumbers.set(this.#replayer, ...this.#lengthAndRoom(caches[0]));
     }
