@@ -25,7 +25,9 @@ export function exampleOf(
   others: Example = {},
 ): ExampleCall {
   const numberOf = (name: string, otherwise: number): number => {
-    const found = example[name] ?? others[name] ?? sizes[name] ?? otherwise;
+    // A declaration's one size must be that, of few and of many are a choice.
+    const own = Array.isArray(example[name]) ? others[name] ?? example[name] : example[name];
+    const found = own ?? others[name] ?? sizes[name] ?? otherwise;
     return typeof found === "number" ? found : (found as readonly [number, number])[Number(isMany)];
   };
   const sizeNamed = (text: string) => {
