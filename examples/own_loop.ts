@@ -1,13 +1,14 @@
 /**
- * Loops of one's own: a training step and a stream of tokens by hand, where each step frees what it replaces. Memory then is what
- * it was after the first step, exactly. Without scope and free the loops work too: what nobody holds is collected while the
- * loop awaits `read`, in its own time.
+ * Loops of one's own: a training step and a stream of tokens by hand, both compiled, where each step frees what it replaces.
+ * Memory then is what it was after the first step, exactly. Without free the loops work too: what nobody holds is collected
+ * while the loop awaits `read`, in its own time.
  *
  *     deno run examples/own_loop.ts
  */
 import {
   adamW,
   clipByGlobalNorm,
+  compile,
   createWasm,
   crossEntropy,
   presets,
@@ -15,27 +16,31 @@ import {
   read,
   rwkv,
   sample,
+  tensor,
   valueAndGrad,
 } from "@seqmix/seqmix";
 
 using backend = await createWasm();
 let params = await put(rwkv.init(presets.matched.rwkv, 1), backend);
-let optimizer = adamW.init(params);
+type Params = typeof params;
+// What changes from step to step is a tensor, the count of steps too: numbers are part of what is compiled.
+let optimizer = { ...adamW.init(params), step: tensor([0], [], backend) };
+type Optimizer = typeof optimizer;
+
+using train = compile((params: Params, optimizer: Optimizer, inputs: number[][], targets: number[][]) => {
+  const { value, grads } = valueAndGrad(
+    (params) => crossEntropy(rwkv.forward(params, inputs, rwkv.initialState(params)).logits, targets),
+    params,
+  );
+  const next = adamW.update(clipByGlobalNorm(grads, 1), optimizer, params, { learningRate: 3e-3 });
+  return { value, params: next.params, optimizer: next.state };
+});
+
 // Counting in circles: one sequence of 32 tokens, and what comes after each.
 const inputs = [Array.from({ length: 32 }, (_, t) => t % 10)];
 const targets = [Array.from({ length: 32 }, (_, t) => (t + 1) % 10)];
-
 for (let step = 1; step <= 200; step++) {
-  const { value, ...next } = backend.scope(() => {
-    const { value, grads } = valueAndGrad(
-      (params) => crossEntropy(rwkv.forward(params, inputs, rwkv.initialState(params)).logits, targets),
-      params,
-    );
-    const { params: moved, state } = adamW.update(clipByGlobalNorm(grads, 1), optimizer, params, {
-      learningRate: 3e-3,
-    });
-    return { value, params: moved, optimizer: state };
-  });
+  const { value, ...next } = train(params, optimizer, inputs, targets);
   backend.free([params, optimizer]);
   ({ params, optimizer } = next);
   // Awaited in every step: it is here that timers fire, signals are heard and pages paint.
@@ -47,16 +52,17 @@ for (let step = 1; step <= 200; step++) {
 }
 
 let state = rwkv.initialState(params), id = 0;
+type State = typeof state;
+using draw = compile((params: Params, ids: number[][], state: State) => {
+  const { logits, state: next } = rwkv.forward(params, ids, state);
+  return { drawn: sample(logits, { temperature: 0 }), next };
+});
 const ids: number[] = [];
 for (let step = 0; step < 20; step++) {
-  const { next, drawn } = backend.scope(() => {
-    const { logits, state: next } = rwkv.forward(params, [[id]], state);
-    return { next, drawn: sample(logits, { temperature: 0 }) };
-  });
-  backend.free(state);
-  state = next;
+  const { drawn, next } = draw(params, [[id]], state);
   [id] = await read(drawn);
-  backend.free(drawn);
+  backend.free([drawn, state]);
+  state = next;
   ids.push(id);
 }
 console.log(ids.join(" "));
