@@ -234,6 +234,11 @@ export class TensorStore<M> {
     return this.#hold(shape, sizeOf(shape), null);
   }
 
+  /** The same of a shape that is known to hold so many elements. */
+  makeOf(shape: readonly number[], size: number): DeviceTensor<M> {
+    return this.#hold(shape, size, null);
+  }
+
   /** A new tensor that no scope frees: whoever holds it does, or the collector. */
   makeOutside(shape: readonly number[]): DeviceTensor<M> {
     const inner = this.#made;

@@ -37,6 +37,10 @@ export class Arguments<M> {
   readonly #accepted: unknown[];
   readonly #live: ((() => boolean) | undefined)[];
   readonly #returned: readonly (Returned | null)[];
+  /** Of each argument, whether it is the object that it was at the last call, with all its tensors alive. */
+  readonly #isKnown: boolean[];
+  /** Of each argument, whether there are caches in it, of which the room is another at every call. */
+  readonly #hasCaches: readonly boolean[];
   /** Of each argument, whether its tensors are not what the program was bound to last. */
   readonly #isNew: boolean[];
   #calls = 0;
@@ -48,6 +52,11 @@ export class Arguments<M> {
     const { templates, template } = recorded;
     this.#accepted = templates.map(() => none);
     this.#live = templates.map(() => undefined);
+    this.#isKnown = templates.map(() => false);
+    const { leaves, starts } = recorded;
+    this.#hasCaches = templates.map((_, i) =>
+      leaves.slice(starts[i], starts[i + 1]).some(({ room }) => room !== null)
+    );
     this.#isNew = templates.map(() => true);
     this.#returned = templates.map((wanted) => {
       const found = wanted.kind === "tensor" ? null : findForm(template, wanted);
@@ -73,11 +82,12 @@ export class Arguments<M> {
     if (args.length !== templates.length) return false;
     let fits = true;
     for (let i = 0; i < args.length && fits; i++) {
-      fits = this.#isKnown(i, args[i]) || this.#takeReturned(i, args[i]) ||
+      this.#isKnown[i] = args[i] === this.#accepted[i] && this.#live[i] !== undefined && this.#live[i]!();
+      fits = this.#isKnown[i] || this.#takeReturned(i, args[i]) ||
         matches(templates[i], args[i], this.#leaves);
     }
     for (let i = 0; i < args.length && fits; i++) {
-      fits = this.#isKnown(i, args[i]) || this.#acceptOne(i, args[i]);
+      fits = this.#isKnown[i] && !this.#hasCaches[i] || this.#acceptOne(i, args[i]);
     }
     if (!fits) this.#accepted.fill(none);
     return fits;
@@ -104,11 +114,6 @@ export class Arguments<M> {
     }
   }
 
-  /** Whether an argument is the object that it was at the last call, with all its tensors alive. */
-  #isKnown(i: number, arg: unknown): boolean {
-    return arg === this.#accepted[i] && this.#live[i] !== undefined && this.#live[i]!();
-  }
-
   /** Takes the tensors of an argument that is a part of the last results. */
   #takeReturned(i: number, arg: unknown): boolean {
     const returned = this.#returned[i];
@@ -121,15 +126,10 @@ export class Arguments<M> {
   #acceptOne(i: number, arg: unknown): boolean {
     const { templates, leaves, starts } = this.#recorded;
     const start = starts[i], end = starts[i + 1];
-    let hasCaches = false;
-    for (let at = start; at < end; at++) {
-      if (!this.#fits(at, leaves[at])) return false;
-      hasCaches ||= leaves[at].room !== null;
-    }
-    // A tree of parameters comes at every call: it need not be walked each time. What comes once is not worth a watch, and
-    // whether a cache has room is another matter at every call.
-    const isWatched = arg === this.#accepted[i] && end > start && templates[i].kind !== "tensor" &&
-      !hasCaches;
+    for (let at = start; at < end; at++) if (!this.#fits(at, leaves[at])) return false;
+    if (this.#isKnown[i]) return true;
+    // A tree of parameters comes at every call: it need not be walked each time. What comes once is not worth a watch.
+    const isWatched = arg === this.#accepted[i] && end > start && templates[i].kind !== "tensor";
     this.#live[i] = isWatched ? this.#backend.store.watch(this.tensors.slice(start, end)) : undefined;
     this.#accepted[i] = arg;
     this.#isNew[i] = true;

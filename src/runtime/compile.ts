@@ -10,7 +10,7 @@ import { show } from "../check.ts";
 import { run } from "../compute.ts";
 import { sliceBatchOp } from "../ops/batch/mod.ts";
 import type { Tensor } from "../tensor.ts";
-import { mapTensors, tensorsByPlace } from "../tree.ts";
+import { mapTensors, sizeOf, tensorsByPlace } from "../tree.ts";
 import { withoutCopies } from "./copies.ts";
 import { noticing, settle, whileNoticing } from "./lengths.ts";
 import { collectChecks } from "./lists.ts";
@@ -316,7 +316,7 @@ function resultsOf<M>(
       if (shape[1] <= length) return null;
       results.push({ kind: "grown", of, index, steps: shape[1] - length });
     } else if (slot.kind === "made") {
-      results.push({ kind: "made", slot, shape, room: t.cache?.capacity ?? null });
+      results.push({ kind: "made", slot, shape, size: sizeOf(shape), room: t.cache?.capacity ?? null });
     } else {
       return null;
     }

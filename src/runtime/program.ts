@@ -207,8 +207,10 @@ export class Program<M> {
     const { store } = this.backend;
     switch (result.kind) {
       case "made": {
-        const { slot, shape, room } = result;
-        const t = room === null ? store.make(shape) : store.makeCache(shape[0], shape[1], shape[2], room);
+        const { slot, shape, size, room } = result;
+        const t = room === null
+          ? store.makeOf(shape, size)
+          : store.makeCache(shape[0], shape[1], shape[2], room);
         this.#bind(slot, t.memory);
         return t;
       }

@@ -23,6 +23,8 @@ export type Result<M> =
     readonly kind: "made";
     readonly slot: Slot;
     readonly shape: readonly number[];
+    /** Of the shape. */
+    readonly size: number;
     readonly room: number | null;
   }
   /** The memory of an argument, or of a result before it, of so many steps more. */
