@@ -1,0 +1,62 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Arena, planPlaces } from "../../src/runtime/arena.ts";
+import type { Slot } from "../../src/runtime/recording.ts";
+import { TensorStore } from "../../src/backends/tensor_store.ts";
+import { createReference } from "@seqmix/seqmix";
+import type { DeviceBackend } from "../../src/backends/device_backend.ts";
+import type { Floats } from "../../src/tensor.ts";
+
+const slot = fc.record({ size: fc.integer({ min: 1, max: 40 }), madeAt: fc.nat(30), calls: fc.nat(10) });
+
+Deno.test("planPlaces() gives slots that are held at once places of their own, large enough", () => {
+  const sizeFor = (size: number) => 8 * Math.ceil(size / 8);
+  fc.assert(fc.property(fc.array(slot, { maxLength: 60 }), (drawn) => {
+    const slots = drawn.map(({ size, madeAt, calls }, index): Slot => ({
+      index,
+      size,
+      kind: "made",
+      madeAt,
+      releasedAt: madeAt + 1 + calls,
+    }));
+    const places = planPlaces(slots, sizeFor);
+    for (const a of slots) {
+      const place = places.get(a)!;
+      assert(place.size >= a.size);
+      for (const b of slots) {
+        // Made before a call and released behind it.
+        const together = a.madeAt < b.releasedAt && b.madeAt < a.releasedAt;
+        const other = places.get(b)!;
+        if (a !== b && together) assert(place.size !== other.size || place.number !== other.number);
+      }
+    }
+    // No more blocks of a size than are ever held at once.
+    for (const { size, number } of places.values()) {
+      const most = Math.max(
+        ...slots.map(({ madeAt }) =>
+          slots.filter((s) => sizeFor(s.size) === size && s.madeAt <= madeAt && s.releasedAt > madeAt).length
+        ),
+      );
+      assert(number < most);
+    }
+  }));
+});
+
+Deno.test("Arena frees its blocks with the last program", () => {
+  using backend = createReference();
+  const { store } = backend as DeviceBackend<Floats>;
+  assert(store instanceof TensorStore);
+  const arena = new Arena(store);
+  arena.count(1);
+  const [a, again, b] = arena.take([
+    { size: 3, number: 0 },
+    { size: 3, number: 0 },
+    { size: 3, number: 1 },
+  ]);
+  assert(a === again && a !== b);
+  arena.count(1);
+  arena.count(-1);
+  assertEquals(backend.memory().bytes, 24);
+  arena.count(-1);
+  assertEquals(backend.memory().bytes, 0);
+});
