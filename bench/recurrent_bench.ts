@@ -59,8 +59,8 @@ function subjects(preset: "matched" | "seed"): Subject[] {
       draw([batch, 4, rwkv.channels], 0, 1),
     ],
     run: ([decay, bonus, key, value, state]) => compute(wkvOp, [decay, bonus, key, value, state]),
-    back: ([decay, bonus, key, value, state], [y]) =>
-      compute(wkvOp.backward!, [value, state, decay, bonus, key, value, state, y]),
+    back: ([decay, bonus, key, value, state], [y, nextState]) =>
+      compute(wkvOp.backward!, [value, state, decay, bonus, key, value, state, y, nextState]),
   }, {
     name: `attention, ${preset}: C ${transformer.channels}, ${transformer.heads} heads`,
     inputs: [x(transformer.channels), x(transformer.channels), x(transformer.channels)],

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { shapeOf } from "./runtime/lengths.ts";
+import { shapeOf } from "./tracked_shape.ts";
 import { engineOf } from "./engine.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 

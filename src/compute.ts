@@ -6,7 +6,7 @@
 import { backendOfAll, isSameShape, isTensor, shapeError } from "./check.ts";
 import { type Engine, engineOf } from "./engine.ts";
 import type { Declaration, InputCheck, Operation, Source, Tensors } from "./operation.ts";
-import { shapeOf } from "./runtime/lengths.ts";
+import { shapeOf } from "./tracked_shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 const none: readonly number[] = [];

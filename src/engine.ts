@@ -17,8 +17,6 @@ export interface Engine extends Backend {
   readonly workAtOnce?: number | undefined;
   /** Only where the backend records for gradients: the one inside it, whose tensors it takes as constants. */
   readonly inner?: Backend | undefined;
-  /** Only where the backend runs all blocks of an RWKV in one call. */
-  readonly rwkvStacks?: RwkvStacks | undefined;
   /** Runs an operation on inputs of its declaration that are checked, with its constants. */
   run(operation: Operation, inputs: readonly (Tensor | undefined)[], constants: readonly number[]): Tensor[];
   /** Copies numbers onto the backend. */
@@ -41,24 +39,6 @@ export interface Engine extends Backend {
    */
   expectZeros(x: Tensor, errorAt: (index: number) => Error): void;
 }
-
-/**
- * Blocks of RWKV in one call, of the same result as their parts: of each block the 18 weights in the order of its
- * parameters' documentation.
- */
-export interface RwkvStacks {
-  /** What {@linkcode prepare} gave for these very tensors, if it still holds; else they are to be prepared anew. */
-  find(weights: readonly Tensor[]): RwkvStack | undefined;
-  /** What runs the blocks of these weights, which are checked. */
-  prepare(weights: readonly Tensor[]): RwkvStack;
-}
-
-/** Runs the blocks. Of each the states are the shift of its time-mix, that of wkv and the shift of its channel-mix. */
-export type RwkvStack = (
-  x: Tensor,
-  states: readonly Tensor[],
-  epsilon: number,
-) => [y: Tensor, states: Tensor[]];
 
 /** A backend as operations see it. */
 export function engineOf(backend: Backend): Engine {

@@ -8,7 +8,7 @@ import { showShape } from "../check.ts";
 import type { Engine } from "../engine.ts";
 import type { Operation, Plan, ShapePlan, Source } from "../operation.ts";
 import { Arena } from "../runtime/arena.ts";
-import { shapeOf } from "../runtime/lengths.ts";
+import { shapeOf } from "../tracked_shape.ts";
 import type { Recording } from "../runtime/recording.ts";
 import type { Floats, MemoryUse, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";

@@ -5,8 +5,8 @@
  */
 import { isBranch, isTensor, show, showShape } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
-import { longerShape, shapeOf } from "../runtime/lengths.ts";
-import type { NumberLists } from "../runtime/lists.ts";
+import { longerShape, shapeOf } from "../tracked_shape.ts";
+import type { NumberLists } from "../number_lists.ts";
 import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import type { Device } from "./kernels.ts";
@@ -18,7 +18,7 @@ interface Cache {
   /** The number of steps that each holder sees, rising. The last is how far the cache is filled. */
   readonly steps: number[];
   /** The program that last found room in it, and at which of its calls. */
-  grownBy: unknown;
+  grownBy: number;
   grownAt: number;
 }
 
@@ -32,7 +32,7 @@ export class DeviceTensor<M> implements Tensor {
   /** Whether {@linkcode TensorStore.watch} is to hear when it is freed. */
   reliedOn = false;
   /** The program that it was last an argument of, and the number of its place there. */
-  leafOf: unknown = null;
+  leafOf = 0;
   leaf = -1;
   /** The lists of numbers that it stands for in a compiled function. */
   lists: NumberLists | null = null;
@@ -86,6 +86,8 @@ export interface StoreWatcher<M> {
   made(t: DeviceTensor<M>): void;
   /** A tensor goes into an operation. */
   used(t: DeviceTensor<M>): void;
+  /** Whether a tensor may be freed. */
+  mayFree(t: DeviceTensor<M>): boolean;
   /** A block went back. */
   released(memory: M): void;
   /** So many steps were to be appended to a tensor in place; whether they were. */
@@ -192,6 +194,7 @@ export class TensorStore<M> {
   free(tree: unknown): void {
     if (tree instanceof DeviceTensor) {
       if (tree.backend !== this.#backend) throw this.#notOwn(tree);
+      if (this.watcher?.mayFree(tree) === false) return;
       if (this.#held === null) this.#release(tree);
       else this.#held.push(tree);
     } else if (Array.isArray(tree)) {
@@ -258,7 +261,7 @@ export class TensorStore<M> {
   /** A new `[batch, time, channels]` with any contents and room for `capacity` steps. */
   makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
     const size = sizeOf([batch, capacity, channels]);
-    return this.#hold([batch, time, channels], size, { capacity, steps: [time], grownBy: null, grownAt: 0 });
+    return this.#hold([batch, time, channels], size, { capacity, steps: [time], grownBy: 0, grownAt: 0 });
   }
 
   /**

@@ -9,7 +9,7 @@ import { appendTime } from "../ops/append_time/mod.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { rotary } from "../ops/rotary/mod.ts";
-import { shapeOf } from "../runtime/lengths.ts";
+import { shapeOf } from "../tracked_shape.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** The parameters of {@linkcode multiHeadAttention}. */

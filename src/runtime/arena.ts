@@ -39,11 +39,17 @@ export function planPlaces(slots: readonly Slot[], sizeFor: (size: number) => nu
   return places;
 }
 
+/** A block, and how many temporaries of how many programs it holds. */
+interface Block<M> {
+  readonly tensor: DeviceTensor<M>;
+  users: number;
+}
+
 /** The blocks of one backend. */
 export class Arena<M> {
   readonly #store: TensorStore<M>;
-  readonly #blocks = new Map<number, DeviceTensor<M>[]>();
-  #programs = 0;
+  /** By their sizes and numbers. */
+  readonly #blocks = new Map<number, (Block<M> | undefined)[]>();
   /** Whether a program that lets the event loop turn has not come to its end. */
   isInUse = false;
 
@@ -51,23 +57,22 @@ export class Arena<M> {
     this.#store = store;
   }
 
-  /** The blocks of places, made where there are none yet. */
-  take(places: Iterable<Place>): M[] {
-    const memories: M[] = [];
-    for (const { size, number } of places) {
-      let blocks = this.#blocks.get(size);
-      if (blocks === undefined) this.#blocks.set(size, blocks = []);
-      while (blocks.length <= number) blocks.push(this.#store.makeOutside([size]));
-      memories.push(blocks[number].memory);
-    }
-    return memories;
+  /** The block of a place, made where nobody has it yet. */
+  take({ size, number }: Place): M {
+    let blocks = this.#blocks.get(size);
+    if (blocks === undefined) this.#blocks.set(size, blocks = []);
+    const block = blocks[number] ??= { tensor: this.#store.makeOutside([size]), users: 0 };
+    block.users++;
+    return block.tensor.memory;
   }
 
-  /** Counts a program that holds blocks, or one less; the last one takes the blocks with it. */
-  count(more: 1 | -1): void {
-    this.#programs += more;
-    if (this.#programs > 0) return;
-    for (const blocks of this.#blocks.values()) this.#store.free(blocks);
-    this.#blocks.clear();
+  /** Gives back places, one for each time that they were taken; a block that nobody has any more is freed. */
+  release(places: readonly Place[]): void {
+    for (const { size, number } of places) {
+      const blocks = this.#blocks.get(size)!, block = blocks[number]!;
+      if (--block.users > 0) continue;
+      this.#store.free(block.tensor);
+      blocks[number] = undefined;
+    }
   }
 }

@@ -7,9 +7,9 @@ import type { DeviceBackend } from "../backends/device_backend.ts";
 import { DeviceTensor } from "../backends/tensor_store.ts";
 import { isSameShape } from "../check.ts";
 import type { Tensor } from "../tensor.ts";
-import type { NumberLists } from "./lists.ts";
+import type { NumberLists } from "../number_lists.ts";
 import type { Leaf, Recorded } from "./recorded.ts";
-import { findForm, type Leaves, matches } from "./template.ts";
+import { findForm, type Leaves, matches, type Template } from "./template.ts";
 
 /** A part of the results that has the form of an argument: a state, which comes back at the next call. */
 interface Returned {
@@ -24,10 +24,14 @@ interface Returned {
 /** No argument of any call. */
 const none = Symbol();
 
+let count = 0;
+
 /** What a call's arguments must be, and what the last ones were that were it. */
 export class Arguments<M> {
   /** Whether the last arguments were of the form, but for a cache that has no room to grow in place. */
   lacksRoom = false;
+  /** A number of its own, for the marks on tensors; 0 is nobody's. */
+  readonly #id = ++count;
   readonly #backend: DeviceBackend<M>;
   readonly #recorded: Recorded<M>;
   readonly #leaves: Leaves = { tensors: [], lists: [] };
@@ -80,17 +84,40 @@ export class Arguments<M> {
     this.lacksRoom = false;
     this.#calls++;
     if (args.length !== templates.length) return false;
-    let fits = true;
-    for (let i = 0; i < args.length && fits; i++) {
-      this.#isKnown[i] = args[i] === this.#accepted[i] && this.#live[i] !== undefined && this.#live[i]!();
-      fits = this.#isKnown[i] || this.#takeReturned(i, args[i]) ||
-        matches(templates[i], args[i], this.#leaves);
+    let fits = false;
+    try {
+      fits = this.#match(args, templates) && this.#acceptAll(args);
+    } finally {
+      // A getter may throw too.
+      if (!fits) this.#accepted.fill(none);
     }
-    for (let i = 0; i < args.length && fits; i++) {
-      fits = this.#isKnown[i] && !this.#hasCaches[i] || this.#acceptOne(i, args[i]);
-    }
-    if (!fits) this.#accepted.fill(none);
     return fits;
+  }
+
+  #match(args: readonly unknown[], templates: readonly Template[]): boolean {
+    for (let i = 0; i < args.length; i++) {
+      this.#isKnown[i] = args[i] === this.#accepted[i] && this.#live[i] !== undefined && this.#live[i]!();
+      if (this.#isKnown[i] || this.#takeReturned(i, args[i])) continue;
+      if (!matches(templates[i], args[i], this.#leaves)) return false;
+    }
+    return true;
+  }
+
+  #acceptAll(args: readonly unknown[]): boolean {
+    for (let i = 0; i < args.length; i++) {
+      if (this.#isKnown[i] && !this.#hasCaches[i]) continue;
+      if (!this.#acceptOne(i, args[i])) return false;
+    }
+    return true;
+  }
+
+  /** Whether a tensor is in an argument that was not walked now. */
+  #isInKnown(t: Tensor): boolean {
+    const { starts } = this.#recorded;
+    return this.#isKnown.some((isKnown, i) => {
+      const at = isKnown ? this.#leaves.tensors.indexOf(t, starts[i]) : -1;
+      return at >= 0 && at < starts[i + 1];
+    });
   }
 
   /** Calls `bind` with the tensors that are not what they were the last time, and the numbers of their places. */
@@ -140,16 +167,18 @@ export class Arguments<M> {
     const t: Tensor = this.#leaves.tensors[at];
     if (!(t instanceof DeviceTensor) || t.backend !== this.#backend || t.freed) return false;
     // A tensor in two places would be another form: by marks, since to compare all with all takes long.
-    if (t.leafOf === this && t.leaf !== at && this.#leaves.tensors[t.leaf] === t) return false;
-    t.leafOf = this;
+    if (t.leafOf === this.#id) {
+      if (t.leaf !== at && this.#leaves.tensors[t.leaf] === t) return false;
+    } else if (t.leafOf !== 0 && this.#isInKnown(t)) return false; // Another program has marked it since.
+    t.leafOf = this.#id;
     t.leaf = at;
     if (room === null) return t.cache === null && isSameShape(t.shape, shape);
     if (t.cache === null || t.shape[0] !== shape[0] || t.shape[2] !== shape[2]) return false;
     if (!this.#anyLength && (t.shape[1] !== shape[1] || t.cache.capacity !== room)) return false;
     if (growth === undefined) return true;
     // Two holders of one block can't both grow in it.
-    if (t.cache.grownBy === this && t.cache.grownAt === this.#calls) return false;
-    t.cache.grownBy = this;
+    if (t.cache.grownBy === this.#id && t.cache.grownAt === this.#calls) return false;
+    t.cache.grownBy = this.#id;
     t.cache.grownAt = this.#calls;
     const { store } = this.#backend;
     this.lacksRoom ||= !store.hasRoom(t, growth.steps);

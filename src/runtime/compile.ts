@@ -3,21 +3,11 @@
  *
  * @module
  */
-import { DeviceBackend } from "../backends/device_backend.ts";
-import { DeviceTensor } from "../backends/tensor_store.ts";
 import type { AbortSignalLike } from "../abort.ts";
 import { show } from "../check.ts";
-import { run } from "../compute.ts";
-import { sliceBatchOp } from "../ops/batch/mod.ts";
-import type { Tensor } from "../tensor.ts";
-import { mapTensors, sizeOf, tensorsByPlace } from "../tree.ts";
-import { withoutCopies } from "./copies.ts";
-import { noticing, settle, whileNoticing } from "./lengths.ts";
-import { collectChecks } from "./lists.ts";
+import { tensorsByPlace } from "../tree.ts";
 import { Program } from "./program.ts";
-import { cachesOf, type Leaf, type Recorded, type Result } from "./recorded.ts";
-import { Recording, type Slot } from "./recording.ts";
-import { build, type Leaves, type Template, templateOf, templateOfArgument } from "./template.ts";
+import { record } from "./record.ts";
 
 /** A function that is compiled. */
 export interface Compiled<Args extends readonly unknown[], R> extends Disposable {
@@ -34,9 +24,9 @@ export interface Compiled<Args extends readonly unknown[], R> extends Disposable
   [Symbol.dispose](): void;
 }
 
-/** So many recordings are kept; of those beyond, the ones that were used longest ago are freed. */
+/** The number of recordings that are kept; of those beyond, the ones that were used longest ago are freed. */
 const mostPrograms = 32;
-/** After so many recordings that were not used again, only every so many-th call makes one. */
+/** The number of recordings in a row that no later call used, from which on calls are recorded ever more seldom. */
 const mostInVain = 8;
 
 /**
@@ -104,230 +94,108 @@ export function compile<Args extends readonly unknown[], R>(f: (...args: Args) =
   if (typeof f !== "function") {
     throw new TypeError(`Cannot compile: f must be a function, current value is ${show(f)}`);
   }
+  const programs = new Programs<Args, R>(f);
+  const step = (...args: Args): R => programs.run(args);
+  return Object.assign(step, {
+    async withTurns(args: Args, signal?: AbortSignalLike): Promise<R> {
+      if (!Array.isArray(args)) {
+        throw new TypeError(
+          `Cannot run compiled function: args must be the list of its arguments, current value is ${
+            show(args)
+          }`,
+        );
+      }
+      return await programs.runWithTurns(args, signal);
+    },
+    [Symbol.dispose]: () => programs.dispose(),
+  });
+}
+
+/** What was recorded of one function. */
+class Programs<Args extends readonly unknown[], R> {
+  readonly #f: (...args: Args) => R;
   /** The last used first. */
   // deno-lint-ignore no-explicit-any
-  let programs: Program<any>[] = [];
-  let inVain = 0;
-  /** Whether a cache was moved at the last call. */
-  let movedBefore = false;
+  #programs: Program<any>[] = [];
+  /** The number of recordings since one was used again, and of calls to let pass before the next. */
+  #inVain = 0;
+  #pass = 0;
+  /** Whether a cache was moved at the last call, to where there is more room. */
+  #movedBefore = false;
 
-  /** The program for arguments, which it has accepted; null where f is to be run as it is. */
+  constructor(f: (...args: Args) => R) {
+    this.#f = f;
+  }
+
+  run(args: Args): R {
+    const program = this.#programFor(args), results = program?.start();
+    if (results != null) return program!.run(results) as R;
+    return this.#runAsItIs(args, program);
+  }
+
+  async runWithTurns(args: Args, signal: AbortSignalLike | undefined): Promise<R> {
+    signal?.throwIfAborted();
+    const program = this.#programFor(args), results = program?.start();
+    if (results != null) return await program!.runWithTurns(results, signal) as R;
+    return this.#runAsItIs(args, program);
+  }
+
+  dispose(): void {
+    for (const program of this.#programs) program.dispose();
+    this.#programs = [];
+  }
+
+  /** The program for arguments, bound to them; null where f is to be run as it is. */
   // deno-lint-ignore no-explicit-any
-  function programFor(args: Args): Program<any> | null {
+  #programFor(args: Args): Program<any> | null {
+    const programs = this.#programs;
     for (let i = 0; i < programs.length; i++) {
       const program = programs[i];
-      if (!program.accepts(args)) continue;
+      if (!program.bind(args)) continue;
       if (i > 0) programs.unshift(...programs.splice(i, 1));
-      inVain = 0;
-      movedBefore = false;
-      return program.isFree ? program : null;
+      this.#inVain = 0;
+      this.#movedBefore = false;
+      return program.canRun ? program : null;
     }
-    // A cache that is moved to where there is more room will not be of this form again soon.
-    const isMoved = programs.some(({ lacksRoom }) => lacksRoom) && !movedBefore;
-    movedBefore = isMoved;
-    if (isMoved || inVain >= mostInVain && inVain++ % mostInVain !== 0) return null;
-    const program = record(args);
-    return program?.accepts(args) && program.isFree ? program : null;
+    // What a moved cache is of now, it will not be again soon.
+    const isMoved = programs.some(({ lacksRoom }) => lacksRoom) && !this.#movedBefore;
+    this.#movedBefore = isMoved;
+    if (isMoved || this.#pass-- > 0) return null;
+    const program = this.#record(args);
+    return program?.bind(args) && program.canRun ? program : null;
   }
 
   // deno-lint-ignore no-explicit-any
-  function record(args: Args): Program<any> | null {
-    programs = programs.filter((program) => program.isAlive);
-    const leaves: Leaves = { tensors: [], lists: [] };
-    const starts: number[] = [];
-    const templates = args.map((arg) => {
-      starts.push(leaves.tensors.length);
-      return templateOfArgument(arg, leaves);
-    });
-    starts.push(leaves.tensors.length);
-    const backend = backendFor(leaves.tensors);
-    if (backend === null || backend.isRecording) return null;
-    const recorded = recordOn(backend, f, templates, starts, leaves);
-    if (recorded === null) return null;
-    const learned = programs.find((program) => program.backend === backend && program.learn(recorded));
+  #record(args: Args): Program<any> | null {
+    this.#programs = this.#programs.filter((program) => program.isAlive);
+    const found = record(this.#f, args);
+    if (found === null) return null;
+    const { backend, recorded } = found;
+    const learned = this.#programs.find((program) => program.backend === backend && program.learn(recorded));
     if (learned !== undefined) {
       backend.store.free(recorded.lists.map(({ tensor }) => tensor));
       return learned;
     }
-    inVain++;
+    const beyond = ++this.#inVain - mostInVain;
+    this.#pass = beyond < 0 ? 0 : 2 ** Math.min(10, beyond);
     try {
-      programs.unshift(new Program(backend, recorded, backend.arena));
+      this.#programs.unshift(new Program(backend, recorded));
     } catch (error) {
       backend.store.free(recorded.lists.map(({ tensor }) => tensor));
+      if (!(error instanceof RangeError)) throw error;
       // Where there is no room for the program, there may be for what f has in memory at once.
-      if (error instanceof RangeError) return null;
-      throw error;
-    }
-    for (const program of programs.splice(mostPrograms)) program.free();
-    return programs[0];
-  }
-
-  const step = (...args: Args): R => {
-    const program = programFor(args);
-    return program === null ? runAsItIs(f, args) : program.run() as R;
-  };
-  return Object.assign(step, {
-    async withTurns(args: Args, signal?: AbortSignalLike): Promise<R> {
-      const program = programFor(args);
-      return program === null ? runAsItIs(f, args) : await program.runWithTurns(signal) as R;
-    },
-    [Symbol.dispose]() {
-      for (const program of programs) program.free();
-      programs = [];
-    },
-  });
-}
-
-/** Runs a function, and frees what it makes on the way as a program does. */
-function runAsItIs<Args extends readonly unknown[], R>(f: (...args: Args) => R, args: Args): R {
-  const [first] = tensorsByPlace(args);
-  return first === undefined ? f(...args) : first.backend.scope(() => f(...args));
-}
-
-/** The backend of tensors that a recording can be made of: all of one that computes, in memory of their own. */
-function backendFor(tensors: readonly Tensor[]): DeviceBackend<unknown> | null {
-  const backend = tensors[0]?.backend;
-  if (!(backend instanceof DeviceBackend)) return null;
-  const memories = new Set<unknown>();
-  for (const t of tensors) {
-    if (!(t instanceof DeviceTensor) || t.backend !== backend || t.freed) return null;
-    memories.add(t.memory);
-  }
-  return memories.size === tensors.length ? backend as DeviceBackend<unknown> : null;
-}
-
-/** Records a function; null where the recording can't be run. */
-function recordOn<Args extends readonly unknown[], R, M>(
-  backend: DeviceBackend<M>,
-  f: (...args: Args) => R,
-  templates: readonly Template[],
-  starts: readonly number[],
-  { tensors, lists: numbers }: Leaves,
-): Recorded<M> | null {
-  const { store, device } = backend;
-  const isMemory = device.isMemory === undefined
-    ? (_: string, __: number, value: unknown) => typeof value === "object" || value === undefined
-    : device.isMemory.bind(device);
-  const recording = new Recording<M>(isMemory);
-  let looksAtLength = false;
-  const look = () => looksAtLength = true;
-  /** What stands for caches, whose shapes tell who looks at their length. */
-  const originals = new Map<DeviceTensor<M>, DeviceTensor<M>>();
-  const own = tensors as DeviceTensor<M>[];
-  const inputs = own.map((t) => {
-    if (t.cache === null) return t;
-    const { memory, size, bytes, cache } = t;
-    const standIn = new DeviceTensor(backend, noticing(t.shape, look), memory, size, bytes, cache, 0);
-    originals.set(standIn, t);
-    return standIn;
-  });
-  const slots = own.map((t) => recording.argument(t));
-  const lists: { tensor: DeviceTensor<M>; slot: Slot }[] = [];
-  try {
-    for (const list of numbers) {
-      const tensor = store.makeOutside([list.length, list[0].length]);
-      lists.push({ tensor, slot: recording.argument(tensor) });
-      tensor.lists = list;
-    }
-    const standIns = lists.map(({ tensor }) => tensor);
-    const args = templates.map((template) => build(template, inputs, standIns)) as unknown as Args;
-    const output = backend.record(
-      recording,
-      () =>
-        whileNoticing(() =>
-          collectChecks(recording.checks, () =>
-            backend.scope(() => {
-              const output = f(...args);
-              refusePromise(output);
-              // The tensors of lists are the program's own.
-              return mapOnly(output, standIns, (t) => run(sliceBatchOp, [t], [0, t.shape[0]])[0]);
-            }))
-        ),
-    );
-    const result = mapOnly(output, [...originals.keys()], (t) => originals.get(t)!);
-    const results = tensorsByPlace(result);
-    for (const t of results) if (t instanceof DeviceTensor) settle(t);
-    const found = resultsOf(result, recording, own, slots);
-    // Nothing is in them.
-    const known = new Set<unknown>([...own, ...recording.closures.values()]);
-    const made = results.filter((t) =>
-      t.backend === backend && !known.has(t) && recording.slotOf(t as DeviceTensor<M>) !== undefined
-    );
-    store.free(made);
-    if (found === null || [...originals.keys(), ...own].some((t) => t.freed)) {
-      for (const [standIn, t] of originals) t.freed ||= standIn.freed;
-      store.free(standIns);
+      this.dispose();
       return null;
     }
-    const leaves = own.map((t, i): Leaf => ({
-      slot: slots[i],
-      shape: t.shape,
-      room: t.cache?.capacity ?? null,
-      growth: recording.growths.get(slots[i]),
-    }));
-    const written = new Set(found.results.flatMap((result) => result.kind === "made" ? [result.slot] : []));
-    const calls = withoutCopies(recording.calls, written), caches = looksAtLength ? [] : cachesOf(leaves);
-    return { recording, calls, templates, leaves, starts, lists, caches, ...found };
-  } catch (error) {
-    store.free(lists.map(({ tensor }) => tensor));
-    throw error;
+    for (const program of this.#programs.splice(mostPrograms)) program.dispose();
+    return this.#programs[0];
   }
-}
 
-function refusePromise(output: unknown): void {
-  if (typeof (output as Promise<unknown> | null | undefined)?.then !== "function") return;
-  // It may be that of a tensor that can't be read now.
-  (output as Promise<unknown>).then(() => {}, () => {});
-  throw new TypeError(
-    "Cannot compile: f must return its result and read no tensor's numbers, current result is a promise",
-  );
-}
-
-/** Where the tensors of a result come from; null where that can't be said of a later run. */
-function resultsOf<M>(
-  tree: unknown,
-  recording: Recording<M>,
-  leaves: readonly DeviceTensor<M>[],
-  slots: readonly Slot[],
-): { template: Template; results: Result<M>[] } | null {
-  const found: Leaves = { tensors: [], lists: [] };
-  const template = templateOf(tree, found);
-  const results: Result<M>[] = [];
-  /** The last result, or argument, in each slot that grows. */
-  const last = new Map<Slot, { of: "leaf" | "result"; index: number; length: number }>();
-  leaves.forEach((t, index) => {
-    if (t.cache !== null) last.set(slots[index], { of: "leaf", index, length: t.shape[1] });
-  });
-  for (const [i, t] of found.tensors.entries()) {
-    const leaf = leaves.indexOf(t as DeviceTensor<M>);
-    if (leaf >= 0) {
-      results.push({ kind: "leaf", index: leaf });
-      continue;
-    }
-    if (!(t instanceof DeviceTensor) || t.backend !== leaves[0].backend) return null;
-    const slot = recording.slotOf(t), { shape } = t;
-    if (slot === undefined || recording.closures.get(slot) === t) {
-      results.push({ kind: "closure", tensor: t });
-      continue;
-    }
-    const before = last.get(slot);
-    if (before !== undefined) {
-      const { of, index, length } = before;
-      if (shape[1] <= length) return null;
-      results.push({ kind: "grown", of, index, steps: shape[1] - length });
-    } else if (slot.kind === "made") {
-      results.push({ kind: "made", slot, shape, size: sizeOf(shape), room: t.cache?.capacity ?? null });
-    } else {
-      return null;
-    }
-    if (t.cache !== null) last.set(slot, { of: "result", index: i, length: shape[1] });
+  /** Runs f itself, and frees what it leaves behind, as a program does. */
+  #runAsItIs(args: Args, program: Program<unknown> | null): R {
+    // What programs hold may be the room that f needs.
+    if (program?.foundNoRoom) this.dispose();
+    const [first] = tensorsByPlace(args), f = this.#f;
+    return first === undefined ? f(...args) : first.backend.scope(() => f(...args));
   }
-  return { template, results };
-}
-
-/** A tree with some of its tensors replaced; the tree itself where it has none of them. */
-function mapOnly<T, U extends Tensor>(tree: T, some: readonly U[], f: (t: U) => Tensor): T {
-  const those = new Set<Tensor>(some);
-  if (!tensorsByPlace(tree).some((t) => those.has(t))) return tree;
-  return mapTensors(tree, (t) => those.has(t) ? f(t as U) : t);
 }

@@ -7,10 +7,10 @@ import type { DeviceBackend } from "../backends/device_backend.ts";
 import type { DeviceTensor } from "../backends/tensor_store.ts";
 import type { AbortSignalLike } from "../abort.ts";
 import { eventLoop } from "../event_loop.ts";
-import { type Arena, planPlaces } from "./arena.ts";
+import { type Arena, type Place, planPlaces } from "./arena.ts";
 import { Arguments } from "./arguments.ts";
 import { CacheNumbers } from "./cache_numbers.ts";
-import type { NumberLists } from "./lists.ts";
+import type { NumberLists } from "../number_lists.ts";
 import type { Recorded, Result } from "./recorded.ts";
 import type { Slot } from "./recording.ts";
 import { type Replayer, replayInLoop } from "./replay.ts";
@@ -19,6 +19,8 @@ import { build } from "./template.ts";
 /** A program on one backend. */
 export class Program<M> {
   readonly backend: DeviceBackend<M>;
+  /** Whether the last {@linkcode start} found no room. */
+  foundNoRoom = false;
   readonly #recorded: Recorded<M>;
   readonly #arena: Arena<M>;
   readonly #replayer: Replayer<M>;
@@ -30,24 +32,27 @@ export class Program<M> {
   /** The memory of each slot. */
   readonly #memories: M[] = [];
   readonly #arguments: Arguments<M>;
-  #isFreed = false;
+  /** The blocks of the arena that it uses, one for each temporary. */
+  readonly #temporaries: Place[] = [];
+  #isDisposed = false;
   #isRunning = false;
-  #freeLater = false;
+  #disposeLater = false;
 
-  constructor(backend: DeviceBackend<M>, recorded: Recorded<M>, arena: Arena<M>) {
+  constructor(backend: DeviceBackend<M>, recorded: Recorded<M>) {
     this.backend = backend;
     this.#recorded = recorded;
-    this.#arena = arena;
+    const arena = this.#arena = backend.arena;
     const { recording, calls, results, lists } = recorded;
     const { store, device } = backend;
-    arena.count(1);
     let replayer: Replayer<M> | undefined;
     try {
       this.#replayer = replayer = device.replayer?.(calls, recording.slots.length, (size) => {
         const t = store.makeOutside([size]);
         return { memory: t.memory, free: () => store.free(t) };
       }) ?? replayInLoop(calls, device.kernels as unknown as Record<string, (...args: never[]) => void>);
-      this.#placePassing(new Set(results.flatMap((result) => result.kind === "made" ? [result.slot] : [])));
+      this.#placeTemporaries(
+        new Set(results.flatMap((result) => result.kind === "made" ? [result.slot] : [])),
+      );
       for (const { slot, tensor } of lists) this.#bind(slot, tensor.memory);
       for (const [slot, tensor] of recording.closures) this.#bind(slot, tensor.memory);
       for (const [slot, numbers] of recording.uploads) {
@@ -59,7 +64,7 @@ export class Program<M> {
     } catch (error) {
       replayer?.free();
       store.free(this.#constants);
-      arena.count(-1);
+      arena.release(this.#temporaries);
       throw error;
     }
     this.#closuresLive = store.watch([...recording.closures.values()]);
@@ -67,16 +72,18 @@ export class Program<M> {
     this.#arguments = new Arguments(backend, recorded);
   }
 
-  /** Gives memory to what is made on the way and is no result. */
-  #placePassing(results: ReadonlySet<Slot>): void {
+  /** Gives memory to what is made and is no result. */
+  #placeTemporaries(results: ReadonlySet<Slot>): void {
     const { recording: { slots, expectations }, calls } = this.#recorded;
     const used = new Set<unknown>(calls.flatMap(({ args }) => args));
     for (const { slot } of expectations) slot.releasedAt = Infinity;
     const passing = slots.filter((slot) => slot.kind === "made" && used.has(slot) && !results.has(slot));
     const { device } = this.backend;
     const places = planPlaces(passing, (size) => device.roomFor?.(size) ?? size);
-    const memories = this.#arena.take(places.values());
-    [...places.keys()].forEach((slot, i) => this.#bind(slot, memories[i]));
+    for (const [slot, place] of places) {
+      this.#bind(slot, this.#arena.take(place));
+      this.#temporaries.push(place);
+    }
   }
 
   readonly #bindLeaf = (at: number, t: DeviceTensor<M>): void =>
@@ -93,13 +100,13 @@ export class Program<M> {
     return this.#cacheNumbers?.learn(other) ?? false;
   }
 
-  /** Whether arguments have the form that this program is for; they are those of the next run then. */
-  accepts(args: readonly unknown[]): boolean {
-    return !this.#isFreed && this.#arguments.accept(args) &&
+  /** Binds it to arguments, if they have its form. */
+  bind(args: readonly unknown[]): boolean {
+    return !this.#isDisposed && this.#arguments.accept(args) &&
       (this.#cacheNumbers === null || this.#fitsCaches(this.#cacheNumbers));
   }
 
-  /** Whether the arguments that it was asked for last are of its form, but for a cache that has no room to grow in place. */
+  /** Whether the last arguments were of its form, but for a cache that has no room to grow in place. */
   get lacksRoom(): boolean {
     return this.#arguments.lacksRoom;
   }
@@ -119,61 +126,35 @@ export class Program<M> {
     return [shape[1], cache!.capacity];
   }
 
-  /** Whether it can still be run. */
+  /** Whether it, and its backend, are not disposed of. */
   get isAlive(): boolean {
-    return !this.#isFreed && !this.backend.store.isDisposed;
+    return !this.#isDisposed && !this.backend.store.isDisposed;
   }
 
-  /** Whether what it makes on the way has room, which another program may be using. */
-  get isFree(): boolean {
+  /** Whether nothing else uses its temporaries, and nothing is recorded. */
+  get canRun(): boolean {
     return !this.#arena.isInUse && !this.backend.isRecording;
   }
 
-  /** Runs it on the arguments that it has accepted. */
-  run(): unknown {
-    const results = this.#start();
-    this.#replayer.run(0, this.#recorded.calls.length);
-    return this.#finish(results);
-  }
-
-  /** The same while the event loop turns. */
-  async runWithTurns(signal: AbortSignalLike | undefined): Promise<unknown> {
-    const { calls } = this.#recorded;
-    const results = this.#start();
-    this.#arena.isInUse = this.#isRunning = true;
-    try {
-      let atOnce = 1;
-      for (let from = 0; from < calls.length;) {
-        const to = Math.min(calls.length, from + atOnce), start = performance.now();
-        this.#replayer.run(from, to);
-        from = to;
-        // To look at the clock takes as long as a small kernel.
-        atOnce = performance.now() - start < 1 ? Math.min(2 * atOnce, 64) : Math.max(1, atOnce >> 1);
-        const turn = eventLoop.pause(signal);
-        if (turn !== undefined) await turn;
-      }
-      return this.#finish(results);
-    } catch (error) {
-      this.#freeResults(results);
-      throw error;
-    } finally {
-      this.#arena.isInUse = this.#isRunning = false;
-      if (this.#freeLater) this.free();
-    }
-  }
-
-  /** Binds the arguments that it has accepted, and makes the results. */
-  #start(): DeviceTensor<M>[] {
+  /**
+   * Makes the results of a run on the arguments that it is bound to; null where f itself is to be run: there is no room, or a check
+   * of lists fails.
+   */
+  start(): DeviceTensor<M>[] | null {
     const { recording, lists, results, caches } = this.#recorded;
     const { store, device } = this.backend;
     if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t); }
     for (let i = 0; i < lists.length; i++) lists[i].tensor.lists = this.#arguments.lists[i];
-    for (const check of recording.checks) check();
     const made: DeviceTensor<M>[] = [];
+    this.foundNoRoom = false;
     try {
+      for (const check of recording.checks.checks) check();
+      this.foundNoRoom = true;
       for (const result of results) made.push(this.#make(result, made));
+      this.foundNoRoom = false;
     } catch (error) {
       this.#freeResults(made);
+      if (error instanceof RangeError) return null;
       throw error;
     }
     for (let i = 0; i < lists.length; i++) {
@@ -186,6 +167,42 @@ export class Program<M> {
     return made;
   }
 
+  /** Runs it, with the results that {@linkcode start} made; returns what the function does. */
+  run(results: readonly DeviceTensor<M>[]): unknown {
+    this.#replayer.run(0, this.#recorded.calls.length);
+    return this.#finish(results, this.#arguments.lists);
+  }
+
+  /** The same while the event loop turns. */
+  async runWithTurns(
+    results: readonly DeviceTensor<M>[],
+    signal: AbortSignalLike | undefined,
+  ): Promise<unknown> {
+    const { length } = this.#recorded.calls;
+    // Other calls may ask whether their arguments fit meanwhile.
+    const lists = [...this.#arguments.lists];
+    this.#arena.isInUse = this.#isRunning = true;
+    try {
+      let atOnce = 1;
+      for (let from = 0; from < length;) {
+        const to = Math.min(length, from + atOnce), start = performance.now();
+        this.#replayer.run(from, to);
+        from = to;
+        // To look at the clock takes as long as a small kernel.
+        atOnce = performance.now() - start < 1 ? Math.min(2 * atOnce, 64) : Math.max(1, atOnce >> 1);
+        const turn = eventLoop.pause(signal);
+        if (turn !== undefined) await turn;
+      }
+      return this.#finish(results, lists);
+    } catch (error) {
+      this.#freeResults(results);
+      throw error;
+    } finally {
+      this.#arena.isInUse = this.#isRunning = false;
+      if (this.#disposeLater) this.dispose();
+    }
+  }
+
   #freeResults(results: readonly DeviceTensor<M>[]): void {
     this.#recorded.results.forEach(({ kind }, i) => {
       if (i < results.length && (kind === "made" || kind === "grown")) this.backend.store.free(results[i]);
@@ -193,14 +210,23 @@ export class Program<M> {
   }
 
   /** What the function returns, once all calls have run. */
-  #finish(results: readonly DeviceTensor<M>[]): unknown {
+  #finish(results: readonly DeviceTensor<M>[], lists: readonly NumberLists[]): unknown {
     const { recording: { expectations }, template } = this.#recorded;
-    for (const { slot, size, errorAt } of expectations) {
-      this.backend.expectZerosIn(this.#memories[slot.index], size, errorAt);
-    }
-    const tree = build(template, results);
+    if (expectations.length > 0) this.#checkExpectations(results);
+    const tree = build(template, results, lists);
     this.#arguments.note(tree, results);
     return tree;
+  }
+
+  #checkExpectations(results: readonly DeviceTensor<M>[]): void {
+    try {
+      for (const { slot, size, errorAt } of this.#recorded.recording.expectations) {
+        this.backend.expectZerosIn(this.#memories[slot.index], size, errorAt);
+      }
+    } catch (error) {
+      this.#freeResults(results);
+      throw error;
+    }
   }
 
   #make(result: Result<M>, made: readonly DeviceTensor<M>[]): DeviceTensor<M> {
@@ -225,20 +251,19 @@ export class Program<M> {
     }
   }
 
-  /** Gives back what it holds. */
-  free(): void {
-    if (this.#isFreed) return;
-    this.#freeLater = this.#isRunning;
-    if (this.#isRunning) return;
-    this.#isFreed = true;
+  /** Gives back what it holds, once it does not run. */
+  dispose(): void {
+    this.#disposeLater = this.#isRunning;
+    if (this.#isDisposed || this.#isRunning) return;
+    this.#isDisposed = true;
     this.#replayer.free();
     this.backend.store.free([this.#constants, this.#recorded.lists.map(({ tensor }) => tensor)]);
-    this.#arena.count(-1);
+    this.#arena.release(this.#temporaries);
   }
 }
 
 /** The numbers of lists, one list after the other. */
-export function ravel(lists: NumberLists): ArrayLike<number> {
+function ravel(lists: NumberLists): ArrayLike<number> {
   if (lists.length === 1) return lists[0];
   const [{ length }] = lists;
   const numbers = new Float64Array(lists.length * length);

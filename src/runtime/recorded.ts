@@ -32,6 +32,12 @@ export type Result<M> =
   | { readonly kind: "leaf"; readonly index: number }
   | { readonly kind: "closure"; readonly tensor: DeviceTensor<M> };
 
+/** The tensor that holds the numbers of lists, and its slot. */
+export interface ListSlot<M> {
+  readonly tensor: DeviceTensor<M>;
+  readonly slot: Slot;
+}
+
 /** A run. */
 export interface Recorded<M> {
   readonly recording: Recording<M>;
@@ -41,8 +47,7 @@ export interface Recorded<M> {
   readonly leaves: readonly Leaf[];
   /** Of each argument where its leaves start, and where the last ones end. */
   readonly starts: readonly number[];
-  /** The tensors in the places of lists, and their slots. */
-  readonly lists: readonly { readonly tensor: DeviceTensor<M>; readonly slot: Slot }[];
+  readonly lists: readonly ListSlot<M>[];
   readonly template: Template;
   readonly results: readonly Result<M>[];
   /**
@@ -86,6 +91,7 @@ export function structureOf<M>(
     [caches, shapes, slots, uploads, closures, shownCalls, templates, template, shownResults],
     (_, value) => {
       if (typeof value === "number") return String(value);
+      if (typeof value === "bigint") return `${value}n`;
       const isOpaque = typeof value === "function" || typeof value === "symbol" ||
         typeof value === "object" && value !== null && !Array.isArray(value) &&
           Object.getPrototypeOf(value) !== Object.prototype;
@@ -99,12 +105,14 @@ export function numbersOf(calls: readonly Call[]): number[] {
   return calls.flatMap(({ args }) => args.filter((arg) => typeof arg === "number"));
 }
 
-const numbers = new WeakMap<object, number>();
+const numbers = new WeakMap<WeakKey, number>(), registered = new Map<symbol, number>();
 let count = 0;
 
 /** A number for what is the same only as itself. */
-function numberOf(value: object): number {
-  let number = numbers.get(value);
-  if (number === undefined) numbers.set(value, number = ++count);
+function numberOf(value: WeakKey): number {
+  // A registered symbol can't be held weakly.
+  const known = typeof value === "symbol" && Symbol.keyFor(value) !== undefined ? registered : numbers;
+  let number = (known as Map<unknown, number>).get(value);
+  if (number === undefined) (known as Map<unknown, number>).set(value, number = ++count);
   return number;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { DeviceTensor, StoreWatcher } from "../backends/tensor_store.ts";
+import type { ListChecks } from "../number_lists.ts";
 
 /** A block of memory that recorded calls work on, whichever it will be when they are replayed. */
 export interface Slot {
@@ -50,7 +51,11 @@ export class Recording<M> implements StoreWatcher<M> {
   readonly calls: Call[] = [];
   readonly expectations: Expectation[] = [];
   /** What is checked of lists at every run. */
-  readonly checks: (() => void)[] = [];
+  readonly checks: ListChecks = { checks: [], failed: false };
+  /** The tensors that the function is given. */
+  readonly given = new Set<DeviceTensor<M>>();
+  /** Whether it freed one of them. */
+  freesGiven = false;
   readonly growths = new Map<Slot, Growth>();
   /** The numbers of slots that are uploaded. */
   readonly uploads = new Map<Slot, ArrayLike<number>>();
@@ -69,11 +74,6 @@ export class Recording<M> implements StoreWatcher<M> {
     return this.#add(memory, size, "argument");
   }
 
-  /** Whether a block has a slot. */
-  knows(memory: M): boolean {
-    return this.#slots.has(memory);
-  }
-
   /** The slot of a tensor of the function's. */
   slotOf({ memory }: DeviceTensor<M>): Slot | undefined {
     return this.#slots.get(memory);
@@ -86,6 +86,13 @@ export class Recording<M> implements StoreWatcher<M> {
   used(t: DeviceTensor<M>): void {
     if (this.#slots.has(t.memory)) return;
     this.closures.set(this.#add(t.memory, t.size, "closure"), t);
+  }
+
+  mayFree(t: DeviceTensor<M>): boolean {
+    const slot = this.#slots.get(t.memory);
+    const isOwn = slot !== undefined && !this.given.has(t) && this.closures.get(slot) !== t;
+    this.freesGiven ||= !isOwn;
+    return isOwn;
   }
 
   released(memory: M): void {

@@ -5,7 +5,7 @@
  */
 import { isBranch, isTensor } from "../check.ts";
 import type { Tensor } from "../tensor.ts";
-import { isLists, type NumberLists } from "./lists.ts";
+import { isLists, type NumberLists } from "../number_lists.ts";
 
 /**
  * A tree with the number of a tensor, or of lists of numbers, in the places of those, and other values as they are. All nodes have the
@@ -44,6 +44,21 @@ export interface Leaves {
   readonly lists: NumberLists[];
 }
 
+/** In the place of an argument's lists in a result. */
+class ListsMark {
+  constructor(readonly index: number) {}
+}
+
+/** A tree with marks in the places of lists, which are not to be walked; the tree itself where it has none of them. */
+export function markLists(tree: unknown, lists: readonly NumberLists[]): unknown {
+  const index = lists.indexOf(tree as NumberLists);
+  if (index >= 0) return new ListsMark(index);
+  if (isTensor(tree) || !isBranch(tree)) return tree;
+  const entries = Object.entries(tree).map(([key, item]) => [key, markLists(item, lists)] as const);
+  if (entries.every(([key, item]) => item === tree[key])) return tree;
+  return Array.isArray(tree) ? entries.map(([, item]) => item) : Object.fromEntries(entries);
+}
+
 /** The form of an argument, whose leaves come behind those that there are: lists of numbers, or a tree. */
 export function templateOfArgument(argument: unknown, leaves: Leaves): Template {
   if (!isLists(argument)) return templateOf(argument, leaves);
@@ -53,13 +68,15 @@ export function templateOfArgument(argument: unknown, leaves: Leaves): Template 
 
 /** The form of a tree, whose leaves come behind those that there are; a tensor in several places has one number. */
 export function templateOf(tree: unknown, leaves: Leaves): Template {
+  if (tree instanceof ListsMark) return { ...empty, kind: "lists", index: tree.index };
   if (isTensor(tree)) {
     const known = leaves.tensors.indexOf(tree);
     if (known >= 0) return { ...empty, kind: "tensor", index: known };
     return { ...empty, kind: "tensor", index: leaves.tensors.push(tree) - 1, isFirst: true };
   }
   if (Array.isArray(tree)) {
-    return { ...empty, kind: "array", items: tree.map((item) => templateOf(item, leaves)) };
+    // Holes too.
+    return { ...empty, kind: "array", items: Array.from(tree, (item) => templateOf(item, leaves)) };
   }
   if (!isBranch(tree)) return { ...empty, value: tree };
   const keys = Object.keys(tree);
@@ -128,7 +145,7 @@ function isAlike(form: Template, wanted: Template, indices: number[]): boolean {
 export function build(
   template: Template,
   tensors: readonly Tensor[],
-  lists: readonly Tensor[] = [],
+  lists: readonly NumberLists[],
 ): unknown {
   const { kind, items } = template;
   if (kind === "tensor") return tensors[template.index];

@@ -36,7 +36,7 @@ export function lossAndGrads<Params, State>(
   share = 1,
 ): LossAndGrads<Params> {
   return valueAndGrad((params) => {
-    const { logits } = model.forward(params, inputs, model.initialState(params, countOf(inputs)));
+    const { logits } = model.forward(params, inputs, model.initialState(params, inputs.length));
     const loss = crossEntropy(logits, targets);
     return share === 1 ? loss : multiply(loss, engineOf(logits.backend).upload([share], loss.shape));
   }, params);
@@ -51,11 +51,6 @@ export function partGradient<Params, State>(
     if (before === null) return found;
     return { value: add(before.value, found.value), grads: sumOf(before.grads, found.grads) };
   });
-}
-
-/** Of lists, or of the tensor that stands for them. */
-function countOf(inputs: { readonly length: number } | Tensor): number {
-  return "shape" in inputs ? inputs.shape[0] : inputs.length;
 }
 
 function sumOf<P>(a: P, b: P): P {

@@ -6,7 +6,7 @@
 import { checkInteger } from "../../check.ts";
 import { checkShapes, compute } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
-import { shapeOf } from "../../runtime/lengths.ts";
+import { shapeOf } from "../../tracked_shape.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /**

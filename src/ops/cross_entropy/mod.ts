@@ -8,7 +8,7 @@ import { checkShape, isTensor, show } from "../../check.ts";
 import { compute } from "../../compute.ts";
 import { engineOf } from "../../engine.ts";
 import { defineOperation } from "../../operation.ts";
-import { checkLists, listsOf } from "../../runtime/lists.ts";
+import { checkLists, listsOf, tensorOfLists } from "../../number_lists.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
 import { type Tokens, tokenTensor } from "../embedding/tokens.ts";
@@ -46,14 +46,14 @@ export function crossEntropy(
   return logits.backend.scope(() => {
     const masked = (b: number, t: number) => {
       if (weights === undefined) return false;
-      const lists = isTensor(weights) ? listsOf(weights) : weights;
-      return lists === undefined || lists?.[b]?.[t] === 0;
+      const lists = listsOf(weights);
+      return lists === undefined || lists[b]?.[t] === 0;
     };
     const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend, masked);
     checkShape(action, "targets", ids, batch, time);
     const w = weights === undefined || isTensor(weights)
       ? weights
-      : weightTensor(action, weights, logits.backend);
+      : tensorOfLists(weights) ?? weightTensor(action, weights, logits.backend);
     if (w !== undefined) {
       checkLists(w, (lists) => checkWeights(action, lists));
       checkShape(action, "weights", w, batch, time);

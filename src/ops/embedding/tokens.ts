@@ -1,6 +1,6 @@
 import { hostArray } from "../../allocate.ts";
 import { checkShape, isTensor, show } from "../../check.ts";
-import { checkLists } from "../../runtime/lists.ts";
+import { checkLists, tensorOfLists } from "../../number_lists.ts";
 import { engineOf } from "../../engine.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
@@ -22,10 +22,11 @@ export function tokenTensor(
   backend: Backend,
   masked: (b: number, t: number) => boolean = () => false,
 ): Tensor {
-  if (isTensor(tokens)) {
-    checkShape(action, name, tokens, "B", "T");
-    checkLists(tokens, (lists) => checkIds(action, name, lists, vocabulary, masked));
-    return tokens;
+  const given = isTensor(tokens) ? tokens : tensorOfLists(tokens);
+  if (given !== undefined) {
+    checkShape(action, name, given, "B", "T");
+    checkLists(given, (lists) => checkIds(action, name, lists, vocabulary, masked));
+    return given;
   }
   if (!Array.isArray(tokens) || tokens.length === 0 || !(tokens[0]?.length > 0)) {
     const current = Array.isArray(tokens) && tokens.length > 0 ? `[${show(tokens[0])}, ...]` : show(tokens);

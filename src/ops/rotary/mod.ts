@@ -6,7 +6,7 @@
 import { checkInteger, checkShape, isTensor } from "../../check.ts";
 import { compute } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
-import { shapeOf } from "../../runtime/lengths.ts";
+import { shapeOf } from "../../tracked_shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { checkHeads } from "../attention/mod.ts";
 
