@@ -12,7 +12,16 @@
  */
 export function noRoom(action: string, requirement: string, current: string, cause?: unknown): RangeError {
   const message = `Cannot ${action}: ${requirement}, current ${current}`;
-  return cause === undefined ? new RangeError(message) : new RangeError(message, { cause });
+  const error = cause === undefined ? new RangeError(message) : new RangeError(message, { cause });
+  refusals.add(error);
+  return error;
+}
+
+const refusals = new WeakSet<RangeError>();
+
+/** Whether an error is of an allocation that was refused, for which there may be room once something else is given up. */
+export function isNoRoom(error: unknown): boolean {
+  return refusals.has(error as RangeError);
 }
 
 /** Arrays of one kind of numbers in host memory. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { AbortSignalLike } from "../abort.ts";
+import { isNoRoom } from "../allocate.ts";
 import { show } from "../check.ts";
 import { tensorsByPlace } from "../tree.ts";
 import { Program } from "./program.ts";
@@ -130,14 +131,14 @@ class Programs<Args extends readonly unknown[], R> {
   run(args: Args): R {
     const program = this.#programFor(args), results = program?.start();
     if (results != null) return program!.run(results) as R;
-    return this.#runAsItIs(args, program);
+    return this.#runAsItIs(args);
   }
 
   async runWithTurns(args: Args, signal: AbortSignalLike | undefined): Promise<R> {
     signal?.throwIfAborted();
     const program = this.#programFor(args), results = program?.start();
     if (results != null) return await program!.runWithTurns(results, signal) as R;
-    return this.#runAsItIs(args, program);
+    return this.#runAsItIs(args);
   }
 
   dispose(): void {
@@ -168,7 +169,7 @@ class Programs<Args extends readonly unknown[], R> {
   // deno-lint-ignore no-explicit-any
   #record(args: Args): Program<any> | null {
     this.#programs = this.#programs.filter((program) => program.isAlive);
-    const found = record(this.#f, args);
+    const found = this.#tryRecord(args);
     if (found === null) return null;
     const { backend, recorded } = found;
     const learned = this.#programs.find((program) => program.backend === backend && program.learn(recorded));
@@ -182,7 +183,7 @@ class Programs<Args extends readonly unknown[], R> {
       this.#programs.unshift(new Program(backend, recorded));
     } catch (error) {
       backend.store.free(recorded.lists.map(({ tensor }) => tensor));
-      if (!(error instanceof RangeError)) throw error;
+      if (!isNoRoom(error)) throw error;
       // Where there is no room for the program, there may be for what f has in memory at once.
       this.dispose();
       return null;
@@ -191,11 +192,28 @@ class Programs<Args extends readonly unknown[], R> {
     return this.#programs[0];
   }
 
+  #tryRecord(args: Args): ReturnType<typeof record> {
+    try {
+      return record(this.#f, args);
+    } catch (error) {
+      // It is for f itself to say so, once nothing else has the room.
+      if (!isNoRoom(error) || this.#programs.length === 0) throw error;
+      this.dispose();
+      return null;
+    }
+  }
+
   /** Runs f itself, and frees what it leaves behind, as a program does. */
-  #runAsItIs(args: Args, program: Program<unknown> | null): R {
-    // What programs hold may be the room that f needs.
-    if (program?.foundNoRoom) this.dispose();
+  #runAsItIs(args: Args): R {
     const [first] = tensorsByPlace(args), f = this.#f;
-    return first === undefined ? f(...args) : first.backend.scope(() => f(...args));
+    const run = () => first === undefined ? f(...args) : first.backend.scope(() => f(...args));
+    try {
+      return run();
+    } catch (error) {
+      // What programs hold may be the room that it needs.
+      if (!isNoRoom(error) || this.#programs.length === 0) throw error;
+      this.dispose();
+      return run();
+    }
   }
 }

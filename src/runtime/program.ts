@@ -19,8 +19,6 @@ import { build } from "./template.ts";
 /** A program on one backend. */
 export class Program<M> {
   readonly backend: DeviceBackend<M>;
-  /** Whether the last {@linkcode start} found no room. */
-  foundNoRoom = false;
   readonly #recorded: Recorded<M>;
   readonly #arena: Arena<M>;
   readonly #replayer: Replayer<M>;
@@ -146,12 +144,9 @@ export class Program<M> {
     if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t); }
     for (let i = 0; i < lists.length; i++) lists[i].tensor.lists = this.#arguments.lists[i];
     const made: DeviceTensor<M>[] = [];
-    this.foundNoRoom = false;
     try {
       for (const check of recording.checks.checks) check();
-      this.foundNoRoom = true;
       for (const result of results) made.push(this.#make(result, made));
-      this.foundNoRoom = false;
     } catch (error) {
       this.#freeResults(made);
       if (error instanceof RangeError) return null;
@@ -169,8 +164,13 @@ export class Program<M> {
 
   /** Runs it, with the results that {@linkcode start} made; returns what the function does. */
   run(results: readonly DeviceTensor<M>[]): unknown {
-    this.#replayer.run(0, this.#recorded.calls.length);
-    return this.#finish(results, this.#arguments.lists);
+    try {
+      this.#replayer.run(0, this.#recorded.calls.length);
+      return this.#finish(results, this.#arguments.lists);
+    } catch (error) {
+      this.#freeResults(results);
+      throw error;
+    }
   }
 
   /** The same while the event loop turns. */
@@ -212,21 +212,12 @@ export class Program<M> {
   /** What the function returns, once all calls have run. */
   #finish(results: readonly DeviceTensor<M>[], lists: readonly NumberLists[]): unknown {
     const { recording: { expectations }, template } = this.#recorded;
-    if (expectations.length > 0) this.#checkExpectations(results);
+    for (const { slot, size, errorAt } of expectations) {
+      this.backend.expectZerosIn(this.#memories[slot.index], size, errorAt);
+    }
     const tree = build(template, results, lists);
     this.#arguments.note(tree, results);
     return tree;
-  }
-
-  #checkExpectations(results: readonly DeviceTensor<M>[]): void {
-    try {
-      for (const { slot, size, errorAt } of this.#recorded.recording.expectations) {
-        this.backend.expectZerosIn(this.#memories[slot.index], size, errorAt);
-      }
-    } catch (error) {
-      this.#freeResults(results);
-      throw error;
-    }
   }
 
   #make(result: Result<M>, made: readonly DeviceTensor<M>[]): DeviceTensor<M> {
