@@ -32,24 +32,29 @@ const mostInVain = 8;
 
 /**
  * Compiles a function of tensors: the same function, which takes less time when it is called again. The first call with
- * arguments of a form (shapes, and everything that is no tensor) writes down which kernels it calls on which memory, below differentiation,
- * and later ones run those without going through the function: in WebAssembly in one call.
+ * arguments of a form (shapes, and everything that is no tensor) records which kernels it calls on which memory, below
+ * differentiation; later ones run those without going through the function, in WebAssembly in one call.
  *
- * `f` must be pure. What it closes over or makes of numbers itself is the same in every call, as are numbers among its arguments, which
- * are part of the form. What changes from call to call is a tensor (of shape `[]` for a step or a learning rate), or an argument that
- * is a list of lists of numbers, all of one length: token ids, say. In its place `f` sees a tensor `[B, T]`, and an id out of range is a
- * RangeError all the same. An argument that is the same object as in the call before, or as in its result, is taken to have the same
- * tensors in it. Results
- * are new tensors each time, so that states that are kept stay as they are; what is made on the way is freed, or is in memory that all
- * compiled functions of a backend share, and that counts as the backend's.
+ * `f` must be pure, and free nothing that it is given:
  *
- * A key-value cache that grows is one form at all lengths, as long as `f` itself does not look at its length: operations and
- * layers may. At most 32 forms are kept, and `[Symbol.dispose]` frees them, as the end of their backend does.
+ * - What it closes over, makes of numbers itself, or reads from an argument that is no tensor is the same at every run. Numbers
+ *   among its arguments are part of the form: another number is another recording. What changes from call to call is a tensor (of
+ *   shape `[]` for a learning rate or a count of steps: see `adamW`), or lists of numbers.
+ * - Lists of numbers, token ids say, are an argument of their own: a list for each sequence, all of one length. `f` sees their
+ *   lengths, and passes them on to operations, which check the numbers at every run; to read a number is a TypeError.
+ * - An argument that is the same object as in the call before, or as in its result, is taken to have the same tensors in it: an
+ *   object that was changed in place must not be passed again.
+ * - It can't read a tensor's numbers, which are not there while it is recorded: a TypeError says so.
+ *
+ * Results are new tensors each time, so that states that are kept stay as they are. What else `f` makes is freed, or is in memory
+ * that all compiled functions of a backend share and that counts as the backend's. A key-value cache that grows is of one
+ * form at all lengths, as long as `f` itself does not read its length: operations and layers may. At most 32 forms are kept; forms
+ * that do not come again are recorded ever more seldom, and are run as `f` is. `[Symbol.dispose]` frees what was recorded, as the end
+ * of the backend does; so does a call that finds no room.
  *
  * @param f from trees of tensors, lists of numbers and anything else to a tree with tensors; not a promise of one
  * @returns f, compiled
- * @throws {TypeError} if f is not a function; when it is called, if f reads the numbers of a tensor, of which there are none yet while
- *   it is written down; and what f throws
+ * @throws {TypeError} if f is not a function; when it is called, if f reads numbers or returns a promise; and what f throws
  *
  * @example A step of a model, and its state
  * ```ts
