@@ -86,7 +86,7 @@ export class DeviceBackend<M> implements Engine {
   /** Runs `body` and writes down what it computes, which is not computed. */
   record<R>(recording: Recording<M>, body: () => R): R {
     this.#recording = this.#store.watcher = recording;
-    this.#kernels = writingDown(this.#device.kernels, recording);
+    this.#kernels = recordingKernels(this.#device.kernels, recording);
     try {
       return body();
     } finally {
@@ -275,8 +275,8 @@ export class DeviceBackend<M> implements Engine {
   }
 }
 
-/** Functions in the place of kernels that write down the calls. */
-function writingDown<M>(kernels: Kernels<M>, recording: Recording<M>): Kernels<M> {
+/** Functions in the place of kernels that record the calls. */
+function recordingKernels<M>(kernels: Kernels<M>, recording: Recording<M>): Kernels<M> {
   const names = Object.keys(kernels);
   return Object.fromEntries(
     names.map((name) => [name, (...args: (M | number | null | undefined)[]) => recording.call(name, args)]),
