@@ -1,5 +1,6 @@
 /**
- * The memory of what recorded calls make on the way and nobody sees, shared by all programs of a backend: one runs at a time.
+ * The memory of temporaries: what recorded calls make, and the function does not return. All programs of a backend share it, since one
+ * runs at a time.
  *
  * @module
  */
@@ -15,7 +16,7 @@ export interface Place {
 /**
  * Where each slot goes: two slots share a place unless one is made while the other is held.
  *
- * @param sizeFor the size of the smallest block that has room for so many elements
+ * @param sizeFor from a number of elements to the size of the smallest block that has room for them
  */
 export function planPlaces(slots: readonly Slot[], sizeFor: (size: number) => number): Map<Slot, Place> {
   const places = new Map<Slot, Place>();

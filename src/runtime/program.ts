@@ -75,9 +75,9 @@ export class Program<M> {
     const { recording: { slots, expectations }, calls } = this.#recorded;
     const used = new Set<unknown>(calls.flatMap(({ args }) => args));
     for (const { slot } of expectations) slot.releasedAt = Infinity;
-    const passing = slots.filter((slot) => slot.kind === "made" && used.has(slot) && !results.has(slot));
+    const temporaries = slots.filter((slot) => slot.kind === "made" && used.has(slot) && !results.has(slot));
     const { device } = this.backend;
-    const places = planPlaces(passing, (size) => device.roomFor?.(size) ?? size);
+    const places = planPlaces(temporaries, (size) => device.roomFor?.(size) ?? size);
     for (const [slot, place] of places) {
       this.#bind(slot, this.#arena.take(place));
       this.#temporaries.push(place);

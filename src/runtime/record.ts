@@ -55,7 +55,7 @@ export function record<Args extends readonly unknown[], M>(
     const result = caches.replaceIn(output);
     const found = resultsOf(result, recording, tensors, slots);
     freeRecorded(backend, recording, result, tensors);
-    if (found === null || recording.freesGiven || recording.checks.failed) return null;
+    if (found === null || recording.cannotRepeat || recording.checks.failed) return null;
     const leaves = tensors.map((t, i): Leaf => ({
       slot: slots[i],
       shape: t.shape,

@@ -18,7 +18,7 @@ export interface Leaf {
 
 /** Where a tensor among the results comes from. */
 export type Result<M> =
-  /** Its own memory; of a key-value cache, with room for so many steps. */
+  /** Its own memory; of a key-value cache, with room for `room` steps. */
   | {
     readonly kind: "made";
     readonly slot: Slot;
@@ -27,7 +27,7 @@ export type Result<M> =
     readonly size: number;
     readonly room: number | null;
   }
-  /** The memory of an argument, or of a result before it, of so many steps more. */
+  /** The memory of an argument, or of a result before it, which it has `steps` more of. */
   | { readonly kind: "grown"; readonly of: "leaf" | "result"; readonly index: number; readonly steps: number }
   | { readonly kind: "leaf"; readonly index: number }
   | { readonly kind: "closure"; readonly tensor: DeviceTensor<M> };

@@ -39,13 +39,13 @@ export interface Expectation {
 
 /** How far a function appends to a tensor that it was given. */
 export interface Growth {
-  /** So many steps in place. */
+  /** The number of steps in place. */
   steps: number;
-  /** So many for which there was no room; 0: there was always. */
+  /** The number for which there was no room; 0: there always was. */
   tooMany: number;
 }
 
-/** Writes down what happens on a backend. */
+/** Records what happens on a backend. */
 export class Recording<M> implements StoreWatcher<M> {
   readonly slots: Slot[] = [];
   readonly calls: Call[] = [];
@@ -54,8 +54,8 @@ export class Recording<M> implements StoreWatcher<M> {
   readonly checks: ListChecks = { checks: [], failed: false };
   /** The tensors that the function is given. */
   readonly given = new Set<DeviceTensor<M>>();
-  /** Whether it freed one of them. */
-  freesGiven = false;
+  /** Why it can't be run again: it frees one of them, or appends in place to a cache that it closes over. */
+  cannotRepeat = false;
   readonly growths = new Map<Slot, Growth>();
   /** The numbers of slots that are uploaded. */
   readonly uploads = new Map<Slot, ArrayLike<number>>();
@@ -91,7 +91,7 @@ export class Recording<M> implements StoreWatcher<M> {
   mayFree(t: DeviceTensor<M>): boolean {
     const slot = this.#slots.get(t.memory);
     const isOwn = slot !== undefined && !this.given.has(t) && this.closures.get(slot) !== t;
-    this.freesGiven ||= !isOwn;
+    this.cannotRepeat ||= !isOwn;
     return isOwn;
   }
 
@@ -104,6 +104,8 @@ export class Recording<M> implements StoreWatcher<M> {
 
   extended(past: DeviceTensor<M>, time: number, isInPlace: boolean): void {
     const slot = this.#slots.get(past.memory);
+    // Another may have gone on from such a cache by the next run.
+    this.cannotRepeat ||= slot?.kind === "closure" && isInPlace;
     if (slot?.kind !== "argument") return;
     const growth = this.growths.get(slot) ?? { steps: 0, tooMany: 0 };
     if (isInPlace) growth.steps += time;

@@ -22,7 +22,7 @@ export function replayInLoop<M>(
   calls: readonly Call[],
   kernels: Readonly<Record<string, (...args: never[]) => void>>,
 ): Replayer<M> {
-  /** Of each slot, where it stands among the arguments. */
+  /** Of each slot, its places among the arguments. */
   const places: { readonly args: unknown[]; readonly at: number }[][] = [];
   const steps = calls.map((call) => {
     const args: unknown[] = [...call.args];

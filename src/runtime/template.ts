@@ -13,7 +13,7 @@ import { isLists, type NumberLists } from "../number_lists.ts";
  */
 export interface Template {
   readonly kind: "tensor" | "lists" | "array" | "object" | "value";
-  /** Of a tensor or lists: which it is; and whether a tensor stands here first. */
+  /** Of a tensor or lists: which it is; and whether this is the first place of a tensor. */
   readonly index: number;
   readonly isFirst: boolean;
   /** Of an object. */
@@ -116,7 +116,7 @@ export function matches(template: Template, tree: unknown, leaves: Leaves): bool
   return true;
 }
 
-/** The first part of a form that has the form of another, all of whose tensors stand in one place: how to get to it, and its tensors. */
+/** The first part of a form that has the form of another, all of each tensor of which has one place: how to get to it, and its tensors. */
 export function findForm(
   form: Template,
   wanted: Template,

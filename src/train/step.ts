@@ -36,7 +36,7 @@ export interface TrainingStep<Params> extends Disposable {
 type Moments<Params> = Pick<OptimizerState<Params>, "mean" | "variance">;
 
 /** What changes from step to step beside trees, and so is a tensor each. */
-interface Numbers {
+interface ScalarInputs {
   readonly step: Tensor;
   readonly learningRate: Tensor;
 }
@@ -44,6 +44,11 @@ interface Numbers {
 interface Next<Params> {
   readonly params: Params;
   readonly moments: Moments<Params>;
+}
+
+/** With the loss before the step. */
+interface Taken<Params> extends Next<Params> {
+  readonly loss: Promise<number>;
 }
 
 /**
@@ -59,7 +64,12 @@ export function trainingStep<Params, State>(
   maxNorm: number,
   pool: WorkerPool<Params> | null,
 ): TrainingStep<Params> {
-  function update(grads: Params, params: Params, moments: Moments<Params>, numbers: Numbers): Next<Params> {
+  function update(
+    grads: Params,
+    params: Params,
+    moments: Moments<Params>,
+    numbers: ScalarInputs,
+  ): Next<Params> {
     const { step, learningRate } = numbers;
     const clipped = clipByGlobalNorm(grads, maxNorm);
     const next = adamW.update(clipped, { step, ...moments }, params, { ...hyper, learningRate });
@@ -73,7 +83,7 @@ export function trainingStep<Params, State>(
     moments: Moments<Params>,
     inputs: Batch["inputs"],
     targets: Batch["targets"],
-    numbers: Numbers,
+    numbers: ScalarInputs,
   ) => {
     const { value, grads } = lossAndGrads(model, params, { inputs, targets });
     return { value, ...update(grads, params, moments, numbers) };
@@ -84,9 +94,9 @@ export function trainingStep<Params, State>(
     { params }: Training<Params>,
     moments: Moments<Params>,
     batch: Batch,
-    numbers: Numbers,
+    numbers: ScalarInputs,
     signal: AbortSignalLike | undefined,
-  ): Promise<Next<Params> & { readonly loss: Promise<number> }> {
+  ): Promise<Taken<Params>> {
     if (pool !== null) {
       const { loss, grads } = await pool.gradient(params, batch, signal);
       const own = fromFlat(params, grads, backend);
@@ -117,7 +127,7 @@ export function trainingStep<Params, State>(
         learningRate: tensor([learningRate], [], backend),
       }));
       try {
-        let next: Next<Params> & { readonly loss: Promise<number> };
+        let next: Taken<Params>;
         if (pool === null && partsOf(params, batch, backend) === 1) {
           const { value, ...rest } = await whole.withTurns(
             [params, moments, inputs, targets, numbers],
@@ -139,6 +149,7 @@ export function trainingStep<Params, State>(
   };
 }
 
+/** The number of a tensor, which may be freed right away: the device copies it before that. */
 async function numberOf(value: Tensor): Promise<number> {
   const [number] = await engineOf(value.backend).download(value);
   return number;

@@ -8,6 +8,7 @@ import {
   createReference,
   createWasm,
   embedding,
+  lastStep,
   linear,
   multiply,
   presets,
@@ -58,6 +59,19 @@ testOnAll("compile() of caches that are one in two places grows as the function 
   for (let i = 0; i < 3; i++) backend.free(step(p, q, x, y));
   const [one, two] = step(p, { k: p.k }, x, y);
   assertEquals([[...await read(one)], [...await read(two)]], [[1, 2, 8], [1, 2, 9]]);
+});
+
+testOnAll("compile() leaves alone what follows a cache that the function closes over", async (backend) => {
+  const step = (value: number) => tensor([value], [1, 1, 1], backend);
+  const past = appendTime(appendTime(tensor([], [1, 0, 1], backend), step(1)), step(2));
+  // Appended in place, looked at and dropped: another call of it must not overwrite what others append.
+  using last = compile((x: Tensor) => lastStep(appendTime(past, x)));
+  assertEquals([...await read(last(step(7)))], [7]);
+  const longer = appendTime(past, step(3));
+  for (let i = 0; i < 3; i++) {
+    assertEquals([...await read(last(step(8 + i)))], [8 + i]);
+    assertEquals([...await read(longer)], [1, 2, 3]);
+  }
 });
 
 testOnAll("compile() is bound to nothing of a call whose arguments threw", async (backend) => {

@@ -20,7 +20,7 @@ export interface ReplayModule {
  * A program of words of 32 bits: of each call the number of its kernel and then its arguments, of which a float takes two words
  * and an address is the place of its slot in a table, where it is looked up. The first slot is no memory.
  *
- * @param allocate memory of so many elements, and how to give it back
+ * @param allocate gives memory for a number of elements, and what frees it
  */
 export function replayInWasm(
   calls: readonly Call[],

@@ -25,7 +25,7 @@ export function replayOnGpu(
   kernels: Readonly<Record<string, Kernel>>,
   queue: GpuQueue,
 ): Replayer<GpuBlock> {
-  /** Of each slot, where it stands among the arguments. */
+  /** Of each slot, its places among the arguments. */
   const places: { readonly step: Step; readonly at: number }[][] = [];
   const steps = calls.map((call) => {
     const step: Step = {
