@@ -7,6 +7,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import ts from "typescript";
 import config from "../deno.json" with { type: "json" };
 
@@ -120,9 +121,12 @@ try {
     await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
     await Deno.writeTextFile(file, text);
   }
-  const { success } = await new Deno.Command("tar", { args: ["-czf", output, "-C", folder, "package"] })
-    .spawn().status;
+  const { success, stdout } = await new Deno.Command("tar", {
+    args: ["-cf", "-", "-C", folder, "package"],
+    stderr: "inherit",
+  }).output();
   if (!success) Deno.exit(1);
+  await Deno.writeFile(output, gzipSync(stdout, { level: 9 }));
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
