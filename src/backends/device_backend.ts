@@ -40,6 +40,7 @@ export class DeviceBackend<M> implements Engine {
   /** Those of the device; while they are recorded, each writes down its call instead. */
   #kernels: Kernels<M>;
   #recording: Recording<M> | null = null;
+  #recordingKernels: Kernels<M> | null = null;
   #arena: Arena<M> | null = null;
   /** By the operations' numbers. */
   readonly #prepared: Prepared<M>[] = [];
@@ -86,7 +87,7 @@ export class DeviceBackend<M> implements Engine {
   /** Runs `body` and writes down what it computes, which is not computed. */
   record<R>(recording: Recording<M>, body: () => R): R {
     this.#recording = this.#store.watcher = recording;
-    this.#kernels = recordingKernels(this.#device.kernels, recording);
+    this.#kernels = this.#recordingKernels ??= recordingKernels(this.#device.kernels, () => this.#recording!);
     try {
       return body();
     } finally {
@@ -276,9 +277,9 @@ export class DeviceBackend<M> implements Engine {
 }
 
 /** Functions in the place of kernels that record the calls. */
-function recordingKernels<M>(kernels: Kernels<M>, recording: Recording<M>): Kernels<M> {
+function recordingKernels<M>(kernels: Kernels<M>, recording: () => Recording<M>): Kernels<M> {
   const names = Object.keys(kernels);
   return Object.fromEntries(
-    names.map((name) => [name, (...args: (M | number | null | undefined)[]) => recording.call(name, args)]),
+    names.map((name) => [name, (...args: (M | number | null | undefined)[]) => recording().call(name, args)]),
   ) as unknown as Kernels<M>;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { numbersOf, type Recorded, structureOf } from "./recorded.ts";
+import { areAlike, numbersOf, type Recorded } from "./recorded.ts";
 import type { Replayer } from "./replay.ts";
 
 /** A number that is base + perStep · (steps more) + perRoom · (room more). */
@@ -47,7 +47,7 @@ export class CacheNumbers<M> {
 
   /** Learns from another recording; whether that differs from this one in nothing but its caches. */
   learn(other: Recorded<M>): boolean {
-    if (other.caches.length === 0 || structureOf(other) !== structureOf(this.#recorded)) return false;
+    if (other.caches.length === 0 || !areAlike(other, this.#recorded)) return false;
     const leaf = other.leaves[other.caches[0]];
     const steps = leaf.shape[1] - this.#length, more = leaf.room! - this.#room;
     const slope = steps !== 0 && !this.#knowsSteps ? "perStep" : "perRoom";

@@ -4,8 +4,9 @@
  * @module
  */
 import type { DeviceTensor } from "../backends/tensor_store.ts";
-import type { Call, Growth, Recording, Slot } from "./recording.ts";
-import type { Template } from "./template.ts";
+import { isSameShape } from "../check.ts";
+import type { Call, Growth, KernelArgument, Recording, Slot } from "./recording.ts";
+import { isSameTemplate, type Template } from "./template.ts";
 
 /** What a tensor among the arguments is. */
 export interface Leaf {
@@ -67,52 +68,68 @@ export function cachesOf(leaves: readonly Leaf[]): number[] {
   return areAlike ? caches : [];
 }
 
-/** What is the same in two runs that differ in nothing but the length of their caches and the room of those. */
-export function structureOf<M>(
-  { recording, calls, templates, leaves, template, results, caches }: Recorded<M>,
-): string {
-  const isCache = new Set(caches);
-  const shapes = leaves.map((
-    { shape, growth },
-    i,
-  ) => [isCache.has(i) ? [shape[0], shape[2]] : shape, growth]);
-  const slots = recording.slots.map(({ kind, size }) => kind === "argument" ? kind : [kind, size]);
-  const uploads = [...recording.uploads].map((
-    [{ index }, numbers],
-  ) => [index, ...Array.from(numbers, String)]);
-  const closures = [...recording.closures].map(([{ index }, tensor]) => [index, tensor]);
-  const shownCalls = calls.map((
-    { kernel, args },
-  ) => [kernel, ...args.map((arg) => typeof arg === "number" ? "" : arg && arg.index)]);
-  const shownResults = results.map((result) =>
-    "slot" in result ? { ...result, slot: result.slot.index } : result
-  );
-  return JSON.stringify(
-    [caches, shapes, slots, uploads, closures, shownCalls, templates, template, shownResults],
-    (_, value) => {
-      if (typeof value === "number") return String(value);
-      if (typeof value === "bigint") return `${value}n`;
-      const isOpaque = typeof value === "function" || typeof value === "symbol" ||
-        typeof value === "object" && value !== null && !Array.isArray(value) &&
-          Object.getPrototypeOf(value) !== Object.prototype;
-      return isOpaque ? `#${numberOf(value)}` : value === undefined ? "undefined" : value;
-    },
-  );
+/** Whether two runs differ in nothing but the length of their caches, the room of those, and numbers in their calls. */
+export function areAlike<M>(a: Recorded<M>, b: Recorded<M>): boolean {
+  return a.caches.join() === b.caches.join() &&
+    areSame(
+      a.calls,
+      b.calls,
+      (x, y) =>
+        x.kernel === y.kernel &&
+        areSame(x.args, y.args, (one, other) =>
+          typeof one === "number" ? typeof other === "number" : indexOf(one) === indexOf(other)),
+    ) &&
+    areSame(
+      a.recording.slots,
+      b.recording.slots,
+      (x, y) => x.kind === y.kind && (x.kind === "argument" || x.size === y.size),
+    ) &&
+    areSame(a.leaves, b.leaves, isSameLeaf) &&
+    areSame(a.templates, b.templates, isSameTemplate) && isSameTemplate(a.template, b.template) &&
+    areSame(a.results, b.results, isSameResult) &&
+    areSame(
+      [...a.recording.uploads],
+      [...b.recording.uploads],
+      ([x, numbers], [y, others]) =>
+        x.index === y.index && areSame(Array.from(numbers), Array.from(others), Object.is),
+    ) &&
+    areSame(
+      [...a.recording.closures],
+      [...b.recording.closures],
+      ([x, t], [y, other]) => x.index === y.index && t === other,
+    );
+}
+
+function areSame<T>(a: readonly T[], b: readonly T[], isSame: (x: T, y: T) => boolean): boolean {
+  return a.length === b.length && a.every((x, i) => isSame(x, b[i]));
+}
+
+/** The number of a slot; -1 of what is none. */
+function indexOf(arg: KernelArgument): number {
+  return typeof arg === "object" && arg !== null ? arg.index : -1;
+}
+
+function isSameLeaf(a: Leaf, b: Leaf): boolean {
+  if (a.growth?.steps !== b.growth?.steps || a.growth?.tooMany !== b.growth?.tooMany) return false;
+  if (a.room === null || b.room === null) return a.room === b.room && isSameShape(a.shape, b.shape);
+  return a.shape[0] === b.shape[0] && a.shape[2] === b.shape[2];
+}
+
+function isSameResult<M>(a: Result<M>, b: Result<M>): boolean {
+  switch (a.kind) {
+    case "made":
+      return b.kind === "made" && a.slot.index === b.slot.index && a.room === b.room &&
+        isSameShape(a.shape, b.shape);
+    case "grown":
+      return b.kind === "grown" && a.of === b.of && a.index === b.index && a.steps === b.steps;
+    case "leaf":
+      return b.kind === "leaf" && a.index === b.index;
+    case "closure":
+      return b.kind === "closure" && a.tensor === b.tensor;
+  }
 }
 
 /** The numbers of a run's calls, in order. */
 export function numbersOf(calls: readonly Call[]): number[] {
   return calls.flatMap(({ args }) => args.filter((arg) => typeof arg === "number"));
-}
-
-const numbers = new WeakMap<WeakKey, number>(), registered = new Map<symbol, number>();
-let count = 0;
-
-/** A number for what is the same only as itself. */
-function numberOf(value: WeakKey): number {
-  // A registered symbol can't be held weakly.
-  const known = typeof value === "symbol" && Symbol.keyFor(value) !== undefined ? registered : numbers;
-  let number = (known as Map<unknown, number>).get(value);
-  if (number === undefined) (known as Map<unknown, number>).set(value, number = ++count);
-  return number;
 }

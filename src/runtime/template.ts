@@ -116,6 +116,14 @@ export function matches(template: Template, tree: unknown, leaves: Leaves): bool
   return true;
 }
 
+/** Whether two forms are the same. */
+export function isSameTemplate(a: Template, b: Template): boolean {
+  return a.kind === b.kind && a.index === b.index && a.isFirst === b.isFirst && a.count === b.count &&
+    a.length === b.length && Object.is(a.value, b.value) && a.keys.length === b.keys.length &&
+    a.keys.every((key, i) => key === b.keys[i]) && a.items.length === b.items.length &&
+    a.items.every((item, i) => isSameTemplate(item, b.items[i]));
+}
+
 /** The first part of a form that has the form of another, all of each tensor of which has one place: how to get to it, and its tensors. */
 export function findForm(
   form: Template,

@@ -53,14 +53,23 @@ export function replayInWasm(
     };
   }
 
-  words()[table] = 0;
-  calls.forEach(({ kernel, args }, call) => {
-    words()[table + starts[call]] = numbers.get(kernel)!;
-    for (let at = 0; at < kinds[kernel].length; at++) {
+  const float = new Float64Array(1), halves = new Uint32Array(float.buffer), program = words();
+  program[table] = 0;
+  let word = table + tableWords;
+  for (const { kernel, args } of calls) {
+    program[word++] = numbers.get(kernel)!;
+    const letters = kinds[kernel];
+    for (let at = 0; at < letters.length; at++) {
       const arg = args[at] ?? 0;
-      setterOf(call, at)(typeof arg === "number" ? arg : 4 * (arg.index + 1));
+      if (letters[at] === "f") {
+        float[0] = arg as number;
+        program[word++] = halves[0];
+        program[word++] = halves[1];
+      } else {
+        program[word++] = typeof arg === "number" ? arg : 4 * (arg.index + 1);
+      }
     }
-  });
+  }
 
   return {
     bind: (slot, address) => words()[table + slot + 1] = address,
