@@ -88,11 +88,6 @@ export function checkSameShape(action: string, name: string, x: Tensor, expected
   if (!fits) throw shapeError(action, name, x, expected);
 }
 
-/** Checks that `x` is a tensor, of any shape. */
-export function checkTensor(action: string, name: string, x: Tensor): void {
-  if (!isTensor(x)) throw shapeError(action, name, x, ["..."]);
-}
-
 /** The error of what is no tensor of these sizes. */
 export function shapeError(action: string, name: string, x: unknown, expected: readonly Size[]): TypeError {
   return new TypeError(

@@ -20,7 +20,7 @@ const places = [
   ...backends.map((backend) => ({ ...backend, tolerance: 1e-5, steepTolerance: 1e-4 })),
 ];
 
-/** Fewer where a driver plays the GPU, which takes ten times as long. */
+/** Fewer where a driver may play the GPU, on which every read takes long. */
 const optionsOn = ({ name }: Backend) => ({ numRuns: name === "webgpu" ? 10 : 25 });
 
 /** Registers a test of every mixer on every backend. */

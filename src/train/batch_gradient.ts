@@ -91,8 +91,8 @@ export async function batchGradient<Params>(
 }
 
 /**
- * In how many parts a batch goes through the model: of about 8 ms for the largest product, since attention's gradient takes five times
- * as long, and of one sequence at least.
+ * In how many parts a batch goes through the model: of less than 10 ms for the largest product, since attention's gradient is
+ * one kernel that takes longer, and of one sequence at least.
  */
 export function partsOf(params: unknown, { inputs }: Batch, backend: Backend): number {
   const { workAtOnce = Infinity } = engineOf(backend);
