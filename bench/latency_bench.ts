@@ -1,50 +1,50 @@
 /**
- * How long a token takes, for `deno bench -A`: a group for each length of context and each backend, with RWKV as its
- * baseline, in the sizes of the `seed` preset (four layers of width 128).
+ * How long a token takes, in the article's sizes (the `seed` preset: four layers of width 128), for `deno bench -A`.
  *
  * - `RWKV`, `LSTM`: the state after the context is kept, one token is run.
  * - `Transformer, cached`: the same with its key-value cache.
- * - `Transformer, full`: no cache, so the whole context is run again for one token.
- * - `RWKV, products alone`: the matrix-vector products of a token of RWKV and nothing else, the limit.
+ * - `full`: no cache, so the whole context is run again for one token.
  *
- * Every step's logits are compared with those of the whole context in one pass before anything is timed. `deno task
- * report` measures the same with all lengths in turn, and says more.
+ * All of them are compiled, and their logits are those of the whole context in one pass. An iteration is a round, in
+ * which each has its turn; the table of medians comes last, on stderr, so that `--json` on stdout stays JSON. `deno task
+ * report` has other sizes, lengths and backends.
  *
  * @module
  */
-import { backendNames, openBackend } from "./backends.ts";
-import { bareProducts } from "./products.ts";
-import { checkedSteps, labelOf, makeSubject, modelNames, taskSequence, ways } from "./subjects.ts";
+import { backendNames, openBackend } from "./measure/backends.ts";
+import { checkedTokens, latencyRows, type Token } from "./measure/latency.ts";
+import { type Effort, RoundRobin } from "./measure/timer.ts";
+import { article } from "./report/article.ts";
+import { articleTable, verdict } from "./report/article_table.ts";
+import { toText } from "./report/document.ts";
+import { digits } from "./report/format.ts";
 
+const effort: Effort = { warmUpMs: 60, leadInMs: 2, sampleMs: 0.5, rounds: 100, budgetMs: 4000 };
+
+const timed: { readonly tokens: Token[]; readonly robin: RoundRobin }[] = [];
 for (const name of backendNames) {
   const backend = await openBackend(name);
-  for (const model of modelNames) {
-    const subject = await makeSubject("seed", model, backend);
-    const modes = ways.filter((way) => way.model === model).map((way) => way.mode);
-    const products = model === "rwkv" ? await bareProducts(subject) : undefined;
-    for (const length of [32, 64, 128, 256]) {
-      const steps = await checkedSteps(
-        `${model} on ${name} at ${length}`,
-        subject,
-        modes,
-        taskSequence(length),
-      );
-      for (const [i, mode] of modes.entries()) {
-        Deno.bench({
-          group: `a token at a context of ${length}, ${name}`,
-          name: labelOf({ model, mode }),
-          baseline: model === "rwkv",
-          // A pass over the whole context takes long enough for a few runs to tell.
-          ...mode === "full" ? { n: 6, warmup: 1 } : {},
-          fn: () => steps[i].run(),
-        });
-      }
-      if (products === undefined) continue;
-      Deno.bench({
-        group: `a token at a context of ${length}, ${name}`,
-        name: `${labelOf({ model })}, products alone`,
-        fn: () => products(1),
-      });
-    }
-  }
+  const tokens = await checkedTokens(backend, "seed", article.map(({ length }) => length));
+  const robin = await RoundRobin.prepare(tokens, effort);
+  timed.push({ tokens, robin });
+  Deno.bench({
+    name: `time of a token on ${name}: a round of all`,
+    n: robin.rounds,
+    warmup: 0,
+    fn: () => robin.round(),
+  });
 }
+
+addEventListener("unload", () => {
+  const measured = timed.filter(({ robin }) => robin.samples[0].length > 0);
+  const rows = measured.flatMap(({ tokens, robin }) => latencyRows(tokens, robin.samples));
+  // A filter may have left nothing.
+  if (rows.length === 0) return;
+  console.error(
+    "\n" + toText([{
+      title: "Milliseconds a token, medians of rounds in which everything has its turn",
+      table: articleTable(rows, "latency", ({ medianMs }) => digits(medianMs)),
+      notes: [verdict(rows, "latency", ({ medianMs }) => medianMs)],
+    }]).trimEnd(),
+  );
+});

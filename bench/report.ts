@@ -4,38 +4,37 @@
  *
  * Prints the tables on stdout (and how far it is on stderr), and writes `report.json`, `report.md` and the figures; what
  * it does not measure stays as an earlier run left it. `deno task report --help` lists the options. What a context is
- * and what a step of each kind does: `subjects.ts`; how the time is taken: `report/interleave.ts`; what memory counts:
- * `count_memory.ts`; what is trained on what: `training/`.
+ * and what a step of each kind does: `measure/subjects.ts`; how the time is taken: `measure/timer.ts`; what memory counts:
+ * `measure/memory.ts`; what is trained on what: `training/`.
  *
  * @module
  */
-import { openBackend } from "./backends.ts";
+import { openBackend } from "./measure/backends.ts";
 import { toMarkdown, toText } from "./report/document.ts";
 import { drawFigures } from "./report/figures.ts";
-import { fullEffort } from "./report/interleave.ts";
-import { measureLatency } from "./report/latency.ts";
-import { describeMachine, describeRuntime } from "./report/machine.ts";
-import { measureMemory } from "./report/memory.ts";
+import { fullEffort, measureLatency } from "./measure/latency.ts";
+import { describeMachine, describeRuntime } from "./measure/machine.ts";
+import { measureMemory } from "./measure/memory.ts";
 import { mergeResults, readResult } from "./report/merge.ts";
 import { type Options, parseOptions, usage } from "./report/options.ts";
 import { countParameters, partsOf } from "./report/parts.ts";
 import { startProgress } from "./report/progress.ts";
+import { toRows } from "./report/rows.ts";
 import type { Result } from "./report/result.ts";
 import { checkpointNames, measureTraining } from "./training/measure.ts";
 import { leftOut, measureWkv, openKernels } from "./wkv/measure.ts";
-import { writeWhole } from "./write_file.ts";
+import { writeWhole } from "./measure/write_file.ts";
 
 async function measure(options: Options, command: string): Promise<Result> {
   const { only, presets, lengths, backends } = options;
   const date = new Date().toISOString();
   const machine = describeMachine(), runtime = await describeRuntime();
   const runs = [{ date, command, machine, runtime, sections: only }];
-  let times: Pick<Result, "latency" | "limits"> = { latency: [], limits: [] };
-  let memory: Result["memory"] = [];
+  let latency: Result["latency"] = [], memory: Result["memory"] = [];
   if (only.includes("latency")) {
     using progress = startProgress("Measuring time");
     const opened = await Promise.all(backends.map(openBackend));
-    times = await measureLatency(opened, presets, lengths, fullEffort, progress.update);
+    latency = await measureLatency(opened, presets, lengths, fullEffort, progress.update);
     opened.forEach((backend) => backend[Symbol.dispose]());
   }
   if (only.includes("memory")) {
@@ -44,7 +43,7 @@ async function measure(options: Options, command: string): Promise<Result> {
   }
   const wkv = only.includes("wkv") ? await measureScans(backends) : { wkv: [], wkvNotes: [] };
   const training = only.includes("training") ? await trainAll(options, date) : [];
-  return { machine, runtime, date, runs, ...times, memory, training, ...wkv };
+  return { machine, runtime, date, runs, latency, memory, training, ...wkv };
 }
 
 /** The trainings, each of which keeps a checkpoint until the whole report is written. */
@@ -82,6 +81,12 @@ async function measureScans(backends: readonly string[]): Promise<Pick<Result, "
   };
 }
 
+/** The command as the report has it: where it was written is nobody else's concern. */
+function commandOf(args: readonly string[]): string {
+  const rest = args.filter((arg, i) => !/^--out(=|$)/.test(arg) && args[i - 1] !== "--out");
+  return ["deno task report", ...rest].join(" ");
+}
+
 /** Reads the command line; on a mistake in it, says which and ends the process. */
 function optionsOf(args: readonly string[]): Options {
   try {
@@ -113,7 +118,7 @@ async function openFolder(path: string): Promise<Result | undefined> {
 async function write(result: Result, folder: string): Promise<void> {
   const parts = partsOf(result, countParameters());
   const files = new Map([
-    ["report.json", JSON.stringify(result, null, 2) + "\n"],
+    ["report.json", toRows(result)],
     ["report.md", toMarkdown("Seqmix: time, memory and learning", parts)],
     ...await drawFigures(result),
   ]);
@@ -136,7 +141,7 @@ if (import.meta.main) {
     if (redraw) {
       await write(before!, out);
     } else {
-      const measured = await measure(options, ["deno task report", ...Deno.args].join(" "));
+      const measured = await measure(options, commandOf(Deno.args));
       // Read again: another run may have written meanwhile.
       await write(mergeResults(await readResult(out), measured), out);
       if (only.includes("training")) await removeCheckpoints(options);

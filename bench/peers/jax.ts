@@ -4,8 +4,8 @@
  * @module
  */
 import { init, jit, nn, numpy as np } from "@jax-js/jax";
-import { type Peer, tokenDecoder } from "./peer.ts";
-import type { Case, HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./weights.ts";
+import { type Peer, tokenPeer } from "./peer.ts";
+import type { Case, HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./case.ts";
 
 type JaxArray = np.Array;
 /** A step of a model: takes over token, position and state, and gives back the logits and the next state. */
@@ -15,15 +15,14 @@ interface JaxModel {
 }
 
 /** jax-js on its wasm device. What is read synchronously is computed on this thread, not by its workers. */
-export const jaxPeer: Peer = {
+export const jax: Peer = {
   name: "jax-js",
   async open(subject) {
     await init("wasm");
     const { start, step } = modelOf(subject);
     const compiled = jit(step);
     let state: JaxArray[] = [];
-    return tokenDecoder({
-      mode: subject.mode,
+    return tokenPeer(subject, {
       reset() {
         state.forEach((part) => part.dispose());
         state = start();

@@ -4,7 +4,7 @@
  * @module
  */
 import protobuf from "protobufjs";
-import type { HostTensor } from "./weights.ts";
+import type { HostTensor } from "./case.ts";
 
 // The part of onnx.proto3 that is used here; the field numbers are the format's.
 const schema = protobuf.parse(

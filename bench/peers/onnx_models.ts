@@ -6,7 +6,7 @@
  * @module
  */
 import { OnnxGraph } from "./onnx_graph.ts";
-import type { HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./weights.ts";
+import type { HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./case.ts";
 
 /** A graph and the values that its state starts with. Each state input `name` has an output `next_name`. */
 export interface OnnxModel {

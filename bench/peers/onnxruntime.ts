@@ -6,8 +6,8 @@
 import * as native from "onnxruntime-node";
 import * as web from "onnxruntime-web";
 import { lstmGraph, type OnnxModel, rwkvGraph, transformerGraph } from "./onnx_models.ts";
-import { type Peer, tokenDecoder } from "./peer.ts";
-import type { Case } from "./weights.ts";
+import { type Peer, tokenPeer } from "./peer.ts";
+import type { Case } from "./case.ts";
 
 const oneThread: native.InferenceSession.SessionOptions = {
   executionProviders: ["cpu"],
@@ -63,8 +63,7 @@ async function open(
   const vocabulary = subject.weights.head.shape[0];
   const logits = new ort.Tensor("float32", new Float32Array(vocabulary), [1, 1, vocabulary]);
   let current: readonly native.Tensor[] = [], spare = current;
-  return tokenDecoder({
-    mode: subject.mode,
+  return tokenPeer(subject, {
     reset() {
       current = start();
       // A cache is appended to in place; a recurrent state is written beside the one before it.

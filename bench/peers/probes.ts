@@ -9,7 +9,7 @@ import { fromHex } from "../../src/backends/wasm/hex.ts";
 import { hex as baseline } from "../../src/backends/wasm/generated/module_baseline.js";
 import { hex as relaxed } from "../../src/backends/wasm/generated/module_relaxed.js";
 import { randomSource } from "../../src/random.ts";
-import { type Case, type HostTensor, leavesOf } from "./weights.ts";
+import { type Case, type HostTensor, leavesOf } from "./case.ts";
 
 /** The measured things, each a function that does it some times. */
 export interface Probes {

@@ -1,23 +1,66 @@
 /**
- * The models in PyTorch, in a Python process of its own that does its own timing.
+ * The models in PyTorch, in Python processes that do their own timing, each on one thread.
  *
  * @module
  */
-import type { Peer } from "./peer.ts";
-import { startPython } from "./python.ts";
+import { startProcess } from "../measure/process.ts";
+import { taskSequence } from "../measure/subjects.ts";
+import { type Case, leavesOf } from "./case.ts";
+import { type OpenPeer, type Peer, remotePeer } from "./peer.ts";
+import { checkedSteps, hyper, trainingBatch } from "./training_set_up.ts";
 
-/** PyTorch, eager, of the system's Python. */
-export const pyTorch: Peer = {
-  name: "pytorch",
-  async open(subject) {
-    const { ask, close } = await startPython("pytorch_peer.py", subject, {});
-    return {
-      async decode(tokens) {
-        const rows = await ask<number[][]>({ decode: tokens });
-        return rows.map((row) => Float32Array.from(row));
-      },
-      time: (count) => ask<number>({ time: count }),
-      close,
-    };
-  },
-};
+/** The Python that has PyTorch, if any. */
+const python = () => Deno.env.get("PYTHON") ?? "python3";
+
+/** A token, eager and by `torch.compile`. */
+export const pyTorch: readonly Peer[] = [decoder("PyTorch", false), decoder("PyTorch, compiled", true)];
+
+/**
+ * Training: RWKV's WKV as the loop over `key[:, t]` that people write, and with the one change to it that makes its
+ * gradient cheaper, over `key.unbind(1)`; compiled, it is the latter.
+ */
+export function pyTorchTrainers(model: Case["model"]): Peer[] {
+  return [
+    trainer("PyTorch", { unbind: false, compiled: false }),
+    ...model === "rwkv" ? [trainer("PyTorch, unbind", { unbind: true, compiled: false })] : [],
+    trainer("PyTorch, compiled", { unbind: true, compiled: true }),
+  ];
+}
+
+function decoder(name: string, compiled: boolean): Peer {
+  return {
+    name,
+    open: (subject) => open("pytorch_peer.py", subject, { ids: taskSequence(subject.length), compiled }),
+  };
+}
+
+function trainer(name: string, how: { readonly unbind: boolean; readonly compiled: boolean }): Peer {
+  return {
+    name,
+    open: (subject) =>
+      open("pytorch_training_peer.py", subject, {
+        ids: trainingBatch(subject.length),
+        hyper,
+        checkedSteps,
+        ...how,
+      }),
+  };
+}
+
+/** Starts a script beside this file and gives it a model: a line of JSON, then the weights as little-endian float32. */
+async function open(script: string, subject: Case, options: object): Promise<OpenPeer> {
+  const process = startProcess([python(), new URL(script, import.meta.url).pathname]);
+  const leaves = leavesOf(subject.weights);
+  const weights = leaves.map(([name, { shape }]) => [name, shape]);
+  const header = JSON.stringify({ ...describe(subject), weights, ...options }) + "\n";
+  await process.send(new TextEncoder().encode(header));
+  for (const [, { data }] of leaves) await process.send(new Uint8Array(data.buffer));
+  return remotePeer(process);
+}
+
+function describe(subject: Case) {
+  const { model, length } = subject;
+  if (model !== "transformer") return { model, length };
+  const { heads, rotaryBase } = subject.weights.blocks[0].attention;
+  return { model, length, heads, rotaryBase };
+}

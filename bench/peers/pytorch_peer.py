@@ -1,8 +1,8 @@
 """The models in PyTorch, written as people write them, for pytorch.ts to talk to.
 
-Standard input: a line of JSON {"model", "length", "heads", "rotaryBase", "weights": [[name, shape], ...]}, the
-weights themselves as little-endian float32 one after another, then a line of JSON for each request:
-{"decode": [token, ...]} is answered by the logits after each token, {"time": count} by milliseconds a token.
+Standard input: a line of JSON {"model", "length", "heads", "rotaryBase", "compiled", "ids", "weights": [[name, shape],
+...]}, the weights themselves as little-endian float32 one after another, then a line of JSON for each request: "outputs"
+is answered by the logits after each of the ids, a number by milliseconds a token, the mean of so many.
 """
 
 import json
@@ -34,9 +34,9 @@ class Rwkv:
         self.state = torch.zeros(self.layers, 5, self.w["embedding"].shape[1])
         self.state[:, 3] = -1e38
 
-    def step(self, token, position):
+    def step(self, token, position, seen):
         w = self.w
-        x = layer_norm(w["embedding"][token], w, "ln0")
+        x = layer_norm(F.embedding(token, w["embedding"]), w, "ln0")
         for i in range(self.layers):
             block = f"blocks.{i}"
             x = x + self.time_mix(layer_norm(x, w, block + ".ln1"), block + ".timeMix.", self.state[i], self.decay[i])
@@ -69,7 +69,10 @@ class Rwkv:
 
 
 class Transformer:
-    """With a cache of fixed room that is written in place, which is faster here than to concatenate."""
+    """
+    With a cache of fixed room that is written in place, which is faster here than to concatenate. What was seen of it is
+    read; all of it, with a mask, where that is None: compiled, one graph is to serve all positions.
+    """
 
     def __init__(self, w, options):
         self.w = w
@@ -81,27 +84,30 @@ class Transformer:
             torch.arange(self.room, dtype=torch.float64), options["rotaryBase"] ** (-2 * half / self.size)
         )
         self.cos, self.sin = torch.cos(angles).float(), torch.sin(angles).float()
+        self.positions = torch.arange(self.room)
 
     def reset(self):
         self.cache = torch.zeros(self.layers, 2, self.heads, self.room, self.size)
 
-    def step(self, token, position):
+    def step(self, token, position, seen):
         w = self.w
-        x = w["embedding"][token]
+        x = F.embedding(token, w["embedding"])
         for i in range(self.layers):
             block = f"blocks.{i}"
-            x = x + self.attention(layer_norm(x, w, block + ".ln1"), block + ".attention.", self.cache[i], position)
+            x = x + self.attention(layer_norm(x, w, block + ".ln1"), block + ".attention.", self.cache[i], position, seen)
             h = F.linear(layer_norm(x, w, block + ".ln2"), w[block + ".feedForward.up"])
             x = x + F.linear(F.gelu(h, approximate="tanh"), w[block + ".feedForward.down"])
         return F.linear(layer_norm(x, w, "lnOut"), w["head"])
 
-    def attention(self, x, name, cache, position):
+    def attention(self, x, name, cache, position, seen):
         w = self.w
         q, k, v = (F.linear(x, w[name + part]).view(self.heads, self.size) for part in ("query", "key", "value"))
-        cache[0, :, position] = self.rotate(k, position)
-        cache[1, :, position] = v
-        keys, values = cache[:, :, : position + 1]
+        cache[0, :, position] = self.rotate(k, position).unsqueeze(1)
+        cache[1, :, position] = v.unsqueeze(1)
+        keys, values = cache[:, :, :seen]
         scores = keys @ self.rotate(q, position).unsqueeze(-1) * self.size**-0.5
+        if seen is None:
+            scores = scores.masked_fill((self.positions > position).unsqueeze(-1), float("-inf"))
         mixed = torch.softmax(scores, 1).transpose(1, 2) @ values
         return F.linear(mixed.flatten(), w[name + "output"])
 
@@ -126,8 +132,8 @@ class Lstm:
     def reset(self):
         self.state = tuple(torch.zeros(self.layers, 1, self.channels) for _ in range(2))
 
-    def step(self, token, position):
-        y, self.state = self.lstm(self.w["embedding"][token].view(1, 1, -1), self.state)
+    def step(self, token, position, seen):
+        y, self.state = self.lstm(F.embedding(token, self.w["embedding"]).view(1, 1, -1), self.state)
         return F.linear(y.flatten(), self.w["head"])
 
 
@@ -150,18 +156,32 @@ def main():
     options = json.loads(sys.stdin.buffer.readline())
     weights = read_weights(options["weights"])
     model = {"rwkv": Rwkv, "transformer": Transformer, "lstm": Lstm}[options["model"]](weights, options)
-    last = 0
+    forward = torch.compile(model.step) if options["compiled"] else model.step
+    ids = torch.arange(max(64, options["length"]))
+
+    def step(token, position):
+        seen = None if options["compiled"] else position + 1
+        return forward(ids[token], ids[position : position + 1], seen)
+
+    last = len(options["ids"]) - 1
+
+    def outputs():
+        model.reset()
+        return [step(token, i).tolist() for i, token in enumerate(options["ids"])]
+
+    answer_requests(outputs, lambda i: step(i % 64, last))
+
+
+def answer_requests(outputs, run):
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        if "decode" in request:
-            model.reset()
-            answer = [model.step(token, i).tolist() for i, token in enumerate(request["decode"])]
-            last = len(answer) - 1
+        if request == "outputs":
+            answer = outputs()
         else:
             start = time.perf_counter()
-            for i in range(request["time"]):
-                model.step(i % 64, last)
-            answer = (time.perf_counter() - start) * 1000 / request["time"]
+            for i in range(request):
+                run(i)
+            answer = 1000 * (time.perf_counter() - start) / request
         print(json.dumps(answer), flush=True)
 
 

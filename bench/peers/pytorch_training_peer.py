@@ -1,18 +1,16 @@
-"""Training in PyTorch, written as people write it, for trainers.ts to talk to.
+"""Training in PyTorch, written as people write it, for pytorch.ts to talk to.
 
-Standard input: a line of JSON as in pytorch_peer.py with "hyper", "ids" [B][T + 1] and "unbind" (how WKV's loop takes its
-steps) besides, the weights, then a line of JSON for each request: {"take": steps}, answered by the loss before each, or
-{"pace": ms}, answered by how many steps a ms were taken in about that time.
+Standard input and answers: as in pytorch_peer.py, with "hyper", "ids" [B][T + 1], "checkedSteps" and "unbind" (how WKV's
+loop takes its steps) besides. The outputs are the losses before each of the first steps, the time is that of a step.
 """
 
 import json
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
 
-from pytorch_peer import count, layer_norm, mix, read_weights
+from pytorch_peer import answer_requests, count, layer_norm, mix, read_weights
 
 
 def rwkv(w, ids, options):
@@ -131,27 +129,21 @@ def main():
         params, hyper["learningRate"], (hyper["beta1"], hyper["beta2"]), hyper["epsilon"], hyper["weightDecay"]
     )
 
+    def loss_of():
+        return F.cross_entropy(forward(inputs).flatten(0, 1), targets)
+
+    if options["compiled"]:
+        loss_of = torch.compile(loss_of)
+
     def step():
         optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(forward(inputs).flatten(0, 1), targets)
+        loss = loss_of()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(params, hyper["maxNorm"])
         optimizer.step()
         return loss.item()
 
-    def pace(ms):
-        start = time.perf_counter()
-        steps, taken = 0, 0.0
-        while steps == 0 or taken < ms:
-            step()
-            steps += 1
-            taken = 1000 * (time.perf_counter() - start)
-        return steps / taken
-
-    for line in sys.stdin.buffer:
-        request = json.loads(line)
-        answer = [step() for _ in range(request["take"])] if "take" in request else pace(request["pace"])
-        print(json.dumps(answer), flush=True)
+    answer_requests(lambda: [[step()] for _ in range(options["checkedSteps"])], lambda _: step())
 
 
 main()

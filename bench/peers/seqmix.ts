@@ -8,7 +8,6 @@ import {
   type Backend,
   compile,
   createReference,
-  createWasm,
   lstmModel,
   multiHeadAttentionState,
   put,
@@ -17,43 +16,108 @@ import {
   transformer,
   type TransformerParams,
 } from "@seqmix/seqmix";
-import { type Peer, tokenDecoder } from "./peer.ts";
-import { type Case, paramsOf } from "./weights.ts";
+import { denoRun, outputOf, startProcess } from "../measure/process.ts";
+import { type Case, paramsOf } from "./case.ts";
+import { type OpenPeer, type Peer, remotePeer, tokenPeer } from "./peer.ts";
 
-/** What all outputs are compared with: the equations in double precision. */
-export const expected: Peer = seqmixPeer("reference", () => createReference({ precision: "float64" }));
+/** What a process of the library's is told as it starts: which case, and with how many workers it is to train. */
+export interface Order extends Pick<Case, "model" | "preset" | "length"> {
+  /** It decodes where there are none. */
+  readonly workers?: number;
+}
 
-/** The library on its WebAssembly backend. */
-export const seqmixWasm: Peer = seqmixPeer("seqmix-wasm", () => createWasm());
+export const models = { rwkv, transformer, lstm: lstmModel } as Readonly<
+  Record<Case["model"], AnyLanguageModel>
+>;
 
-function seqmixPeer(name: string, create: () => Backend | Promise<Backend>): Peer {
+const script = new URL("./seqmix_process.ts", import.meta.url);
+const argument = ({ model, preset, length }: Case, workers?: number) =>
+  JSON.stringify({ model, preset, length, workers } satisfies Order);
+
+/** A token on the WebAssembly backend in Deno. */
+export const inDeno: Peer = {
+  name: "seqmix-wasm",
+  own: true,
+  open: (subject) => Promise.resolve(remotePeer(startProcess(denoRun(script, argument(subject))))),
+};
+
+/** The same program in Node.js, with all that it imports in one file of JavaScript. */
+export const inNode: Peer = {
+  name: "seqmix-wasm, Node",
+  async open(subject) {
+    const folder = await Deno.makeTempDir({ prefix: "seqmix-" });
+    const file = `${folder}/seqmix_process.mjs`;
+    await outputOf([Deno.execPath(), "bundle", "--platform=deno", `--output=${file}`, script.pathname]);
+    const peer = remotePeer(startProcess(["node", file, argument(subject)]));
+    return {
+      ...peer,
+      async close() {
+        await peer.close();
+        await Deno.remove(folder, { recursive: true });
+      },
+    };
+  },
+};
+
+/** Training on the WebAssembly backend, with so many workers. */
+export function trainer(workers: number): Peer {
   return {
-    name,
-    async open(subject) {
-      const backend = await create();
-      const model = { rwkv, transformer, lstm: lstmModel }[subject.model] as AnyLanguageModel;
-      const params = await put(await paramsOf(subject), backend);
-      const forward = compile((params: unknown, tokens: readonly number[][], state: unknown) =>
-        model.forward(params, tokens, state)
-      );
-      let state = stateOf(model, params, subject);
-      return tokenDecoder({
-        mode: subject.mode,
-        reset() {
-          backend.free(state);
-          state = stateOf(model, params, subject);
-        },
-        async step(token, { advance }) {
-          const next = forward(params, [[token]], state);
-          const logits = await read(next.logits);
-          backend.free([next.logits, advance ? state : next.state]);
-          if (advance) state = next.state;
-          return logits;
-        },
-        close: () => backend[Symbol.dispose](),
-      });
-    },
+    name: workers === 1 ? "seqmix-wasm" : `seqmix-wasm, ${workers} workers`,
+    own: true,
+    open: (subject) => Promise.resolve(remotePeer(startProcess(denoRun(script, argument(subject, workers))))),
   };
+}
+
+/**
+ * Two processes that train a model each: what two workers, who share every batch, could reach on this machine at best. Two
+ * cores that are busy at once share caches and memory, and often a clock.
+ */
+export const apartTrainer: Peer = {
+  name: "seqmix-wasm, two processes",
+  own: true,
+  async open(subject) {
+    const [one, other] = await Promise.all([trainer(1).open(subject), trainer(1).open(subject)]);
+    return {
+      outputs: () => one.outputs(),
+      async time(times) {
+        const [a, b] = await Promise.all([one.time(times), other.time(times)]);
+        return 1 / (1 / a + 1 / b);
+      },
+      async close() {
+        await Promise.all([one.close(), other.close()]);
+      },
+    };
+  },
+};
+
+/** The logits that all must have: the equations in double precision. */
+export async function expectedLogits(subject: Case): Promise<readonly ArrayLike<number>[]> {
+  using backend = createReference({ precision: "float64" });
+  return await (await openDecoder(subject, backend)).outputs();
+}
+
+/** The library decoding in this process. */
+export async function openDecoder(subject: Case, backend: Backend): Promise<OpenPeer> {
+  const model = models[subject.model];
+  const params = await put(await paramsOf(subject), backend);
+  const forward = compile((params: unknown, tokens: readonly number[][], state: unknown) =>
+    model.forward(params, tokens, state)
+  );
+  let state = stateOf(model, params, subject);
+  return tokenPeer(subject, {
+    reset() {
+      backend.free(state);
+      state = stateOf(model, params, subject);
+    },
+    async step(token, { advance }) {
+      const next = forward(params, [[token]], state);
+      const logits = await read(next.logits);
+      backend.free([next.logits, advance ? state : next.state]);
+      if (advance) state = next.state;
+      return logits;
+    },
+    close() {},
+  });
 }
 
 /** The state before the first token, a cache with room for all that are decoded. */

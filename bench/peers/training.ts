@@ -1,23 +1,23 @@
 /**
- * Training compared: everything is held to the same losses, then timed in turns.
+ * Training compared: here with one worker and with two, and in PyTorch, each in a process of its own.
  *
  * @module
  */
-import type { Progress } from "../report/interleave.ts";
+import { median } from "../measure/statistics.ts";
+import { labelOf, presetNames } from "../measure/subjects.ts";
+import type { Effort, Progress } from "../measure/timer.ts";
+import type { Part } from "../report/document.ts";
 import { digits, times } from "../report/format.ts";
-import { median } from "../report/statistics.ts";
-import { labelOf } from "../subjects.ts";
-import type { LeftOut } from "./compare.ts";
-import { inRounds, type RoundsEffort } from "./rounds.ts";
-import { batchSize, type Trainer, type Training } from "./trainers.ts";
-import type { Case } from "./weights.ts";
+import { type Case, casesOf } from "./case.ts";
+import { columnsOf, compare, type LeftOut, leftOutNotes, type Named } from "./compare.ts";
+import type { Peer } from "./peer.ts";
+import { pyTorchTrainers } from "./pytorch.ts";
+import { apartTrainer, trainer } from "./seqmix.ts";
+import { batchSize } from "./training_set_up.ts";
 
 /** How fast a model is trained. */
-export interface TrainingRow {
-  readonly model: Case["model"];
-  readonly preset: Case["preset"];
+export interface TrainingRow extends Named {
   readonly implementation: string;
-  readonly threads: number;
   /** The median of the rounds. */
   readonly tokensPerS: number;
   /** What it has for each token of the library on one thread in the same round; again the median. */
@@ -25,119 +25,81 @@ export interface TrainingRow {
 }
 
 export interface TrainingComparison {
-  readonly subject: Case;
-  /** The library on one thread first. */
   readonly training: readonly TrainingRow[];
   readonly leftOut: readonly LeftOut[];
 }
 
-/** What the library on one thread must be, in parts of PyTorch on one. */
-const ofPyTorch: Readonly<Record<Case["preset"], Readonly<Record<Case["model"], number>>>> = {
-  matched: { rwkv: 3, transformer: 1.2, lstm: 1 },
-  seed: { rwkv: 1.2, transformer: 0.3, lstm: 0.3 },
+/** Tokens of a sequence. */
+const length = 128;
+/** After the warm-up the engine, which compiles on the second worker's core, is done with that. */
+const effort: Effort = {
+  warmUpMs: 2000,
+  leadInMs: 400,
+  sampleMs: 250,
+  rounds: 21,
+  budgetMs: 5000,
+  together: true,
 };
-/** What two workers must be, in parts of one. */
-const ofOneWorker = 1.7;
 
-/** Steps whose losses are compared: those after the first tell whether the first were the same step. */
-const checkedSteps = 3;
-/** How far a loss may be off, in parts of it. */
-const tolerance = 1e-4;
-
-/**
- * Compares how fast a model is trained.
- *
- * @param own the library on one thread, then on more
- * @throws {Error} if the library itself fails; a peer that does, or that has other losses, is left out
- */
-export async function compareTraining(
-  subject: Case,
-  { own: [one, ...others], peers }: { readonly own: readonly Trainer[]; readonly peers: readonly Trainer[] },
-  effort: RoundsEffort,
+/** Compares the training of all models of all presets. */
+export async function compareTrainings(
+  rounds: number | undefined,
   progress: Progress,
 ): Promise<TrainingComparison> {
-  const { model, preset, length } = subject;
-  const opened: [Trainer, Training][] = [];
-  const leftOut: LeftOut[] = [];
-  try {
-    const first = await one.open(subject);
-    opened.push([one, first]);
-    const losses = await first.take(checkedSteps);
-    for (const peer of peers) {
-      try {
-        opened.push([peer, await openChecked(peer, subject, losses)]);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        leftOut.push({ model, preset, implementation: peer.name, reason });
-      }
-    }
-    for (const other of others) opened.push([other, await openChecked(other, subject, losses)]);
-    const paces = await inRounds(
-      opened.map(([{ threads }, training]) => ({ threads, pace: training.pace })),
-      effort,
-      progress,
+  const training: TrainingRow[] = [], leftOut: LeftOut[] = [];
+  const cases = (await Promise.all(presetNames.map((preset) => casesOf(preset, length)))).flat();
+  for (const [i, subject] of cases.entries()) {
+    const peers = [trainer(1), trainer(2), apartTrainer, ...pyTorchTrainers(subject.model)];
+    const compared = await compareTraining(
+      subject,
+      peers,
+      { ...effort, rounds: rounds ?? effort.rounds },
+      (done, total) => progress(i + done / total, cases.length),
     );
-    const training = opened.map(([{ name, threads }], i) => ({
-      model,
-      preset,
-      implementation: name,
-      threads,
-      tokensPerS: 1000 * batchSize * length * median(paces[i]),
-      ofOne: median(paces[i].map((pace, round) => pace / paces[0][round])),
-    }));
-    return { subject, training, leftOut };
-  } finally {
-    for (const [, training] of opened) await training.close();
+    training.push(...compared.training);
+    leftOut.push(...compared.leftOut);
   }
+  return { training, leftOut };
 }
 
-async function openChecked(trainer: Trainer, subject: Case, expected: readonly number[]): Promise<Training> {
-  const training = await trainer.open(subject);
-  try {
-    const losses = await training.take(expected.length);
-    for (const [i, loss] of losses.entries()) {
-      if (!(Math.abs(loss - expected[i]) <= tolerance * expected[i])) {
-        throw new Error(
-          `Cannot compare ${trainer.name}: losses must be within ${tolerance} of ${
-            expected[i]
-          }, current loss ` +
-            `of step ${i + 1} is ${loss}`,
-        );
-      }
-    }
-    return training;
-  } catch (error) {
-    await training.close();
-    throw error;
-  }
+/** Compares the training of one model; the first peer is the library on one thread. */
+export async function compareTraining(
+  subject: Case,
+  peers: readonly Peer[],
+  effort: Effort,
+  progress?: Progress,
+): Promise<TrainingComparison> {
+  const { model, preset } = subject;
+  const compared = await compare(subject, peers, { effort, progress });
+  const [one] = compared.peers;
+  const training = compared.peers.map(({ implementation, samples }) => ({
+    model,
+    preset,
+    implementation,
+    tokensPerS: 1000 * batchSize * subject.length / median(samples),
+    ofOne: median(samples.map((ms, round) => one.samples[round] / ms)),
+  }));
+  return { training, leftOut: compared.leftOut };
 }
 
-/** A table of a model of a preset, and who is left out and why. */
-export function trainingText({ subject, training, leftOut }: TrainingComparison): string {
-  const { model, preset, length } = subject;
-  const [own, ...others] = training;
-  const leasts: Readonly<Record<string, number>> = { pytorch: ofPyTorch[preset][model] };
-  const row = (name: string, speed: string, ratio: string, meaning: string) =>
-    `  ${name.padEnd(24)}${speed.padStart(9)}${ratio.padStart(13)}  ${meaning}`.trimEnd();
-  return [
-    `${preset} ${labelOf({ model })}, training on ${batchSize} sequences of ${length}`,
-    row("", "tokens/s", "", ""),
-    row(nameOf(own), digits(own.tokensPerS), "", ""),
-    ...others.map((other) => {
-      const { implementation, threads, tokensPerS, ofOne } = other;
-      const isOwn = implementation === own.implementation;
-      const least = isOwn ? ofOneWorker : leasts[implementation];
-      const [ratio, meaning] = threads > 1
-        ? [ofOne, "of one thread"]
-        : [1 / ofOne, `${own.implementation} ÷ it`];
-      const limit = least === undefined ? "" : `, at least ${times(least)}`;
-      return row(nameOf(other), digits(tokensPerS), times(ratio), meaning + limit);
-    }),
-    ...leftOut.map(({ implementation, reason }) => `  ${implementation} is left out: ${reason}`),
-  ].join("\n");
-}
-
-function nameOf({ implementation, threads }: TrainingRow): string {
-  if (threads === 1) return implementation;
-  return implementation.endsWith("-apart") ? "  two processes" : `${implementation}, ${threads} workers`;
+/** The comparison as a table. */
+export function trainingParts({ training, leftOut }: TrainingComparison): Part[] {
+  const columns = columnsOf(training);
+  const cases = Map.groupBy(training, ({ preset, model }) => `${preset} ${model}`);
+  return [{
+    title: `Training on ${batchSize} sequences of ${length}, tokens a second (times those of seqmix-wasm)`,
+    table: {
+      columns: ["preset", "model", ...columns],
+      rows: [...cases.values()].map((rows) => {
+        const shown = columns.map((name) => rows.find(({ implementation }) => implementation === name));
+        const [{ preset, model }] = rows;
+        return [
+          preset,
+          labelOf({ model }),
+          ...shown.map((row) => row ? `${digits(row.tokensPerS)} (${times(row.ofOne)})` : "-"),
+        ];
+      }),
+    },
+    notes: [...leftOutNotes(leftOut), "jax-js is left out of training."],
+  }];
 }

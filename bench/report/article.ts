@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ModelName } from "../subjects.ts";
+import type { ModelName } from "../measure/subjects.ts";
 
 export interface ArticleRow {
   readonly length: number;

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { type Cell, presetNames } from "../subjects.ts";
+import { type Cell, presetNames } from "../measure/subjects.ts";
 import { articleAt } from "./article.ts";
 import type { Part } from "./document.ts";
 import { times } from "./format.ts";
 import { distinct, find } from "./lookup.ts";
 import { runOf } from "./merge.ts";
-import type { MemoryRow, Result } from "./result.ts";
+import type { Result } from "./result.ts";
 
 /**
  * How many times RWKV's time and memory the Transformer needs, beside what the article says; none where neither was
@@ -56,7 +56,7 @@ export function comparisonParts(result: Result, seedParameters: readonly number[
               stated ? times(stated.latency.transformer / stated.latency.rwkv) : "-",
               ...ratios(memory, at, (row) => row.totalBytes),
               stated ? times(stated.memory.transformer / stated.memory.rwkv) : "-",
-              ...ratios(memory, at, (row: MemoryRow) => row.stateBytes + row.activationBytes),
+              ...ratios(memory, at, (row) => row.stateBytes + row.activationBytes),
             ];
           })
         )

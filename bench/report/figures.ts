@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Cell, labelOf, type Mode, type ModelName, ways } from "../subjects.ts";
+import { type Cell, labelOf, type Mode, type ModelName, ways } from "../measure/subjects.ts";
 import { drawFigure, type Panel } from "./line_figure.ts";
 import { toPng } from "./png.ts";
 import type { Result } from "./result.ts";

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { labelOf, modelNames, type PresetName, ways } from "../subjects.ts";
-import { articleAt } from "./article.ts";
+import type { LatencyRow } from "../measure/latency.ts";
+import { labelOf, type PresetName, ways } from "../measure/subjects.ts";
+import { articleTable } from "./article_table.ts";
 import type { Part } from "./document.ts";
 import { digits, times } from "./format.ts";
 import { distinct, find } from "./lookup.ts";
-import type { LatencyRow, Result } from "./result.ts";
-import { median } from "./statistics.ts";
+import type { Result } from "./result.ts";
 
 /** The tables of a result's latencies; none where it has none. */
 export function latencyParts(result: Result): Part[] {
@@ -17,7 +17,6 @@ export function latencyParts(result: Result): Part[] {
   return [
     ...distinct(result.latency, "preset").map((preset, i) => presetPart(result, preset, i === 0)),
     growthPart(result),
-    limitPart(result),
   ];
 }
 
@@ -34,22 +33,7 @@ function presetPart({ latency }: Result, preset: PresetName, first: boolean): Pa
         "keeps keys and values.",
       ]
       : [],
-    table: {
-      columns: [
-        "backend",
-        "context",
-        ...ways.map(labelOf),
-        ...modelNames.map((model) => `article: ${labelOf({ model })}`),
-      ],
-      rows: distinct(rows, "backend").flatMap((backend) =>
-        distinct(rows, "length").map((length) => [
-          backend,
-          String(length),
-          ...ways.map((way) => showTimes(find(rows, { ...way, preset, backend, length }))),
-          ...articleColumns(length),
-        ])
-      ),
-    },
+    table: articleTable(rows, "latency", showTimes),
     notes: few.length === 0 ? [] : [
       `A dash for the 99th percentile: under 100 samples there (${fewest} at the fewest), since each is slow.`,
     ],
@@ -57,14 +41,8 @@ function presetPart({ latency }: Result, preset: PresetName, first: boolean): Pa
   };
 }
 
-function showTimes(row: LatencyRow | undefined): string {
-  if (row === undefined) return "-";
-  return `${digits(row.medianMs)} / ${row.p99Ms === null ? "-" : digits(row.p99Ms)}`;
-}
-
-function articleColumns(length: number): string[] {
-  const stated = articleAt(length)?.latency;
-  return stated ? [stated.rwkv, stated.lstm, stated.transformer].map((ms) => ms.toFixed(2)) : ["-", "-", "-"];
+function showTimes({ medianMs, p99Ms }: LatencyRow): string {
+  return `${digits(medianMs)} / ${p99Ms === null ? "-" : digits(p99Ms)}`;
 }
 
 function growthPart({ latency }: Result): Part {
@@ -97,26 +75,6 @@ function growthPart({ latency }: Result): Part {
           })
         )
       ),
-    },
-  };
-}
-
-function limitPart({ latency, limits }: Result): Part {
-  return {
-    title: "How near RWKV is to the limit",
-    intro: [
-      "A token of RWKV, at any context, beside the matrix-vector products of its weights alone, timed in the same run: " +
-      "no token can take less than its products.",
-    ],
-    table: {
-      columns: ["preset", "backend", "token, ms", "products alone, ms", "token / products"],
-      rows: limits.map(({ preset, backend, medianMs }) => {
-        const token = median(
-          latency.filter((row) => row.preset === preset && row.backend === backend && row.model === "rwkv")
-            .map((row) => row.medianMs),
-        );
-        return [preset, backend, digits(token), digits(medianMs), times(token / medianMs)];
-      }),
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Cell } from "../subjects.ts";
+import type { Cell } from "../measure/subjects.ts";
 
 /** The values of a column, each once, in the order in which they come. */
 export function distinct<R, K extends keyof R>(rows: readonly R[], column: K): R[K][] {

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { labelOf, modelNames, type PresetName, ways } from "../subjects.ts";
-import { articleAt } from "./article.ts";
+import type { MemoryRow } from "../measure/memory.ts";
+import { labelOf, type PresetName } from "../measure/subjects.ts";
+import { articleTable } from "./article_table.ts";
 import type { Part } from "./document.ts";
 import { megabytes } from "./format.ts";
-import { distinct, find } from "./lookup.ts";
+import { distinct } from "./lookup.ts";
 import { runOf } from "./merge.ts";
-import type { MemoryRow, Result } from "./result.ts";
+import type { Result } from "./result.ts";
 
 /** The tables of a result's memory; none where it has none. */
 export function memoryParts(result: Result): Part[] {
@@ -36,32 +37,13 @@ function totalPart(result: Result, preset: PresetName, first: boolean): Part {
           : `; a process that only loads the library peaks at ${megabytes(runtime.processBytes)} MB.`),
       ]
       : [],
-    table: {
-      columns: [
-        "backend",
-        "context",
-        ...ways.map(labelOf),
-        ...modelNames.map((model) => `article: ${labelOf({ model })}`),
-      ],
-      rows: distinct(rows, "backend").flatMap((backend) =>
-        distinct(rows, "length").map((length) => [
-          backend,
-          String(length),
-          ...ways.map((way) => {
-            const row = find(rows, { ...way, preset, backend, length });
-            return row ? `${megabytes(row.totalBytes)} / ${megabytes(row.processBytes)}` : "-";
-          }),
-          ...articleColumns(length),
-        ])
-      ),
-    },
+    table: articleTable(
+      rows,
+      "memory",
+      ({ totalBytes, processBytes }) => `${megabytes(totalBytes)} / ${megabytes(processBytes)}`,
+    ),
     figure: preset === memory.at(-1)!.preset ? "memory.svg" : undefined,
   };
-}
-
-function articleColumns(length: number): string[] {
-  const stated = articleAt(length)?.memory;
-  return stated ? [stated.rwkv, stated.lstm, stated.transformer].map((mb) => mb.toFixed(1)) : ["-", "-", "-"];
 }
 
 function breakdownPart({ memory }: Result): Part {

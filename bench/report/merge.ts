@@ -33,7 +33,7 @@ export function mergeResults(old: Result | undefined, now: Result): Result {
   return {
     ...now,
     runs: [...runs.filter(({ sections }) => sections.length > 0), run],
-    ...has("latency") ? {} : { latency: old.latency, limits: old.limits },
+    ...has("latency") ? {} : { latency: old.latency },
     ...has("memory") ? {} : { memory: old.memory },
     ...has("wkv") ? {} : { wkv: old.wkv, wkvNotes: old.wkvNotes },
     training,

@@ -4,8 +4,8 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { allBackendNames, backendNames, checkBackendName } from "../backends.ts";
-import { type ModelName, modelNames, type PresetName, presetNames } from "../subjects.ts";
+import { allBackendNames, backendNames, checkBackendName } from "../measure/backends.ts";
+import { type ModelName, modelNames, type PresetName, presetNames } from "../measure/subjects.ts";
 import type { TrainingPlan } from "../training/measure.ts";
 
 export type Section = "latency" | "memory" | "wkv" | "training";
@@ -117,7 +117,7 @@ export function parseOptions(args: readonly string[]): Options {
 }
 
 /** A number of at least 1; undefined where the flag is not given. */
-function countOf(action: string, flag: string, value: string | undefined): number | undefined {
+export function countOf(action: string, flag: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const count = Number(value);
   if (!(Number.isSafeInteger(count) && count >= 1)) {

@@ -10,7 +10,7 @@ import {
   parametersOf,
   type PresetName,
   presetNames,
-} from "../subjects.ts";
+} from "../measure/subjects.ts";
 import { comparisonParts } from "./comparison_part.ts";
 import type { Part } from "./document.ts";
 import { digits } from "./format.ts";

@@ -3,44 +3,12 @@
  *
  * @module
  */
-import type { Cell, PresetName } from "../subjects.ts";
+import type { LatencyRow } from "../measure/latency.ts";
+import type { Machine, Runtime } from "../measure/machine.ts";
+import type { MemoryRow } from "../measure/memory.ts";
 import type { TrainingRow } from "../training/train.ts";
 import type { WkvRow } from "../wkv/measure.ts";
-import type { Machine, Runtime } from "./machine.ts";
 import type { Section } from "./options.ts";
-
-/** The time of a token. */
-export interface LatencyRow extends Cell {
-  readonly medianMs: number;
-  /** null under 100 samples. */
-  readonly p99Ms: number | null;
-  readonly samples: number;
-}
-
-/** The time of RWKV's matrix-vector products alone. */
-export interface LimitRow {
-  readonly preset: PresetName;
-  readonly model: "rwkv";
-  readonly backend: string;
-  readonly medianMs: number;
-  readonly samples: number;
-}
-
-/** What the backend's count says of a token. */
-export interface MemoryCount {
-  readonly weightBytes: number;
-  /** What is kept between tokens. */
-  readonly stateBytes: number;
-  /** The most that a token held on top of the two, the state that it leaves included. */
-  readonly activationBytes: number;
-  readonly totalBytes: number;
-}
-
-/** The memory of a token. */
-export interface MemoryRow extends Cell, MemoryCount {
-  /** The peak of a fresh process that decodes the context and the token; null where the system doesn't tell. */
-  readonly processBytes: number | null;
-}
 
 /** A run of `deno task report`. */
 export interface Run {
@@ -63,8 +31,6 @@ export interface Result {
   /** The runs that the sections are from, the newest last. */
   readonly runs: readonly Run[];
   readonly latency: readonly LatencyRow[];
-  /** The matrix-vector products alone, from the same run as `latency`. */
-  readonly limits: readonly LimitRow[];
   readonly memory: readonly MemoryRow[];
   readonly training: readonly TrainingRow[];
   readonly wkv: readonly WkvRow[];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { labelOf, type ModelName } from "../subjects.ts";
+import { labelOf, type ModelName } from "../measure/subjects.ts";
 import type { TrainingRow } from "../training/train.ts";
 import {
   color,
@@ -20,7 +20,7 @@ import {
 } from "./figure_style.ts";
 import { counted } from "./format.ts";
 import { linePanel, type Panel } from "./line_figure.ts";
-import { mean } from "./statistics.ts";
+import { mean } from "../measure/statistics.ts";
 import { byModel, lessons } from "./training_parts.ts";
 
 const best = { name: "best possible", color: grey };

@@ -4,12 +4,12 @@
  * @module
  */
 import type { PositionKind } from "@seqmix/seqmix";
-import { labelOf, type ModelName, modelNames } from "../subjects.ts";
+import { labelOf, type ModelName, modelNames } from "../measure/subjects.ts";
 import type { TrainingRow } from "../training/train.ts";
 import { articleTraining } from "./article.ts";
 import type { Part } from "./document.ts";
 import { counted, digits } from "./format.ts";
-import { deviation, mean } from "./statistics.ts";
+import { deviation, mean } from "../measure/statistics.ts";
 
 /** The tables of a result's trainings; none where it has none. */
 export function trainingParts(training: readonly TrainingRow[]): Part[] {

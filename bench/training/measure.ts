@@ -6,7 +6,7 @@
 import { type Backend, presets } from "@seqmix/seqmix";
 import { duration } from "../report/format.ts";
 import type { ProgressBar } from "../report/progress.ts";
-import { labelOf, type ModelName, type PresetName } from "../subjects.ts";
+import { labelOf, type ModelName, type PresetName } from "../measure/subjects.ts";
 import { type Lesson, type LessonSize, makeLesson } from "./lesson.ts";
 import { type OnProgress, type Student, train, type TrainingRow } from "./train.ts";
 

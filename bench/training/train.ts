@@ -16,8 +16,8 @@ import {
   saveTree,
   transformer,
 } from "@seqmix/seqmix";
-import type { ModelName, PresetName } from "../subjects.ts";
-import { writeWhole } from "../write_file.ts";
+import type { ModelName, PresetName } from "../measure/subjects.ts";
+import { writeWhole } from "../measure/write_file.ts";
 import { type KindAccuracy, kindAccuracy, type Lesson, ngramOrder } from "./lesson.ts";
 import { predict } from "./predict.ts";
 

@@ -27,8 +27,7 @@ export interface Bench {
 
 /** What a run takes on a CPU that acts as a GPU, and what it takes at the most on a GPU, for each element. */
 const softwareNs = 10, gpuNs = 0.1;
-/** Runs are put behind one another until they take as long, so that what surrounds them doesn't count. */
-const sampleMs = 4;
+/** Of one sample: runs are put behind one another, so that what surrounds them doesn't count. */
 const mostRuns = 128;
 
 /**
@@ -95,17 +94,13 @@ function gpuKernel(
         for (let i = 0; i < times; i++) dispatch(queue, blocks, gradientBlocks, shape);
         queue.submit();
       };
-      let runs = 0;
       return {
         async run() {
           submit(1);
           await queue.read(nextState, 1);
         },
-        async time() {
-          if (runs === 0) {
-            const once = await stopwatch.time(() => submit(1));
-            runs = Math.min(mostRuns, Math.ceil(sampleMs / once));
-          }
+        async time(times) {
+          const runs = Math.min(mostRuns, times);
           return await stopwatch.time(() => submit(runs)) / runs;
         },
         output: () => kernel === "copy" ? null : queue.read(gradientBlocks?.[2] ?? y, key.length),

@@ -4,15 +4,14 @@
  * @module
  */
 import { type Backend, read, tensor, wkv } from "@seqmix/seqmix";
+import { clocked, type Timed } from "../measure/timer.ts";
 import type { Inputs } from "./inputs.ts";
 import { elementsOf, type Shape } from "./shapes.ts";
 
 /** A kernel, ready to run at one shape. */
-export interface Prepared {
+export interface Prepared extends Timed {
   /** Runs it, and ends when the result is there. */
   run(): void | Promise<void>;
-  /** ms a run, as the device itself counts. */
-  time(): Promise<number>;
   /** The result of the last run that is checked; null of what computes no scan. */
   output(): Promise<Float32Array> | null;
   free(): void;
@@ -78,11 +77,9 @@ export function onCpu(backend: Backend, nsPerElement: number): WkvKernel {
       };
       return {
         run,
-        time() {
-          const start = performance.now();
-          run();
-          return Promise.resolve(performance.now() - start);
-        },
+        ...clocked((times) => {
+          for (let i = 0; i < times; i++) run();
+        }),
         output: () => read(result.y),
         free: () => backend.free([params, x, state, result]),
       };

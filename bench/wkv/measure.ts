@@ -4,7 +4,8 @@
  * @module
  */
 import { createReference, createWasm } from "@seqmix/seqmix";
-import { median } from "../report/statistics.ts";
+import { median } from "../measure/statistics.ts";
+import { type Effort, type Progress, roundRobin } from "../measure/timer.ts";
 import { openGpu } from "./gpu.ts";
 import { checkOutput, type Inputs, makeInputs } from "./inputs.ts";
 import { labelOf, onCpu, type Prepared, type WkvKernel } from "./kernel.ts";
@@ -82,14 +83,14 @@ export async function prepare(kernel: WkvKernel, shape: Shape, inputs: Inputs): 
   return prepared;
 }
 
-/** Samples of one kernel at one shape. */
-const samples = 7;
+/** Short, since there are many shapes, and what a run leaves in the caches is little beside what it reads. */
+const effort: Effort = { warmUpMs: 0, leadInMs: 0, sampleMs: 4, rounds: 7, budgetMs: Infinity };
 
 /** Times all kernels at all shapes, in turn at each, but for what {@linkcode leftOut} names. */
 export async function measureWkv(
   kernels: readonly WkvKernel[],
   mostMs: number,
-  progress: (done: number, total: number) => void = () => {},
+  progress: Progress = () => {},
 ): Promise<WkvRow[]> {
   const rows: WkvRow[] = [];
   for (const [i, shape] of shapes.entries()) {
@@ -98,11 +99,8 @@ export async function measureWkv(
     const runs: Prepared[] = [];
     try {
       for (const kernel of chosen) runs.push(await prepare(kernel, shape, inputs!));
-      const times: number[][] = runs.map(() => []);
-      for (let sample = 0; sample < samples; sample++) {
-        for (const [j, run] of runs.entries()) times[j].push(await run.time());
-      }
-      rows.push(...chosen.map((kernel, j) => rowOf(kernel, shape, median(times[j]))));
+      const samples = await roundRobin(runs, effort);
+      rows.push(...chosen.map((kernel, j) => rowOf(kernel, shape, median(samples[j]))));
     } finally {
       runs.forEach((run) => run.free());
     }

@@ -23,12 +23,12 @@ import {
   motifTask,
   sampleSequences,
 } from "@seqmix/seqmix";
-import { describeAdapter, isSoftware, requestAdapter } from "../src/backends/webgpu/adapter.ts";
-import { batchGradient, partGradient } from "../src/train/batch_gradient.ts";
-import { type Batch, batchOf } from "../src/train/batches.ts";
-import { toFlat } from "../src/train/flat.ts";
-import { trainingStep } from "../src/train/step.ts";
-import { parameterCount, tensorsOf } from "../src/tree.ts";
+import { describeAdapter, isSoftware, requestAdapter } from "../../src/backends/webgpu/adapter.ts";
+import { batchGradient, partGradient } from "../../src/train/batch_gradient.ts";
+import { type Batch, batchOf } from "../../src/train/batches.ts";
+import { toFlat } from "../../src/train/flat.ts";
+import { trainingStep } from "../../src/train/step.ts";
+import { parameterCount, tensorsOf } from "../../src/tree.ts";
 import {
   checkLogits,
   labelOf,
@@ -37,7 +37,7 @@ import {
   type PresetName,
   settle,
   type Subject,
-} from "./subjects.ts";
+} from "../measure/subjects.ts";
 
 const sequences = sampleSequences(motifTask({}, 1), { count: 8, length: 126, seed: 2 });
 const batch = batchOf(sequences, [...sequences.keys()]);

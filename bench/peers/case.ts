@@ -13,7 +13,7 @@ import {
   type TransformerParams,
 } from "@seqmix/seqmix";
 import { isBranch, isTensor } from "../../src/check.ts";
-import { makeSubject, type PresetName } from "../subjects.ts";
+import { makeSubject, type PresetName } from "../measure/subjects.ts";
 
 /** Numbers in host memory, row-major. */
 export interface HostTensor {

@@ -9,12 +9,12 @@
  *
  * @module
  */
-import { textTable } from "./report/document.ts";
-import { wkvTable } from "./report/wkv_part.ts";
-import { makeInputs } from "./wkv/inputs.ts";
-import { labelOf, type Prepared } from "./wkv/kernel.ts";
-import { kernelsAt, leftOut, measureWkv, openKernels, prepare } from "./wkv/measure.ts";
-import { nameOf, shapes } from "./wkv/shapes.ts";
+import { textTable } from "../report/document.ts";
+import { wkvTable } from "../report/wkv_part.ts";
+import { makeInputs } from "../wkv/inputs.ts";
+import { labelOf, type Prepared } from "../wkv/kernel.ts";
+import { kernelsAt, leftOut, measureWkv, openKernels, prepare } from "../wkv/measure.ts";
+import { nameOf, shapes } from "../wkv/shapes.ts";
 
 /** What is estimated to take longer for a run is left out. */
 const mostMs = 20;

@@ -7,10 +7,10 @@
  * @module
  */
 import { type Backend, createReference, createWasm, linear, read, type Tensor, tensor } from "@seqmix/seqmix";
-import { run } from "../src/compute.ts";
-import { linearBackwardInputOp, linearBackwardWeightOp } from "../src/ops/linear/mod.ts";
-import { randomSource } from "../src/random.ts";
-import { checkLogits } from "./subjects.ts";
+import { run } from "../../src/compute.ts";
+import { linearBackwardInputOp, linearBackwardWeightOp } from "../../src/ops/linear/mod.ts";
+import { randomSource } from "../../src/random.ts";
+import { checkLogits } from "../measure/subjects.ts";
 
 const shapes = [[2048, 128, 512], [4096, 32, 32], [4096, 32, 100], [4096, 38, 152]];
 const backends: readonly (readonly [name: string, backend: Backend])[] = [

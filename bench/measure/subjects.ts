@@ -32,8 +32,8 @@ import {
   type TransformerParams,
   treeMap,
 } from "@seqmix/seqmix";
-import { engineOf } from "../src/engine.ts";
-import { randomSource } from "../src/random.ts";
+import { engineOf } from "../../src/engine.ts";
+import { randomSource } from "../../src/random.ts";
 
 export type PresetName = keyof typeof presets;
 export type ModelName = "rwkv" | "transformer" | "lstm";

@@ -14,12 +14,12 @@ import {
   type Tensor,
   tensor,
 } from "@seqmix/seqmix";
-import { compute } from "../src/compute.ts";
-import { attentionOp } from "../src/ops/attention/mod.ts";
-import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "../src/ops/lstm/mod.ts";
-import { wkvOp } from "../src/ops/wkv/mod.ts";
-import { randomSource } from "../src/random.ts";
-import { checkLogits } from "./subjects.ts";
+import { compute } from "../../src/compute.ts";
+import { attentionOp } from "../../src/ops/attention/mod.ts";
+import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "../../src/ops/lstm/mod.ts";
+import { wkvOp } from "../../src/ops/wkv/mod.ts";
+import { randomSource } from "../../src/random.ts";
+import { checkLogits } from "../measure/subjects.ts";
 
 const batch = 32, time = 128;
 const backends: readonly (readonly [name: string, backend: Backend])[] = [

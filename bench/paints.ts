@@ -1,12 +1,12 @@
 /**
  * How often a page paints while the library is at work in it, in headless Chromium.
  *
- *     deno run -A bench/browser/paints.ts
+ *     deno run -A bench/paints.ts
  */
-import { bundle, runInPage } from "../../tests/browser/chromium.ts";
-import type { Painted } from "./page.ts";
+import { bundle, runInPage } from "../tests/browser/chromium.ts";
+import type { Painted } from "./browser/page.ts";
 
-const script = await bundle(`import ${JSON.stringify(new URL("page.ts", import.meta.url).href)};`);
+const script = await bundle(`import ${JSON.stringify(new URL("browser/page.ts", import.meta.url).href)};`);
 const version = await runInPage(script, async (page) => {
   await page.exposeFunction("report", ({ what, seconds, frames, longestGap, did }: Painted) => {
     console.log(

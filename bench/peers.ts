@@ -1,0 +1,73 @@
+/**
+ * `deno task peers`: how long it takes until the library can be used; how long a token takes here, and in ONNX Runtime,
+ * jax-js and PyTorch; and how fast a model is trained here and in PyTorch.
+ *
+ * The same weights, the same output, one thread each. PyTorch 2 is that of the `python3` on the path, or of the one that the
+ * environment's PYTHON names, eager and by `torch.compile`, which takes a minute a model; who is left out is said.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli";
+import { compareTokens, tokenParts } from "./peers/token.ts";
+import { measureStartup, startupPart } from "./peers/startup.ts";
+import { compareTrainings, trainingParts } from "./peers/training.ts";
+import { toText } from "./report/document.ts";
+import { checkChoice, countOf, listOf } from "./report/options.ts";
+import { startProgress } from "./report/progress.ts";
+import { toRows } from "./report/rows.ts";
+
+/** Fresh processes. */
+const startups = 21;
+
+const parts = ["startup", "token", "training"];
+const usage = `Usage: deno task peers [options]
+
+  --only ${parts}   what to compare (default: all)
+  --rounds N                      how often everything has its turn (default: as often as it takes for good medians)
+  --json FILE                     where to write the numbers`;
+
+function parseOptions(args: readonly string[]) {
+  const action = "read command line";
+  const { only, rounds, json } = parseArgs([...args], {
+    string: ["only", "rounds", "json"],
+    unknown: (flag: string) => {
+      throw new RangeError(
+        `Cannot ${action}: flags must be --only, --rounds and --json, current flag is ${flag}`,
+      );
+    },
+  });
+  const chosen = listOf(action, "only", only) ?? parts;
+  for (const part of chosen) checkChoice(action, "only", part, parts);
+  return { only: chosen, rounds: countOf(action, "rounds", rounds), json };
+}
+
+if (import.meta.main) {
+  let options;
+  try {
+    options = parseOptions(Deno.args);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
+    Deno.exit(2);
+  }
+  const { only, rounds, json } = options;
+  // Before anything is measured, so that a file that can't be written is known at once.
+  using file = json ? await Deno.open(json, { write: true, create: true, truncate: true }) : undefined;
+  const startup = only.includes("startup") ? await measureStartup(startups) : undefined;
+  let training: Awaited<ReturnType<typeof compareTrainings>> | undefined;
+  if (only.includes("training")) {
+    using progress = startProgress("Training");
+    training = await compareTrainings(rounds, progress.update);
+  }
+  let token: Awaited<ReturnType<typeof compareTokens>> | undefined;
+  if (only.includes("token")) {
+    using progress = startProgress("Comparing");
+    token = await compareTokens(rounds, progress.update);
+  }
+  console.log(toText([
+    ...startup ? [startupPart(startup)] : [],
+    ...token ? tokenParts(token) : [],
+    ...training ? trainingParts(training) : [],
+  ]));
+  const leftOut = [...token?.leftOut ?? [], ...training?.leftOut ?? []];
+  await file?.write(new TextEncoder().encode(toRows({ startup, ...token, ...training, leftOut })));
+}

@@ -1,0 +1,24 @@
+/**
+ * Results as JSON that is compact and that a diff can be read of: a row a line, numbers of four significant digits.
+ *
+ * @module
+ */
+
+/** Each item of a list at the top has a line of its own; whole numbers are exact. */
+export function toRows(result: object): string {
+  const entries = Object.entries(result).filter(([, value]) => value !== undefined).map(([key, value]) => {
+    const isRows = Array.isArray(value) && value.length > 0;
+    const shown = isRows
+      ? `[\n${value.map((row) => `    ${compact(row)}`).join(",\n")}\n  ]`
+      : compact(value);
+    return `  ${JSON.stringify(key)}: ${shown}`;
+  });
+  return `{\n${entries.join(",\n")}\n}\n`;
+}
+
+function compact(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, each) => typeof each === "number" && !Number.isInteger(each) ? Number(each.toPrecision(4)) : each,
+  );
+}
