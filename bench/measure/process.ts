@@ -8,7 +8,7 @@
 export interface Answering {
   /** Gives it bytes that are no request. */
   send(bytes: Uint8Array): Promise<void>;
-  /** The answer to a request. Rejects with the last line of the process's errors, or its code, where it ended instead. */
+  /** The answer to a request. Rejects with the reason where the process has ended. */
   ask<Answer>(request: unknown): Promise<Answer>;
   /** Ends the process. */
   close(): Promise<void>;
@@ -25,7 +25,7 @@ export function denoRun(script: URL, ...args: string[]): CommandLine {
 /**
  * What a process prints until it ends.
  *
- * @throws {Error} with the last line of its errors, or its code, where it fails
+ * @throws {Error} with the reason, where it fails
  */
 export async function outputOf(commandLine: CommandLine): Promise<string> {
   const { child, failure } = start(commandLine);
@@ -72,9 +72,13 @@ function start([command, ...args]: CommandLine) {
   const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   const child = new Deno.Command(command, { args, ...piped }).spawn();
   const errors = new Response(child.stderr).text();
+  /** The last error that it has printed, or at least its last line or its code. */
   const failure = async () => {
-    const said = (await errors).trim().split("\n").at(-1);
-    return new Error(said || `it ended with code ${(await child.status).code}`);
+    const said = (await errors).trim().split("\n");
+    return new Error(
+      said.findLast((line) => /error/i.test(line)) || said.at(-1) ||
+        `it ended with code ${(await child.status).code}`,
+    );
   };
   return { child, failure };
 }

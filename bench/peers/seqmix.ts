@@ -16,7 +16,7 @@ import {
   transformer,
   type TransformerParams,
 } from "@seqmix/seqmix";
-import { denoRun, outputOf, startProcess } from "../measure/process.ts";
+import { denoRun, startProcess } from "../measure/process.ts";
 import { type Case, paramsOf } from "./case.ts";
 import { type OpenPeer, type Peer, remotePeer, tokenPeer } from "./peer.ts";
 
@@ -30,8 +30,8 @@ export const models = { rwkv, transformer, lstm: lstmModel } as Readonly<
   Record<Case["model"], AnyLanguageModel>
 >;
 
-const script = new URL("./seqmix_process.ts", import.meta.url);
-const argument = ({ model, preset, length }: Case, workers?: number) =>
+export const script = new URL("./seqmix_process.ts", import.meta.url);
+export const argument = ({ model, preset, length }: Case, workers?: number) =>
   JSON.stringify({ model, preset, length, workers } satisfies Order);
 
 /** A token on the WebAssembly backend in Deno. */
@@ -39,24 +39,6 @@ export const inDeno: Peer = {
   name: "seqmix-wasm",
   own: true,
   open: (subject) => Promise.resolve(remotePeer(startProcess(denoRun(script, argument(subject))))),
-};
-
-/** The same program in Node.js, with all that it imports in one file of JavaScript. */
-export const inNode: Peer = {
-  name: "seqmix-wasm, Node",
-  async open(subject) {
-    const folder = await Deno.makeTempDir({ prefix: "seqmix-" });
-    const file = `${folder}/seqmix_process.mjs`;
-    await outputOf([Deno.execPath(), "bundle", "--platform=deno", `--output=${file}`, script.pathname]);
-    const peer = remotePeer(startProcess(["node", file, argument(subject)]));
-    return {
-      ...peer,
-      async close() {
-        await peer.close();
-        await Deno.remove(folder, { recursive: true });
-      },
-    };
-  },
 };
 
 /** Training on the WebAssembly backend, with so many workers. */

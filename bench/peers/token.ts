@@ -11,10 +11,11 @@ import { digits, megabytes } from "../report/format.ts";
 import { type Case, casesOf } from "./case.ts";
 import { columnsOf, compare, type LeftOut, leftOutNotes, type Named } from "./compare.ts";
 import { jax } from "./jax.ts";
+import { inNode } from "./node.ts";
 import { onnxRuntimeNode, onnxRuntimeWeb } from "./onnxruntime.ts";
 import { compileProbes } from "./probes.ts";
 import { pyTorch } from "./pytorch.ts";
-import { expectedLogits, inDeno, inNode } from "./seqmix.ts";
+import { expectedLogits, inDeno } from "./seqmix.ts";
 
 /** How long a token takes. */
 export interface TokenRow extends Named {

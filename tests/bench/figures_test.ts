@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { drawFigures } from "../../bench/report/figures.ts";
 import { toPng } from "../../bench/report/png.ts";
 import type { Result } from "../../bench/report/result.ts";
-import { ways } from "../../bench/subjects.ts";
+import { ways } from "../../bench/measure/subjects.ts";
 import { machine, runtime, trainingRow, trainings } from "./results.ts";
 
 const latency: Result["latency"] = [32, 64, 256].flatMap((length) =>
@@ -18,7 +18,7 @@ const latency: Result["latency"] = [32, 64, 256].flatMap((length) =>
 );
 
 function resultOf(training: Result["training"], parts: Partial<Result> = {}): Result {
-  const nothing = { runs: [], latency: [], limits: [], memory: [], wkv: [], wkvNotes: [] };
+  const nothing = { runs: [], latency: [], memory: [], wkv: [], wkvNotes: [] };
   return { machine, runtime, date: "today", ...nothing, ...parts, training };
 }
 

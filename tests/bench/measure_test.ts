@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createReference } from "@seqmix/seqmix";
-import { openBackend } from "../../bench/backends.ts";
-import { countMemory } from "../../bench/count_memory.ts";
-import { measureLatency } from "../../bench/report/latency.ts";
+import { openBackend } from "../../bench/measure/backends.ts";
+import { countAll, countMemory } from "../../bench/measure/memory.ts";
+import { measureLatency } from "../../bench/measure/latency.ts";
 import {
   type Cell,
   checkedSteps,
@@ -11,13 +11,12 @@ import {
   Step,
   taskSequence,
   ways,
-} from "../../bench/subjects.ts";
+} from "../../bench/measure/subjects.ts";
 
-const count = (cell: Pick<Cell, "model" | "mode" | "length">) =>
-  countMemory(
-    { preset: "matched", backend: "reference", ...cell },
-    (backend) => makeSubject("matched", cell.model, backend),
-  );
+async function count({ model, mode, length }: Pick<Cell, "model" | "mode" | "length">) {
+  using backend = createReference();
+  return await countMemory(await makeSubject("matched", model, backend), mode, length);
+}
 
 Deno.test("countMemory() is the same at every length where the state is of constant size", async () => {
   for (const model of ["rwkv", "lstm"] as const) {
@@ -35,16 +34,24 @@ Deno.test("countMemory() counts a cache of exactly the context, and no state wit
   assert(full.activationBytes > cached.stateBytes + cached.activationBytes);
 });
 
-Deno.test("measureLatency() has a row for each way at each length, and a limit", async () => {
+Deno.test("countAll() has a row for each way at each length, as each is counted by itself", async () => {
+  const rows = await countAll("reference", "matched", [3, 40]);
+  assertEquals(rows.length, 2 * ways.length);
+  for (const { preset, backend, ...row } of rows) {
+    assertEquals([preset, backend], ["matched", "reference"]);
+    assertEquals({ ...row, ...await count(row) }, row);
+  }
+});
+
+Deno.test("measureLatency() has a row for each way at each length", async () => {
   using backend = createReference();
-  const effort = { sampleMs: 0.01, samples: 3, budgetMs: 1 };
-  const { latency, limits } = await measureLatency([backend], ["matched"], [2, 5], effort);
+  const effort = { warmUpMs: 1, leadInMs: 0, sampleMs: 0.01, rounds: 3, budgetMs: 1 };
+  const latency = await measureLatency([backend], ["matched"], [2, 5], effort);
   assertEquals(latency.length, 2 * ways.length);
   for (const row of latency) {
     assertEquals([row.preset, row.backend, row.p99Ms, row.samples], ["matched", "reference", null, 3]);
     assert(row.medianMs > 0);
   }
-  assertEquals(limits.map(({ model, samples }) => [model, samples]), [["rwkv", 3]]);
 });
 
 Deno.test("Step is the same each time, a single token of context included", async () => {

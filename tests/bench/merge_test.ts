@@ -4,7 +4,7 @@ import type { Section } from "../../bench/report/options.ts";
 import type { Result } from "../../bench/report/result.ts";
 import { machine, runtime, trainingRow, trainings } from "./results.ts";
 
-const empty = { latency: [], limits: [], memory: [], training: [], wkv: [], wkvNotes: [] };
+const empty = { latency: [], memory: [], training: [], wkv: [], wkvNotes: [] };
 
 function resultOf(date: string, sections: readonly Section[], parts: Partial<Result>): Result {
   const run = { date, command: `command of ${date}`, machine, runtime, sections };

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { backendNames } from "../../bench/backends.ts";
+import { backendNames } from "../../bench/measure/backends.ts";
 import { parseOptions, usage } from "../../bench/report/options.ts";
 
 Deno.test("parseOptions() has a default for everything", () => {

@@ -1,24 +1,37 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { startProcess } from "../../bench/peers/process.ts";
-import { apartTrainer, seqmixTrainer } from "../../bench/peers/trainers.ts";
-import { casesOf } from "../../bench/peers/weights.ts";
+import { outputOf, startProcess } from "../../bench/measure/process.ts";
+import { casesOf } from "../../bench/peers/case.ts";
+import { inNode } from "../../bench/peers/node.ts";
+import { apartTrainer, expectedLogits, inDeno, trainer } from "../../bench/peers/seqmix.ts";
 import { assertNear } from "../helpers.ts";
 
-const [, , lstm] = await casesOf("matched", 8);
+const [, transformer, lstm] = await casesOf("matched", 8);
 
-Deno.test("the library trains in processes to the same losses, with workers and apart, and says its pace", async () => {
+Deno.test("the library trains in processes to the same losses, with workers and apart, and says its time", async () => {
   const losses = [];
-  for (const trainer of [seqmixTrainer(1), seqmixTrainer(2), apartTrainer]) {
-    const training = await trainer.open(lstm);
-    losses.push(await training.take(2));
-    assert(await training.pace(1) > 0);
+  for (const peer of [trainer(1), trainer(2), apartTrainer]) {
+    const training = await peer.open(lstm);
+    losses.push((await training.outputs()).map((row) => row[0]));
+    assert(await training.time(1) > 0);
     await training.close();
   }
   const [one, two, apart] = losses;
-  assertEquals(one.length, 2);
+  assertEquals(one.length, 3);
   assert(one[1] < one[0], "it did not train");
   assertNear(two, one, 1e-4);
   assertEquals(apart, one);
+});
+
+Deno.test("the library decodes in a process of Deno's and of Node's what it decodes here", async () => {
+  const expected = await expectedLogits(transformer);
+  for (const peer of [inDeno, inNode]) {
+    const decoder = await peer.open(transformer);
+    const logits = await decoder.outputs();
+    assertEquals(logits.length, 8);
+    logits.forEach((row, i) => assertNear(row, expected[i], 1e-4));
+    assert(await decoder.time(2) > 0);
+    await decoder.close();
+  }
 });
 
 Deno.test("a process's answers come line by line, and what it says as it ends is the error of who asks", async () => {
@@ -26,19 +39,25 @@ Deno.test("a process's answers come line by line, and what it says as it ends is
     if (line.includes("end")) { console.error("first\\nCannot go on"); Deno.exit(1); }
     console.log("[" + line.trim() + "]");
   }`;
-  const { ask, close } = startProcess(Deno.execPath(), ["eval", echo]);
+  const { ask, close } = startProcess([Deno.execPath(), "eval", echo]);
   assertEquals(await ask(1), [1]);
   assertEquals(await ask({ a: "b" }), [{ a: "b" }]);
   await assertRejects(() => ask("end"), Error, "Cannot go on");
   await assertRejects(() => ask(2), Error, "Cannot go on");
   await close();
-  const silent = startProcess(Deno.execPath(), ["eval", "Deno.exit(7)"]);
+  const silent = startProcess([Deno.execPath(), "eval", "Deno.exit(7)"]);
   await assertRejects(() => silent.ask(1), Error, "it ended with code 7");
   await silent.close();
 });
 
+Deno.test("outputOf() is what a process prints, or the reason why it failed", async () => {
+  assertEquals(await outputOf([Deno.execPath(), "eval", "console.log(1 + 1)"]), "2\n");
+  const failing = "console.log(3); console.error('first\\nCannot go on'); Deno.exit(1)";
+  await assertRejects(() => outputOf([Deno.execPath(), "eval", failing]), Error, "Cannot go on");
+});
+
 Deno.test("a process of the library's that can't train says why", async () => {
-  const training = await seqmixTrainer(0).open(lstm);
-  await assertRejects(() => training.take(1), Error, "workers must be an integer at least 1");
+  const training = await trainer(0).open(lstm);
+  await assertRejects(() => training.outputs(), Error, "workers must be an integer at least 1");
   await training.close();
 });

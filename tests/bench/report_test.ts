@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type Cell, ways } from "../../bench/subjects.ts";
+import { type Cell, ways } from "../../bench/measure/subjects.ts";
 import { toMarkdown } from "../../bench/report/document.ts";
 import { drawFigures } from "../../bench/report/figures.ts";
 import { countParameters, partsOf } from "../../bench/report/parts.ts";
@@ -27,13 +27,6 @@ const result: Result = {
     medianMs: factor[cell.mode] * (cell.mode === "recurrent" ? 1 : cell.length / 32),
     p99Ms: cell.mode === "full" ? null : 4.5,
     samples: cell.mode === "full" ? 12 : 200,
-  })),
-  limits: ["reference", "other"].map((backend) => ({
-    preset: "seed",
-    model: "rwkv",
-    backend,
-    medianMs: 0.8,
-    samples: 200,
   })),
   memory: cells.map((cell) => ({
     ...cell,
@@ -69,11 +62,10 @@ Deno.test("partsOf() has a table of time with every way beside what the article 
   assertStringIncludes(report, "under 100 samples there (12 at the fewest)");
 });
 
-Deno.test("partsOf() says how the time grows, and how near RWKV is to its products", () => {
+Deno.test("partsOf() says how the time grows", () => {
   const report = markdown(result);
   const [growth] = rowsWith(report, "How the time grows", "reference", "cached");
   assertEquals(growth, ["seed", "reference", "Transformer, cached", "2.00", "64.0", "32.0x"]);
-  assertEquals(rowsWith(report, "How near", "other"), [["seed", "other", "1.00", "0.800", "1.25x"]]);
 });
 
 Deno.test("partsOf() compares RWKV with the Transformer beside the article's 3.2 and 5.3", () => {
@@ -103,7 +95,7 @@ Deno.test("partsOf() says of each run what is from it", () => {
 });
 
 Deno.test("partsOf() leaves out what was not measured", () => {
-  const onlyMemory = markdown({ ...result, latency: [], limits: [] });
+  const onlyMemory = markdown({ ...result, latency: [] });
   assert(!onlyMemory.includes("Time per token"));
   assertEquals(rowsWith(onlyMemory, "RWKV against", "reference", " 256 ")[0].slice(3, 6), [
     "-",
@@ -113,7 +105,6 @@ Deno.test("partsOf() leaves out what was not measured", () => {
   const onlyTraining = markdown({
     ...result,
     latency: [],
-    limits: [],
     memory: [],
     training: trainings({ seeds: 1, date }),
   });

@@ -1,5 +1,5 @@
 /** Made-up results for the report's tests. */
-import type { ModelName } from "../../bench/subjects.ts";
+import type { ModelName } from "../../bench/measure/subjects.ts";
 import type { TrainingRow } from "../../bench/training/train.ts";
 
 export const machine = { cpu: "A processor", cores: 2, memoryBytes: 8 * 2 ** 30, system: "a system" };
