@@ -1,6 +1,6 @@
 /**
  * How fast the operations that go through time are, forward and backward, in the sizes of a training step of both presets:
- * 32 sequences of 128 tokens, so that a millisecond is 244 ns a token. For `deno bench -A bench/recurrent_bench.ts`.
+ * 32 sequences of 128 tokens, so that a millisecond is 244 ns a token. For `deno bench -A bench/kernels/recurrent_bench.ts`.
  *
  * @module
  */

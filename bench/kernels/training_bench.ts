@@ -1,5 +1,5 @@
 /**
- * How fast the models are trained, for `deno bench -A bench/training_bench.ts`: a group for each preset and backend, with
+ * How fast the models are trained, for `deno bench -A bench/kernels/training_bench.ts`: a group for each preset and backend, with
  * RWKV's whole step as its baseline.
  *
  * - `forward`: the loss of 8 sequences of 125 tokens.

@@ -1,5 +1,5 @@
 /**
- * The WKV scan, for `deno bench -A bench/wkv_bench.ts`: a group a shape, B×T×C, with the kernels `webgpu serial` (a step
+ * The WKV scan, for `deno bench -A bench/kernels/wkv_bench.ts`: a group a shape, B×T×C, with the kernels `webgpu serial` (a step
  * after another) and `webgpu chunked` (in parallel over time), each also with its gradient, a copy of as many elements,
  * `wasm` and `reference`.
  *

@@ -13,6 +13,9 @@ export interface ArticleRow {
   readonly memory: Readonly<Record<ModelName, number>>;
 }
 
+/** What the article has a table of. */
+export type Quantity = Exclude<keyof ArticleRow, "length">;
+
 export const article: readonly ArticleRow[] = [
   {
     length: 32,

@@ -4,13 +4,10 @@
  * @module
  */
 import { type Cell, labelOf, modelNames, ways } from "../measure/subjects.ts";
-import { article, articleAt, type ArticleRow } from "./article.ts";
+import { article, articleAt, type Quantity } from "./article.ts";
 import type { Table } from "./document.ts";
 import { times } from "./format.ts";
 import { distinct } from "./lookup.ts";
-
-/** What the article has a table of. */
-type Quantity = Exclude<keyof ArticleRow, "length">;
 
 const nouns: Readonly<Record<Quantity, string>> = { latency: "time", memory: "memory" };
 const decimals: Readonly<Record<Quantity, number>> = { latency: 2, memory: 1 };

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { type Cell, labelOf, type Mode, type ModelName, ways } from "../measure/subjects.ts";
+import { type Cell, labelOf, type Mode, type ModelName, modelNames, ways } from "../measure/subjects.ts";
+import { article, type Quantity } from "./article.ts";
 import { drawFigure, type Panel } from "./line_figure.ts";
+import { distinct } from "./lookup.ts";
 import { toPng } from "./png.ts";
 import type { Result } from "./result.ts";
 import { drawTraining } from "./training_figure.ts";
@@ -24,6 +26,12 @@ const modelColors: Readonly<Record<ModelName, string>> = {
   transformer: colors["transformer-cached"],
 };
 
+/** Of the article, which does not say how its Transformer decodes. */
+const statedColors: Readonly<Record<ModelName, string>> = {
+  ...modelColors,
+  transformer: colors["transformer-full"],
+};
+
 /** The figures that a result allows, by the name of their file. */
 export async function drawFigures(
   { latency, memory, training }: Result,
@@ -34,9 +42,9 @@ export async function drawFigures(
       "latency.svg",
       await drawFigure({
         title: "Time per token",
-        subtitle: "Median; at the end of each line how many times RWKV's it is",
+        subtitle: "Median; dashed: the article; at the end of each line how many times RWKV's it is",
         axis: "time per token (ms)",
-        panels: panelsOf(latency, (row) => row.medianMs),
+        panels: panelsOf(latency, "latency", (row) => row.medianMs),
       }),
     );
   }
@@ -45,40 +53,59 @@ export async function drawFigures(
       "memory.svg",
       await drawFigure({
         title: "Memory for a token",
-        subtitle: "Weights, state and activations; at the end of each line how many times RWKV's they are",
+        subtitle:
+          "Weights, state and activations; dashed: the article; at the end of each line how many times RWKV's they are",
         axis: "memory (MB)",
-        panels: panelsOf(memory, (row) => row.totalBytes / 1e6),
+        panels: panelsOf(memory, "memory", (row) => row.totalBytes / 1e6),
       }),
     );
   }
   for (const rows of groupsOf(training)) {
     const [{ preset, backend }] = rows;
     const times = latency.filter((row) => row.preset === preset && row.backend === backend);
-    const [[panel]] = times.length > 0 ? panelsOf(times, (row) => row.medianMs) : [[]];
-    const svg = await drawTraining(rows, modelColors, panel && { ...panel, title: "Time per token" });
+    const [[panel]] = times.length > 0 ? panelsOf(times, "latency", (row) => row.medianMs) : [[]];
+    const svg = await drawTraining(
+      rows,
+      modelColors,
+      panel && { ...panel, title: `Time per token on ${backend}` },
+    );
     figures.set(`${figureName(rows)}.svg`, svg);
     figures.set(`${figureName(rows)}.png`, await toPng(svg));
   }
   return figures;
 }
 
-/** A row a backend, a column a preset. */
-function panelsOf<R extends Cell>(rows: readonly R[], valueOf: (row: R) => number): Panel[][] {
-  const backends = [...new Set(rows.map(({ backend }) => backend))];
-  const presets = [...new Set(rows.map(({ preset }) => preset))];
-  return backends.map((backend) =>
-    presets.map((preset) => ({
+/** A row a backend, a column a preset; in each the measured lines and those of the article. */
+function panelsOf<R extends Cell>(
+  rows: readonly R[],
+  quantity: Quantity,
+  valueOf: (row: R) => number,
+): Panel[][] {
+  const longest = Math.max(...rows.map(({ length }) => length));
+  const shortest = Math.min(...rows.map(({ length }) => length));
+  const stated = modelNames.map((model) => ({
+    name: `article: ${labelOf({ model })}`,
+    color: statedColors[model],
+    stated: true,
+    points: article.filter(({ length }) => length >= shortest && length <= longest)
+      .map((row) => ({ length: row.length, value: row[quantity][model] })),
+  }));
+  return distinct(rows, "backend").map((backend) =>
+    distinct(rows, "preset").map((preset) => ({
       title: `${preset} on ${backend}`,
-      series: ways.map((way) => ({
-        name: labelOf(way),
-        color: colors[`${way.model}-${way.mode}`],
-        points: rows
-          .filter((row) =>
-            row.backend === backend && row.preset === preset && row.model === way.model &&
-            row.mode === way.mode
-          )
-          .map((row) => ({ length: row.length, value: valueOf(row) })),
-      })),
+      series: [
+        ...ways.map((way) => ({
+          name: labelOf(way),
+          color: colors[`${way.model}-${way.mode}`],
+          points: rows
+            .filter((row) =>
+              row.backend === backend && row.preset === preset && row.model === way.model &&
+              row.mode === way.mode
+            )
+            .map((row) => ({ length: row.length, value: valueOf(row) })),
+        })),
+        ...stated,
+      ],
     }))
   );
 }

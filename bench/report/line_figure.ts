@@ -9,9 +9,11 @@ export interface Series {
   readonly name: string;
   readonly color: string;
   readonly points: readonly { readonly length: number; readonly value: number }[];
+  /** Whether someone else states it: it is dashed, and held against the first of its own kind. */
+  readonly stated?: boolean;
 }
 
-/** A panel; the ratios at the ends of its lines are those to its first series. */
+/** A panel; the ratios at the ends of its lines are those to its first series, or the first that is stated. */
 export interface Panel {
   readonly title: string;
   readonly series: readonly Series[];
@@ -22,35 +24,30 @@ export interface Figure {
   readonly subtitle: string;
   /** `time per token (ms)` */
   readonly axis: string;
-  /** Rows of panels, all with the same axes. */
+  /** Rows of panels. */
   readonly panels: readonly (readonly Panel[])[];
 }
 
 /** The figure as SVG. Both axes are logarithmic: a straight line is a power, a level one does not grow. */
 export async function drawFigure({ title, subtitle, axis, panels }: Figure): Promise<string> {
-  const all = panels.flat();
-  return await drawPanels(
-    title,
-    subtitle,
-    panels.map((row) => row.map((panel) => linePanel(panel, axis, all))),
-  );
+  return await drawPanels(title, subtitle, panels.map((row) => row.map((panel) => linePanel(panel, axis))));
 }
 
-/** A panel of a figure, with room on its axes for all of those. */
-export function linePanel({ title, series }: Panel, axis: string, all: readonly Panel[]) {
-  const points = all.flatMap(({ series }) => series.flatMap(({ points }) => points));
+/** A panel of a figure, its axes as long as its lines need them. */
+export function linePanel({ title, series }: Panel, axis: string) {
+  const points = series.flatMap(({ points }) => points);
   const values = points.map(({ value }) => value);
   const lengths = [...new Set(points.map(({ length }) => length))].toSorted((a, b) => a - b);
   // Room above and below, so that no line runs along the frame.
   const domain: [number, number] = [Math.min(...values) / 1.4, Math.max(...values) * 1.4];
   // The first series last, on top of the others.
-  const rows = series.toReversed().flatMap(({ color, points }) =>
-    points.map((point) => ({ color, ...point }))
+  const rows = series.toReversed().flatMap(({ color, points, stated = false }) =>
+    points.map((point) => ({ color, stated, ...point }))
   );
   const x = {
     field: "length",
     type: "quantitative" as const,
-    title: "context (tokens)",
+    title: "context (tokens), log scale",
     scale: {
       type: "log" as const,
       base: 2,
@@ -62,7 +59,7 @@ export function linePanel({ title, series }: Panel, axis: string, all: readonly 
   const y = {
     field: "value",
     type: "quantitative" as const,
-    title: axis,
+    title: `${axis}, log scale`,
     scale: { type: "log" as const, domain, nice: false },
     axis: { format: "~g", values: ticks(domain) },
   };
@@ -74,10 +71,11 @@ export function linePanel({ title, series }: Panel, axis: string, all: readonly 
       {
         data: { values: rows },
         mark: { type: "line" as const, strokeWidth: 2.25 },
-        encoding: { x, y, color },
+        encoding: { x, y, color, strokeDash: dash },
       },
       {
         data: { values: rows },
+        transform: [{ filter: "!datum.stated" }],
         mark: { type: "point" as const, filled: true, size: 42, opacity: 1 },
         encoding: { x, y, color },
       },
@@ -87,10 +85,18 @@ export function linePanel({ title, series }: Panel, axis: string, all: readonly 
   };
 }
 
+/** Dashed where it is stated. */
+const dash = {
+  field: "stated",
+  type: "nominal" as const,
+  scale: { domain: [false, true], range: [[1, 0], [5, 4]] },
+  legend: null,
+};
+
 /** A label at the end of each line. */
 function labelsOf(series: readonly Series[], domain: readonly [number, number]) {
-  const [first] = series;
-  return series.filter(({ points }) => points.length > 0).map(({ name, color, points }) => {
+  return series.filter(({ points }) => points.length > 0).map(({ name, color, points, stated }) => {
+    const first = series.find((other) => other.stated === stated && other.points.length > 0)!;
     const { value } = points.at(-1)!;
     const ratio = value / first.points.at(-1)!.value;
     const text = name === first.name ? name : `${name} ${showRatio(ratio)}`;

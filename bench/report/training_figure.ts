@@ -57,7 +57,7 @@ export async function drawTraining(
   const accuracy = accuracyPanel(rows, colors);
   return await drawPanels(title, subtitle, [
     [train, test],
-    latency ? [linePanel(latency, "time per token (ms)", [latency]), accuracy] : [accuracy],
+    latency ? [linePanel(latency, "time per token (ms)"), accuracy] : [accuracy],
   ]);
 }
 
@@ -102,7 +102,7 @@ function lossPanel(
   const y = (field: string) => ({
     field,
     type: "quantitative" as const,
-    title: "loss (nats a token)",
+    title: "loss (nats a token), log scale",
     scale: { type: "log" as const, domain: [...domain], nice: false },
     axis: { format: "~g", values: ticks([...domain]) },
   });
