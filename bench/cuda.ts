@@ -1,5 +1,5 @@
 /**
- * Times a plain serial CUDA kernel of the WKV scan at the shapes of `wkv_bench.ts`, for comparison: `deno run -A
+ * Times a plain serial CUDA kernel of the WKV scan at the shapes of the report, for comparison: `deno run -A
  * bench/cuda.ts` prints rows like those of the report's `wkv` section as JSON. Needs nvcc and an NVIDIA GPU.
  *
  * @module

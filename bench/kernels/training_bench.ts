@@ -1,10 +1,10 @@
 /**
- * How fast the models are trained, for `deno bench -A bench/kernels/training_bench.ts`: a group for each preset and backend, with
- * RWKV's whole step as its baseline.
+ * How fast the models are trained, for `deno bench -A bench/kernels/training_bench.ts`: a group for each stage of a step,
+ * preset and backend.
  *
  * - `forward`: the loss of 8 sequences of 125 tokens.
- * - `and backward`: with the gradients of all parameters.
- * - `and update`: with clipping and AdamW, a whole step of training.
+ * - `forward and backward`: with the gradients of all parameters.
+ * - `whole step`: with clipping and AdamW.
  *
  * That is 1,000 tokens, so that iterations a second are thousands of tokens a second. Losses and gradients of two sequences
  * are compared with the reference's before anything is timed. WebGPU is left out where a CPU plays the GPU, and stderr says so.
@@ -87,8 +87,8 @@ function stagesOf({ model, params, backend }: Subject) {
   };
   return {
     forward: () => finish(forward(params, batch.inputs, batch.targets)),
-    "and backward": async () => finish(await batchGradient(gradient, params, batch, backend)),
-    "and update": async () => {
+    "forward and backward": async () => finish(await batchGradient(gradient, params, batch, backend)),
+    "whole step": async () => {
       const { loss, ...next } = await step.take({ params, optimizer }, batch, 1e-3, undefined);
       await loss;
       return finish(next);
@@ -113,9 +113,9 @@ for (const { backend, runs } of timed) {
       checkLogits(`training of ${name} on ${backend.name}`, await resultsOf(subject), expected);
       for (const [stage, run] of Object.entries(stagesOf(subject))) {
         Deno.bench({
-          group: `training, 1000 tokens: ${preset} on ${backend.name}`,
-          name: `${labelOf({ model: name })}, ${stage}`,
-          baseline: name === "rwkv" && stage === "and update",
+          group: `${stage}, 1000 tokens: ${preset} on ${backend.name}`,
+          name: labelOf({ model: name }),
+          baseline: name === "rwkv",
           n,
           warmup: 1,
           fn: run,
