@@ -8,9 +8,11 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
+import { describeMachine } from "./measure/machine.ts";
 import { compareTokens, tokenParts } from "./peers/token.ts";
 import { measureStartup, startupPart } from "./peers/startup.ts";
 import { compareTrainings, trainingParts } from "./peers/training.ts";
+import { findVersions } from "./peers/versions.ts";
 import { toText } from "./report/document.ts";
 import { checkChoice, countOf, listOf } from "./report/options.ts";
 import { startProgress } from "./report/progress.ts";
@@ -52,6 +54,7 @@ if (import.meta.main) {
   const { only, rounds, json } = options;
   // Before anything is measured, so that a file that can't be written is known at once.
   using file = json ? await Deno.open(json, { write: true, create: true, truncate: true }) : undefined;
+  const date = new Date().toISOString(), machine = describeMachine(), versions = await findVersions();
   const startup = only.includes("startup") ? await measureStartup(startups) : undefined;
   let training: Awaited<ReturnType<typeof compareTrainings>> | undefined;
   if (only.includes("training")) {
@@ -63,11 +66,18 @@ if (import.meta.main) {
     using progress = startProgress("Comparing");
     token = await compareTokens(rounds, progress.update);
   }
+  const compared = Object.entries(versions).map(([name, version]) => `${name} ${version ?? "(none)"}`);
   console.log(toText([
+    {
+      title: "Compared",
+      notes: [`${compared.join(", ")}; ${date} on ${machine.cpu}, ${machine.cores} cores.`],
+    },
     ...startup ? [startupPart(startup)] : [],
     ...token ? tokenParts(token) : [],
     ...training ? trainingParts(training) : [],
   ]));
   const leftOut = [...token?.leftOut ?? [], ...training?.leftOut ?? []];
-  await file?.write(new TextEncoder().encode(toRows({ startup, ...token, ...training, leftOut })));
+  await file?.write(
+    new TextEncoder().encode(toRows({ date, machine, versions, startup, ...token, ...training, leftOut })),
+  );
 }

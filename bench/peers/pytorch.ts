@@ -10,14 +10,14 @@ import { type OpenPeer, type Peer, remotePeer } from "./peer.ts";
 import { checkedSteps, hyper, trainingBatch } from "./training_set_up.ts";
 
 /** The Python that has PyTorch, if any. */
-const python = () => Deno.env.get("PYTHON") ?? "python3";
+export const python = () => Deno.env.get("PYTHON") ?? "python3";
 
 /** A token, eager and by `torch.compile`. */
 export const pyTorch: readonly Peer[] = [decoder("PyTorch", false), decoder("PyTorch, compiled", true)];
 
 /**
  * Training: RWKV's WKV as the loop over `key[:, t]` that people write, and with the one change to it that makes its
- * gradient cheaper, over `key.unbind(1)`; compiled, it is the latter.
+ * gradient cheaper, over `key.unbind(1)`; compiled, it is the latter, and all but that loop is compiled.
  */
 export function pyTorchTrainers(model: Case["model"]): Peer[] {
   return [

@@ -35,6 +35,8 @@ def time_mix(x, w, name, unbind):
     return F.linear(r * scan, w[name + "output"])
 
 
+# Unrolled, its steps in all layers would take the compiler longer than ten minutes.
+@torch.compiler.disable
 def wkv(decay, bonus, keys, values, unbind):
     """RWKV in 150 lines, a batch at once."""
     a = b = torch.zeros_like(keys[:, 0])
@@ -133,6 +135,8 @@ def main():
         return F.cross_entropy(forward(inputs).flatten(0, 1), targets)
 
     if options["compiled"]:
+        # A function that is given the names of other weights is compiled again.
+        torch._dynamo.config.recompile_limit = 64
         loss_of = torch.compile(loss_of)
 
     def step():
