@@ -17,7 +17,7 @@ export const pyTorch: readonly Peer[] = [decoder("PyTorch", false), decoder("PyT
 
 /**
  * Training: RWKV's WKV as the loop over `key[:, t]` that people write, and with the one change to it that makes its
- * gradient cheaper, over `key.unbind(1)`; compiled, it is the latter, and all but that loop is compiled.
+ * gradient cheaper, over `key.unbind(1)`; compiled, it is the latter, its step compiled by itself.
  */
 export function pyTorchTrainers(model: Case["model"]): Peer[] {
   return [

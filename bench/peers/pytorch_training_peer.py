@@ -35,25 +35,30 @@ def time_mix(x, w, name, unbind):
     return F.linear(r * scan, w[name + "output"])
 
 
-# Unrolled, its steps in all layers would take the compiler longer than ten minutes.
-@torch.compiler.disable
+# Unrolled into one graph, its steps take the compiler longer than ten minutes; so it is the step that is compiled.
+@torch.compiler.disable(recursive=False)
 def wkv(decay, bonus, keys, values, unbind):
     """RWKV in 150 lines, a batch at once."""
     a = b = torch.zeros_like(keys[:, 0])
     p = torch.full_like(a, -1e38)
-    y = []
+    ys = []
     # Indexing is what people write; the gradient of each keys[:, t] is as large as all of keys, that of unbind is not.
     steps = zip(keys.unbind(1), values.unbind(1)) if unbind else ((keys[:, t], values[:, t]) for t in range(keys.shape[1]))
     for k, v in steps:
-        now = bonus + k
-        top = torch.maximum(p, now)
-        e1, e2 = torch.exp(p - top), torch.exp(now - top)
-        y.append((e1 * a + e2 * v) / (e1 * b + e2))
-        past = p + decay
-        top = torch.maximum(past, k)
-        e1, e2 = torch.exp(past - top), torch.exp(k - top)
-        a, b, p = e1 * a + e2 * v, e1 * b + e2, top
-    return torch.stack(y, 1)
+        y, a, b, p = wkv_step(decay, bonus, k, v, a, b, p)
+        ys.append(y)
+    return torch.stack(ys, 1)
+
+
+def wkv_step(decay, bonus, k, v, a, b, p):
+    now = bonus + k
+    top = torch.maximum(p, now)
+    e1, e2 = torch.exp(p - top), torch.exp(now - top)
+    y = (e1 * a + e2 * v) / (e1 * b + e2)
+    past = p + decay
+    top = torch.maximum(past, k)
+    e1, e2 = torch.exp(past - top), torch.exp(k - top)
+    return y, e1 * a + e2 * v, e1 * b + e2, top
 
 
 def channel_mix(x, w, name):
