@@ -86,7 +86,7 @@ function stagesOf({ model, params, backend }: Subject) {
     return settle(last);
   };
   return {
-    forward: () => finish(forward(params, batch.inputs, batch.targets)),
+    forward: async () => await finish(forward(params, batch.inputs, batch.targets)),
     "forward and backward": async () => finish(await batchGradient(gradient, params, batch, backend)),
     "whole step": async () => {
       const { loss, ...next } = await step.take({ params, optimizer }, batch, 1e-3, undefined);
