@@ -6,6 +6,7 @@
 import { parseArgs } from "@std/cli";
 import { allBackendNames, backendNames, checkBackendName } from "../backends.ts";
 import { type ModelName, modelNames, type PresetName, presetNames } from "../subjects.ts";
+import { articleRate, rates } from "../training/cells.ts";
 import type { TrainingPlan } from "../training/measure.ts";
 
 export type Section = "latency" | "memory" | "wkv" | "training";
@@ -28,7 +29,7 @@ export interface Options {
 const sections: readonly Section[] = ["latency", "memory", "wkv", "training"];
 /** What is measured where nothing is asked for: training takes longer than all the rest. */
 const quick: readonly Section[] = ["latency", "memory", "wkv"];
-const defaultEpochs = 50, defaultSeeds = 1;
+const defaultEpochs = 50;
 /** So many workers at most where nothing is asked for: a batch is 32 sequences, and each wants some of them. */
 const mostWorkers = 4;
 const defaultLengths: readonly number[] = [32, 64, 128, 256];
@@ -52,7 +53,8 @@ ${line("--help", "prints this")}
 For training, which goes on where it was when the same command was interrupted (from DIR/checkpoints):
 
 ${line(`--models ${modelNames}`, "which models (default: all)")}
-${line("--seeds N", `how often, each time with other sequences (default: ${defaultSeeds})`)}
+${line("--seed 1,2,3", "of the sequences and of the models' start (default: 1)")}
+${line(`--rate ${rates}`, `the highest learning rate (default: ${articleRate})`)}
 ${line("--epochs N", `how often to go through the sequences (default: ${defaultEpochs})`)}
 ${line("--workers N", `that share each batch (default: one a core, ${mostWorkers} at most; on webgpu 1)`)}`;
 
@@ -69,7 +71,7 @@ export function parseOptions(args: readonly string[]): Options {
   const action = "read command line";
   const flags = parseArgs([...args], {
     boolean: ["help", "redraw"],
-    string: ["only", "preset", "lengths", "backend", "out", "models", "seeds", "epochs", "workers"],
+    string: ["only", "preset", "lengths", "backend", "out", "models", "seed", "rate", "epochs", "workers"],
     unknown: (arg: string) => {
       throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${arg}`);
     },
@@ -107,7 +109,8 @@ export function parseOptions(args: readonly string[]): Options {
     training: {
       presets: presets ?? ["matched"],
       models: models as readonly ModelName[],
-      seeds: countOf(action, "seeds", flags.seeds) ?? defaultSeeds,
+      seeds: listOf(action, "seed", flags.seed)?.map((seed) => countOf(action, "seed", seed)!) ?? [1],
+      rates: listOf(action, "rate", flags.rate)?.map(Number) ?? [articleRate],
       epochs: countOf(action, "epochs", flags.epochs) ?? defaultEpochs,
       workers: countOf(action, "workers", flags.workers) ??
         (backends[0] === "webgpu" ? 1 : Math.min(mostWorkers, navigator.hardwareConcurrency)),

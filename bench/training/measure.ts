@@ -1,21 +1,24 @@
 /**
- * The article's training, for every model, seed and preset that is asked for.
+ * The article's training, for every model, seed, learning rate and preset that is asked for.
  *
  * @module
  */
 import { type Backend, presets } from "@seqmix/seqmix";
 import { duration } from "../report/format.ts";
 import type { ProgressBar } from "../report/progress.ts";
+import type { Origin } from "../report/result.ts";
 import { labelOf, type ModelName, type PresetName } from "../subjects.ts";
+import { nameOf, type TrainingCell } from "./cells.ts";
 import { type Lesson, type LessonSize, makeLesson } from "./lesson.ts";
-import { type OnProgress, type Student, train, type TrainingRow } from "./train.ts";
+import { absentAsUndefined, readRow, rowsFolder, writeRow } from "./rows.ts";
+import { type OnProgress, train } from "./train.ts";
 
-/** What to train and how. */
+/** What to train and how: every model of every preset, of every seed at every rate. */
 export interface TrainingPlan {
   readonly presets: readonly PresetName[];
   readonly models: readonly ModelName[];
-  /** How many; they are 1, 2 and so on. */
-  readonly seeds: number;
+  readonly seeds: readonly number[];
+  readonly rates: readonly number[];
   readonly epochs: number;
   readonly workers: number;
 }
@@ -30,24 +33,13 @@ export const lessonSizes: Readonly<Record<PresetName, LessonSize>> = {
   seed: { train: 768, test, lengths },
 };
 
-/** A training of a plan. */
-type Cell = Omit<Student, "config">;
-
-/** The trainings of a plan, the models in turn for each seed, so that what is done is comparable early. */
-function cellsOf({ presets, models, seeds }: TrainingPlan): Cell[] {
+/** The trainings of a plan, those of a seed together, whose sequences are the same. */
+function cellsOf({ presets, models, seeds, rates, epochs }: TrainingPlan): TrainingCell[] {
   return presets.flatMap((preset) =>
-    Array.from({ length: seeds }, (_, i) => models.map((model) => ({ preset, model, seed: i + 1 }))).flat()
+    seeds.flatMap((seed) =>
+      rates.flatMap((rate) => models.map((model) => ({ preset, model, seed, rate, epochs })))
+    )
   );
-}
-
-/** A file's name for all that decides how a training goes. */
-function checkpointName({ preset, model, seed }: Cell, epochs: number, backend: string): string {
-  return `${preset}-${model}-seed${seed}-epochs${epochs}-${backend}.safetensors`;
-}
-
-/** The files that a plan's trainings leave. */
-export function checkpointNames(plan: TrainingPlan, backend: string): string[] {
-  return cellsOf(plan).map((cell) => checkpointName(cell, plan.epochs, backend));
 }
 
 type Progress = Pick<ProgressBar, "update" | "log">;
@@ -55,46 +47,47 @@ type Progress = Pick<ProgressBar, "update" | "log">;
 /** Where a run of the report is. */
 export interface Place {
   readonly backend: Backend;
-  readonly date: string;
-  /** The folder of the checkpoints, which has to be there. */
-  readonly checkpoints: string;
+  readonly origin: Origin;
+  /** The report's folder. */
+  readonly out: string;
 }
 
 /**
- * Trains one after another. A run that was interrupted leaves its checkpoints; the same plan goes on from them, and repeats
- * nothing that is done.
+ * Trains one after another, and leaves a file of each one's row. One that has its file is not repeated, and one that was
+ * interrupted goes on from its checkpoint.
  *
  * @param sizes the sequences of each preset
  */
 export async function measureTraining(
   plan: TrainingPlan,
-  { backend, date, checkpoints }: Place,
+  { backend, origin, out }: Place,
   progress: Progress,
   sizes = lessonSizes,
-): Promise<TrainingRow[]> {
-  const { epochs, workers } = plan;
-  const rows: TrainingRow[] = [];
-  const cells = cellsOf(plan);
-  let lesson: Lesson | undefined, before: Cell | undefined;
-  for (const cell of cells) {
-    const { preset, model, seed } = cell;
+): Promise<void> {
+  const folder = rowsFolder(out);
+  await Deno.mkdir(folder, { recursive: true });
+  const { workers } = plan, cells = cellsOf(plan);
+  let lesson: Lesson | undefined, before: TrainingCell | undefined;
+  for (const [i, cell] of cells.entries()) {
+    const { preset, model, seed, rate } = cell;
+    const title = `${labelOf({ model })}, ${preset}, seed ${seed}, rate ${rate} (${
+      i + 1
+    } of ${cells.length})`;
+    if (await readRow(cell, backend.name, out)) {
+      progress.log(`${title}: is done`);
+      continue;
+    }
     if (lesson === undefined || before?.preset !== preset || before.seed !== seed) {
       lesson = makeLesson(sizes[preset], seed);
     }
     before = cell;
-    const title = `${labelOf({ model })}, ${preset}, seed ${seed} (${rows.length + 1} of ${cells.length})`;
-    const checkpoint = `${checkpoints}/${checkpointName(cell, epochs, backend.name)}`;
-    rows.push(
-      await train(
-        { ...cell, config: presets[preset][model] },
-        lesson,
-        { backend, workers, epochs, date, checkpoint },
-        shower(title, rows.length, cells.length, progress),
-      ),
-    );
-    progress.update(rows.length, cells.length);
+    const checkpoint = `${folder}/${nameOf(cell, backend.name)}-workers${workers}.safetensors`;
+    const student = { ...cell, config: presets[preset][model] };
+    const how = { backend, workers, origin, checkpoint };
+    await writeRow(await train(student, lesson, how, shower(title, i, cells.length, progress)), out);
+    await absentAsUndefined(Deno.remove(checkpoint));
+    progress.update(i + 1, cells.length);
   }
-  return rows;
 }
 
 /** Shows each report of a training beside the bar; without a bar, a line for each epoch. */

@@ -7,6 +7,7 @@ import {
   type AnyLanguageModel,
   type Backend,
   createReference,
+  evaluate,
   fit,
   type FitProgress,
   loadTree,
@@ -16,10 +17,13 @@ import {
   saveTree,
   transformer,
 } from "@seqmix/seqmix";
-import type { ModelName, PresetName } from "../subjects.ts";
+import type { Origin } from "../report/result.ts";
+import type { ModelName } from "../subjects.ts";
 import { writeWhole } from "../write_file.ts";
+import type { TrainingCell } from "./cells.ts";
 import { type KindAccuracy, kindAccuracy, type Lesson, ngramOrder } from "./lesson.ts";
 import { predict } from "./predict.ts";
+import { absentAsUndefined } from "./rows.ts";
 
 /** A point of a learning curve. */
 export interface CurvePoint {
@@ -32,22 +36,21 @@ export interface CurvePoint {
 }
 
 /** How a training ended; losses are in nats a token. */
-export interface TrainingRow {
-  readonly preset: PresetName;
-  readonly model: ModelName;
-  readonly seed: number;
+export interface TrainingRow extends TrainingCell {
   readonly backend: string;
   readonly workers: number;
-  /** Of the report's run that it was finished in, ISO 8601. */
-  readonly date: string;
+  /** Of the command that finished it. */
+  readonly origin: Origin;
   readonly parameters: number;
-  readonly epochs: number;
   readonly trainSequences: number;
   readonly testSequences: number;
   /** Those of the last epoch, as in `curve`. */
   readonly trainLoss: number;
   readonly testLoss: number;
   readonly accuracy: number;
+  /** On the validation sequences, after the last epoch. */
+  readonly validationLoss: number;
+  readonly validationAccuracy: number;
   /** The best that is possible on the same test sequences. */
   readonly ceilingAccuracy: number;
   readonly ceilingLoss: number;
@@ -65,20 +68,17 @@ export interface TrainingRow {
 }
 
 /** What is trained. */
-export interface Student {
-  readonly preset: PresetName;
-  readonly model: ModelName;
+export interface Student extends TrainingCell {
+  /** The sizes of the model. */
   readonly config: unknown;
-  readonly seed: number;
 }
 
 /** How it is trained. */
 export interface Schooling {
   readonly backend: Backend;
   readonly workers: number;
-  readonly epochs: number;
-  readonly date: string;
-  /** The file that it goes on from, where it is there, and that it leaves; its folder has to be there. */
+  readonly origin: Origin;
+  /** The file that it goes on from, where it is there, and keeps after each epoch; its folder has to be there. */
   readonly checkpoint: string;
 }
 
@@ -89,8 +89,6 @@ export type OnProgress = (at: FitProgress<unknown>, resumed: number) => void;
 interface Diary {
   readonly curve: readonly CurvePoint[];
   readonly seconds: number;
-  /** Of a training that is done. */
-  readonly row?: TrainingRow;
 }
 
 const models = { rwkv, lstm: lstmModel, transformer } as Readonly<Record<ModelName, AnyLanguageModel>>;
@@ -98,7 +96,6 @@ const models = { rwkv, lstm: lstmModel, transformer } as Readonly<Record<ModelNa
 /** The article's optimiser; the rest of its set-up are the defaults of `fit`. */
 const recipe = {
   batchSize: 32,
-  learningRate: 1e-3,
   maxNorm: 1,
   hyper: { beta1: 0.9, beta2: 0.95 },
 };
@@ -106,21 +103,30 @@ const recipe = {
 /** Steps between two reports of progress. */
 const every = 8;
 
-/** Trains a model and evaluates it after each epoch; a training that is done already is not repeated. */
+/** Trains a model and evaluates it after each epoch. */
 export async function train(
-  { preset, model: name, config, seed }: Student,
+  { config, ...cell }: Student,
   lesson: Lesson,
-  { backend, workers, epochs, date, checkpoint }: Schooling,
+  { backend, workers, origin, checkpoint }: Schooling,
   onProgress: OnProgress,
 ): Promise<TrainingRow> {
+  const { model: name, seed, rate, epochs } = cell;
   const saved = await openCheckpoint(checkpoint);
-  if (saved?.diary.row) return { ...saved.diary.row, date };
   let curve = saved?.diary.curve ?? [];
   const resumed = curve.length;
   const before = saved?.diary.seconds ?? 0, begun = performance.now();
   const model = models[name];
   const start = saved ? { resume: saved.bytes } : { config };
-  const reports = fit(model, lesson, { ...start, ...recipe, seed, epochs, backend, workers, every });
+  const reports = fit(model, lesson, {
+    ...start,
+    ...recipe,
+    learningRate: rate,
+    seed,
+    epochs,
+    backend,
+    workers,
+    every,
+  });
   for await (const at of reports) {
     onProgress(at, resumed);
     if (at.test === null) continue;
@@ -131,20 +137,20 @@ export async function train(
       continue;
     }
     const predicted = await predict(model, at.params, lesson.test);
+    const validation = await evaluate(model, at.params, lesson.validation);
     const row: TrainingRow = {
-      preset,
-      model: name,
-      seed,
+      ...cell,
       backend: backend.name,
       workers,
-      date,
+      origin,
       parameters: parameterCount(at.params),
-      epochs,
       trainSequences: lesson.train.length,
       testSequences: lesson.test.length,
       trainLoss,
       testLoss,
       accuracy,
+      validationLoss: validation.loss,
+      validationAccuracy: validation.accuracy,
       ceilingAccuracy: lesson.ceiling.accuracy,
       ceilingLoss: lesson.ceiling.loss,
       ngramOrder,
@@ -157,7 +163,6 @@ export async function train(
       tokensPerS: at.tokensPerSecond,
       curve,
     };
-    await saveCheckpoint(checkpoint, at, { curve, seconds: row.seconds, row });
     backend.free([at.params, at.optimizer]);
     return row;
   }
@@ -170,13 +175,8 @@ export async function train(
 const diaryName = "seqmix.report";
 
 async function openCheckpoint(path: string): Promise<{ bytes: Uint8Array; diary: Diary } | undefined> {
-  let bytes;
-  try {
-    bytes = await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const bytes = await absentAsUndefined(Deno.readFile(path));
+  if (bytes === undefined) return undefined;
   using host = createReference();
   return { bytes, diary: JSON.parse(loadTree(bytes, host).metadata[diaryName]) };
 }
