@@ -21,7 +21,8 @@ import { type Options, parseOptions, usage } from "./report/options.ts";
 import { countParameters, partsOf } from "./report/parts.ts";
 import { startProgress } from "./report/progress.ts";
 import type { Origin, Result, Run } from "./report/result.ts";
-import { measureTraining } from "./training/measure.ts";
+import { commandOf, measureTraining, missingCells } from "./training/measure.ts";
+import { rowsFolder } from "./training/rows.ts";
 import { leftOut, measureWkv, openKernels } from "./wkv/measure.ts";
 import { writeWhole } from "./write_file.ts";
 
@@ -78,10 +79,10 @@ function optionsOf(args: readonly string[]): Options {
 /**
  * Makes the folder and reads the report in it before anything is measured, so that what stands in the way is known at once.
  */
-async function openFolder(path: string): Promise<void> {
+async function openFolder(path: string): Promise<Result> {
   try {
     await Deno.mkdir(path, { recursive: true });
-    await readResult(path);
+    return await readResult(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : error;
     console.error(
@@ -104,24 +105,41 @@ async function write(result: Result, folder: string): Promise<void> {
   console.error(`Wrote ${[...files.keys()].join(", ")} to ${folder}`);
 }
 
+/** Measures, and writes a report of it; none of trainings that are part of a whole that others may be at. */
+async function run(options: Options): Promise<void> {
+  const { only, training, out } = options;
+  const command = ["deno task report", ...Deno.args].join(" ");
+  const date = new Date().toISOString();
+  const origin = { date, command, machine: describeMachine(), runtime: await describeRuntime() };
+  const sections = only.filter((section) => section !== "training");
+  const measured = sections.length > 0 ? await measure(options, { ...origin, sections }) : undefined;
+  if (only.includes("training")) await trainAll(options, origin);
+  // Read again: another run may have written meanwhile.
+  if (measured) await write(mergeResults(await readResult(out), measured), out);
+  else if (training.named) {
+    console.error(`The results are in ${rowsFolder(out)}; --redraw makes a report of them`);
+  } else await write(await readResult(out), out);
+}
+
 if (import.meta.main) {
   const options = optionsOf(Deno.args);
-  const { help, redraw, only, out } = options;
+  const { help, redraw, list, training, backends: [backend], out } = options;
   if (help) {
     console.log(usage);
   } else {
-    await openFolder(out);
-    let measured: Result | undefined;
-    if (!redraw) {
-      const command = ["deno task report", ...Deno.args].join(" ");
-      const date = new Date().toISOString();
-      const origin = { date, command, machine: describeMachine(), runtime: await describeRuntime() };
-      const sections = only.filter((section) => section !== "training");
-      if (sections.length > 0) measured = await measure(options, { ...origin, sections });
-      if (only.includes("training")) await trainAll(options, origin);
+    const found = await openFolder(out);
+    if (list) {
+      const cells = missingCells(training, backend, found.training);
+      for (const cell of cells) console.log(commandOf(cell, training, backend, out));
+    } else if (!redraw) {
+      await run(options);
+    } else if (found.runs.length + found.training.length > 0) {
+      await write(found, out);
+    } else {
+      console.error(
+        `Cannot redraw report: ${out} must have a report.json or trainings, current folder has none`,
+      );
+      Deno.exit(1);
     }
-    // Read again: another run may have written meanwhile.
-    const found = await readResult(out);
-    if (redraw || measured) await write(measured ? mergeResults(found, measured) : found, out);
   }
 }

@@ -8,38 +8,59 @@ import { duration } from "../report/format.ts";
 import type { ProgressBar } from "../report/progress.ts";
 import type { Origin } from "../report/result.ts";
 import { labelOf, type ModelName, type PresetName } from "../subjects.ts";
-import { nameOf, type TrainingCell } from "./cells.ts";
-import { type Lesson, type LessonSize, makeLesson } from "./lesson.ts";
-import { absentAsUndefined, readRow, rowsFolder, writeRow } from "./rows.ts";
-import { type OnProgress, train } from "./train.ts";
+import { compare, nameOf, type TrainingCell } from "./comparison.ts";
+import { type Dataset, type DatasetSize, makeDataset } from "./dataset.ts";
+import { absentAsUndefined, readRows, rowsFolder, writeRow } from "./rows.ts";
+import { type OnProgress, train, type TrainingRow } from "./train.ts";
 
-/** What to train and how: every model of every preset, of every seed at every rate. */
+/** What to train and how. */
 export interface TrainingPlan {
   readonly presets: readonly PresetName[];
   readonly models: readonly ModelName[];
-  readonly seeds: readonly number[];
-  readonly rates: readonly number[];
+  /** Every seed at every rate; without it, what the comparison of each preset is made of. */
+  readonly named?: { readonly seeds: readonly number[]; readonly rates: readonly number[] } | undefined;
   readonly epochs: number;
-  readonly workers: number;
+  /** Default: one a core, 4 at most: a batch is 32 sequences, and each wants some of them; on a GPU 1. */
+  readonly workers?: number | undefined;
 }
 
-/** Test sequences, and as many of each length to train on: whole batches of 32. */
-const test = 384;
-const lengths = [32, 64, 128, 256];
+/** Whole batches of 32 of each length. */
+const test = 384, lengths = [32, 64, 128, 256];
 
 /** The sequences of each preset, the same for all models. */
-export const lessonSizes: Readonly<Record<PresetName, LessonSize>> = {
+export const datasetSizes: Readonly<Record<PresetName, DatasetSize>> = {
   matched: { train: 3072, test, lengths },
   seed: { train: 768, test, lengths },
 };
 
-/** The trainings of a plan, those of a seed together, whose sequences are the same. */
-function cellsOf({ presets, models, seeds, rates, epochs }: TrainingPlan): TrainingCell[] {
+/**
+ * The trainings of a plan that are not done, those of a seed together, whose sequences are the same. Those at a rate that is
+ * chosen are among them once the grid is complete.
+ */
+export function missingCells(
+  { presets, models, named, epochs }: TrainingPlan,
+  backend: string,
+  done: readonly TrainingRow[],
+): TrainingCell[] {
+  const names = new Set(done.map((row) => nameOf(row, row.backend)));
   return presets.flatMap((preset) =>
-    seeds.flatMap((seed) =>
-      rates.flatMap((rate) => models.map((model) => ({ preset, model, seed, rate, epochs })))
-    )
-  );
+    named
+      ? named.seeds.flatMap((seed) =>
+        named.rates.flatMap((rate) => models.map((model) => ({ preset, model, seed, rate, epochs })))
+      )
+      : compare({ preset, backend, epochs }, done).missing
+  ).filter((cell) => models.includes(cell.model) && !names.has(nameOf(cell, backend)));
+}
+
+/** The command that trains a cell alone. */
+export function commandOf(
+  { preset, model, seed, rate, epochs }: TrainingCell,
+  { workers }: TrainingPlan,
+  backend: string,
+  out: string,
+): string {
+  return `deno task report --only training --preset ${preset} --models ${model} --seed ${seed} --rate ${rate} ` +
+    `--epochs ${epochs} --backend ${backend}${workers ? ` --workers ${workers}` : ""} --out ${out}`;
 }
 
 type Progress = Pick<ProgressBar, "update" | "log">;
@@ -53,8 +74,8 @@ export interface Place {
 }
 
 /**
- * Trains one after another, and leaves a file of each one's row. One that has its file is not repeated, and one that was
- * interrupted goes on from its checkpoint.
+ * Trains what is missing, one after another, and leaves a file of each one's row. A training that was interrupted goes on
+ * from its checkpoint.
  *
  * @param sizes the sequences of each preset
  */
@@ -62,31 +83,27 @@ export async function measureTraining(
   plan: TrainingPlan,
   { backend, origin, out }: Place,
   progress: Progress,
-  sizes = lessonSizes,
+  sizes = datasetSizes,
 ): Promise<void> {
-  const folder = rowsFolder(out);
-  await Deno.mkdir(folder, { recursive: true });
-  const { workers } = plan, cells = cellsOf(plan);
-  let lesson: Lesson | undefined, before: TrainingCell | undefined;
-  for (const [i, cell] of cells.entries()) {
-    const { preset, model, seed, rate } = cell;
-    const title = `${labelOf({ model })}, ${preset}, seed ${seed}, rate ${rate} (${
-      i + 1
-    } of ${cells.length})`;
-    if (await readRow(cell, backend.name, out)) {
-      progress.log(`${title}: is done`);
-      continue;
-    }
-    if (lesson === undefined || before?.preset !== preset || before.seed !== seed) {
-      lesson = makeLesson(sizes[preset], seed);
+  await Deno.mkdir(rowsFolder(out), { recursive: true });
+  const workers = plan.workers ??
+    (backend.name === "webgpu" ? 1 : Math.min(4, navigator.hardwareConcurrency));
+  let dataset: Dataset | undefined, before: TrainingCell | undefined;
+  for (let done = 0;; done++) {
+    const cells = missingCells(plan, backend.name, await readRows(out)), [cell] = cells;
+    if (cell === undefined) break;
+    const { preset, model, seed, rate } = cell, total = done + cells.length;
+    if (dataset === undefined || before?.preset !== preset || before.seed !== seed) {
+      dataset = makeDataset(sizes[preset], seed);
     }
     before = cell;
-    const checkpoint = `${folder}/${nameOf(cell, backend.name)}-workers${workers}.safetensors`;
-    const student = { ...cell, config: presets[preset][model] };
-    const how = { backend, workers, origin, checkpoint };
-    await writeRow(await train(student, lesson, how, shower(title, i, cells.length, progress)), out);
+    const title = `${labelOf({ model })}, ${preset}, seed ${seed}, rate ${rate} (${done + 1} of ${total})`;
+    const name = `${nameOf(cell, backend.name)}-workers${workers}.safetensors`;
+    const checkpoint = `${rowsFolder(out)}/${name}`;
+    const setup = { config: presets[preset][model], backend, workers, origin, checkpoint };
+    await writeRow(await train(cell, dataset, setup, shower(title, done, total, progress)), out);
     await absentAsUndefined(Deno.remove(checkpoint));
-    progress.update(i + 1, cells.length);
+    progress.update(done + 1, total);
   }
 }
 

@@ -20,8 +20,8 @@ import {
 import type { Origin } from "../report/result.ts";
 import type { ModelName } from "../subjects.ts";
 import { writeWhole } from "../write_file.ts";
-import type { TrainingCell } from "./cells.ts";
-import { type KindAccuracy, kindAccuracy, type Lesson, ngramOrder } from "./lesson.ts";
+import type { TrainingCell } from "./comparison.ts";
+import { type Dataset, type KindAccuracy, kindAccuracy, ngramOrder } from "./dataset.ts";
 import { predict } from "./predict.ts";
 import { absentAsUndefined } from "./rows.ts";
 
@@ -67,14 +67,10 @@ export interface TrainingRow extends TrainingCell {
   readonly curve: readonly CurvePoint[];
 }
 
-/** What is trained. */
-export interface Student extends TrainingCell {
+/** How a training is run. */
+export interface TrainingSetup {
   /** The sizes of the model. */
   readonly config: unknown;
-}
-
-/** How it is trained. */
-export interface Schooling {
   readonly backend: Backend;
   readonly workers: number;
   readonly origin: Origin;
@@ -86,7 +82,7 @@ export interface Schooling {
 export type OnProgress = (at: FitProgress<unknown>, resumed: number) => void;
 
 /** What is known of a training besides what `fit` keeps; goes with its checkpoint, as metadata. */
-interface Diary {
+interface History {
   readonly curve: readonly CurvePoint[];
   readonly seconds: number;
 }
@@ -105,19 +101,19 @@ const every = 8;
 
 /** Trains a model and evaluates it after each epoch. */
 export async function train(
-  { config, ...cell }: Student,
-  lesson: Lesson,
-  { backend, workers, origin, checkpoint }: Schooling,
+  cell: TrainingCell,
+  dataset: Dataset,
+  { config, backend, workers, origin, checkpoint }: TrainingSetup,
   onProgress: OnProgress,
 ): Promise<TrainingRow> {
   const { model: name, seed, rate, epochs } = cell;
   const saved = await openCheckpoint(checkpoint);
-  let curve = saved?.diary.curve ?? [];
+  let curve = saved?.history.curve ?? [];
   const resumed = curve.length;
-  const before = saved?.diary.seconds ?? 0, begun = performance.now();
+  const before = saved?.history.seconds ?? 0, begun = performance.now();
   const model = models[name];
   const start = saved ? { resume: saved.bytes } : { config };
-  const reports = fit(model, lesson, {
+  const reports = fit(model, dataset, {
     ...start,
     ...recipe,
     learningRate: rate,
@@ -136,29 +132,29 @@ export async function train(
       await saveCheckpoint(checkpoint, at, { curve, seconds: before + (performance.now() - begun) / 1000 });
       continue;
     }
-    const predicted = await predict(model, at.params, lesson.test);
-    const validation = await evaluate(model, at.params, lesson.validation);
+    const predicted = await predict(model, at.params, dataset.test);
+    const validation = await evaluate(model, at.params, dataset.validation);
     const row: TrainingRow = {
       ...cell,
       backend: backend.name,
       workers,
       origin,
       parameters: parameterCount(at.params),
-      trainSequences: lesson.train.length,
-      testSequences: lesson.test.length,
+      trainSequences: dataset.train.length,
+      testSequences: dataset.test.length,
       trainLoss,
       testLoss,
       accuracy,
       validationLoss: validation.loss,
       validationAccuracy: validation.accuracy,
-      ceilingAccuracy: lesson.ceiling.accuracy,
-      ceilingLoss: lesson.ceiling.loss,
+      ceilingAccuracy: dataset.ceiling.accuracy,
+      ceilingLoss: dataset.ceiling.loss,
       ngramOrder,
-      ngramAccuracy: lesson.ngram.accuracy,
-      ngramLoss: lesson.ngram.loss,
-      accuracyByKind: kindAccuracy(lesson.task, lesson.test, predicted),
-      ceilingByKind: lesson.ceiling.byKind,
-      ngramByKind: lesson.ngram.byKind,
+      ngramAccuracy: dataset.ngram.accuracy,
+      ngramLoss: dataset.ngram.loss,
+      accuracyByKind: kindAccuracy(dataset.task, dataset.test, predicted),
+      ceilingByKind: dataset.ceiling.byKind,
+      ngramByKind: dataset.ngram.byKind,
       seconds: before + (performance.now() - begun) / 1000,
       tokensPerS: at.tokensPerSecond,
       curve,
@@ -171,19 +167,19 @@ export async function train(
   );
 }
 
-/** The name that a training's diary has in its checkpoint's metadata. */
-const diaryName = "seqmix.report";
+/** The name that a training's history has in its checkpoint's metadata. */
+const historyName = "seqmix.report";
 
-async function openCheckpoint(path: string): Promise<{ bytes: Uint8Array; diary: Diary } | undefined> {
+async function openCheckpoint(path: string): Promise<{ bytes: Uint8Array; history: History } | undefined> {
   const bytes = await absentAsUndefined(Deno.readFile(path));
   if (bytes === undefined) return undefined;
   using host = createReference();
-  return { bytes, diary: JSON.parse(loadTree(bytes, host).metadata[diaryName]) };
+  return { bytes, history: JSON.parse(loadTree(bytes, host).metadata[historyName]) };
 }
 
-/** Writes a checkpoint of `fit` with the diary in it: one file, so that the two are never of different epochs. */
-async function saveCheckpoint(path: string, at: FitProgress<unknown>, diary: Diary): Promise<void> {
+/** Writes a checkpoint of `fit` with the history in it: one file, so that the two are never of different epochs. */
+async function saveCheckpoint(path: string, at: FitProgress<unknown>, history: History): Promise<void> {
   using host = createReference();
   const { tree, metadata } = loadTree(await at.checkpoint(), host);
-  await writeWhole(path, saveTree(tree, { ...metadata, [diaryName]: JSON.stringify(diary) }));
+  await writeWhole(path, saveTree(tree, { ...metadata, [historyName]: JSON.stringify(history) }));
 }

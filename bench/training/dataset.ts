@@ -19,7 +19,7 @@ import {
 import { drawSequence } from "../../src/tasks/sequences.ts";
 
 /** How many sequences of which lengths. */
-export interface LessonSize {
+export interface DatasetSize {
   readonly train: number;
   readonly test: number;
   readonly lengths: readonly number[];
@@ -38,7 +38,7 @@ export interface Baseline {
 }
 
 /** One task with its sequences. */
-export interface Lesson {
+export interface Dataset {
   readonly task: MotifTask;
   readonly train: readonly Uint16Array[];
   readonly test: readonly Uint16Array[];
@@ -53,8 +53,8 @@ export interface Lesson {
 /** Tokens are predicted from the three before. More make the loss worse: what is seen too rarely tells nothing. */
 export const ngramOrder = 4;
 
-/** The lesson of a seed, which fixes the bank of motifs and all sequences; what is trained on is in no other set. */
-export function makeLesson(size: LessonSize, seed: number): Lesson {
+/** The dataset of a seed, which fixes the bank of motifs and all sequences; what is trained on is in no other set. */
+export function makeDataset(size: DatasetSize, seed: number): Dataset {
   const task = motifTask(size.task ?? {}, seed);
   const { train, test } = trainAndTest(task, {
     train: size.train,
@@ -86,7 +86,7 @@ export function makeLesson(size: LessonSize, seed: number): Lesson {
  */
 function drawValidation(
   task: MotifTask,
-  { test: count, lengths }: LessonSize,
+  { test: count, lengths }: DatasetSize,
   seed: number,
   others: readonly Uint16Array[],
 ): Uint16Array[] {
@@ -99,7 +99,7 @@ function drawValidation(
   });
 }
 
-/** The accuracy of predictions by the memory that they asked for. */
+/** The accuracy of predictions by the kind of memory that they took. */
 export function kindAccuracy(
   task: MotifTask,
   sequences: readonly Uint16Array[],
