@@ -4,11 +4,12 @@
  * @module
  */
 import { type Cell, labelOf, type Mode, type ModelName, ways } from "../subjects.ts";
+import { comparisonsOf } from "../training/comparison.ts";
 import { drawFigure, type Panel } from "./line_figure.ts";
 import { toPng } from "./png.ts";
 import type { Result } from "./result.ts";
 import { drawTraining } from "./training_figure.ts";
-import { figureName, groupsOf } from "./training_parts.ts";
+import { figureName } from "./training_parts.ts";
 
 const colors: Readonly<Record<`${ModelName}-${Mode}`, string>> = {
   "rwkv-recurrent": "#c8303f",
@@ -51,13 +52,14 @@ export async function drawFigures(
       }),
     );
   }
-  for (const rows of groupsOf(training)) {
-    const [{ preset, backend }] = rows;
+  for (const comparison of comparisonsOf(training)) {
+    const { preset, backend, best } = comparison;
+    if (best.length === 0) continue;
     const times = latency.filter((row) => row.preset === preset && row.backend === backend);
     const [[panel]] = times.length > 0 ? panelsOf(times, (row) => row.medianMs) : [[]];
-    const svg = await drawTraining(rows, modelColors, panel && { ...panel, title: "Time per token" });
-    figures.set(`${figureName(rows)}.svg`, svg);
-    figures.set(`${figureName(rows)}.png`, await toPng(svg));
+    const svg = await drawTraining(best, modelColors, panel && { ...panel, title: "Time per token" });
+    figures.set(`${figureName(comparison)}.svg`, svg);
+    figures.set(`${figureName(comparison)}.png`, await toPng(svg));
   }
   return figures;
 }

@@ -42,30 +42,30 @@ export interface MemoryRow extends Cell, MemoryCount {
   readonly processBytes: number | null;
 }
 
-/** A run of `deno task report`. */
-export interface Run {
-  /** ISO 8601; its name, for the rows of `training`. */
+/** Which run of `deno task report` something is from. */
+export interface Origin {
+  /** ISO 8601 */
   readonly date: string;
   readonly command: string;
   readonly machine: Machine;
   readonly runtime: Runtime;
+}
+
+/** A run of `deno task report`. */
+export interface Run extends Origin {
   /** Which sections of the report are from it. */
   readonly sections: readonly Section[];
 }
 
 /** All that a report holds; a section that was never asked for is empty. */
 export interface Result {
-  /** Of the newest run. */
-  readonly machine: Machine;
-  readonly runtime: Runtime;
-  /** ISO 8601 */
-  readonly date: string;
-  /** The runs that the sections are from, the newest last. */
+  /** The runs that the sections but `training` are from, the newest last. */
   readonly runs: readonly Run[];
   readonly latency: readonly LatencyRow[];
   /** The matrix-vector products alone, from the same run as `latency`. */
   readonly limits: readonly LimitRow[];
   readonly memory: readonly MemoryRow[];
+  /** Each in a file of its own, with its origin. */
   readonly training: readonly TrainingRow[];
   readonly wkv: readonly WkvRow[];
   /** Which GPU it was, whose clock, and what was left out why. */
