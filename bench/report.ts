@@ -48,7 +48,7 @@ async function measure({ only, presets, lengths, backends }: Options, run: Run):
 async function trainAll({ backends, training, out }: Options, origin: Origin): Promise<void> {
   using backend = await openBackend(backends[0]);
   using progress = startProgress("Training");
-  await measureTraining(training, { backend, origin, out }, progress);
+  await measureTraining(training, { backend, origin, out, progress });
 }
 
 /** What is estimated to take longer for a run of the scan is left out. */

@@ -6,7 +6,7 @@
 import { parseArgs } from "@std/cli";
 import { allBackendNames, backendNames, checkBackendName } from "../backends.ts";
 import { type ModelName, modelNames, type PresetName, presetNames } from "../subjects.ts";
-import { articleEpochs } from "../training/comparison.ts";
+import { articleEpochs, articleRate, rates as gridRates } from "../training/comparison.ts";
 import type { TrainingPlan } from "../training/measure.ts";
 
 export type Section = "latency" | "memory" | "wkv" | "training";
@@ -52,13 +52,14 @@ ${line("--help", "prints this")}
 For training, which leaves a file of each training in DIR/training and repeats none that is there:
 
 ${line(`--models ${modelNames}`, "which models (default: all)")}
-${line("--seed 1,2", "with --rate: these seeds of sequences and initial values at these rates alone,")}
-${line("--rate 1e-3,3e-3", "and no report (default: each model at its best of some rates, on some seeds)")}
+${line("--seed 1,2,3", "of sequences and initial values (default: 1, with --rate)")}
+${line(`--rate ${gridRates}`, `the highest learning rates (default: ${articleRate}, with --seed)`)}
 ${line("--list", "trains nothing: prints a command for each training that is missing")}
 ${line("--epochs N", `how often to go through the sequences (default: ${articleEpochs})`)}
 ${line("--workers N", "that share each batch (default: one a core, 4 at most; on webgpu 1)")}
-One that was interrupted goes on where it was with the same command. To merge trainings of several machines, put their
-files into one DIR/training, and --redraw.`;
+Without --seed and --rate, each model is trained at all of these rates, and on more seeds at the one that is best for it.
+With them it is those trainings alone, which are parts of a report and write none: put the files of several machines into
+one DIR/training, and --redraw. A training that was interrupted goes on where it was with the same command.`;
 
 function line(flag: string, meaning: string): string {
   return `  ${flag.padEnd(34)}${meaning}`;
@@ -105,13 +106,6 @@ export function parseOptions(args: readonly string[]): Options {
       `Cannot ${action}: --rate must be numbers above 0, current value is ${JSON.stringify(flags.rate)}`,
     );
   }
-  if ((seeds === undefined) !== (rates === undefined)) {
-    throw new RangeError(
-      `Cannot ${action}: --seed and --rate must be given together, current one is ${
-        seeds ? "--seed" : "--rate"
-      } alone`,
-    );
-  }
   if (flags.out === "") {
     throw new RangeError(`Cannot ${action}: --out must be a folder, current value is empty`);
   }
@@ -126,7 +120,7 @@ export function parseOptions(args: readonly string[]): Options {
     training: {
       presets: presets ?? ["matched"],
       models: models as readonly ModelName[],
-      named: seeds && rates && { seeds, rates },
+      named: (seeds || rates) && { seeds: seeds ?? [1], rates: rates ?? [articleRate] },
       epochs: countOf(action, "epochs", flags.epochs) ?? articleEpochs,
       workers: countOf(action, "workers", flags.workers),
     },

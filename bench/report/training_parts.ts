@@ -91,6 +91,9 @@ function gridPart(comparison: Comparison): Part {
     modelNames.filter((model) => of(chosen.get(model))).map((model) => labelOf({ model }));
   const open = labelsOf((rate) => rate === undefined);
   const edge = labelsOf((rate) => rate === Math.min(...rates) || rate === Math.max(...rates));
+  const textOf = ({ model, rate, seed, epochs }: TrainingCell) =>
+    `${labelOf({ model })} at ${rate}, seed ${seed}` +
+    (epochs === comparison.epochs ? "" : `, ${counted(epochs, "epoch")}`);
   return {
     title: titleOf("Which learning rate", comparison),
     intro: [
@@ -117,14 +120,9 @@ function gridPart(comparison: Comparison): Part {
       ...edge.length > 0
         ? [`At an end of the grid, beyond which a better rate may be: ${edge.join(", ")}.`]
         : [],
-      ...missing.length > 0 ? [`Missing: ${missing.map(cellText).join("; ")}.`] : [],
+      ...missing.length > 0 ? [`Missing: ${missing.map(textOf).join("; ")}.`] : [],
     ],
   };
-}
-
-/** `LSTM at 0.003, seed 2, 50 epochs` */
-function cellText({ model, rate, seed, epochs }: TrainingCell): string {
-  return `${labelOf({ model })} at ${rate}, seed ${seed}, ${counted(epochs, "epoch")}`;
 }
 
 function scorePart(title: string, rows: readonly TrainingRow[]): Part {

@@ -65,12 +65,13 @@ export function commandOf(
 
 type Progress = Pick<ProgressBar, "update" | "log">;
 
-/** Where a run of the report is. */
+/** Where trainings are run. */
 export interface Place {
   readonly backend: Backend;
   readonly origin: Origin;
   /** The report's folder. */
   readonly out: string;
+  readonly progress: Progress;
 }
 
 /**
@@ -81,8 +82,7 @@ export interface Place {
  */
 export async function measureTraining(
   plan: TrainingPlan,
-  { backend, origin, out }: Place,
-  progress: Progress,
+  { backend, origin, out, progress }: Place,
   sizes = datasetSizes,
 ): Promise<void> {
   await Deno.mkdir(rowsFolder(out), { recursive: true });

@@ -57,6 +57,11 @@ Deno.test("parseOptions() reads lists, each value once, and sorts the lengths", 
   });
 });
 
+Deno.test("parseOptions() takes seed 1 or the article's rate where the other is named alone", () => {
+  assertEquals(parseOptions(["--rate=3e-3"]).training.named, { seeds: [1], rates: [3e-3] });
+  assertEquals(parseOptions(["--seed=2"]).training.named, { seeds: [2], rates: [1e-3] });
+});
+
 Deno.test("parseOptions() knows --redraw and --list", () => {
   assertEquals(parseOptions(["--redraw", "--out=somewhere"]).redraw, true);
   assertEquals(parseOptions(["--only=training", "--list"]).list, true);
@@ -99,8 +104,6 @@ Deno.test.each([
   [["--seed=0", "--rate=1"], '--seed must be a whole number of at least 1, current value is "0"'],
   [["--seed=1", "--rate=1,0"], '--rate must be numbers above 0, current value is "1,0"'],
   [["--seed=1", "--rate=fast"], '--rate must be numbers above 0, current value is "fast"'],
-  [["--seed=1"], "--seed and --rate must be given together, current one is --seed alone"],
-  [["--rate=1"], "--seed and --rate must be given together, current one is --rate alone"],
   [["--epochs=1.5"], '--epochs must be a whole number of at least 1, current value is "1.5"'],
   [["--workers="], '--workers must be a whole number of at least 1, current value is ""'],
   [["--out="], "--out must be a folder, current value is empty"],

@@ -118,7 +118,7 @@ Deno.test("measureTraining() trains what is missing, and leaves a file of each",
       log: (line: string) => lines.push(line),
       update: (at: number, total: number) => done.push(at / total),
     };
-    await measureTraining(plan, { backend, origin, out }, progress, sizes);
+    await measureTraining(plan, { backend, origin, out, progress }, sizes);
     const rows = await readRows(out);
     assertEquals(rows.map(({ model, seed }) => `${model} ${seed}`), ["lstm 1", "lstm 2", "rwkv 1", "rwkv 2"]);
     assertEquals(rows[0].ceilingLoss, rows[2].ceilingLoss);
@@ -138,7 +138,7 @@ Deno.test("measureTraining() trains what is missing, and leaves a file of each",
     // One more rate: the others are not repeated.
     lines.length = 0;
     const more = { ...plan, named: { seeds: [1], rates: [1e-3, 0.5] } };
-    await measureTraining(more, { backend, origin, out }, progress, sizes);
+    await measureTraining(more, { backend, origin, out, progress }, sizes);
     assertEquals(lines.map((line) => line.split(" (")[0]), [
       "LSTM, matched, seed 1, rate 0.5",
       "RWKV, matched, seed 1, rate 0.5",
@@ -150,7 +150,7 @@ Deno.test("measureTraining() without seeds and rates trains the grid, and on at 
   await withFolder(async (out) => {
     const plan: TrainingPlan = { presets: ["matched"], models: ["lstm"], epochs: 1, workers: 1 };
     using backend = createReference();
-    await measureTraining(plan, { backend, origin, out }, { log() {}, update() {} }, sizes);
+    await measureTraining(plan, { backend, origin, out, progress: { log() {}, update() {} } }, sizes);
     const rows = await readRows(out);
     const [{ chosen, best, article, missing }] = comparisonsOf(rows);
     assertEquals(
