@@ -59,10 +59,10 @@ export function iterationsOfWideSum(count: number): number {
   return iterationsOf(Math.ceil(count / unrolled));
 }
 
-/** Statements for a variable `sum`, of so many addends, each an expression in its number, and of what it starts from. */
-export function wideSumOf(count: string, addend: (i: string) => string, start = "wide(0.0)"): string {
+/** Statements for a variable `sum` of so many addends, each an expression in its number. */
+export function wideSumOf(count: string, addend: (i: string) => string): string {
   const rest = Array.from({ length: unrolled - 1 }, (_, i) => `i + ${i + 1}u`);
-  return `var sum = ${start};
+  return `var sum = wide(0.0);
   // NaN stays NaN.
   for (var i = 0u; i < ${count} && !isNan(sum.m); i += ${unrolled}u) {
     sum = wideSum(sum, ${addend("i")});

@@ -40,11 +40,11 @@ export function wideTerm(
 /** A function `mended(row, column)`: an element of y = a·bᵀ + bias. */
 export function mendFunction(a: Factor, b: Factor, bias?: string, terms = "params.terms"): string {
   const places = { row: "row", column: "column", terms, rows: "params.rows", columns: "params.columns" };
-  const start = bias === undefined ? "0.0" : `${bias}[column]`;
+  const added = bias === undefined ? "sum" : `wideSum(sum, wide(${bias}[column]))`;
   return `${nan}${wideNumbers}
 fn mended(row: u32, column: u32) -> f32 {
-  ${wideSumOf(terms, (i) => wideTerm(a, b, places, i), `wide(${start})`)}
-  return narrow(sum);
+  ${wideSumOf(terms, (i) => wideTerm(a, b, places, i))}
+  return narrow(${added});
 }
 `;
 }
