@@ -136,7 +136,6 @@ function gradientShader(
   return `${declarations(block, gradientSizes, outputs, inputs)}${wideNumbers}
 var<workgroup> weights: array<f32, ${rows * others}>;
 var<workgroup> slopes: array<f32, ${rows * others}>;
-var<workgroup> exponents: array<i32, ${rows * others}>;
 var<workgroup> spoiled: atomic<u32>;
 var<workgroup> mending: u32;
 ${
@@ -216,7 +215,8 @@ ${
         let slope = wideProduct(wide(weight * params.scale), sum);
         weights[mine * ${others}u + ${at}] = weight;
         slopes[mine * ${others}u + ${at}] = slope.m;
-        exponents[mine * ${others}u + ${at}] = slope.e;
+        // Of the products all have been read; memory for more there may be none.
+        otherTile[mine * ${others}u + ${at}] = f32(slope.e);
       }`)
       }
       workgroupBarrier();
@@ -227,12 +227,13 @@ ${
           let at = mine * ${others}u + k;
           ${
         sums.map(({ factor, element }, i) => {
-          const wide = factor === "slopes" ? "Wide(slopes[at], exponents[at])" : "wide(weights[at])";
+          const wide = factor === "slopes" ? "Wide(slopes[at], i32(otherTile[at]))" : "wide(weights[at])";
           return `total${i} = wideSum(total${i}, wideProduct(${wide}, wide(${element})));`;
         }).join("\n          ")
       }
         }
       }
+      workgroupBarrier();
     }
     if (exists && c < params.size) {
       ${
