@@ -51,21 +51,14 @@ fn narrow(a: Wide) -> f32 {
 }
 `;
 
-/** Addends of an iteration of {@linkcode wideSumOf}: a software driver counts iterations. */
-const unrolled = 4;
-
 /** The iterations that the loop of {@linkcode wideSumOf} has. */
 export function iterationsOfWideSum(count: number): number {
-  return iterationsOf(Math.ceil(count / unrolled));
+  return iterationsOf(count);
 }
 
 /** Statements for a variable `sum` of so many addends, each an expression in its number. */
 export function wideSumOf(count: string, addend: (i: string) => string): string {
-  const rest = Array.from({ length: unrolled - 1 }, (_, i) => `i + ${i + 1}u`);
   return `var sum = wide(0.0);
   // NaN stays NaN.
-  for (var i = 0u; i < ${count} && !isNan(sum.m); i += ${unrolled}u) {
-    sum = wideSum(sum, ${addend("i")});
-    ${rest.map((i) => `if (${i} < ${count}) { sum = wideSum(sum, ${addend(i)}); }`).join("\n    ")}
-  }`;
+  for (var i = 0u; i < ${count} && !isNan(sum.m); i++) { sum = wideSum(sum, ${addend("i")}); }`;
 }

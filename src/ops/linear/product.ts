@@ -15,7 +15,7 @@ const tile = 64, depth = 16;
 const termsAtOnce = depth *
   Math.floor(iterationsAtOnce / (1 + iterationsOf(tile * depth / 256) + iterationsOf(depth)));
 /** The most terms of which an invocation computes its 16 sums anew in the same dispatch. */
-const mendableTerms = 10_000;
+const mendableTerms = 3000;
 /** Workgroups that keep a large GPU busy, and the terms that a part of the sums has at least. */
 const manyGroups = 256, shortestPart = 128;
 

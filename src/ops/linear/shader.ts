@@ -15,7 +15,7 @@ const fewRows = 8;
 /** The most inputs in a dispatch; see {@linkcode iterationsAtOnce}. */
 const inputsAtOnce = 64 * iterationsAtOnce;
 /** The most of which a sum is computed anew in the same dispatch. */
-const mendableInputs = 3 * iterationsAtOnce;
+const mendableInputs = 50_000;
 
 const ofX: Factor = { name: "x", by: "rows" }, ofWeight: Factor = { name: "weight", by: "rows" };
 
