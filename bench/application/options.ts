@@ -56,6 +56,10 @@ export function parseOptions(args: readonly string[]): Options {
       throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${arg}`);
     },
   });
+  // What follows a "--" is not asked about as unknown.
+  if (flags._.length > 0) {
+    throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is -- ${flags._[0]}`);
+  }
   const only = choicesOf(action, "only", flags.only, claims);
   const backends = listOf(action, "backend", flags.backend) ?? null;
   for (const backend of backends ?? []) checkBackendName(action, backend);

@@ -364,7 +364,7 @@ for (const { name, create } of backends) {
   Deno.test(`withTurns() of compile() records while the event loop turns, on ${name}`, async () => {
     using backend = await create();
     const x = await put(draws(3, [4, 4]), backend);
-    const f = (ids: number[][], x: Tensor) => linear(sigmoid(x), x);
+    const f = (_ids: number[][], x: Tensor) => linear(sigmoid(x), x);
     using step = compile(f);
     const ids = [[1, 2]], expected = f(ids, x), { bytes } = backend.memory();
     let turns = 0;
