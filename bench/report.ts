@@ -13,24 +13,21 @@ import { openBackend } from "./measure/backends.ts";
 import { toMarkdown, toText } from "./report/document.ts";
 import { drawFigures } from "./report/figures.ts";
 import { fullEffort, measureLatency } from "./measure/latency.ts";
-import { describeMachine, describeRuntime } from "./measure/machine.ts";
+import { describeMachine, describeRuntime, type Origin } from "./measure/machine.ts";
 import { measureMemory } from "./measure/memory.ts";
-import { mergeResults, readResult } from "./report/merge.ts";
+import { emptyResult, mergeResults, readResult } from "./report/merge.ts";
 import { type Options, parseOptions, usage } from "./report/options.ts";
 import { countParameters, partsOf } from "./report/parts.ts";
 import { startProgress } from "./report/progress.ts";
 import { toRows } from "./report/rows.ts";
-import type { Result } from "./report/result.ts";
-import { checkpointNames, measureTraining } from "./training/measure.ts";
+import type { Result, Run } from "./report/result.ts";
+import { commandOf, measureTraining, missingCells } from "./training/measure.ts";
+import { rowsFolder } from "./training/rows.ts";
 import { leftOut, measureWkv, openKernels } from "./wkv/measure.ts";
 import { writeWhole } from "./measure/write_file.ts";
 
-async function measure(options: Options, command: string): Promise<Result> {
-  const { only, presets, lengths, backends } = options;
-  const date = new Date().toISOString();
-  const machine = describeMachine(), runtime = await describeRuntime();
-  const runs = [{ date, command, machine, runtime, sections: only }];
-  let latency: Result["latency"] = [], memory: Result["memory"] = [];
+async function measure({ only, presets, lengths, backends }: Options, run: Run): Promise<Result> {
+  let { latency, memory } = emptyResult;
   if (only.includes("latency")) {
     using progress = startProgress("Measuring time");
     const opened = await Promise.all(backends.map(openBackend));
@@ -42,29 +39,14 @@ async function measure(options: Options, command: string): Promise<Result> {
     memory = await measureMemory(backends, presets, lengths, progress.update);
   }
   const wkv = only.includes("wkv") ? await measureScans(backends) : { wkv: [], wkvNotes: [] };
-  const training = only.includes("training") ? await trainAll(options, date) : [];
-  return { machine, runtime, date, runs, latency, memory, training, ...wkv };
+  return { ...emptyResult, runs: [run], latency, memory, ...wkv };
 }
 
-/** The trainings, each of which keeps a checkpoint until the whole report is written. */
-async function trainAll({ backends, training, out }: Options, date: string): Promise<Result["training"]> {
-  const checkpoints = checkpointFolder(out);
-  await Deno.mkdir(checkpoints, { recursive: true });
+/** The trainings, each of which leaves a file of its own. */
+async function trainAll({ backends, training, out }: Options, origin: Origin): Promise<void> {
   using backend = await openBackend(backends[0]);
   using progress = startProgress("Training");
-  return await measureTraining(training, { backend, date, checkpoints }, progress);
-}
-
-function checkpointFolder(out: string): string {
-  return `${out}/checkpoints`;
-}
-
-/** Once the report has their results, so that the same command begins anew. */
-async function removeCheckpoints({ backends, training, out }: Options): Promise<void> {
-  const folder = checkpointFolder(out);
-  for (const name of checkpointNames(training, backends[0])) await Deno.remove(`${folder}/${name}`);
-  // Others' checkpoints stay.
-  await Deno.remove(folder).catch(() => {});
+  await measureTraining(training, { backend, origin, out, progress });
 }
 
 /** What is estimated to take longer for a run of the scan is left out. */
@@ -81,12 +63,6 @@ async function measureScans(backends: readonly string[]): Promise<Pick<Result, "
   };
 }
 
-/** The command as the report has it: where it was written is nobody else's concern. */
-function commandOf(args: readonly string[]): string {
-  const rest = args.filter((arg, i) => !/^--out(=|$)/.test(arg) && args[i - 1] !== "--out");
-  return ["deno task report", ...rest].join(" ");
-}
-
 /** Reads the command line; on a mistake in it, says which and ends the process. */
 function optionsOf(args: readonly string[]): Options {
   try {
@@ -101,7 +77,7 @@ function optionsOf(args: readonly string[]): Options {
 /**
  * Makes the folder and reads the report in it before anything is measured, so that what stands in the way is known at once.
  */
-async function openFolder(path: string): Promise<Result | undefined> {
+async function openFolder(path: string): Promise<Result> {
   try {
     await Deno.mkdir(path, { recursive: true });
     return await readResult(path);
@@ -118,7 +94,7 @@ async function openFolder(path: string): Promise<Result | undefined> {
 async function write(result: Result, folder: string): Promise<void> {
   const parts = partsOf(result, countParameters());
   const files = new Map([
-    ["report.json", toRows(result)],
+    ["report.json", toRows({ ...result, training: undefined })],
     ["report.md", toMarkdown("Seqmix: time, memory and learning", parts)],
     ...await drawFigures(result),
   ]);
@@ -127,24 +103,46 @@ async function write(result: Result, folder: string): Promise<void> {
   console.error(`Wrote ${[...files.keys()].join(", ")} to ${folder}`);
 }
 
+/** A command as the report has it: where it was written is nobody else's concern. */
+function withoutFolder(args: readonly string[]): string[] {
+  return args.filter((arg, i) => !/^--out(=|$)/.test(arg) && args[i - 1] !== "--out");
+}
+
+/** Measures, and writes a report of it; none of trainings that are part of a whole that others may be at. */
+async function run(options: Options): Promise<void> {
+  const { only, training, out } = options;
+  const command = withoutFolder(["deno task report", ...Deno.args]).join(" ");
+  const date = new Date().toISOString();
+  const origin = { date, command, machine: describeMachine(), runtime: await describeRuntime() };
+  const sections = only.filter((section) => section !== "training");
+  const measured = sections.length > 0 ? await measure(options, { ...origin, sections }) : undefined;
+  if (only.includes("training")) await trainAll(options, origin);
+  // Read again: another run may have written meanwhile.
+  if (measured) await write(mergeResults(await readResult(out), measured), out);
+  else if (training.named) {
+    console.error(`The results are in ${rowsFolder(out)}; --redraw makes a report of them`);
+  } else await write(await readResult(out), out);
+}
+
 if (import.meta.main) {
   const options = optionsOf(Deno.args);
-  const { help, redraw, only, out } = options;
+  const { help, redraw, list, training, backends: [backend], out } = options;
   if (help) {
     console.log(usage);
   } else {
-    const before = await openFolder(out);
-    if (redraw && before === undefined) {
-      console.error(`Cannot redraw report: ${out} must have a report.json, current folder has none`);
-      Deno.exit(1);
-    }
-    if (redraw) {
-      await write(before!, out);
+    const found = await openFolder(out);
+    if (list) {
+      const cells = missingCells(training, backend, found.training);
+      for (const cell of cells) console.log(commandOf(cell, training, backend, out));
+    } else if (!redraw) {
+      await run(options);
+    } else if (found.runs.length + found.training.length > 0) {
+      await write(found, out);
     } else {
-      const measured = await measure(options, commandOf(Deno.args));
-      // Read again: another run may have written meanwhile.
-      await write(mergeResults(await readResult(out), measured), out);
-      if (only.includes("training")) await removeCheckpoints(options);
+      console.error(
+        `Cannot redraw report: ${out} must have a report.json or trainings, current folder has none`,
+      );
+      Deno.exit(1);
     }
   }
 }

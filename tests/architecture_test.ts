@@ -48,3 +48,21 @@ Deno.test("sources import only from what is below them", () => {
   );
   assertEquals(found, []);
 });
+
+Deno.test("no file of the benches imports itself, by whatever way", () => {
+  const bench = new URL("../bench/", import.meta.url);
+  const graph = new Map(
+    sourcesIn(bench).map((file) => {
+      const paths = [...codeOf(file).matchAll(/(?:from|import) "(\.[^"]+)"/g)].map(([, path]) => path);
+      return [file.href, paths.map((path) => new URL(path, file).href)];
+    }),
+  );
+  const found: string[] = [], done = new Set<string>();
+  const visit = (file: string, way: readonly string[]) => {
+    if (way.includes(file)) found.push([...way.slice(way.indexOf(file)), file].join(" -> "));
+    else if (!done.has(file)) graph.get(file)?.forEach((next) => visit(next, [...way, file]));
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  assertEquals(found, []);
+});

@@ -21,6 +21,15 @@ export interface Runtime {
   readonly processBytes: number | null;
 }
 
+/** Which run of `deno task report` something is from. */
+export interface Origin {
+  /** ISO 8601 */
+  readonly date: string;
+  readonly command: string;
+  readonly machine: Machine;
+  readonly runtime: Runtime;
+}
+
 export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model.trim() || "unknown",

@@ -5,12 +5,13 @@
  */
 import { type Cell, labelOf, type Mode, type ModelName, modelNames, ways } from "../measure/subjects.ts";
 import { article, type Quantity } from "./article.ts";
+import { comparisonsOf } from "../training/comparison.ts";
 import { drawFigure, type Panel } from "./line_figure.ts";
 import { distinct } from "./lookup.ts";
 import { toPng } from "./png.ts";
 import type { Result } from "./result.ts";
 import { drawTraining } from "./training_figure.ts";
-import { figureName, groupsOf } from "./training_parts.ts";
+import { figureName } from "./training_parts.ts";
 
 const colors: Readonly<Record<`${ModelName}-${Mode}`, string>> = {
   "rwkv-recurrent": "#c8303f",
@@ -60,17 +61,18 @@ export async function drawFigures(
       }),
     );
   }
-  for (const rows of groupsOf(training)) {
-    const [{ preset, backend }] = rows;
+  for (const comparison of comparisonsOf(training)) {
+    const { preset, backend, best } = comparison;
+    if (best.length === 0) continue;
     const times = latency.filter((row) => row.preset === preset && row.backend === backend);
     const [[panel]] = times.length > 0 ? panelsOf(times, "latency", (row) => row.medianMs) : [[]];
     const svg = await drawTraining(
-      rows,
+      best,
       modelColors,
       panel && { ...panel, title: `Time per token on ${backend}` },
     );
-    figures.set(`${figureName(rows)}.svg`, svg);
-    figures.set(`${figureName(rows)}.png`, await toPng(svg));
+    figures.set(`${figureName(comparison)}.svg`, svg);
+    figures.set(`${figureName(comparison)}.png`, await toPng(svg));
   }
   return figures;
 }

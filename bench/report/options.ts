@@ -6,6 +6,7 @@
 import { parseArgs } from "@std/cli";
 import { allBackendNames, backendNames, checkBackendName } from "../measure/backends.ts";
 import { type ModelName, modelNames, type PresetName, presetNames } from "../measure/subjects.ts";
+import { articleEpochs, articleRate, rates as gridRates } from "../training/comparison.ts";
 import type { TrainingPlan } from "../training/measure.ts";
 
 export type Section = "latency" | "memory" | "wkv" | "training";
@@ -14,6 +15,8 @@ export interface Options {
   readonly help: boolean;
   /** Measure nothing, and draw the report that is there anew. */
   readonly redraw: boolean;
+  /** Measure nothing, and print the commands of the trainings that are missing. */
+  readonly list: boolean;
   readonly only: readonly Section[];
   /** Of latency and memory; the trainings' are in their plan. */
   readonly presets: readonly PresetName[];
@@ -28,9 +31,6 @@ export interface Options {
 const sections: readonly Section[] = ["latency", "memory", "wkv", "training"];
 /** What is measured where nothing is asked for: training takes longer than all the rest. */
 const quick: readonly Section[] = ["latency", "memory", "wkv"];
-const defaultEpochs = 50, defaultSeeds = 1;
-/** So many workers at most where nothing is asked for: a batch is 32 sequences, and each wants some of them. */
-const mostWorkers = 4;
 const defaultLengths: readonly number[] = [32, 64, 128, 256];
 /** A context that is longer fills the memory of a small machine with its caches. */
 const longest = 65_536;
@@ -46,15 +46,20 @@ ${line(`--preset ${presetNames}`, "which sizes of the models (default: all; of t
 ${line(`--lengths ${defaultLengths}`, `tokens of context, from 1 to ${longest} (default: these)`)}
 ${line(`--backend ${allBackendNames}`, `where to run (default: ${backendNames}); training: on the first`)}
 ${line("--out DIR", "where to write (default: results)")}
-${line("--redraw", "measures nothing: writes report.md and the figures anew from report.json")}
+${line("--redraw", "measures nothing: writes report.md and the figures anew from what is in DIR")}
 ${line("--help", "prints this")}
 
-For training, which goes on where it was when the same command was interrupted (from DIR/checkpoints):
+For training, which leaves a file of each training in DIR/training and repeats none that is there:
 
 ${line(`--models ${modelNames}`, "which models (default: all)")}
-${line("--seeds N", `how often, each time with other sequences (default: ${defaultSeeds})`)}
-${line("--epochs N", `how often to go through the sequences (default: ${defaultEpochs})`)}
-${line("--workers N", `that share each batch (default: one a core, ${mostWorkers} at most; on webgpu 1)`)}`;
+${line("--seed 1,2,3", "of sequences and initial values (default: 1, with --rate)")}
+${line(`--rate ${gridRates}`, `the highest learning rates (default: ${articleRate}, with --seed)`)}
+${line("--list", "trains nothing: prints a command for each training that is missing")}
+${line("--epochs N", `how often to go through the sequences (default: ${articleEpochs})`)}
+${line("--workers N", "that share each batch (default: one a core, 4 at most; on webgpu 1)")}
+Without --seed and --rate, each model is trained at all of these rates, and on more seeds at the one that is best for it.
+With them it is those trainings alone, which are parts of a report and write none: put the files of several machines into
+one DIR/training, and --redraw. A training that was interrupted goes on where it was with the same command.`;
 
 function line(flag: string, meaning: string): string {
   return `  ${flag.padEnd(34)}${meaning}`;
@@ -68,8 +73,8 @@ function line(flag: string, meaning: string): string {
 export function parseOptions(args: readonly string[]): Options {
   const action = "read command line";
   const flags = parseArgs([...args], {
-    boolean: ["help", "redraw"],
-    string: ["only", "preset", "lengths", "backend", "out", "models", "seeds", "epochs", "workers"],
+    boolean: ["help", "redraw", "list"],
+    string: ["only", "preset", "lengths", "backend", "out", "models", "seed", "rate", "epochs", "workers"],
     unknown: (arg: string) => {
       throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${arg}`);
     },
@@ -94,12 +99,20 @@ export function parseOptions(args: readonly string[]): Options {
       );
     }
   }
+  const seeds = listOf(action, "seed", flags.seed)?.map((seed) => countOf(action, "seed", seed)!);
+  const rates = listOf(action, "rate", flags.rate)?.map(Number);
+  if (rates?.some((rate) => !(rate > 0 && rate < Infinity))) {
+    throw new RangeError(
+      `Cannot ${action}: --rate must be numbers above 0, current value is ${JSON.stringify(flags.rate)}`,
+    );
+  }
   if (flags.out === "") {
     throw new RangeError(`Cannot ${action}: --out must be a folder, current value is empty`);
   }
   return {
     help: flags.help,
     redraw: flags.redraw,
+    list: flags.list,
     only: only as readonly Section[],
     presets: presets ?? presetNames,
     lengths: [...new Set(lengths)].sort((a, b) => a - b),
@@ -107,10 +120,9 @@ export function parseOptions(args: readonly string[]): Options {
     training: {
       presets: presets ?? ["matched"],
       models: models as readonly ModelName[],
-      seeds: countOf(action, "seeds", flags.seeds) ?? defaultSeeds,
-      epochs: countOf(action, "epochs", flags.epochs) ?? defaultEpochs,
-      workers: countOf(action, "workers", flags.workers) ??
-        (backends[0] === "webgpu" ? 1 : Math.min(mostWorkers, navigator.hardwareConcurrency)),
+      named: (seeds || rates) && { seeds: seeds ?? [1], rates: rates ?? [articleRate] },
+      epochs: countOf(action, "epochs", flags.epochs) ?? articleEpochs,
+      workers: countOf(action, "workers", flags.workers),
     },
     out: flags.out ?? "results",
   };

@@ -15,7 +15,6 @@ import { comparisonParts } from "./comparison_part.ts";
 import type { Part } from "./document.ts";
 import { digits } from "./format.ts";
 import { latencyParts } from "./latency_parts.ts";
-import { distinct } from "./lookup.ts";
 import { memoryParts } from "./memory_parts.ts";
 import type { Result, Run } from "./result.ts";
 import { trainingParts } from "./training_parts.ts";
@@ -46,13 +45,9 @@ export function partsOf(result: Result, parameters: ParameterCounts): Part[] {
   ];
 }
 
-function originPart({ machine, runtime, date, command, sections }: Run, { runs, training }: Result): Part {
-  const trained = distinct(training.filter((row) => row.date === date), "preset");
-  const measured = sections.map((section) =>
-    section === "training" ? `training of ${trained.join(" and ")}` : section
-  );
+function originPart({ machine, runtime, date, command, sections }: Run, { runs }: Result): Part {
   return {
-    title: `Where the numbers come from${runs.length > 1 ? `: ${measured.join(", ")}` : ""}`,
+    title: `Where the numbers come from${runs.length > 1 ? `: ${sections.join(", ")}` : ""}`,
     table: {
       columns: ["what", "which"],
       rows: [

@@ -4,34 +4,25 @@
  * @module
  */
 import type { LatencyRow } from "../measure/latency.ts";
-import type { Machine, Runtime } from "../measure/machine.ts";
+import type { Origin } from "../measure/machine.ts";
 import type { MemoryRow } from "../measure/memory.ts";
-import type { TrainingRow } from "../training/train.ts";
+import type { TrainingRow } from "../training/row.ts";
 import type { WkvRow } from "../wkv/measure.ts";
 import type { Section } from "./options.ts";
 
 /** A run of `deno task report`. */
-export interface Run {
-  /** ISO 8601; its name, for the rows of `training`. */
-  readonly date: string;
-  readonly command: string;
-  readonly machine: Machine;
-  readonly runtime: Runtime;
+export interface Run extends Origin {
   /** Which sections of the report are from it. */
   readonly sections: readonly Section[];
 }
 
 /** All that a report holds; a section that was never asked for is empty. */
 export interface Result {
-  /** Of the newest run. */
-  readonly machine: Machine;
-  readonly runtime: Runtime;
-  /** ISO 8601 */
-  readonly date: string;
-  /** The runs that the sections are from, the newest last. */
+  /** The runs that the sections but `training` are from, the newest last. */
   readonly runs: readonly Run[];
   readonly latency: readonly LatencyRow[];
   readonly memory: readonly MemoryRow[];
+  /** Each in a file of its own, with its origin. */
   readonly training: readonly TrainingRow[];
   readonly wkv: readonly WkvRow[];
   /** Which GPU it was, whose clock, and what was left out why. */

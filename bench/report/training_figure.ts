@@ -4,7 +4,7 @@
  * @module
  */
 import { labelOf, type ModelName } from "../measure/subjects.ts";
-import type { TrainingRow } from "../training/train.ts";
+import type { TrainingRow } from "../training/row.ts";
 import {
   color,
   drawPanels,
@@ -21,13 +21,13 @@ import {
 import { counted } from "./format.ts";
 import { linePanel, type Panel } from "./line_figure.ts";
 import { mean } from "../measure/statistics.ts";
-import { byModel, lessons } from "./training_parts.ts";
+import { byModel, seedsOf } from "./training_parts.ts";
 
 const best = { name: "best possible", color: grey };
 const ngram = { name: "n-gram", color: grey };
 
 /**
- * Draws the trainings of one preset.
+ * Draws the trainings of one comparison.
  *
  * @param colors of the models
  * @param latency the time of a token at the same preset; without it the figure has three panels
@@ -38,13 +38,13 @@ export async function drawTraining(
   latency: Panel | undefined,
 ): Promise<string> {
   const [{ preset, epochs }] = rows;
-  const seeds = lessons(rows);
+  const seeds = seedsOf(rows);
   const counts = rows.map(({ parameters }) => Math.round(parameters / 1000));
   const least = Math.min(...counts), most = Math.max(...counts);
   const title = `Learning the synthetic task: ${preset}, ${
     least === most ? least : `${least} to ${most}`
   } thousand parameters`;
-  const subtitle = `${counted(epochs, "epoch")}, ` +
+  const subtitle = `${counted(epochs, "epoch")}, each model at its best learning rate, ` +
     (seeds.length === 1
       ? "one seed"
       : `${seeds.length} seeds: lines and points are their means, bands and bars reach from the lowest to the highest`);
@@ -162,8 +162,8 @@ function accuracyPanel(
     };
   });
   const marks = [
-    { ...best, share: percent(lessons(rows).map((row) => row.ceilingAccuracy)) },
-    { ...ngram, share: percent(lessons(rows).map((row) => row.ngramAccuracy)) },
+    { ...best, share: percent(seedsOf(rows).map((row) => row.ceilingAccuracy)) },
+    { ...ngram, share: percent(seedsOf(rows).map((row) => row.ngramAccuracy)) },
   ];
   const lowest = Math.min(...points.map(({ low }) => low), ...marks.map(({ share }) => share));
   // Down to the ten below, with room for the lowest point.

@@ -5,7 +5,14 @@
  */
 import type { PositionKind } from "@seqmix/seqmix";
 import { labelOf, type ModelName, modelNames } from "../measure/subjects.ts";
-import type { TrainingRow } from "../training/train.ts";
+import {
+  articleEpochs,
+  type Compared,
+  type Comparison,
+  comparisonsOf,
+  rates,
+} from "../training/comparison.ts";
+import type { TrainingCell, TrainingRow } from "../training/row.ts";
 import { articleTraining } from "./article.ts";
 import type { Part } from "./document.ts";
 import { counted, digits } from "./format.ts";
@@ -13,12 +20,47 @@ import { deviation, mean } from "../measure/statistics.ts";
 
 /** The tables of a result's trainings; none where it has none. */
 export function trainingParts(training: readonly TrainingRow[]): Part[] {
-  return groupsOf(training).flatMap((rows) => [scorePart(rows), kindPart(rows)]);
+  if (training.length === 0) return [];
+  return [originPart(training), ...comparisonsOf(training).flatMap(partsOf)];
 }
 
-/** The trainings of one preset on one backend, which are compared. */
-export function groupsOf(training: readonly TrainingRow[]): TrainingRow[][] {
-  return [...Map.groupBy(training, ({ preset, backend }) => `${preset} ${backend}`).values()];
+function partsOf(comparison: Comparison): Part[] {
+  const { best, article } = comparison;
+  const figure = `${figureName(comparison)}.svg`;
+  return [
+    gridPart(comparison),
+    ...best.length === 0 ? [] : [
+      { ...scorePart("Learning, each model at its best rate", best), figure },
+      kindPart(best),
+    ],
+    ...article.length === 0 ? [] : [scorePart("Learning, all at the article's rate", article)],
+  ];
+}
+
+/** The machines, which may be several: every training's own is in its file. */
+function originPart(training: readonly TrainingRow[]): Part {
+  const keyOf = ({ origin: { machine, runtime }, workers }: TrainingRow) => [
+    `${machine.cpu}, ${machine.cores} cores`,
+    machine.system,
+    `Deno ${runtime.deno}`,
+    String(workers),
+  ];
+  const groups = Map.groupBy(training, (row) => JSON.stringify(keyOf(row)));
+  return {
+    title: "Where the numbers come from: training",
+    table: {
+      columns: ["processor", "system", "runtime", "workers", "trainings", "hours in all", "finished"],
+      rows: [...groups.values()].map((rows) => {
+        const dates = rows.map(({ origin }) => origin.date.slice(0, 10)).sort();
+        return [
+          ...keyOf(rows[0]),
+          String(rows.length),
+          digits(rows.reduce((sum, { seconds }) => sum + seconds, 0) / 3600),
+          [...new Set([dates[0], dates[dates.length - 1]])].join(" to "),
+        ];
+      }),
+    },
+  };
 }
 
 /** The seeds' trainings of each model that there is, in the order of the tables. */
@@ -28,40 +70,94 @@ export function byModel(rows: readonly TrainingRow[]): (readonly [ModelName, Tra
     .filter(([, rows]) => rows.length > 0);
 }
 
-/** The name of their figure's files. */
-export function figureName([{ preset, backend }]: readonly TrainingRow[]): string {
-  return `training-${preset}${backend === "wasm" ? "" : `-${backend}`}`;
+/** The name of a comparison's figure's files. */
+export function figureName({ preset, backend, epochs }: Compared): string {
+  return [
+    `training-${preset}`,
+    ...backend === "wasm" ? [] : [backend],
+    ...epochs === articleEpochs ? [] : [`epochs${epochs}`],
+  ].join("-");
 }
 
-function titleOf(what: string, [{ preset, backend }]: readonly TrainingRow[]): string {
-  return `${what}: ${preset}${backend === "wasm" ? "" : ` on ${backend}`}`;
+function titleOf(what: string, { preset, backend, epochs }: Compared): string {
+  return `${what}: ${preset}${backend === "wasm" ? "" : ` on ${backend}`}` +
+    (epochs === articleEpochs ? "" : `, ${counted(epochs, "epoch")}`);
 }
 
-function scorePart(rows: readonly TrainingRow[]): Part {
-  const [{ epochs, trainSequences, testSequences, ngramOrder }] = rows;
-  const seeds = new Set(rows.map(({ seed }) => seed)).size;
+function gridPart(comparison: Comparison): Part {
+  const { grid, chosen, missing } = comparison;
+  const labelsOf = (of: (rate: number | undefined) => boolean) =>
+    modelNames.filter((model) => of(chosen.get(model))).map((model) => labelOf({ model }));
+  const open = labelsOf((rate) => rate === undefined);
+  const edge = labelsOf((rate) => rate === Math.min(...rates) || rate === Math.max(...rates));
+  const textOf = ({ model, rate, seed, epochs }: TrainingCell) =>
+    `${labelOf({ model })} at ${rate}, seed ${seed}` +
+    (epochs === comparison.epochs ? "" : `, ${counted(epochs, "epoch")}`);
   return {
-    title: titleOf("Learning", rows),
+    title: titleOf("Which learning rate", comparison),
+    intro: [
+      "Every model is trained at every rate of one grid, with one seed, and gets the rate with the best accuracy (*) on " +
+      "validation sequences, which are neither trained nor tested on. Here are that accuracy, in %, and the loss " +
+      `after the last ${grid.length > 0 ? `of ${counted(grid[0].epochs, "epoch")}` : "epoch"}.`,
+    ],
+    table: {
+      columns: ["model", ...rates.map(String)],
+      rows: modelNames.map((model) => [
+        labelOf({ model }),
+        ...rates.map((rate) => {
+          const row = grid.find((row) => row.model === model && row.rate === rate);
+          if (row === undefined) return "-";
+          const score = `${(100 * row.validationAccuracy).toFixed(1)} / ${row.validationLoss.toFixed(3)}`;
+          return chosen.get(model) === rate ? `* ${score}` : score;
+        }),
+      ]),
+    },
+    notes: [
+      ...open.length > 0
+        ? [`No rate is chosen yet, and so nothing said at the best one, for ${open.join(", ")}.`]
+        : [],
+      ...edge.length > 0
+        ? [`At an end of the grid, beyond which a better rate may be: ${edge.join(", ")}.`]
+        : [],
+      ...missing.length > 0 ? [`Missing: ${missing.map(textOf).join("; ")}.`] : [],
+    ],
+  };
+}
+
+function scorePart(title: string, rows: readonly TrainingRow[]): Part {
+  const [{ epochs, trainSequences, testSequences, ngramOrder }] = rows;
+  const seeds = seedsOf(rows), last = lastOf(rows[0]);
+  const baseline = (name: string, of: "ceiling" | "ngram") => [
+    name,
+    ...Array(3).fill("-"),
+    spread(seeds.map((row) => row[`${of}Loss`]), 3),
+    "-",
+    spread(seeds.map((row) => 100 * row[`${of}Accuracy`]), 1),
+    spread(seeds.map((row) => 100 * (row.ceilingAccuracy - row[`${of}Accuracy`])), 1),
+    ...Array(3).fill("-"),
+  ];
+  return {
+    title: titleOf(title, rows[0]),
     intro: [
       `Predicting the next token of the synthetic task: ${counted(epochs, "epoch")} of ${
         counted(trainSequences, "sequence")
-      } of 32 to 256 tokens in batches of 32, AdamW (0.9, 0.95) with a learning rate of 0.001 along a ` +
+      } of 32 to 256 tokens in batches of 32, AdamW (0.9, 0.95) with a learning rate that goes down along a ` +
       `cosine, gradients clipped at norm 1; tested on ${testSequences} other sequences. Losses are nats a token, ` +
       "the train loss that of the last epoch while it is trained on. " +
-      (seeds > 1
-        ? `Mean ± standard deviation of ${seeds} seeds, each with a bank of motifs and sequences of its own.`
+      (seeds.length > 1
+        ? `Mean ± standard deviation of ${seeds.length} seeds, each with a bank of motifs and sequences of its own.`
         : "One seed."),
     ],
     table: {
       columns: [
         "predictor",
+        "rate",
         "parameters",
         "train loss",
         "test loss",
+        `its change in the last ${counted(last, "epoch")}, %`,
         "test accuracy, %",
         "below the best, points",
-        "tokens/s",
-        "minutes",
         "article: train loss",
         "test loss",
         "accuracy, %",
@@ -71,49 +167,35 @@ function scorePart(rows: readonly TrainingRow[]): Part {
           const stated = articleTraining[model];
           return [
             labelOf({ model }),
+            String(rows[0].rate),
             rows[0].parameters.toLocaleString("en"),
             spread(rows.map((row) => row.trainLoss), 3),
             spread(rows.map((row) => row.testLoss), 3),
+            last < epochs ? spread(rows.map(changeOf), 1) : "-",
             spread(rows.map((row) => 100 * row.accuracy), 1),
-            spread(rows.map(below), 1),
-            digits(mean(rows.map((row) => row.tokensPerS))),
-            digits(mean(rows.map((row) => row.seconds / 60))),
+            spread(rows.map((row) => 100 * (row.ceilingAccuracy - row.accuracy)), 1),
             stated.trainLoss.toFixed(3),
             stated.testLoss.toFixed(3),
             (100 * stated.accuracy).toFixed(1),
           ];
         }),
-        [
-          "best possible",
-          "-",
-          "-",
-          spread(lessons(rows).map((row) => row.ceilingLoss), 3),
-          spread(lessons(rows).map((row) => 100 * row.ceilingAccuracy), 1),
-          ...Array(6).fill("-"),
-        ],
-        [
-          `n-gram of order ${ngramOrder}`,
-          "-",
-          "-",
-          spread(lessons(rows).map((row) => row.ngramLoss), 3),
-          spread(lessons(rows).map((row) => 100 * row.ngramAccuracy), 1),
-          spread(lessons(rows).map((row) => 100 * (row.ceilingAccuracy - row.ngramAccuracy)), 1),
-          ...Array(5).fill("-"),
-        ],
+        baseline("best possible", "ceiling"),
+        baseline(`n-gram of order ${ngramOrder}`, "ngram"),
       ],
     },
-    figure: `${figureName(rows)}.svg`,
-    notes: [nearnessNote(rows), ...convergenceNotes(rows)],
   };
 }
 
-/** How many points of accuracy a training is below the best that is possible. */
-function below({ ceilingAccuracy, accuracy }: TrainingRow): number {
-  return 100 * (ceilingAccuracy - accuracy);
+/** The epochs that tell whether a training has converged: in the last fifth the rate is below a tenth of its highest. */
+const lastOf = ({ epochs }: TrainingRow) => Math.ceil(epochs / 5);
+
+/** By how many percent the test loss changed over them. */
+function changeOf(row: TrainingRow): number {
+  return 100 * (row.testLoss / row.curve[row.epochs - 1 - lastOf(row)].testLoss - 1);
 }
 
 /** One row a seed: all models of a seed have the same sequences, and so the same baselines. */
-export function lessons(rows: readonly TrainingRow[]): TrainingRow[] {
+export function seedsOf(rows: readonly TrainingRow[]): TrainingRow[] {
   return [...new Map(rows.map((row) => [row.seed, row])).values()];
 }
 
@@ -122,68 +204,6 @@ function spread(values: readonly number[], decimals: number): string {
   const apart = deviation(values);
   const middle = mean(values).toFixed(decimals);
   return apart === null ? middle : `${middle} ± ${apart.toFixed(decimals)}`;
-}
-
-/** So many points below the best that is possible count as near. */
-const near = 2;
-
-function nearnessNote(rows: readonly TrainingRow[]): string {
-  const gaps = byModel(rows).map(([model, rows]) => ({
-    name: labelOf({ model }),
-    gap: mean(rows.map(below)),
-  }));
-  const list = (some: typeof gaps) => some.map(({ name, gap }) => `${name} (${gap.toFixed(1)})`).join(", ");
-  const within = gaps.filter(({ gap }) => gap <= near), beyond = gaps.filter(({ gap }) => !(gap <= near));
-  return [
-    within.length > 0
-      ? `Within ${near} points of the best possible accuracy: ${list(within)}.`
-      : `No model is within ${near} points of the best possible accuracy.`,
-    ...beyond.length > 0 ? [`Further below it: ${list(beyond)}.`] : [],
-  ].join(" ");
-}
-
-/** A model has not converged if its test loss still falls by more than this part of it over the last fifth of the epochs. */
-const still = 0.01;
-/** As good as the n-gram, in parts of all tokens and of those of one kind, which are fewer. */
-const asGood = 0.005, asGoodAtSlots = 0.05;
-
-function convergenceNotes(rows: readonly TrainingRow[]): string[] {
-  const [{ epochs, ngramOrder }] = rows;
-  const last = Math.ceil(epochs / 5);
-  // So few epochs tell nothing of where they lead.
-  if (last < 2) return [];
-  const notes = byModel(rows).map(([model, rows]) => {
-    const fall = mean(
-      rows.map(({ curve }) => 1 - curve[epochs - 1].testLoss / curve[epochs - 1 - last].testLoss),
-    );
-    const ngram = `the n-gram of order ${ngramOrder}`;
-    const clauses = [
-      `${labelOf({ model })} has ${fall > still ? "not converged" : "converged"}: its test loss ${
-        fall >= 0 ? "fell" : "rose"
-      } by ${Math.abs(100 * fall).toFixed(1)}% over the last ${last} epochs`,
-    ];
-    if (mean(rows.map((row) => row.accuracy - row.ngramAccuracy)) <= asGood) {
-      clauses.push(`it is no better than ${ngram}`);
-    }
-    const slots = mean(rows.map((row) => row.accuracyByKind.slot ?? NaN));
-    const ngramSlots = mean(rows.map((row) => row.ngramByKind.slot ?? NaN));
-    if (slots - ngramSlots <= asGoodAtSlots) {
-      const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
-      clauses.push(
-        `it has not learned to remember slots, of which it gets ${percent(slots)} right and ${ngram} ${
-          percent(ngramSlots)
-        }`,
-      );
-    }
-    return `${clauses.join("; ")}.`;
-  });
-  return [
-    `Converged: with a test loss that did not fall by more than ${
-      100 * still
-    }% over the last ${last} epochs, in which the ` +
-    "learning rate is below a tenth of its highest.",
-    ...notes,
-  ];
 }
 
 const kinds: Readonly<Record<PositionKind, string>> = {
@@ -201,7 +221,7 @@ function kindPart(rows: readonly TrainingRow[]): Part {
       return values.length === 0 ? "-" : spread(values.map((value) => 100 * value), 1);
     });
   return {
-    title: titleOf("Which memory was learned, accuracy in %", rows),
+    title: titleOf("Which memory was learned, accuracy in %", rows[0]),
     intro: [
       "By what it takes to predict a token. Motif: a fixed token inside a motif, told by the tokens just before it. " +
       "Slot: the token of the sequence's own in a motif that has come round again. Order: the first token of a motif " +
@@ -211,8 +231,8 @@ function kindPart(rows: readonly TrainingRow[]): Part {
       columns: ["predictor", ...names.map((kind) => kinds[kind])],
       rows: [
         ...byModel(rows).map(([model, rows]) => [labelOf({ model }), ...cells(rows, "accuracyByKind")]),
-        ["best possible", ...cells(lessons(rows), "ceilingByKind")],
-        [`n-gram of order ${rows[0].ngramOrder}`, ...cells(lessons(rows), "ngramByKind")],
+        ["best possible", ...cells(seedsOf(rows), "ceilingByKind")],
+        [`n-gram of order ${rows[0].ngramOrder}`, ...cells(seedsOf(rows), "ngramByKind")],
       ],
     },
   };

@@ -1,100 +1,111 @@
 /**
- * The article's training, for every model, seed and preset that is asked for.
+ * The article's training, for every model, seed, learning rate and preset that is asked for.
  *
  * @module
  */
 import { type Backend, presets } from "@seqmix/seqmix";
 import { duration } from "../report/format.ts";
 import type { ProgressBar } from "../report/progress.ts";
+import type { Origin } from "../measure/machine.ts";
 import { labelOf, type ModelName, type PresetName } from "../measure/subjects.ts";
-import { type Lesson, type LessonSize, makeLesson } from "./lesson.ts";
-import { type OnProgress, type Student, train, type TrainingRow } from "./train.ts";
+import { compare } from "./comparison.ts";
+import { type Dataset, type DatasetSize, makeDataset } from "./dataset.ts";
+import { nameOf, type TrainingCell, type TrainingRow } from "./row.ts";
+import { absentAsUndefined, readRows, rowsFolder, writeRow } from "./rows.ts";
+import { type OnProgress, train } from "./train.ts";
 
 /** What to train and how. */
 export interface TrainingPlan {
   readonly presets: readonly PresetName[];
   readonly models: readonly ModelName[];
-  /** How many; they are 1, 2 and so on. */
-  readonly seeds: number;
+  /** Every seed at every rate; without it, what the comparison of each preset is made of. */
+  readonly named?: { readonly seeds: readonly number[]; readonly rates: readonly number[] } | undefined;
   readonly epochs: number;
-  readonly workers: number;
+  /** Default: one a core, 4 at most: a batch is 32 sequences, and each wants some of them; on a GPU 1. */
+  readonly workers?: number | undefined;
 }
 
-/** Test sequences, and as many of each length to train on: whole batches of 32. */
-const test = 384;
-const lengths = [32, 64, 128, 256];
+/** Whole batches of 32 of each length. */
+const test = 384, lengths = [32, 64, 128, 256];
 
 /** The sequences of each preset, the same for all models. */
-export const lessonSizes: Readonly<Record<PresetName, LessonSize>> = {
+export const datasetSizes: Readonly<Record<PresetName, DatasetSize>> = {
   matched: { train: 3072, test, lengths },
   seed: { train: 768, test, lengths },
 };
 
-/** A training of a plan. */
-type Cell = Omit<Student, "config">;
-
-/** The trainings of a plan, the models in turn for each seed, so that what is done is comparable early. */
-function cellsOf({ presets, models, seeds }: TrainingPlan): Cell[] {
+/**
+ * The trainings of a plan that are not done, those of a seed together, whose sequences are the same. Those at a rate that is
+ * chosen are among them once the grid is complete.
+ */
+export function missingCells(
+  { presets, models, named, epochs }: TrainingPlan,
+  backend: string,
+  done: readonly TrainingRow[],
+): TrainingCell[] {
+  const names = new Set(done.map((row) => nameOf(row, row.backend)));
   return presets.flatMap((preset) =>
-    Array.from({ length: seeds }, (_, i) => models.map((model) => ({ preset, model, seed: i + 1 }))).flat()
-  );
+    named
+      ? named.seeds.flatMap((seed) =>
+        named.rates.flatMap((rate) => models.map((model) => ({ preset, model, seed, rate, epochs })))
+      )
+      : compare({ preset, backend, epochs }, done).missing
+  ).filter((cell) => models.includes(cell.model) && !names.has(nameOf(cell, backend)));
 }
 
-/** A file's name for all that decides how a training goes. */
-function checkpointName({ preset, model, seed }: Cell, epochs: number, backend: string): string {
-  return `${preset}-${model}-seed${seed}-epochs${epochs}-${backend}.safetensors`;
-}
-
-/** The files that a plan's trainings leave. */
-export function checkpointNames(plan: TrainingPlan, backend: string): string[] {
-  return cellsOf(plan).map((cell) => checkpointName(cell, plan.epochs, backend));
+/** The command that trains a cell alone. */
+export function commandOf(
+  { preset, model, seed, rate, epochs }: TrainingCell,
+  { workers }: TrainingPlan,
+  backend: string,
+  out: string,
+): string {
+  return `deno task report --only training --preset ${preset} --models ${model} --seed ${seed} --rate ${rate} ` +
+    `--epochs ${epochs} --backend ${backend}${workers ? ` --workers ${workers}` : ""} --out ${out}`;
 }
 
 type Progress = Pick<ProgressBar, "update" | "log">;
 
-/** Where a run of the report is. */
+/** Where trainings are run. */
 export interface Place {
   readonly backend: Backend;
-  readonly date: string;
-  /** The folder of the checkpoints, which has to be there. */
-  readonly checkpoints: string;
+  readonly origin: Origin;
+  /** The report's folder. */
+  readonly out: string;
+  readonly progress: Progress;
 }
 
 /**
- * Trains one after another. A run that was interrupted leaves its checkpoints; the same plan goes on from them, and repeats
- * nothing that is done.
+ * Trains what is missing, one after another, and leaves a file of each one's row. A training that was interrupted goes on
+ * from its checkpoint.
  *
  * @param sizes the sequences of each preset
  */
 export async function measureTraining(
   plan: TrainingPlan,
-  { backend, date, checkpoints }: Place,
-  progress: Progress,
-  sizes = lessonSizes,
-): Promise<TrainingRow[]> {
-  const { epochs, workers } = plan;
-  const rows: TrainingRow[] = [];
-  const cells = cellsOf(plan);
-  let lesson: Lesson | undefined, before: Cell | undefined;
-  for (const cell of cells) {
-    const { preset, model, seed } = cell;
-    if (lesson === undefined || before?.preset !== preset || before.seed !== seed) {
-      lesson = makeLesson(sizes[preset], seed);
+  { backend, origin, out, progress }: Place,
+  sizes = datasetSizes,
+): Promise<void> {
+  await Deno.mkdir(rowsFolder(out), { recursive: true });
+  const workers = plan.workers ??
+    (backend.name === "webgpu" ? 1 : Math.min(4, navigator.hardwareConcurrency));
+  let dataset: Dataset | undefined, before: TrainingCell | undefined;
+  for (let done = 0;; done++) {
+    const cells = missingCells(plan, backend.name, await readRows(out)), [cell] = cells;
+    if (cell === undefined) break;
+    const { preset, model, seed, rate } = cell, total = done + cells.length;
+    if (dataset === undefined || before?.preset !== preset || before.seed !== seed) {
+      dataset = makeDataset(sizes[preset], seed);
     }
     before = cell;
-    const title = `${labelOf({ model })}, ${preset}, seed ${seed} (${rows.length + 1} of ${cells.length})`;
-    const checkpoint = `${checkpoints}/${checkpointName(cell, epochs, backend.name)}`;
-    rows.push(
-      await train(
-        { ...cell, config: presets[preset][model] },
-        lesson,
-        { backend, workers, epochs, date, checkpoint },
-        shower(title, rows.length, cells.length, progress),
-      ),
-    );
-    progress.update(rows.length, cells.length);
+    const title = `${labelOf({ model })}, ${preset}, seed ${seed}, rate ${rate} (${done + 1} of ${total})`;
+    const name = `${nameOf(cell, backend.name)}-workers${workers}.safetensors`;
+    const checkpoint = `${rowsFolder(out)}/${name}`;
+    const setup = { config: presets[preset][model], backend, workers, origin, checkpoint };
+    await writeRow(await train(cell, dataset, setup, shower(title, done, total, progress)), out);
+    await absentAsUndefined(Deno.remove(checkpoint));
+    progress.update(done + 1, total);
   }
-  return rows;
 }
 
 /** Shows each report of a training beside the bar; without a bar, a line for each epoch. */

@@ -7,6 +7,7 @@ import {
   type AnyLanguageModel,
   type Backend,
   createReference,
+  evaluate,
   fit,
   type FitProgress,
   loadTree,
@@ -16,69 +17,22 @@ import {
   saveTree,
   transformer,
 } from "@seqmix/seqmix";
-import type { ModelName, PresetName } from "../measure/subjects.ts";
+import type { Origin } from "../measure/machine.ts";
+import type { ModelName } from "../measure/subjects.ts";
 import { writeWhole } from "../measure/write_file.ts";
-import { type KindAccuracy, kindAccuracy, type Lesson, ngramOrder } from "./lesson.ts";
+import { type Dataset, kindAccuracy, ngramOrder } from "./dataset.ts";
 import { predict } from "./predict.ts";
+import type { CurvePoint, TrainingCell, TrainingRow } from "./row.ts";
+import { absentAsUndefined } from "./rows.ts";
 
-/** A point of a learning curve. */
-export interface CurvePoint {
-  readonly epoch: number;
-  /** The mean loss of a token over the epoch, while it was trained on. */
-  readonly trainLoss: number;
-  readonly testLoss: number;
-  /** On the test sequences, 0 to 1. */
-  readonly accuracy: number;
-}
-
-/** How a training ended; losses are in nats a token. */
-export interface TrainingRow {
-  readonly preset: PresetName;
-  readonly model: ModelName;
-  readonly seed: number;
-  readonly backend: string;
-  readonly workers: number;
-  /** Of the report's run that it was finished in, ISO 8601. */
-  readonly date: string;
-  readonly parameters: number;
-  readonly epochs: number;
-  readonly trainSequences: number;
-  readonly testSequences: number;
-  /** Those of the last epoch, as in `curve`. */
-  readonly trainLoss: number;
-  readonly testLoss: number;
-  readonly accuracy: number;
-  /** The best that is possible on the same test sequences. */
-  readonly ceilingAccuracy: number;
-  readonly ceilingLoss: number;
-  readonly ngramOrder: number;
-  readonly ngramAccuracy: number;
-  readonly ngramLoss: number;
-  readonly accuracyByKind: KindAccuracy;
-  readonly ceilingByKind: KindAccuracy;
-  readonly ngramByKind: KindAccuracy;
-  /** All of it, evaluation included. */
-  readonly seconds: number;
-  /** Without evaluation. */
-  readonly tokensPerS: number;
-  readonly curve: readonly CurvePoint[];
-}
-
-/** What is trained. */
-export interface Student {
-  readonly preset: PresetName;
-  readonly model: ModelName;
+/** How a training is run. */
+export interface TrainingSetup {
+  /** The sizes of the model. */
   readonly config: unknown;
-  readonly seed: number;
-}
-
-/** How it is trained. */
-export interface Schooling {
   readonly backend: Backend;
   readonly workers: number;
-  readonly epochs: number;
-  readonly date: string;
-  /** The file that it goes on from, where it is there, and that it leaves; its folder has to be there. */
+  readonly origin: Origin;
+  /** The file that it goes on from, where it is there, and keeps after each epoch; its folder has to be there. */
   readonly checkpoint: string;
 }
 
@@ -86,11 +40,9 @@ export interface Schooling {
 export type OnProgress = (at: FitProgress<unknown>, resumed: number) => void;
 
 /** What is known of a training besides what `fit` keeps; goes with its checkpoint, as metadata. */
-interface Diary {
+interface History {
   readonly curve: readonly CurvePoint[];
   readonly seconds: number;
-  /** Of a training that is done. */
-  readonly row?: TrainingRow;
 }
 
 const models = { rwkv, lstm: lstmModel, transformer } as Readonly<Record<ModelName, AnyLanguageModel>>;
@@ -98,7 +50,6 @@ const models = { rwkv, lstm: lstmModel, transformer } as Readonly<Record<ModelNa
 /** The article's optimiser; the rest of its set-up are the defaults of `fit`. */
 const recipe = {
   batchSize: 32,
-  learningRate: 1e-3,
   maxNorm: 1,
   hyper: { beta1: 0.9, beta2: 0.95 },
 };
@@ -106,21 +57,30 @@ const recipe = {
 /** Steps between two reports of progress. */
 const every = 8;
 
-/** Trains a model and evaluates it after each epoch; a training that is done already is not repeated. */
+/** Trains a model and evaluates it after each epoch. */
 export async function train(
-  { preset, model: name, config, seed }: Student,
-  lesson: Lesson,
-  { backend, workers, epochs, date, checkpoint }: Schooling,
+  cell: TrainingCell,
+  dataset: Dataset,
+  { config, backend, workers, origin, checkpoint }: TrainingSetup,
   onProgress: OnProgress,
 ): Promise<TrainingRow> {
+  const { model: name, seed, rate, epochs } = cell;
   const saved = await openCheckpoint(checkpoint);
-  if (saved?.diary.row) return { ...saved.diary.row, date };
-  let curve = saved?.diary.curve ?? [];
+  let curve = saved?.history.curve ?? [];
   const resumed = curve.length;
-  const before = saved?.diary.seconds ?? 0, begun = performance.now();
+  const before = saved?.history.seconds ?? 0, begun = performance.now();
   const model = models[name];
   const start = saved ? { resume: saved.bytes } : { config };
-  const reports = fit(model, lesson, { ...start, ...recipe, seed, epochs, backend, workers, every });
+  const reports = fit(model, dataset, {
+    ...start,
+    ...recipe,
+    learningRate: rate,
+    seed,
+    epochs,
+    backend,
+    workers,
+    every,
+  });
   for await (const at of reports) {
     onProgress(at, resumed);
     if (at.test === null) continue;
@@ -130,34 +90,33 @@ export async function train(
       await saveCheckpoint(checkpoint, at, { curve, seconds: before + (performance.now() - begun) / 1000 });
       continue;
     }
-    const predicted = await predict(model, at.params, lesson.test);
+    const predicted = await predict(model, at.params, dataset.test);
+    const validation = await evaluate(model, at.params, dataset.validation);
     const row: TrainingRow = {
-      preset,
-      model: name,
-      seed,
+      ...cell,
       backend: backend.name,
       workers,
-      date,
+      origin,
       parameters: parameterCount(at.params),
-      epochs,
-      trainSequences: lesson.train.length,
-      testSequences: lesson.test.length,
+      trainSequences: dataset.train.length,
+      testSequences: dataset.test.length,
       trainLoss,
       testLoss,
       accuracy,
-      ceilingAccuracy: lesson.ceiling.accuracy,
-      ceilingLoss: lesson.ceiling.loss,
+      validationLoss: validation.loss,
+      validationAccuracy: validation.accuracy,
+      ceilingAccuracy: dataset.ceiling.accuracy,
+      ceilingLoss: dataset.ceiling.loss,
       ngramOrder,
-      ngramAccuracy: lesson.ngram.accuracy,
-      ngramLoss: lesson.ngram.loss,
-      accuracyByKind: kindAccuracy(lesson.task, lesson.test, predicted),
-      ceilingByKind: lesson.ceiling.byKind,
-      ngramByKind: lesson.ngram.byKind,
+      ngramAccuracy: dataset.ngram.accuracy,
+      ngramLoss: dataset.ngram.loss,
+      accuracyByKind: kindAccuracy(dataset.task, dataset.test, predicted),
+      ceilingByKind: dataset.ceiling.byKind,
+      ngramByKind: dataset.ngram.byKind,
       seconds: before + (performance.now() - begun) / 1000,
       tokensPerS: at.tokensPerSecond,
       curve,
     };
-    await saveCheckpoint(checkpoint, at, { curve, seconds: row.seconds, row });
     backend.free([at.params, at.optimizer]);
     return row;
   }
@@ -166,24 +125,19 @@ export async function train(
   );
 }
 
-/** The name that a training's diary has in its checkpoint's metadata. */
-const diaryName = "seqmix.report";
+/** The name that a training's history has in its checkpoint's metadata. */
+const historyName = "seqmix.report";
 
-async function openCheckpoint(path: string): Promise<{ bytes: Uint8Array; diary: Diary } | undefined> {
-  let bytes;
-  try {
-    bytes = await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+async function openCheckpoint(path: string): Promise<{ bytes: Uint8Array; history: History } | undefined> {
+  const bytes = await absentAsUndefined(Deno.readFile(path));
+  if (bytes === undefined) return undefined;
   using host = createReference();
-  return { bytes, diary: JSON.parse(loadTree(bytes, host).metadata[diaryName]) };
+  return { bytes, history: JSON.parse(loadTree(bytes, host).metadata[historyName]) };
 }
 
-/** Writes a checkpoint of `fit` with the diary in it: one file, so that the two are never of different epochs. */
-async function saveCheckpoint(path: string, at: FitProgress<unknown>, diary: Diary): Promise<void> {
+/** Writes a checkpoint of `fit` with the history in it: one file, so that the two are never of different epochs. */
+async function saveCheckpoint(path: string, at: FitProgress<unknown>, history: History): Promise<void> {
   using host = createReference();
   const { tree, metadata } = loadTree(await at.checkpoint(), host);
-  await writeWhole(path, saveTree(tree, { ...metadata, [diaryName]: JSON.stringify(diary) }));
+  await writeWhole(path, saveTree(tree, { ...metadata, [historyName]: JSON.stringify(history) }));
 }

@@ -73,7 +73,7 @@ export function complete<R>(result: R): R {
 }
 
 /** How many tensors may wait outside all scopes before the registry is told of those still alive. */
-const mostWaiting = 512;
+const mostWaiting = 1024;
 /**
  * The engine's collector does not see a device's memory. When the tensors that are left to it have grown by so many bytes, and
  * at most by this part of the device's, it is told; while it has not come, again at every half of that.
@@ -366,19 +366,25 @@ export class TensorStore<M> {
     }
     this.#waiting[this.#waitingCount++] = t;
     this.#waitingBytes += t.ownBytes;
-    if (this.#waitingCount < mostWaiting && 4 * this.#waitingBytes < this.#growth) return;
-    for (let i = 0; i < this.#waitingCount; i++) {
+    if (this.#waitingCount === mostWaiting || 4 * this.#waitingBytes >= this.#growth) this.#watchOldest();
+  }
+
+  /** Has the registry watch those that have waited longest, until half of the room is free: the others may be freed soon. */
+  #watchOldest(): void {
+    let i = 0;
+    for (; i < this.#waitingCount; i++) {
+      if (2 * (this.#waitingCount - i) <= mostWaiting && 8 * this.#waitingBytes <= this.#growth) break;
       const survivor = this.#waiting[i]!;
-      // It is not to be kept from the collector.
-      this.#waiting[i] = null;
+      this.#waitingBytes -= survivor.ownBytes;
       if (survivor.freed || survivor.watched) continue;
       survivor.watched = true;
       const { memory, size, bytes, cache, shape, ownBytes } = survivor;
       this.#watchedBytes += ownBytes;
       this.#registry.register(survivor, { memory, size, bytes, cache, shape, ownBytes }, survivor);
     }
-    this.#waitingCount = 0;
-    this.#waitingBytes = 0;
+    // They are not to be kept from the collector.
+    this.#waiting.copyWithin(0, i, this.#waitingCount).fill(null, this.#waitingCount - i, this.#waitingCount);
+    this.#waitingCount -= i;
     if (this.#watchedBytes >= this.#tellAt) this.#tellCollector();
   }
 

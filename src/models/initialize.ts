@@ -24,13 +24,16 @@ export function checkConfig<C extends object>(
   for (const name of names) checkInteger(action, `config.${name}`, config[name] as number, 1);
 }
 
+/** A tensor in the making, which may be left for a moment. */
+export type Drawing = Generator<void, Tensor>;
+
 /** Parameters of which some are yet to be drawn, in the order of the tree: all at once would keep a thread busy for long. */
-export type Undrawn<P> = P extends Tensor ? P | (() => Tensor) : { readonly [K in keyof P]: Undrawn<P[K]> };
+export type Undrawn<P> = P extends Tensor ? P | (() => Drawing) : { readonly [K in keyof P]: Undrawn<P[K]> };
 
 /** Draws one parameter after another, and gives the tree of them at the end. */
 export function* draw<P>(tree: Undrawn<P>): Generator<void, P> {
   if (typeof tree === "function") {
-    const drawn = tree();
+    const drawn = yield* tree();
     yield;
     return drawn as P;
   }
@@ -72,14 +75,26 @@ function valuesFor(shape: readonly number[]): Float64Array {
   return hostArray("allocate tensor", Float64Array, sizeOf(shape), reference.memory().bytes);
 }
 
+/** The values that are drawn without a pause: some of the time that a turn of the event loop is due after. */
+const drawnAtOnce = 2 ** 16;
+
+function* drawnFrom(shape: readonly number[], next: () => number): Drawing {
+  const values = valuesFor(shape);
+  for (let index = 0; index < values.length; index++) {
+    if (index % drawnAtOnce === 0) yield;
+    values[index] = next();
+  }
+  return engineOf(reference).upload(values, shape);
+}
+
 /** Independent draws of a normal distribution around 0. */
-export function normal(random: RandomSource, shape: readonly number[], deviation: number): Tensor {
-  return filled(shape, () => deviation * random.normal());
+export function normal(random: RandomSource, shape: readonly number[], deviation: number): Drawing {
+  return drawnFrom(shape, () => deviation * random.normal());
 }
 
 /** Independent draws, uniform from -bound to bound. */
-export function uniform(random: RandomSource, shape: readonly number[], bound: number): Tensor {
-  return filled(shape, () => bound * (2 * random.uniform() - 1));
+export function uniform(random: RandomSource, shape: readonly number[], bound: number): Drawing {
+  return drawnFrom(shape, () => bound * (2 * random.uniform() - 1));
 }
 
 /** A layer normalization that does not change scale or mean. */
@@ -92,7 +107,7 @@ export function unitLayerNorm(channels: number): LayerNormParams {
  * `orthogonal_`): normal draws, orthonormalized by Gram and Schmidt. Each vector is cleared of the earlier ones twice,
  * since once leaves what rounding put back.
  */
-export function orthogonal(random: RandomSource, outputs: number, inputs: number, gain: number): Tensor {
+export function* orthogonal(random: RandomSource, outputs: number, inputs: number, gain: number): Drawing {
   const shape = [outputs, inputs];
   // Before the work: where the matrix finds no room, neither would its vectors, one after the other.
   const values = valuesFor(shape);
@@ -109,6 +124,7 @@ export function orthogonal(random: RandomSource, outputs: number, inputs: number
     }
     const norm = Math.sqrt(dot(v, v));
     vectors.push(v.map((x) => x / norm));
+    yield;
   }
   const value = (index: number) => {
     const output = Math.floor(index / inputs), input = index % inputs;

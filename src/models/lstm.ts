@@ -8,7 +8,7 @@ import { embedding } from "../ops/embedding/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkConfig, filled, initFrom, uniform } from "./initialize.ts";
+import { checkConfig, filled, initFrom, normal, uniform } from "./initialize.ts";
 import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
 
 const action = "run LSTM model";
@@ -40,8 +40,9 @@ export interface LstmModelState {
 }
 
 /**
- * The embedding, L stacked LSTM layers, and the head over the last one's output. Weights start uniform within
- * ±1/√C, the biases at 0 but the forget gate's at 1 (Jozefowicz et al., 2015).
+ * The embedding, L stacked LSTM layers, and the head over the last one's output. They start as PyTorch's
+ * `nn.Embedding`, `nn.LSTM` and `nn.Linear` do: the embedding N(0, 1), the weights uniform within ±1/√C; but the
+ * biases at 0, the forget gate's at 1 (Jozefowicz et al., 2015).
  *
  * @example
  * ```ts
@@ -61,7 +62,7 @@ export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelStat
     const random = randomSource(seed);
     const bound = 1 / Math.sqrt(C);
     return {
-      embedding: () => uniform(random, [V, C], bound),
+      embedding: () => normal(random, [V, C], 1),
       layers: Array.from({ length: L }, () => ({
         inputWeight: () => uniform(random, [4 * C, C], bound),
         hiddenWeight: () => uniform(random, [4 * C, C], bound),

@@ -6,6 +6,7 @@
 import type { AbortSignalLike } from "../abort.ts";
 import { isNoRoom } from "../allocate.ts";
 import { show } from "../check.ts";
+import { eventLoop } from "../event_loop.ts";
 import { tensorsByPlace } from "../tree.ts";
 import { Program } from "./program.ts";
 import { record } from "./record.ts";
@@ -117,6 +118,14 @@ export function compile<Args extends readonly unknown[], R>(f: (...args: Args) =
   });
 }
 
+/** A recording, and the backend that it is of. */
+type Found = NonNullable<ReturnType<typeof record>>;
+
+/** Frees what a recording holds. */
+function freeLists({ backend, recorded }: Found): void {
+  backend.store.free(recorded.lists.map(({ tensor }) => tensor));
+}
+
 /** What was recorded of one function. */
 class Programs<Args extends readonly unknown[], R> {
   readonly #f: (...args: Args) => R;
@@ -128,6 +137,7 @@ class Programs<Args extends readonly unknown[], R> {
   #pass = 0;
   /** Whether a cache was moved at the last call, to where there is more room. */
   #movedBefore = false;
+  #disposals = 0;
 
   constructor(f: (...args: Args) => R) {
     this.#f = f;
@@ -141,12 +151,17 @@ class Programs<Args extends readonly unknown[], R> {
 
   async runWithTurns(args: Args, signal: AbortSignalLike | undefined): Promise<R> {
     signal?.throwIfAborted();
-    const program = this.#programFor(args), results = program?.start();
+    let program = this.#find(args);
+    if (program === undefined) {
+      program = this.#mayRecord() ? this.#bound(await this.#recordWithTurns(args, signal), args) : null;
+    }
+    const results = program?.start();
     if (results != null) return await program!.runWithTurns(results, signal) as R;
     return this.#runAsItIs(args);
   }
 
   dispose(): void {
+    this.#disposals++;
     for (const program of this.#programs) program.dispose();
     this.#programs = [];
   }
@@ -154,6 +169,14 @@ class Programs<Args extends readonly unknown[], R> {
   /** The program for arguments, bound to them; null where f is to be run as it is. */
   // deno-lint-ignore no-explicit-any
   #programFor(args: Args): Program<any> | null {
+    const found = this.#find(args);
+    if (found !== undefined) return found;
+    return this.#mayRecord() ? this.#record(args) : null;
+  }
+
+  /** The same among those that there are; undefined: there is none. */
+  // deno-lint-ignore no-explicit-any
+  #find(args: Args): Program<any> | null | undefined {
     const programs = this.#programs;
     for (let i = 0; i < programs.length; i++) {
       const program = programs[i];
@@ -163,23 +186,59 @@ class Programs<Args extends readonly unknown[], R> {
       this.#movedBefore = false;
       return program.canRun ? program : null;
     }
+    return undefined;
+  }
+
+  /** Whether arguments for which there is no program are to be recorded; counts the calls that are not. */
+  #mayRecord(): boolean {
     // What a moved cache is of now, it will not be again soon.
-    const isMoved = programs.some(({ lacksRoom }) => lacksRoom) && !this.#movedBefore;
+    const isMoved = !this.#movedBefore && this.#programs.some(({ lacksRoom }) => lacksRoom);
     this.#movedBefore = isMoved;
-    if (isMoved || this.#pass-- > 0) return null;
-    const program = this.#record(args);
-    return program?.bind(args) && program.canRun ? program : null;
+    return !isMoved && this.#pass-- <= 0;
   }
 
   // deno-lint-ignore no-explicit-any
   #record(args: Args): Program<any> | null {
-    this.#programs = this.#programs.filter((program) => program.isAlive);
+    const found = this.#tryRecord(args);
+    return found && this.#bound(this.#keep(found), args);
+  }
+
+  /** Records while the event loop turns: to do so, and to make a program of that, takes as long as many kernels. */
+  // deno-lint-ignore no-explicit-any
+  async #recordWithTurns(args: Args, signal: AbortSignalLike | undefined): Promise<Program<any> | null> {
+    const disposals = this.#disposals;
+    await eventLoop.turn();
+    signal?.throwIfAborted();
+    // Another call may have recorded the same meanwhile.
+    const other = this.#find(args);
+    if (other !== undefined) return other;
     const found = this.#tryRecord(args);
     if (found === null) return null;
+    let isKept = false;
+    try {
+      await eventLoop.turn();
+      signal?.throwIfAborted();
+      isKept = this.#disposals === disposals;
+      return isKept ? this.#keep(found) : null;
+    } finally {
+      if (!isKept) freeLists(found);
+    }
+  }
+
+  /** A program bound to arguments, if it can run now. */
+  // deno-lint-ignore no-explicit-any
+  #bound(program: Program<any> | null, args: Args): Program<any> | null {
+    return program?.bind(args) && program.canRun ? program : null;
+  }
+
+  /** A program of what was recorded; null where there is no room for one. */
+  // deno-lint-ignore no-explicit-any
+  #keep(found: Found): Program<any> | null {
+    this.#programs = this.#programs.filter((program) => program.isAlive);
     const { backend, recorded } = found;
     const learned = this.#programs.find((program) => program.backend === backend && program.learn(recorded));
     if (learned !== undefined) {
-      backend.store.free(recorded.lists.map(({ tensor }) => tensor));
+      freeLists(found);
       return learned;
     }
     const beyond = ++this.#inVain - mostInVain;
@@ -187,7 +246,7 @@ class Programs<Args extends readonly unknown[], R> {
     try {
       this.#programs.unshift(new Program(backend, recorded));
     } catch (error) {
-      backend.store.free(recorded.lists.map(({ tensor }) => tensor));
+      freeLists(found);
       if (!isNoRoom(error)) throw error;
       // Where there is no room for the program, there may be for what f has in memory at once.
       this.dispose();
@@ -197,7 +256,7 @@ class Programs<Args extends readonly unknown[], R> {
     return this.#programs[0];
   }
 
-  #tryRecord(args: Args): ReturnType<typeof record> {
+  #tryRecord(args: Args): Found | null {
     try {
       return record(this.#f, args);
     } catch (error) {

@@ -14,6 +14,7 @@ import type { NumberLists } from "../number_lists.ts";
 import type { Recorded, Result } from "./recorded.ts";
 import type { Slot } from "./recording.ts";
 import { type Replayer, replayInLoop } from "./replay.ts";
+import { slicesOf } from "./slices.ts";
 import { build } from "./template.ts";
 
 /** A program on one backend. */
@@ -30,6 +31,8 @@ export class Program<M> {
   /** The memory of each slot. */
   readonly #memories: M[] = [];
   readonly #arguments: Arguments<M>;
+  /** Where its calls may be left for a turn of the event loop. */
+  #slices: readonly number[] | undefined;
   /** The blocks of the arena that it uses, one for each temporary. */
   readonly #temporaries: Place[] = [];
   #isDisposed = false;
@@ -178,20 +181,15 @@ export class Program<M> {
     results: readonly DeviceTensor<M>[],
     signal: AbortSignalLike | undefined,
   ): Promise<unknown> {
-    const { length } = this.#recorded.calls;
+    const slices = this.#slices ??= slicesOf(this.#recorded.calls);
     // Other calls may ask whether their arguments fit meanwhile.
     const lists = [...this.#arguments.lists];
     this.#arena.isInUse = this.#isRunning = true;
     try {
-      let atOnce = 1;
-      for (let from = 0; from < length;) {
-        const to = Math.min(length, from + atOnce), start = performance.now();
-        this.#replayer.run(from, to);
-        from = to;
-        // To look at the clock takes as long as a small kernel.
-        atOnce = performance.now() - start < 1 ? Math.min(2 * atOnce, 64) : Math.max(1, atOnce >> 1);
+      for (let i = 1; i < slices.length; i++) {
         const turn = eventLoop.pause(signal);
         if (turn !== undefined) await turn;
+        this.#replayer.run(slices[i - 1], slices[i]);
       }
       return this.#finish(results, lists);
     } catch (error) {

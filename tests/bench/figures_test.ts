@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { drawFigures } from "../../bench/report/figures.ts";
+import { emptyResult } from "../../bench/report/merge.ts";
 import { toPng } from "../../bench/report/png.ts";
 import type { Result } from "../../bench/report/result.ts";
 import { ways } from "../../bench/measure/subjects.ts";
-import { machine, runtime, trainingRow, trainings } from "./results.ts";
+import { trainings } from "./results.ts";
 
 const latency: Result["latency"] = [32, 64, 256].flatMap((length) =>
   ways.map((way, i) => ({
@@ -18,8 +19,7 @@ const latency: Result["latency"] = [32, 64, 256].flatMap((length) =>
 );
 
 function resultOf(training: Result["training"], parts: Partial<Result> = {}): Result {
-  const nothing = { runs: [], latency: [], memory: [], wkv: [], wkvNotes: [] };
-  return { machine, runtime, date: "today", ...nothing, ...parts, training };
+  return { ...emptyResult, ...parts, training };
 }
 
 /** The texts of an SVG. */
@@ -35,7 +35,7 @@ function sizeOf(png: unknown): [number, number] {
 }
 
 Deno.test("drawFigures() draws the article's four panels, with their units, as SVG and PNG", async () => {
-  const figures = await drawFigures(resultOf(trainings({ seeds: 3, date: "today" }), { latency }));
+  const figures = await drawFigures(resultOf(trainings({ seeds: 3 }), { latency }));
   assertEquals([...figures.keys()], ["latency.svg", "training-matched.svg", "training-matched.png"]);
   const svg = figures.get("training-matched.svg") as string;
   const texts = textsOf(svg);
@@ -66,21 +66,33 @@ Deno.test("drawFigures() draws the article's four panels, with their units, as S
   assertEquals(sizeOf(figures.get("training-matched.png")), [2 * width, 2 * height]);
 });
 
-Deno.test("drawFigures() has a figure for each preset and backend, with no time where none was measured", async () => {
+Deno.test("drawFigures() has a figure for each comparison, with no time where none was measured", async () => {
+  const matched = trainings({ seeds: 1 });
+  const article = matched.map((row) => ({
+    ...row,
+    preset: "seed" as const,
+    parameters: row.model === "rwkv" ? 874_496 : 542_720,
+  }));
   const training = [
-    ...trainings({ seeds: 1, date: "today" }),
-    trainingRow({ preset: "seed", parameters: 874_496 }),
-    trainingRow({ preset: "seed", parameters: 542_720, model: "lstm" }),
-    trainingRow({ preset: "seed", backend: "webgpu", epochs: 1 }),
+    ...matched,
+    ...article,
+    // Its grid is of fewer epochs.
+    ...article.map((row) => ({ ...row, epochs: 10 })),
+    ...matched.map((row) => ({ ...row, backend: "webgpu", epochs: 1 })),
+    // No rate is chosen.
+    ...matched.map((row) => ({ ...row, epochs: 2 })).slice(0, 3),
   ];
   const figures = await drawFigures(resultOf(training));
   assertEquals([...figures.keys()].filter((name) => name.endsWith(".png")), [
     "training-matched.png",
     "training-seed.png",
-    "training-seed-webgpu.png",
+    "training-matched-webgpu-epochs1.png",
   ]);
   const texts = textsOf(figures.get("training-seed.svg"));
-  assert(!texts.includes("Time per token on wasm") && texts.includes("50 epochs, one seed"));
+  assert(
+    !texts.includes("Time per token on wasm") &&
+      texts.includes("50 epochs, each model at its best learning rate, one seed"),
+  );
   assertStringIncludes(texts.join(), "seed, 543 to 874 thousand parameters");
   for (const figure of figures.values()) assert(!/NaN|undefined/.test(String(figure)));
 });

@@ -1,14 +1,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { mergeResults, readResult, runOf } from "../../bench/report/merge.ts";
+import { emptyResult, mergeResults, readResult, runOf } from "../../bench/report/merge.ts";
 import type { Section } from "../../bench/report/options.ts";
 import type { Result } from "../../bench/report/result.ts";
-import { machine, runtime, trainingRow, trainings } from "./results.ts";
-
-const empty = { latency: [], memory: [], training: [], wkv: [], wkvNotes: [] };
+import { rowsFolder, writeRow } from "../../bench/training/rows.ts";
+import { machine, runtime, trainingRow } from "./results.ts";
 
 function resultOf(date: string, sections: readonly Section[], parts: Partial<Result>): Result {
   const run = { date, command: `command of ${date}`, machine, runtime, sections };
-  return { machine, runtime, date, runs: [run], ...empty, ...parts };
+  return { ...emptyResult, runs: [run], ...parts };
 }
 
 const latency = (medianMs: number): Result["latency"] => [
@@ -30,15 +29,14 @@ const sectionsOf = ({ runs }: Result) =>
   Object.fromEntries(runs.map(({ date, sections }) => [date, sections]));
 
 Deno.test("mergeResults() is the run alone where there was no report", () => {
-  assertEquals(mergeResults(undefined, first), first);
+  assertEquals(mergeResults(emptyResult, first), first);
 });
 
 Deno.test("mergeResults() keeps what the run did not measure, with where it came from", () => {
-  const training = trainings({ seeds: 1, date: "tuesday" });
-  const merged = mergeResults(first, resultOf("tuesday", ["training"], { training }));
+  const training = [trainingRow()];
+  const merged = mergeResults({ ...first, training }, resultOf("tuesday", ["memory"], {}));
   assertEquals([merged.latency, merged.wkvNotes, merged.training], [first.latency, ["a note"], training]);
-  assertEquals(merged.date, "tuesday");
-  assertEquals(sectionsOf(merged), { monday: ["latency", "wkv"], tuesday: ["training"] });
+  assertEquals(sectionsOf(merged), { monday: ["latency", "wkv"], tuesday: ["memory"] });
   assertEquals(runOf(merged, "latency").date, "monday");
 });
 
@@ -51,42 +49,18 @@ Deno.test("mergeResults() replaces a section that is measured again, and forgets
   assertEquals(all.wkvNotes, []);
 });
 
-Deno.test("mergeResults() adds trainings up by preset, backend, model and seed", () => {
-  const monday = trainings({ seeds: 1, date: "monday" }), tuesday = trainings({ seeds: 2, date: "tuesday" });
-  const friday = [trainingRow({ preset: "seed", date: "friday" })];
-  let merged = resultOf("monday", ["training"], { training: monday });
-  merged = mergeResults(merged, resultOf("friday", ["training"], { training: friday }));
-  assertEquals(merged.training, [...monday, ...friday]);
-  assertEquals(sectionsOf(merged), { monday: ["training"], friday: ["training"] });
-  // The same seed again, and another.
-  merged = mergeResults(merged, resultOf("tuesday", ["training"], { training: tuesday }));
-  assertEquals(merged.training, [...friday, ...tuesday]);
-  assertEquals(sectionsOf(merged), { friday: ["training"], tuesday: ["training"] });
-  // One model of them.
-  const sunday = [trainingRow({ model: "lstm", seed: 2, date: "sunday" })];
-  merged = mergeResults(merged, resultOf("sunday", ["training"], { training: sunday }));
-  const others = tuesday.filter(({ model, seed }) => model !== "lstm" || seed !== 2);
-  assertEquals(merged.training, [...friday, ...others, ...sunday]);
-});
-
-Deno.test("mergeResults() never mixes trainings of other epochs or on other sequences", () => {
-  const long = resultOf("monday", ["training"], { training: trainings({ seeds: 3, date: "monday" }) });
-  for (const other of [{ epochs: 2 }, { trainSequences: 9 }, { testSequences: 9 }]) {
-    const training = [trainingRow({ date: "friday", ...other })];
-    assertEquals(mergeResults(long, resultOf("friday", ["training"], { training })).training, training);
-  }
-  const elsewhere = [trainingRow({ date: "friday", epochs: 2, backend: "webgpu" })];
-  const both = mergeResults(long, resultOf("friday", ["training"], { training: elsewhere }));
-  assertEquals(both.training, [...long.training, ...elsewhere]);
-});
-
-Deno.test("readResult() reads a report, and nothing but one", async () => {
+Deno.test("readResult() reads a report with the trainings beside it, and nothing but one", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    assertEquals(await readResult(folder), undefined);
+    assertEquals(await readResult(folder), emptyResult);
     const path = `${folder}/report.json`;
     await Deno.writeTextFile(path, JSON.stringify(first));
     assertEquals(await readResult(folder), first);
+    const training = [trainingRow({ seed: 1 }), trainingRow({ seed: 2 })];
+    await Deno.mkdir(rowsFolder(folder));
+    for (const row of training) await writeRow(row, folder);
+    await Deno.writeTextFile(`${rowsFolder(folder)}/other.safetensors`, "of a training that is not done");
+    assertEquals(await readResult(folder), { ...first, training });
     for (const text of ["{}", "[1]", "null", "no JSON", ""]) {
       await Deno.writeTextFile(path, text);
       await assertRejects(() => readResult(folder), TypeError, `${path} must be a report of this version`);

@@ -6,6 +6,7 @@ Deno.test("parseOptions() has a default for everything", () => {
   assertEquals(parseOptions([]), {
     help: false,
     redraw: false,
+    list: false,
     only: ["latency", "memory", "wkv"],
     presets: ["seed", "matched"],
     lengths: [32, 64, 128, 256],
@@ -13,9 +14,9 @@ Deno.test("parseOptions() has a default for everything", () => {
     training: {
       presets: ["matched"],
       models: ["rwkv", "lstm", "transformer"],
-      seeds: 1,
+      named: undefined,
       epochs: 50,
-      workers: Math.min(4, navigator.hardwareConcurrency),
+      workers: undefined,
     },
     out: "results",
   });
@@ -32,29 +33,38 @@ Deno.test("parseOptions() reads lists, each value once, and sorts the lengths", 
     "--out",
     "elsewhere",
     "--models=lstm",
-    "--seeds=3",
+    "--seed=3,1",
+    "--rate=3e-3,1e-3,3e-3",
     "--epochs=2",
     "--workers=7",
   ]);
   assertEquals(options, {
     help: false,
     redraw: false,
+    list: false,
     only: ["memory"],
     presets: ["matched", "seed"],
     lengths: [32, 4096],
     backends: ["reference"],
-    training: { presets: ["matched", "seed"], models: ["lstm"], seeds: 3, epochs: 2, workers: 7 },
+    training: {
+      presets: ["matched", "seed"],
+      models: ["lstm"],
+      named: { seeds: [3, 1], rates: [3e-3, 1e-3] },
+      epochs: 2,
+      workers: 7,
+    },
     out: "elsewhere",
   });
 });
 
-Deno.test("parseOptions() knows --redraw", () => {
-  assertEquals(parseOptions(["--redraw", "--out=somewhere"]).redraw, true);
+Deno.test("parseOptions() takes seed 1 or the article's rate where the other is named alone", () => {
+  assertEquals(parseOptions(["--rate=3e-3"]).training.named, { seeds: [1], rates: [3e-3] });
+  assertEquals(parseOptions(["--seed=2"]).training.named, { seeds: [2], rates: [1e-3] });
 });
 
-Deno.test("parseOptions() trains where it is asked for alone, on a GPU without workers", () => {
-  const { only, training } = parseOptions(["--only=training", "--backend=webgpu"]);
-  assertEquals([only, training.workers], [["training"], 1]);
+Deno.test("parseOptions() knows --redraw and --list", () => {
+  assertEquals(parseOptions(["--redraw", "--out=somewhere"]).redraw, true);
+  assertEquals(parseOptions(["--only=training", "--list"]).list, true);
 });
 
 Deno.test("parseOptions() knows --help, which names every flag", () => {
@@ -66,7 +76,9 @@ Deno.test("parseOptions() knows --help, which names every flag", () => {
       "--lengths",
       "--backend",
       "--models",
-      "--seeds",
+      "--seed",
+      "--rate",
+      "--list",
       "--epochs",
       "--workers",
       "--out",
@@ -89,7 +101,9 @@ Deno.test.each([
   [["--lengths=0"], "--lengths must be integers from 1 to 65536, current value is 0"],
   [["--lengths=1.5"], "--lengths must be integers from 1 to 65536, current value is 1.5"],
   [["--models=gru"], '--models must be of rwkv, lstm, transformer, current value is "gru"'],
-  [["--seeds=0"], '--seeds must be a whole number of at least 1, current value is "0"'],
+  [["--seed=0", "--rate=1"], '--seed must be a whole number of at least 1, current value is "0"'],
+  [["--seed=1", "--rate=1,0"], '--rate must be numbers above 0, current value is "1,0"'],
+  [["--seed=1", "--rate=fast"], '--rate must be numbers above 0, current value is "fast"'],
   [["--epochs=1.5"], '--epochs must be a whole number of at least 1, current value is "1.5"'],
   [["--workers="], '--workers must be a whole number of at least 1, current value is ""'],
   [["--out="], "--out must be a folder, current value is empty"],

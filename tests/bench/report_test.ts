@@ -18,9 +18,6 @@ const factor = { recurrent: 1, cached: 2, full: 10 } as const;
 const date = "2020-01-01T00:00:00.000Z";
 
 const result: Result = {
-  machine,
-  runtime,
-  date,
   runs: [{ date, machine, runtime, command: "deno task report", sections: ["latency", "memory", "wkv"] }],
   latency: cells.map((cell) => ({
     ...cell,
@@ -76,21 +73,22 @@ Deno.test("partsOf() compares RWKV with the Transformer beside the article's 3.2
 });
 
 Deno.test("partsOf() counts the parameters, those of matched within 2% of one another", () => {
-  const both = { ...result, training: trainings({ seeds: 1, date }) };
+  const both = { ...result, training: trainings({ seeds: 1 }) };
   const [matched] = rowsWith(markdown(both), "Parameters", "matched");
   const counts = matched.slice(1, 4).map((count) => Number(count.replaceAll(",", "")));
   assert(Math.max(...counts) / Math.min(...counts) <= 1.02);
 });
 
-Deno.test("partsOf() says of each run what is from it", () => {
-  const later = { ...result.runs[0], date: "later", command: "train", sections: ["training"] as const };
-  const training = trainings({ seeds: 1, date: "later" });
+Deno.test("partsOf() says of each run what is from it, and which machines trained", () => {
+  const later = { ...result.runs[0], date: "later", command: "scan", sections: ["wkv"] as const };
+  const training = trainings({ seeds: 1 });
   const report = markdown({ ...result, training, runs: [...result.runs, later] });
   assertEquals(rowsWith(report, "Where the numbers come from: latency, memory, wkv", "command"), [
     ["command", "deno task report"],
   ]);
-  assertEquals(rowsWith(report, "Where the numbers come from: training of matched", "command"), [
-    ["command", "train"],
+  assertEquals(rowsWith(report, "Where the numbers come from: wkv", "command"), [["command", "scan"]]);
+  assertEquals(rowsWith(report, "Where the numbers come from: training", "A processor"), [
+    ["A processor, 2 cores", "a system", "Deno 2", "2", "12", "0.800", "2020-01-02"],
   ]);
 });
 
@@ -106,9 +104,12 @@ Deno.test("partsOf() leaves out what was not measured", () => {
     ...result,
     latency: [],
     memory: [],
-    training: trainings({ seeds: 1, date }),
+    training: trainings({ seeds: 1 }),
   });
-  assert(!onlyTraining.includes("RWKV against") && onlyTraining.includes("Learning: matched"));
+  assert(
+    !onlyTraining.includes("RWKV against") &&
+      onlyTraining.includes("Learning, each model at its best rate: matched"),
+  );
   const onlyLatency = markdown({ ...result, memory: [] });
   assert(!onlyLatency.includes("Memory for a token"));
   assertEquals(rowsWith(onlyLatency, "RWKV against", "reference", " 256 ")[0].slice(6, 8), ["-", "-"]);

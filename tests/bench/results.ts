@@ -1,6 +1,7 @@
 /** Made-up results for the report's tests. */
 import type { ModelName } from "../../bench/measure/subjects.ts";
-import type { TrainingRow } from "../../bench/training/train.ts";
+import { rates } from "../../bench/training/comparison.ts";
+import type { TrainingRow } from "../../bench/training/row.ts";
 
 export const machine = { cpu: "A processor", cores: 2, memoryBytes: 8 * 2 ** 30, system: "a system" };
 export const runtime = { deno: "2", v8: "15", typescript: "6", processBytes: 35e6 };
@@ -18,15 +19,18 @@ const ends: Readonly<Record<ModelName, { trainLoss: number; testLoss: number; ac
   lstm: { trainLoss: 0.41, testLoss: 0.42, accuracy: 0.82 },
 };
 
-/** A training of 50 epochs: the LSTM's losses still fall at the end, the others' don't. */
+/** The best rate of these made-up results. */
+const bestRate = 3e-3;
+
+/** A training of 50 epochs: the LSTM's losses still fall at the end, the others' don't. Other rates are 0.1 worse. */
 export function trainingRow(of: Partial<TrainingRow> = {}): TrainingRow {
-  const { model = "rwkv", seed = 1, epochs = 50 } = of;
-  const more = 0.01 * (seed - 1);
+  const { model = "rwkv", seed = 1, rate = bestRate, epochs = 50 } = of;
+  const more = 0.01 * (seed - 1), worse = rate === bestRate ? 0 : 0.1;
   const end = ends[model];
   const last = {
     trainLoss: end.trainLoss + more,
     testLoss: end.testLoss + more,
-    accuracy: end.accuracy + more,
+    accuracy: end.accuracy + more - worse,
   };
   const curve = Array.from({ length: epochs }, (_, i) => {
     const left = model === "lstm" ? 1 - (i + 1) / epochs : Math.exp(-i / 3);
@@ -43,12 +47,15 @@ export function trainingRow(of: Partial<TrainingRow> = {}): TrainingRow {
     seed,
     backend: "wasm",
     workers: 2,
-    date: "today",
+    rate,
+    origin: { date: "2020-01-02T03:04:05.678Z", command: "a command", machine, runtime },
     parameters: 51_712,
     epochs,
     trainSequences: 3072,
     testSequences: 384,
     ...last,
+    validationLoss: last.testLoss,
+    validationAccuracy: last.accuracy,
     ceilingAccuracy: 0.957 + more,
     ceilingLoss: 0.11 + more,
     ngramOrder: 4,
@@ -64,12 +71,12 @@ export function trainingRow(of: Partial<TrainingRow> = {}): TrainingRow {
   };
 }
 
-/** The three models' trainings. */
-export function trainings({ seeds, date }: { readonly seeds: number; readonly date: string }): TrainingRow[] {
+/** The three models' trainings: at every rate with seed 1, at the best and the article's with the others. */
+export function trainings({ seeds }: { readonly seeds: number }): TrainingRow[] {
   const models = ["rwkv", "lstm", "transformer"] as const;
-  return Array.from(
-    { length: seeds },
-    (_, i) => models.map((model) => trainingRow({ model, seed: i + 1, date })),
-  )
-    .flat();
+  return Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
+    models.flatMap((model) =>
+      (seed === 1 ? rates : [1e-3, bestRate]).map((rate) => trainingRow({ model, seed, rate }))
+    )
+  );
 }

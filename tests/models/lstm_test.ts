@@ -4,10 +4,20 @@ import { type Failure, testFailures, wrong } from "../helpers.ts";
 
 const config = presets.matched.lstm;
 
+Deno.test("lstmModel.init() starts the embedding N(0, 1), as PyTorch does", async () => {
+  const { embedding } = lstmModel.init(config, 1);
+  assertEquals(embedding.shape, [64, 38]);
+  const z = Array.from(await read(embedding));
+  const moment = (power: number) => z.reduce((sum, x) => sum + x ** power, 0) / z.length;
+  // Within five standard errors of those of a standard normal distribution: 0, 1 and 3.
+  assert(Math.abs(moment(1)) < 5 / Math.sqrt(z.length), `mean ${moment(1)}`);
+  assert(Math.abs(moment(2) - 1) < 5 * Math.sqrt(2 / z.length), `mean square ${moment(2)}`);
+  assert(Math.abs(moment(4) - 3) < 5 * Math.sqrt(96 / z.length), `mean fourth power ${moment(4)}`);
+});
+
 Deno.test("lstmModel.init() starts weights uniform within one over the root of C", async () => {
-  const { embedding, layers, head } = lstmModel.init(config, 1);
+  const { layers, head } = lstmModel.init(config, 1);
   assertEquals(layers.length, 4);
-  await assertUniform(embedding, [64, 38], 1 / Math.sqrt(38));
   await assertUniform(head, [64, 38], 1 / Math.sqrt(38));
   for (const { inputWeight, hiddenWeight } of layers) {
     await assertUniform(inputWeight, [152, 38], 1 / Math.sqrt(38));

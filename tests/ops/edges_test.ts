@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   attention,
-  type Backend,
+  createReference,
   crossEntropy,
   gelu,
   layerNorm,
@@ -12,7 +12,9 @@ import {
   negativeExp,
   put,
   read,
+  readFloat64,
   rwkv,
+  type Tensor,
   tensor,
   timeMix,
   timeMixState,
@@ -21,9 +23,12 @@ import {
   wkv,
   wkvState,
 } from "@seqmix/seqmix";
-import { compute } from "../../src/compute.ts";
-import { geluOp, negativeExpOp } from "../../src/ops/elementwise/mod.ts";
+import { pullBack } from "../../src/autodiff/mod.ts";
+import { compute, run } from "../../src/compute.ts";
+import { geluOp, mixOp, negativeExpOp } from "../../src/ops/elementwise/mod.ts";
 import { layerNormOp } from "../../src/ops/layer_norm/mod.ts";
+import { linearBackwardInputOp, linearBackwardWeightOp } from "../../src/ops/linear/mod.ts";
+import { lstmRecurrenceBackwardOp } from "../../src/ops/lstm/mod.ts";
 import { wkvOp } from "../../src/ops/wkv/mod.ts";
 import { assertNear, assertSame, runBackward, testOnAll } from "../helpers.ts";
 import { moved } from "../mixers.ts";
@@ -244,27 +249,195 @@ testOnAll("mix() of products past single precision is infinite of the right sign
   assertSame(await read(y), [Infinity, -Infinity, -Infinity]);
 });
 
-async function product(backend: Backend, rows: number, outputs: number): Promise<Float32Array> {
-  // [1e25, 1e25, -1e25]·[1e20, -1e20, 1] but for the last: partial sums of 1e45, a sum of -1e25.
-  const x = tensor(Array.from({ length: rows }, () => [1e25, 1e25, -1e25]).flat(), [rows, 3], backend);
-  const weight = tensor(
-    Array.from({ length: outputs }, () => [1e20, -1e20, 1]).flat(),
-    [outputs, 3],
-    backend,
-  );
-  // A matrix that one row meets often may stand in another order.
-  for (let i = 0; i < 60; i++) backend.free(linear(x, weight));
-  return await read(linear(x, weight));
+/** [1e25, 1e25, -1e25] and [1e20, -1e20, 1] at the end of so many zeros: partial sums of 1e45, a sum of -1e25. */
+function factors(rows: number, columns: number, zeros: number): [a: Float32Array, b: Float32Array] {
+  const numbers = (count: number, last: number[]) => {
+    const data = new Float32Array(count * (zeros + 3));
+    for (let row = 1; row <= count; row++) data.set(last, row * (zeros + 3) - 3);
+    return data;
+  };
+  return [numbers(rows, [1e25, 1e25, -1e25]), numbers(columns, [1e20, -1e20, 1])];
 }
 
-testOnAll("linear() of sums whose parts are infinite is their sum, but for a GPU", async (backend) => {
-  if (backend.name === "webgpu") return;
-  for (const [rows, outputs] of [[1, 1], [1, 23], [2, 5], [3, 9], [33, 13]]) {
-    assertNear(
-      await product(backend, rows, outputs),
-      Array(rows * outputs).fill(-1e25),
-      1e-6,
-      `${rows}×${outputs}`,
-    );
+/** A matrix of so many columns, turned. */
+function turned(x: Float32Array, columns: number): Float32Array {
+  const rows = x.length / columns;
+  return x.map((_, i) => x[i % rows * columns + Math.floor(i / rows)]);
+}
+
+/** Rows and columns of a product, and zeros before its last terms: one row, few, some, many in tiles, sums in parts. */
+const products = [[1, 1, 0], [1, 23, 0], [2, 5, 70], [3, 9, 0], [9, 70, 5], [33, 13, 0], [3, 2, 300], [
+  9,
+  2,
+  10_100,
+]];
+
+testOnAll("linear() of sums whose parts are infinite is their sum", async (backend) => {
+  for (const [rows, outputs, zeros] of products) {
+    const [a, b] = factors(rows, outputs, zeros), inputs = zeros + 3;
+    const [x, weight] = [tensor(a, [rows, inputs], backend), tensor(b, [outputs, inputs], backend)];
+    const what = `${rows}×${inputs}→${outputs}`, wanted = Array(rows * outputs).fill(-1e25);
+    assertNear(await read(linear(x, weight)), wanted, 1e-6, what);
+    const none = tensor(new Float32Array(outputs), [outputs], backend);
+    assertNear(await read(linear(x, weight, none)), wanted, 1e-6, `${what} with a bias`);
   }
+});
+
+testOnAll("linear() has gradients that are sums whose parts are infinite", async (backend) => {
+  for (const [rows, columns, zeros] of products) {
+    const [a, b] = factors(rows, columns, zeros), terms = zeros + 3;
+    const what = `${rows}×${terms}×${columns}`, wanted = Array(rows * columns).fill(-1e25);
+    const weight = tensor(turned(b, terms), [terms, columns], backend);
+    const gx = run(linearBackwardInputOp, [tensor(a, [rows, terms], backend), weight])[0];
+    assertNear(await read(gx), wanted, 1e-6, `gx of ${what}`);
+    const gy = tensor(turned(a, terms), [terms, rows], backend);
+    const gWeight = run(linearBackwardWeightOp, [gy, tensor(turned(b, terms), [terms, columns], backend)])[0];
+    assertNear(await read(gWeight), wanted, 1e-6, `gWeight of ${what}`);
+  }
+});
+
+testOnAll("linear() is infinite, or NaN, where its sum is", async (backend) => {
+  const x = tensor([1e30, 1e30, Infinity, 1e30, NaN, 1, 1e30, -1e30, 1e30, 1e30], [5, 2], backend);
+  const weight = tensor([1e30, -1e30, 1e30, 1e30], [2, 2], backend);
+  const wanted = [0, Infinity, Infinity, Infinity, NaN, NaN, Infinity, 0, 0, Infinity];
+  assertSame((await read(linear(x, weight))).map((y) => y + 0), wanted);
+});
+
+testOnAll(
+  "layerNorm() of equal numbers has the gradient that ε leaves, however large they are",
+  async (backend) => {
+    for (const channels of [2, 7, 129]) {
+      const weight = tensor(new Float32Array(channels).fill(2), [channels], backend);
+      const gy = Array.from({ length: channels }, (_, c) => Math.sin(c)),
+        mean = gy.reduce((a, b) => a + b) / channels;
+      const wanted = gy.map((g) => 2 * (g - mean) / Math.sqrt(1e-5));
+      for (const x of [1e3, 1.1e7, 1e8, 1.7e19, 1e25, -1.3e30, 3e38]) {
+        const row = tensor(new Float32Array(channels).fill(x), [1, channels], backend);
+        const grads = runBackward(layerNormOp, [tensor(gy, [1, channels], backend), row, weight, weight], [
+          1e-5,
+        ]);
+        assertNear(await read(grads[0]), wanted, 1e-5, `gx of ${channels} times ${x}`);
+        assertSame((await read(grads[1])).map((g) => g + 0), Array(channels).fill(0), `gWeight of ${x}`);
+      }
+    }
+  },
+);
+
+testOnAll(
+  "layerNorm() of a row whose numbers differ in their last digits tells them apart",
+  async (backend) => {
+    const params = { weight: tensor([1, 1], [2], backend), bias: tensor([0, 0], [2], backend) };
+    for (const x of [1, 2 ** 20, 2 ** 60, 2 ** 100]) {
+      // The mean has a digit more than single precision.
+      const y = await read(layerNorm(params, tensor([x, x * (1 + 3 * 2 ** -23)], [2], backend)));
+      const half = 1.5 * x * 2 ** -23, wanted = half / Math.sqrt(half ** 2 + 1e-5);
+      assertNear(y, [-wanted, wanted], 1e-5, `${x}`);
+    }
+  },
+);
+
+testOnAll("layerNorm() has a gradient where a part of it is infinite", async (backend) => {
+  for (const channels of [5, 129]) {
+    const numbers = (first: number, other: number) =>
+      Array.from({ length: channels }, (_, c) => c < 2 ? first : other);
+    // g is 1e38 twice and the mean is not, nor the slope of a deviation of 1e10.
+    const gy = numbers(1e20, -2e20 / (channels - 2)),
+      x = Array.from({ length: channels }, (_, c) => 1e10 * Math.cos(c));
+    const weight = numbers(3e18, 3e18), rows = [gy, x].map((row) => tensor(row, [1, channels], backend));
+    const on = tensor(weight, [channels], backend);
+    const [gx] = runBackward(layerNormOp, [...rows, on, on], [1e-5]);
+    using exact = createReference({ precision: "float64" });
+    const [wanted] = runBackward(layerNormOp, [
+      ...[gy, x].map((row) => tensor(row, [1, channels], exact)),
+      ...[weight, weight].map((row) => tensor(row, [channels], exact)),
+    ], [1e-5]);
+    assertNear(await read(gx), await readFloat64(wanted), 1e-5, `${channels} channels`);
+  }
+});
+
+testOnAll("attention() has gradients of which a part is infinite", async (backend) => {
+  for (const [queries, keys, size] of [[1, 3, 2], [5, 9, 3], [17, 70, 20]]) {
+    const wave = (time: number, unit: number, step: number) =>
+      Float32Array.from({ length: time * size }, (_, i) => unit * Math.sin(step * i + 1));
+    // Products of gy and values are 1e40, and with keys 1e45; the scores are small, and of scores that are equal the slopes cancel.
+    const inputs = [wave(queries, 1e-10, 3), wave(keys, 1e-15, 5), wave(keys, 1e20, 7)];
+    const results = [];
+    using exact = createReference({ precision: "float64" });
+    for (const on of [exact, backend]) {
+      const [query, key, value] = inputs.map((x) => tensor(x, [1, x.length / size, size], on));
+      const gy = tensor(wave(queries, 1e20, 2), [1, queries, size], on);
+      const { grads } = pullBack((x: Tensor[]) => [attention(x[0], x[1], x[2], 1)], [query, key, value], [
+        gy,
+      ]);
+      results.push(await Promise.all(grads.map(readFloat64)));
+    }
+    for (const [i, wanted] of results[0].entries()) {
+      assertNear(results[1][i], wanted, 1e-4, `gradient ${i} of ${queries} queries`);
+    }
+  }
+});
+
+testOnAll("mix() has a ratio's gradient of which a part is infinite", async (backend) => {
+  const rows = 3, x = [1e20, -1e20, 1], gy = [1e25, 1e25, -1e25];
+  const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
+  const [, , gRatio] = runBackward(mixOp, [
+    put(gy, [1, rows, 1]),
+    put(x, [1, rows, 1]),
+    put([0, 0, 0], [1, rows, 1]),
+    put([0.5], [1]),
+  ]);
+  assertNear(await read(gRatio), [-1e25], 1e-6);
+});
+
+testOnAll(
+  "lstmRecurrence() leaves a hidden state a gradient of which a part is infinite",
+  async (backend) => {
+    for (const channels of [3, 520]) {
+      const put = (data: Float32Array, shape: number[]) => tensor(data, shape, backend);
+      // Gates at 0, a cell of 0: only the gradient of g is not 0, half of 1e25, and its weights cancel.
+      const weights = new Float32Array(4 * channels * channels);
+      for (let c = 0; c < channels; c++) {
+        for (let row = 0; row < 3; row++) {
+          weights[(2 * channels + row) * channels + c] = [1e20, -1e20, 1][row];
+        }
+      }
+      const gCell = new Float32Array(channels);
+      gCell.set([2e25, 2e25, -2e25]);
+      const [, gHidden] = run(lstmRecurrenceBackwardOp, [
+        put(new Float32Array(channels), [1, 1, channels]),
+        put(new Float32Array(channels), [1, channels]),
+        put(gCell, [1, channels]),
+        put(new Float32Array(4 * channels), [1, 1, 4 * channels]),
+        put(weights, [4 * channels, channels]),
+        put(new Float32Array(channels), [1, channels]),
+      ]);
+      assertNear(await read(gHidden), Array(channels).fill(-1e25), 1e-6, `${channels} channels`);
+    }
+  },
+);
+
+testOnAll("wkv() has gradients of which a part is infinite, but for a GPU", async (backend) => {
+  if (backend.name === "webgpu") return;
+  const results = [];
+  using exact = createReference({ precision: "float64" });
+  for (const on of [exact, backend]) {
+    const put = (data: number[], shape: number[]) => tensor(data, shape, on);
+    const wave = (unit: number, step: number) =>
+      Array.from({ length: 10 }, (_, i) => unit * Math.sin(step * i));
+    // What a key and a decay are given is gy times a difference of values, and these are equal.
+    const inputs = [
+      put([-1, -2], [2]),
+      put([0, 1], [2]),
+      put(wave(1, 3), [1, 5, 2]),
+      put(Array(10).fill(1e20), [1, 5, 2]),
+    ] as const;
+    const state = wkvState(1, 2, on), [y] = compute(wkvOp, [...inputs, state]);
+    const none = put(Array(8).fill(0), [1, 4, 2]);
+    const grads = runBackward(wkvOp, [put(wave(1e25, 7), [1, 5, 2]), none, ...inputs, state, y]);
+    results.push(await Promise.all(grads.map(readFloat64)));
+  }
+  const [wanted, found] = results;
+  assertNear(found[3], wanted[3], 1e-5, "values");
+  // Rounding leaves of 1e45 what is less than 1e38.
+  for (const grad of found) assert(grad.every(Number.isFinite), `${grad}`);
 });

@@ -1,7 +1,18 @@
-import { createReference, readFloat64, rotary, tensor } from "@seqmix/seqmix";
+import { createReference, read, readFloat64, rotary, tensor } from "@seqmix/seqmix";
+import { type Engine, engineOf } from "../../src/engine.ts";
+import { rotaryOp } from "../../src/ops/rotary/mod.ts";
 import { rotary as kernel } from "../../src/ops/rotary/reference.ts";
 import { randomSource } from "../../src/random.ts";
-import { assertNear, normal, randomTensor, runKernel, testFailures, wrong } from "../helpers.ts";
+import {
+  assertNear,
+  normal,
+  randomTensor,
+  runBackward,
+  runKernel,
+  testFailures,
+  testOnAll,
+  wrong,
+} from "../helpers.ts";
 import { rotaryCases } from "./cases/rotary.ts";
 import { runOnAll } from "./run_on_all.ts";
 
@@ -38,6 +49,27 @@ Deno.test("rotary() turns the steps of a sequence by their positions", async () 
     const alone = tensor(values.slice(4 * step, 4 * step + 4), [1, 1, 4], backend);
     const turned = await readFloat64(rotary(alone, { heads: 2, position: 7 + step }));
     assertNear(y.slice(4 * step, 4 * step + 4), turned, 1e-12);
+  }
+});
+
+testOnAll("rotary() turns a step by its own angles, whatever was turned before", async (backend) => {
+  using reference = engineOf(createReference());
+  // Each differs from the one before in one thing that the angles depend on; then the first again.
+  const all: [number, number, number, number][] = [
+    [8, 2, 3, 100],
+    [8, 2, 3, 100],
+    [8, 2, 4, 100],
+    [8, 2, 4, 50],
+    [8, 4, 4, 50],
+    [24, 3, 4, 50],
+    [8, 2, 3, 100],
+  ];
+  for (const [channels, heads, position, base] of all) {
+    const there = (backend: Engine) =>
+      read(rotary(randomTensor(3, [2, 1, channels], backend), { heads, position, base }));
+    const back = (backend: Engine) =>
+      read(runBackward(rotaryOp, [randomTensor(3, [2, 1, channels], backend)], [heads, position, base])[0]);
+    for (const turn of [there, back, there]) assertNear(await turn(backend), await turn(reference), 1e-6);
   }
 });
 

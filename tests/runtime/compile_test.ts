@@ -360,6 +360,32 @@ for (const { name, create } of backends) {
     assertEquals(backend.memory().bytes, bytes);
     await assertSame(step(x), expected, "afterwards");
   });
+
+  Deno.test(`withTurns() of compile() records while the event loop turns, on ${name}`, async () => {
+    using backend = await create();
+    const x = await put(draws(3, [4, 4]), backend);
+    const f = (_ids: number[][], x: Tensor) => linear(sigmoid(x), x);
+    using step = compile(f);
+    const ids = [[1, 2]], expected = f(ids, x), { bytes } = backend.memory();
+    let turns = 0;
+    const timer = setInterval(() => turns++);
+    const controller = new AbortController(), reason = new Error("enough");
+    const ended = step.withTurns([ids, x], controller.signal);
+    controller.abort(reason);
+    await assertRejects(() => ended, Error, "enough");
+    const disposedOf = step.withTurns([ids, x]);
+    step[Symbol.dispose]();
+    await assertSame(await disposedOf, expected, "of one that was disposed of");
+    assert(turns >= 2, `it turned ${turns} times`);
+    clearInterval(timer);
+    backend.free(await disposedOf);
+    assertEquals(backend.memory().bytes, bytes);
+    const both = [step.withTurns([ids, x]), step.withTurns([ids, x])];
+    for (const one of both) await assertSame(await one, expected, "of two at once");
+    backend.free(await Promise.all(both));
+    step[Symbol.dispose]();
+    assertEquals(backend.memory().bytes, bytes);
+  });
 }
 
 function bytesOf(backend: Backend, t: Tensor): number {

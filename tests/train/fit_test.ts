@@ -270,7 +270,8 @@ Deno.test("fit() keeps no initial values of which its backend has a copy", async
   using backend = createReference();
   const { bytes } = reference.memory();
   for await (const _ of fit(rwkv as AnyLanguageModel, task, { config, backend })) break;
-  assertEquals(reference.memory().bytes, bytes);
+  // What other tests left there may have been collected meanwhile.
+  assert(reference.memory().bytes <= bytes);
 });
 
 Deno.test("fit() has losses in double precision where its backend has, with workers and without", async () => {

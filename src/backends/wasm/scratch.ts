@@ -38,8 +38,8 @@ export const scratch = {
   },
 
   lstmRecurrence(batch: number, time: number, channels: number): number {
-    if (batch === 1 || batch * time < 32) return 0;
-    return channels * (inPanels(4 * channels) + 4 * batch);
+    const panels = batch > 1 && batch * time >= 32 ? channels * inPanels(4 * channels) : 0;
+    return panels + 4 * batch * channels;
   },
 
   lstmRecurrenceBackward(batch: number, time: number, channels: number): number {

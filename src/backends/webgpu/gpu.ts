@@ -72,6 +72,8 @@ export interface Gpu {
 
 /** A submission costs as much as about eighty dispatches; many in one would leave the GPU idle while they are collected. */
 const mostDispatches = 256;
+/** A driver that computes on the CPU does so while commands are submitted, and nothing else gets its turn meanwhile. */
+const mostDispatchesOfSoftware = 16;
 /** How many slots there are: of uniform values, and of small uploads, of which a larger one is a submission of its own. */
 const slots = 512, mostWords = 1024;
 /** So many expectations wait for somebody's read; then they get one of their own. */
@@ -100,6 +102,7 @@ export class GpuQueue implements Gpu {
   #preparing: Prepared[] | null = null;
   #preparingArguments: readonly unknown[] = [];
   #dispatches = 0;
+  readonly #mostDispatches: number;
   #encoder: GPUCommandEncoder | null = null;
   #pass: GPUComputePassEncoder | null = null;
   /** Why nothing can be computed any more. */
@@ -112,8 +115,9 @@ export class GpuQueue implements Gpu {
   /** Rejects the reads that wait. */
   readonly #waiting = new Set<(reason: Error) => void>();
 
-  constructor(device: GPUDevice, pool: GpuPool) {
+  constructor(device: GPUDevice, pool: GpuPool, software = false) {
     this.device = device;
+    this.#mostDispatches = software ? mostDispatchesOfSoftware : mostDispatches;
     this.limits = device.limits;
     this.#pool = pool;
     this.#pipelines = new Pipelines(device);
@@ -155,7 +159,7 @@ export class GpuQueue implements Gpu {
     this.#pass.setPipeline(pipeline);
     this.#pass.setBindGroup(0, bindGroup, [offset]);
     this.#pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
-    if (++this.#dispatches === mostDispatches) this.submit();
+    if (++this.#dispatches === this.#mostDispatches) this.submit();
   }
 
   /**

@@ -30,7 +30,7 @@ export async function openDevice(
   options?: unknown,
 ): Promise<Backend> {
   const pool = new GpuPool(device, () => queue.letGo());
-  const queue = new GpuQueue(device, pool);
+  const queue = new GpuQueue(device, pool, software);
   // Whether the device is lost already is known a moment later.
   await Promise.resolve();
   queue.check();

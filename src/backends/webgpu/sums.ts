@@ -5,29 +5,52 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "./gpu.ts";
-import { bindings, inRows, main } from "./wgsl.ts";
+import { bindings, inRows, main, nan } from "./wgsl.ts";
+import { wideNumbers, wideSumOf } from "./wide.ts";
 
 /** Invocations in a workgroup. */
 const threads = 256;
 /** Rows that an invocation adds up in a part, and the most where there is one part only. */
 const fewRows = 16, manyRows = 128;
 
+/** How a sum is computed anew that is not finite, though it may be only its parts that are not. */
+interface Mending {
+  /** Sizes that only the term has. */
+  readonly sizes?: readonly string[];
+  /** A term: an expression for a wide number in its row `i`, and in `column`. */
+  readonly term: (i: string) => string;
+}
+
 /** The sum of a row's `term`, an expression in `row`, `column` and the element's number `at`, over a part of the rows. */
-export function sumsShader(across: number, inputs: readonly string[], term: string): string {
+export function sumsShader(
+  across: number,
+  inputs: readonly string[],
+  term: string,
+  mending?: Mending,
+): string {
   const down = threads / across;
-  return `${bindings({ sizes: ["rows", "columns", "range", "parts"], outputs: ["y"], inputs })}
+  const sizes = ["rows", "columns", "range", "parts", ...mending ? ["terms", ...mending.sizes ?? []] : []];
+  const mend = mending && `${nan}${wideNumbers}
+fn mended(total: f32, column: u32) -> f32 {
+  if (isFinite(total) || params.parts > 1u) { return total; }
+  ${wideSumOf("params.terms", mending.term)}
+  return narrow(sum);
+}
+`;
+  const total = mend === undefined ? "sums[lane]" : "mended(sums[lane], column)";
+  return `${bindings({ sizes, outputs: ["y"], inputs })}${mend ?? ""}
 var<workgroup> sums: array<f32, ${threads}>;
 ` + main(
     threads,
     `let tiles = (params.columns + ${across - 1}u) / ${across}u;
-  let part = group / tiles;
-  if (part >= params.parts) { return; }
+  let range = group / tiles;
+  if (range >= params.parts) { return; }
   let column = group % tiles * ${across}u + lane % ${across}u;
   let inside = column < params.columns;
-  let end = min(params.rows, (part + 1u) * params.range);
+  let end = min(params.rows, (range + 1u) * params.range);
   var sum = 0.0;
   if (inside) {
-    for (var row = part * params.range + lane / ${across}u; row < end; row += ${down}u) {
+    for (var row = range * params.range + lane / ${across}u; row < end; row += ${down}u) {
       let at = row * params.columns + column;
       sum += ${term};
     }
@@ -38,7 +61,7 @@ var<workgroup> sums: array<f32, ${threads}>;
     if (lane < width) { sums[lane] += sums[lane + width]; }
     workgroupBarrier();
   }
-  if (lane < ${across}u && inside) { y[part * params.columns + column] = sums[lane]; }`,
+  if (lane < ${across}u && inside) { y[range * params.columns + column] = ${total}; }`,
   );
 }
 
@@ -51,27 +74,82 @@ export type Sums = (
   columns: number,
 ) => void;
 
-/** The sums of `term`, see {@linkcode sumsShader}. */
-export function sumsOf(inputs: readonly string[], term: string): Sums {
-  const ofOne = sumsShader(1, inputs, term), ofMany = sumsShader(32, inputs, term);
-  return (gpu, y, blocks, rows, columns) => {
-    const across = columns === 1 ? 1 : 32, down = threads / across;
-    const parts = rows <= manyRows * down ? 1 : Math.ceil(rows / (fewRows * down));
-    const sumTo = (sums: GpuBlock) =>
-      gpu.dispatch({
-        code: columns === 1 ? ofOne : ofMany,
-        outputs: [sums],
-        inputs: blocks,
-        sizes: [rows, columns, Math.ceil(rows / parts), parts],
-        workgroups: inRows(parts * Math.ceil(columns / across), gpu.limits),
-      });
-    if (parts === 1) return sumTo(y);
-    gpu.withScratch(parts * columns, (sums) => {
-      sumTo(sums);
-      sumRows(gpu, y, [sums], parts, columns);
-    });
-  };
+type ShaderFor = (columns: number) => string;
+
+/** A choice of a shader by how many columns there are. */
+function byColumns(shader: (across: number) => string): ShaderFor {
+  const ofOne = shader(1), ofMany = shader(32);
+  return (columns) => columns === 1 ? ofOne : ofMany;
 }
 
+/** Runs a shader, and then another for its parts; `rest` are the inputs that both have, and `sizes` those of the mending. */
+function sumUp(
+  gpu: Gpu,
+  codeFor: ShaderFor,
+  partsCodeFor: ShaderFor,
+  y: GpuBlock,
+  inputs: readonly GpuBlock[],
+  rest: readonly GpuBlock[],
+  rows: number,
+  columns: number,
+  sizes: readonly number[],
+): void {
+  const across = columns === 1 ? 1 : 32, down = threads / across;
+  const parts = rows <= manyRows * down ? 1 : Math.ceil(rows / (fewRows * down));
+  const sumTo = (sums: GpuBlock) =>
+    gpu.dispatch({
+      code: codeFor(columns),
+      outputs: [sums],
+      inputs: [...inputs, ...rest],
+      sizes: [rows, columns, Math.ceil(rows / parts), parts, ...sizes],
+      workgroups: inRows(parts * Math.ceil(columns / across), gpu.limits),
+    });
+  if (parts === 1) return sumTo(y);
+  gpu.withScratch(parts * columns, (sums) => {
+    sumTo(sums);
+    sumUp(gpu, partsCodeFor, partsCodeFor, y, [sums], rest, parts, columns, sizes);
+  });
+}
+
+const rowsCodeFor = byColumns((across) => sumsShader(across, ["x"], "x[at]"));
+
 /** y = Σ x over the rows */
-export const sumRows: Sums = sumsOf(["x"], "x[at]");
+export const sumRows: Sums = (gpu, y, inputs, rows, columns) =>
+  sumUp(gpu, rowsCodeFor, rowsCodeFor, y, inputs, [], rows, columns, []);
+
+/** The sums of `term`, see {@linkcode sumsShader}. */
+export function sumsOf(inputs: readonly string[], term: string): Sums {
+  const codeFor = byColumns((across) => sumsShader(across, inputs, term));
+  return (gpu, y, blocks, rows, columns) =>
+    sumUp(gpu, codeFor, rowsCodeFor, y, blocks, [], rows, columns, []);
+}
+
+/** The same, and what is not finite computed anew from `wideTerm`, see {@linkcode Mending}. */
+export function mendedSumsOf(inputs: readonly string[], term: string, wideTerm: Mending["term"]): Sums {
+  const codeFor = byColumns((across) => sumsShader(across, inputs, term, { term: wideTerm }));
+  const partsCodeFor = byColumns((across) => partsShader(across, inputs, { term: wideTerm }));
+  return (gpu, y, blocks, rows, columns) =>
+    sumUp(gpu, codeFor, partsCodeFor, y, [], blocks, rows, columns, [rows]);
+}
+
+/** Adds up parts `[parts, columns]` of sums over `terms` rows of the inputs. */
+export type PartsSums = (
+  gpu: Gpu,
+  y: GpuBlock,
+  parts: GpuBlock,
+  inputs: readonly GpuBlock[],
+  rows: number,
+  columns: number,
+  terms: number,
+  sizes: readonly number[],
+) => void;
+
+export function mendedPartsOf(inputs: readonly string[], mending: Mending): PartsSums {
+  const codeFor = byColumns((across) => partsShader(across, inputs, mending));
+  return (gpu, y, parts, blocks, rows, columns, terms, sizes) =>
+    sumUp(gpu, codeFor, codeFor, y, [parts], blocks, rows, columns, [terms, ...sizes]);
+}
+
+function partsShader(across: number, inputs: readonly string[], mending: Mending): string {
+  return sumsShader(across, ["part", ...inputs], "part[at]", mending);
+}

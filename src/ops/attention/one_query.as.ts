@@ -1,5 +1,5 @@
 import { exp } from "../../backends/wasm/math.as";
-import { isSpoiled, largest, madd, read, sum, write } from "../../backends/wasm/vectors.as";
+import { isSpoiled, largest, madd, read, sum, sums, write } from "../../backends/wasm/vectors.as";
 import { dot4 } from "../linear/one_row.as";
 import { attendExactly } from "./exact.as";
 
@@ -25,6 +25,7 @@ export function attend(
   row: usize,
   heads: i32,
 ): void {
+  const scale: f32 = <f32> (1 / sqrt(<f64> size));
   const step = (<usize> size) << 2;
   const end = step * <usize> heads;
   const firstKey = key, firstValue = value;
@@ -37,7 +38,7 @@ export function attend(
     const count = min(KEYS, seen - first);
     for (let head = 0; head < heads; head++) {
       const at = step * <usize> head;
-      attendBlock(y + at, query + at, key + at, value + at, count, size, row, <usize> head << 2);
+      attendBlock(y + at, query + at, key + at, value + at, count, size, row, <usize> head << 2, scale);
     }
     key += row * <usize> count;
     value += row * <usize> count;
@@ -70,21 +71,16 @@ function attendBlock(
   size: i32,
   row: usize,
   head: usize,
+  scale: f32,
 ): void {
-  const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
   const top = load<f32>(tops + head);
-  let scores = f32x4.splat(top), least = f32x4.splat(0);
-  for (let j = 0; j < count; j += 4, key += 4 * row) {
-    // Past the last key it stands again, which changes no maximum.
-    const score = f32x4.mul(dot4(key, row, min(4, count - j), query, size), scale);
-    v128.store(weights + ((<usize> j) << 2), score);
-    scores = f32x4.pmax(scores, score), least = f32x4.pmin(least, score);
-  }
-  const next = largest(scores);
+  const most = score(query, key, count, size, row, scale, top);
+  const next = largest(most);
   const shrink = f32x4.extract_lane(exp(f32x4.splat(top - next)), 0);
   store<f32>(tops + head, next);
 
   // A score of -∞ may be one whose parts alone were too large. It spoils the sum: see `exact.as.ts`.
+  const least = v128.load(leastScores);
   let block = f32x4.sub(least, least);
   for (let j = 0; j < count; j += 4) {
     const at = weights + ((<usize> j) << 2);
@@ -93,6 +89,38 @@ function attendBlock(
   }
   store<f32>(totals + head, load<f32>(totals + head) * shrink + sum(block));
   addValues(y, value, count, (<usize> size) << 2, row, shrink);
+}
+
+/** Of the scores of a block, the least of each four lanes and 0. */
+const leastScores = memory.data(16, 16);
+
+/** Writes the scores of a block of keys to the weights; gives the largest, in four lanes, and at least `top`. */
+function score(query: usize, key: usize, count: i32, size: i32, row: usize, scale: f32, top: f32): v128 {
+  const scales = f32x4.splat(scale);
+  let most = f32x4.splat(top), least = f32x4.splat(0);
+  const isShort = size == 8;
+  const q0 = isShort ? v128.load(query) : scales, q1 = isShort ? v128.load(query, 16) : scales;
+  for (let j = 0; j < count; j += 4, key += 4 * row) {
+    let four: v128;
+    if (isShort && j + 4 <= count) {
+      // The size of a small model's heads, of which the query stays in registers.
+      const b = key + row, c = b + row, d = c + row;
+      four = sums(
+        madd(q1, v128.load(key, 16), f32x4.mul(q0, v128.load(key))),
+        madd(q1, v128.load(b, 16), f32x4.mul(q0, v128.load(b))),
+        madd(q1, v128.load(c, 16), f32x4.mul(q0, v128.load(c))),
+        madd(q1, v128.load(d, 16), f32x4.mul(q0, v128.load(d))),
+      );
+    } else {
+      // Past the last key it stands again, which changes no maximum.
+      four = dot4(key, row, min(4, count - j), query, size);
+    }
+    const scored = f32x4.mul(four, scales);
+    v128.store(weights + ((<usize> j) << 2), scored);
+    most = f32x4.pmax(most, scored), least = f32x4.pmin(least, scored);
+  }
+  v128.store(leastScores, least);
+  return most;
 }
 
 /**

@@ -8,6 +8,7 @@
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { inRows, iterationsAtOnce, iterationsOf, main } from "../../backends/webgpu/wgsl.ts";
+import { iterationsOfWideSum, wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
 import {
   type Block,
   declarations,
@@ -25,6 +26,7 @@ const { rows, threads } = block;
 /** Invocations that share a row. */
 const lanes = threads / rows;
 const ownSizes = ["start", "end"];
+const gradientSizes = [...ownSizes, "mends"];
 
 /** Which head of which sequence, and which rows of it, a workgroup is for, and where those stand in the buffers. */
 const place = `if (group >= params.groups) { return; }
@@ -44,6 +46,12 @@ function iterationsOfTile(size: number, gradients: boolean): number {
   const sums = iterationsOf(Math.ceil(size / lanes), iterationsOf(others));
   const once = iterationsOfProducts(block, size);
   return 1 + (gradients ? 2 * once + sums : once);
+}
+
+/** What one adds to them where a workgroup computes its gradients anew. */
+function iterationsOfMending(size: number): number {
+  const slopes = others / lanes * iterationsOfWideSum(size);
+  return Math.ceil(size / lanes) * (1 + iterationsOfProducts(block, size) + slopes + iterationsOf(others));
 }
 
 /** Of each query and head: the largest score, the sum of the weights at its scale, gy·y, and the unit of the scores. */
@@ -99,27 +107,37 @@ fn join(a: vec4f, b: vec4f) -> vec4f {
 }
 `;
 
+/** The query and head that are the workgroup's row or, for its keys, one of the others. */
+const sumsOf = (query: string) => `sums[(sequence * params.queryTime + ${query}) * params.heads + head]`;
+
 /**
  * A workgroup takes its rows through others that it shares with them by the causal order, `from` to `until`, and adds
  * what each of these contributes to the gradients of its rows.
  */
 function gradientShader(
-  { outputs, rowsOf, score, along, seen, stats, sums }: {
+  { outputs, rowsOf, score, along, seen, queryOf, keyOf, sums }: {
     readonly outputs: readonly string[];
     readonly rowsOf: string;
     readonly score: string;
     readonly along: string;
     /** Statements for `start` and `end` of the workgroup, and `low` and `high` of the row. */
     readonly seen: string;
-    /** The sums of the query, for the other at a place. */
-    readonly stats: (at: string) => string;
-    /** What is added to each output: a sum over `k`, the others. */
-    readonly sums: readonly string[];
+    /** The query and the key of the row and the other at a place. */
+    readonly queryOf: (at: string) => string;
+    readonly keyOf: (at: string) => string;
+    /** What is added to each output, a sum over `k`, the others: a weight or a slope times an element. */
+    readonly sums: readonly { readonly factor: "weights" | "slopes"; readonly element: string }[];
   },
 ): string {
-  return `${declarations(block, ownSizes, outputs, ["query", "key", "value", "gy", "sums: vec4f"])}
+  const inputs = ["query", "key", "value", "gy", "y", "sums: vec4f"];
+  const weightAt = (i: number, at: string) =>
+    `let known = ${sumsOf(queryOf(at))};
+      let weight = exponential((score${i} * params.scale - known.x) * oneOver(known.w)) / known.y;`;
+  return `${declarations(block, gradientSizes, outputs, inputs)}${wideNumbers}
 var<workgroup> weights: array<f32, ${rows * others}>;
 var<workgroup> slopes: array<f32, ${rows * others}>;
+var<workgroup> spoiled: atomic<u32>;
+var<workgroup> mending: u32;
 ${
     main(
       threads,
@@ -138,8 +156,7 @@ ${
     ${
         ofPlaces(block, (i, at) =>
           `{
-      let known = ${stats(at)};
-      let weight = exponential((score${i} * params.scale - known.x) * oneOver(known.w)) / known.y;
+      ${weightAt(i, at)}
       weights[mine * ${others}u + ${at}] = weight;
       slopes[mine * ${others}u + ${at}] = weight * (along${i} - known.z) * params.scale;
     }`)
@@ -152,19 +169,83 @@ ${
       for (var c = column; c < params.size; c += ${lanes}u) {
         ${outputs.map((_, i) => `var sum${i} = 0.0;`).join(" ")}
         for (var k = lowest; k < highest; k++) {
-          ${sums.map((term, i) => `sum${i} += ${term};`).join("\n          ")}
+          ${
+        sums.map(({ factor, element }, i) => `sum${i} += ${factor}[mine * ${others}u + k] * ${element};`)
+          .join(
+            "\n          ",
+          )
+      }
         }
         ${outputs.map((name, i) => `${name}[outAt + c] += sum${i};`).join("\n        ")}
       }
     }
     // The next weights are written behind the barriers of the products.
+  }
+  if (params.mends == 0u) { return; }
+  if (exists) {
+    for (var c = column; c < params.size; c += ${lanes}u) {
+      if (${
+        outputs.map((name) => `!isFinite(${name}[outAt + c])`).join(" || ")
+      }) { atomicStore(&spoiled, 1u); }
+    }
+  }
+  workgroupBarrier();
+  if (lane == 0u) { mending = atomicLoad(&spoiled); }
+  if (workgroupUniformLoad(&mending) == 0u) { return; }
+
+  // Once more for what is not finite, since it may be only a part of it that is not: all its channels, as many as there are lanes.
+  for (var channel = 0u; channel < params.size; channel += ${lanes}u) {
+    let c = channel + column;
+    ${outputs.map((_, i) => `var total${i} = wide(0.0);`).join(" ")}
+    for (var first = start; first < end; first += ${others}u) {
+      ${score}
+      ${
+        ofPlaces(block, (i, at) =>
+          `{
+        ${weightAt(i, at)}
+        let gyAt = queryAt + ${queryOf(at)} * params.channels;
+        let valueRow = valueAt + ${keyOf(at)} * params.channels;
+        ${
+            wideSumOf(
+              "params.size",
+              (i) =>
+                `wideProduct(wide(gy[gyAt + ${i}]), wideSum(wide(value[valueRow + ${i}]), negative(wide(y[gyAt + ${i}]))))`,
+            )
+          }
+        let slope = wideProduct(wide(weight * params.scale), sum);
+        weights[mine * ${others}u + ${at}] = weight;
+        slopes[mine * ${others}u + ${at}] = slope.m;
+        // Of the products all have been read; memory for more there may be none.
+        otherTile[mine * ${others}u + ${at}] = f32(slope.e);
+      }`)
+      }
+      workgroupBarrier();
+      let lowest = max(low, first) - first;
+      let highest = max(min(high, min(end, first + ${others}u)), first) - first;
+      if (exists && c < params.size) {
+        for (var k = lowest; k < highest; k++) {
+          let at = mine * ${others}u + k;
+          ${
+        sums.map(({ factor, element }, i) => {
+          const wide = factor === "slopes" ? "Wide(slopes[at], i32(otherTile[at]))" : "wide(weights[at])";
+          return `total${i} = wideSum(total${i}, wideProduct(${wide}, wide(${element})));`;
+        }).join("\n          ")
+      }
+        }
+      }
+      workgroupBarrier();
+    }
+    if (exists && c < params.size) {
+      ${
+        outputs.map((name, i) =>
+          `if (!isFinite(${name}[outAt + c])) { ${name}[outAt + c] = narrow(total${i}); }`
+        ).join("\n      ")
+      }
+    }
   }`,
     )
   }`;
 }
-
-/** The query and head that are the workgroup's row or, for its keys, one of the others. */
-const sumsOf = (query: string) => `sums[(sequence * params.queryTime + ${query}) * params.heads + head]`;
 
 /** With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j */
 export const queryGradientShader = gradientShader({
@@ -176,8 +257,9 @@ export const queryGradientShader = gradientShader({
   let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
   let low = 0u;
   let high = past + row + 1u;`,
-  stats: () => sumsOf("min(row, params.queryTime - 1u)"),
-  sums: [`slopes[mine * ${others}u + k] * key[keyAt + (first + k) * params.channels + c]`],
+  queryOf: () => "min(row, params.queryTime - 1u)",
+  keyOf: (at) => `min(first + ${at}, params.keyTime - 1u)`,
+  sums: [{ factor: "slopes", element: "key[keyAt + (first + k) * params.channels + c]" }],
 });
 
 /** gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i */
@@ -191,10 +273,11 @@ export const keyGradientShader = gradientShader({
   let end = params.end;
   let low = max(row, past) - past;
   let high = params.queryTime;`,
-  stats: (at) => sumsOf(`min(first + ${at}, params.queryTime - 1u)`),
+  queryOf: (at) => `min(first + ${at}, params.queryTime - 1u)`,
+  keyOf: () => "min(row, params.keyTime - 1u)",
   sums: [
-    `slopes[mine * ${others}u + k] * query[queryAt + (first + k) * params.channels + c]`,
-    `weights[mine * ${others}u + k] * gy[queryAt + (first + k) * params.channels + c]`,
+    { factor: "slopes", element: "query[queryAt + (first + k) * params.channels + c]" },
+    { factor: "weights", element: "gy[queryAt + (first + k) * params.channels + c]" },
   ],
 });
 
@@ -221,8 +304,10 @@ export function attentionBackward(
   /** Runs a shader for all rows, over as many of the others in a dispatch as its loops may have. */
   function run(code: string, outputs: GpuBlock[], inputs: GpuBlock[], own: number, total: number): void {
     const blocks = Math.ceil(own / rows), groups = batch * heads * blocks;
-    const tiles = Math.floor(iterationsAtOnce / iterationsOfTile(size, code !== weighShader));
-    const atOnce = others * Math.max(1, tiles);
+    const gradients = code !== weighShader, ofTile = iterationsOfTile(size, gradients);
+    const atOnce = others * Math.max(1, Math.floor(iterationsAtOnce / ofTile));
+    const all = Math.ceil(total / others) * (ofTile + iterationsOfMending(size));
+    const mends = gradients ? [Number(all <= iterationsAtOnce)] : [];
     let from = 0;
     do {
       const until = Math.min(total, from + atOnce);
@@ -232,7 +317,7 @@ export function attentionBackward(
         inputs,
         sizes: [
           ...[groups, queryTime, keyTime, keyCapacity, valueCapacity],
-          ...[channels, heads, size, blocks, from, until],
+          ...[channels, heads, size, blocks, from, until, ...mends],
         ],
         constants: [1 / Math.sqrt(size)],
         workgroups: inRows(groups, gpu.limits),
@@ -241,7 +326,7 @@ export function attentionBackward(
     } while (from < total);
   }
   gpu.withScratch(4 * batch * queryTime * heads, (sums) => {
-    const inputs = [query, key, value, gy, sums];
+    const inputs = [query, key, value, gy, y, sums];
     run(weighShader, [sums], [query, key, gy, y], queryTime, keyTime);
     run(queryGradientShader, [gQuery], inputs, queryTime, keyTime);
     run(keyGradientShader, [gKey, gValue], inputs, keyTime, queryTime);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { sumsOf } from "../../backends/webgpu/sums.ts";
+import { mendedSumsOf } from "../../backends/webgpu/sums.ts";
 import {
   bindings,
   each,
@@ -101,7 +101,10 @@ const negativeExpBackwardCode = bindings({ sizes: ["size"], outputs: ["gx"], inp
   gx[i] = (gy[i] * e) * -e;`);
 
 const mixBackwardCode = mixBackwardShader();
-const ratioSums = sumsOf(["gy", "x", "before"], "gy[at] * (x[at] - before[at])");
+const ratioSums = mendedSumsOf(["gy", "x", "before"], "gy[at] * (x[at] - before[at])", (i) => {
+  const at = `(${i}) * params.columns + column`;
+  return `wideProduct(wide(gy[${at}]), wideSum(wide(x[${at}]), negative(wide(before[${at}]))))`;
+});
 const sigmoidBackwardCode = unaryBackwardShader("logisticSlope(x[i])", nan + exponential + logisticSlope);
 // tanh x is twice the logistic function of 2x, less 1.
 const tanhBackwardCode = unaryBackwardShader(

@@ -5,7 +5,8 @@
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { sumRows, sumsOf } from "../../backends/webgpu/sums.ts";
-import { bindings, inRows, main, reduction, units } from "../../backends/webgpu/wgsl.ts";
+import { bindings, inRows, main, nan, reduction, units } from "../../backends/webgpu/wgsl.ts";
+import { wideNumbers } from "../../backends/webgpu/wide.ts";
 
 const sums = reduction("sums", "vec2f", 64, (a, b) => `${a} + ${b}`);
 
@@ -16,17 +17,20 @@ const sums = reduction("sums", "vec2f", 64, (a, b) => `${a} + ${b}`);
 const moments = `if (group >= params.rows) { return; }
   let start = group * params.channels;
   let count = f32(params.channels);
+  // 2^-64 times the numbers, whose sum is finite, and from the first on, so that equal ones have a mean that is theirs.
+  let first = x[start] * 0x1p-64f;
   var part = vec2f();
-  // 2^-64 times the numbers, whose sum is finite.
   for (var c = lane; c < params.channels; c += 64u) {
-    let small = x[start + c] * 0x1p-64f;
+    let small = x[start + c] * 0x1p-64f - first;
     part += vec2f(small, abs(small));
   }
   let means = sums(lane, part) / count;
+  let size = abs(first) + means.y;
   var unit = 1.0;
-  if (means.y > 0x1p-24f) { unit = max(0x1p-64f * oneOver(unitOf(means.y)), 0x1p-120f); }
-  if (means.y == 0.0 && params.epsilon < 0x1p-100f) { unit = 0x1p100f; }
-  let rough = means.x * unit * 0x1p64f;
+  // Equal numbers have no squares that could be infinite.
+  if (size > 0x1p-24f && means.y > 0.0) { unit = max(0x1p-64f * oneOver(unitOf(size)), 0x1p-120f); }
+  if (size == 0.0 && params.epsilon < 0x1p-100f) { unit = 0x1p100f; }
+  let rough = (first + means.x) * unit * 0x1p64f;
   // The sum of large numbers is rounded coarsely; of their small distances to about their mean it is not.
   part = vec2f();
   for (var c = lane; c < params.channels; c += 64u) {
@@ -36,7 +40,11 @@ const moments = `if (group >= params.rows) { return; }
   let moments = sums(lane, part) / count;
   // In units of large numbers ε would be 0, and that of equal ones 0 times infinity.
   let least = select(0.0, 0x1p-100f, unit < 1.0 && params.epsilon > 0.0);
-  let scale = 1.0 / sqrt(moments.y - moments.x * moments.x + max(params.epsilon * unit * unit, least));`;
+  let scale = 1.0 / sqrt(moments.y - moments.x * moments.x + max(params.epsilon * unit * unit, least));
+  // Apart from the distance: a compiler may add it to the rough mean, which is rounded coarsely.
+  let shift = moments.x * scale;`;
+/** A number of a row, normalized. */
+const normal = "((x[start + c] * unit - rough) * scale - shift)";
 
 /** See `layerNorm` in `mod.ts`. */
 export function layerNormShader(): string {
@@ -50,7 +58,7 @@ export function layerNormShader(): string {
       64,
       `${moments}
   for (var c = lane; c < params.channels; c += 64u) {
-    y[start + c] = (x[start + c] * unit - rough - moments.x) * scale * weight[c] + bias[c];
+    y[start + c] = ${normal} * weight[c] + bias[c];
   }`,
     );
 }
@@ -62,23 +70,44 @@ export function layerNormBackwardShader(): string {
     constants: ["epsilon"],
     outputs: ["gx", "statistics: vec4f"],
     inputs: ["gy", "x", "weight"],
-  }) + units + sums +
+  }) + nan + units + wideNumbers + sums +
     main(
       64,
       `${moments}
   part = vec2f();
   for (var c = lane; c < params.channels; c += 64u) {
     let g = inUnits(gy[start + c], weight[c], unit);
-    part += vec2f(g, g * (x[start + c] * unit - rough - moments.x) * scale);
+    part += vec2f(g, g * ${normal});
   }
   let slopes = sums(lane, part) / count;
+  var spoiled = false;
   for (var c = lane; c < params.channels; c += 64u) {
-    let normalized = (x[start + c] * unit - rough - moments.x) * scale;
+    let normalized = ${normal};
     let g = inUnits(gy[start + c], weight[c], unit);
-    gx[start + c] = (g - slopes.x - normalized * slopes.y) * scale;
+    let slope = (g - slopes.x - normalized * slopes.y) * scale;
+    gx[start + c] = slope;
+    if (!isFinite(slope)) { spoiled = true; }
+  }
+  // What is infinite may be only a part of a slope.
+  if (spoiled) {
+    var sum = wide(0.0);
+    var sumOfProducts = wide(0.0);
+    for (var c = 0u; c < params.channels; c++) {
+      let g = wideProduct(wide(gy[start + c]), wide(weight[c]));
+      sum = wideSum(sum, g);
+      sumOfProducts = wideSum(sumOfProducts, wideProduct(g, wide${normal}));
+    }
+    let share = wide(-1.0 / count);
+    for (var c = lane; c < params.channels; c += 64u) {
+      if (isFinite(gx[start + c])) { continue; }
+      let normalized = wide${normal};
+      let less = wideProduct(share, wideSum(sum, wideProduct(normalized, sumOfProducts)));
+      let g = wideSum(wideProduct(wide(gy[start + c]), wide(weight[c])), less);
+      gx[start + c] = narrow(wideProduct(wideProduct(g, wide(scale)), wide(unit)));
+    }
   }
   if (lane == 0u) {
-    statistics[group] = vec4f(unit, rough, moments.x, scale);
+    statistics[group] = vec4f(unit, rough, scale, shift);
   }`,
     );
 }
@@ -87,7 +116,7 @@ const code = layerNormShader();
 const backwardCode = layerNormBackwardShader();
 const weightSums = sumsOf(
   ["gy", "x", "statistics: vec4f"],
-  "gy[at] * (x[at] * statistics[row].x - statistics[row].y - statistics[row].z) * statistics[row].w",
+  "gy[at] * ((x[at] * statistics[row].x - statistics[row].y) * statistics[row].z - statistics[row].w)",
 );
 
 /** y = (x - mean) / √(variance + ε) · weight + bias, row by row */

@@ -5,22 +5,19 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { sumRows } from "../../backends/webgpu/sums.ts";
+import { mendedPartsOf, type PartsSums } from "../../backends/webgpu/sums.ts";
 import { bindings, inRows, iterationsAtOnce, iterationsOf, main } from "../../backends/webgpu/wgsl.ts";
+import { type Factor, mend, mendFunction, mendShader, wideTerm } from "./mend.ts";
 
 /** Rows and columns of a tile, and as many terms of its sums at a time in the memory of the workgroup. */
 const tile = 64, depth = 16;
 /** The most terms in a dispatch; see {@linkcode iterationsAtOnce}. */
 const termsAtOnce = depth *
   Math.floor(iterationsAtOnce / (1 + iterationsOf(tile * depth / 256) + iterationsOf(depth)));
+/** The most terms of which an invocation computes its 16 sums anew in the same dispatch. */
+const mendableTerms = 3000;
 /** Workgroups that keep a large GPU busy, and the terms that a part of the sums has at least. */
 const manyGroups = 256, shortestPart = 128;
-
-/** A matrix of `count` rows of terms: those of one row next to each other, or those of one term. */
-interface Factor {
-  readonly name: string;
-  readonly by: "rows" | "terms";
-}
 
 /**
  * y = a·bᵀ + bias: a tile of ${tile} by ${tile} a workgroup, 4 by 4 of it an invocation. `a` has a row for each of y,
@@ -46,14 +43,15 @@ export function productShader(a: Factor, b: Factor, bias?: string): string {
   };
   return `${
     bindings({
-      sizes: ["rows", "columns", "terms", "start", "end", "range", "parts"],
+      sizes: ["rows", "columns", "terms", "start", "end", "range", "parts", "mends"],
       outputs: ["y"],
       inputs: [a.name, b.name, ...bias === undefined ? [] : [bias]],
     })
   }
 var<workgroup> ${a.name}Tile: array<f32, ${tile * pitch}>;
 var<workgroup> ${b.name}Tile: array<f32, ${tile * pitch}>;
-
+var<private> spoiled: bool;
+${mendFunction(a, b, bias)}
 // What the sum over the terms from params.start on is added to.
 fn before(at: u32, column: u32) -> f32 {
   if (params.start > 0u) { return y[at]; }
@@ -66,7 +64,9 @@ fn write(part: u32, row: u32, firstColumn: u32, sums: vec4f) {
     let column = firstColumn + 16u * i;
     if (column < params.columns) {
       let at = (part * params.rows + row) * params.columns + column;
-      y[at] = before(at, column) + sums[i];
+      let value = before(at, column) + sums[i];
+      y[at] = value;
+      if (!isFinite(value)) { spoiled = true; }
     }
   }
 }
@@ -108,12 +108,63 @@ fn write(part: u32, row: u32, firstColumn: u32, sums: vec4f) {
       four.map((r) => `write(part, firstRow + down + ${16 * r}u, firstColumn + right, sums${r});`).join(
         "\n  ",
       )
-    }`,
+    }
+  // Behind all else, so that what seldom happens takes no registers.
+  if (spoiled && params.mends == 1u) {
+    for (var i = 0u; i < 16u; i++) {
+      let row = firstRow + down + 16u * (i / 4u);
+      let column = firstColumn + right + 16u * (i % 4u);
+      if (row < params.rows && column < params.columns) {
+        let at = row * params.columns + column;
+        if (!isFinite(y[at])) { y[at] = mended(row, column); }
+      }
+    }
+  }`,
   );
 }
 
-/** y `[rows, columns]` of {@linkcode productShader}, sums of `terms` products each, all in one part. */
+/** The shaders of a product. */
+export interface Product {
+  readonly code: string;
+  readonly mendCode: string;
+  readonly addParts: PartsSums;
+}
+
+/** An element of y is a column of its parts. */
+const placesInParts = {
+  ...{ row: "column / params.wide", column: "column % params.wide" },
+  ...{ terms: "params.terms", rows: "params.high", columns: "params.wide" },
+};
+
+/** The product of these factors, see {@linkcode productShader}. */
+export function productOf(a: Factor, b: Factor, bias?: string): Product {
+  return {
+    code: productShader(a, b, bias),
+    mendCode: mendShader(a, b, bias),
+    addParts: mendedPartsOf([a.name, b.name], {
+      sizes: ["high", "wide"],
+      term: (i) => wideTerm(a, b, placesInParts, i),
+    }),
+  };
+}
+
+/** y `[rows, columns]` of {@linkcode productShader}, sums of `terms` products each. */
 export function product(
+  gpu: Gpu,
+  { code, mendCode }: Product,
+  y: GpuBlock,
+  inputs: readonly GpuBlock[],
+  rows: number,
+  columns: number,
+  terms: number,
+): void {
+  const mends = terms <= mendableTerms;
+  multiply(gpu, code, y, inputs, rows, columns, terms, 1, mends);
+  if (!mends) mend(gpu, mendCode, y, inputs, rows, columns, terms);
+}
+
+/** The same, in so many parts of the terms, which are finite or not. */
+function multiply(
   gpu: Gpu,
   code: string,
   y: GpuBlock,
@@ -121,7 +172,8 @@ export function product(
   rows: number,
   columns: number,
   terms: number,
-  parts = 1,
+  parts: number,
+  mends: boolean,
 ): void {
   const groups = parts * tilesOf(rows, columns);
   // Once where there are no terms, too: y is to be written.
@@ -133,7 +185,7 @@ export function product(
       code,
       outputs: [y],
       inputs,
-      sizes: [rows, columns, terms, start, end, range, parts],
+      sizes: [rows, columns, terms, start, end, range, parts, Number(mends)],
       workgroups: inRows(groups, gpu.limits),
     });
     start = end;
@@ -143,7 +195,7 @@ export function product(
 /** The same for sums of thousands of terms in a small y: in parts, which are added up, since its tiles fill no GPU. */
 export function productInParts(
   gpu: Gpu,
-  code: string,
+  shaders: Product,
   y: GpuBlock,
   inputs: readonly GpuBlock[],
   rows: number,
@@ -152,11 +204,11 @@ export function productInParts(
 ): void {
   const filling = Math.ceil(manyGroups / tilesOf(rows, columns));
   const parts = Math.min(filling, Math.floor(terms / shortestPart));
-  if (parts < 2) return product(gpu, code, y, inputs, rows, columns, terms);
+  if (parts < 2) return product(gpu, shaders, y, inputs, rows, columns, terms);
   const size = rows * columns;
   gpu.withScratch(parts * size, (sums) => {
-    product(gpu, code, sums, inputs, rows, columns, terms, parts);
-    sumRows(gpu, y, [sums], parts, size);
+    multiply(gpu, shaders.code, sums, inputs, rows, columns, terms, parts, false);
+    shaders.addParts(gpu, y, sums, inputs, parts, size, terms, [rows, columns]);
   });
 }
 

@@ -7,22 +7,27 @@
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { sumRows } from "../../backends/webgpu/sums.ts";
 import { bindings, inRows, iterationsAtOnce, main, reduction } from "../../backends/webgpu/wgsl.ts";
-import { product, productInParts, productShader } from "./product.ts";
+import { type Factor, mend, mendFunction } from "./mend.ts";
+import { product, productInParts, productOf } from "./product.ts";
 
 /** Rows below which tiles would be mostly empty. */
 const fewRows = 8;
 /** The most inputs in a dispatch; see {@linkcode iterationsAtOnce}. */
 const inputsAtOnce = 64 * iterationsAtOnce;
+/** The most of which a sum is computed anew in the same dispatch. */
+const mendableInputs = 50_000;
+
+const ofX: Factor = { name: "x", by: "rows" }, ofWeight: Factor = { name: "weight", by: "rows" };
 
 /** Four outputs of one row a workgroup: neighbours read neighbouring weights, and each input is read once for all four. */
 export function linearFewShader(biased: boolean): string {
   return `${
     bindings({
-      sizes: ["rows", "inputs", "outputs", "start", "end"],
+      sizes: ["rows", "inputs", "outputs", "start", "end", "mends"],
       outputs: ["y"],
       inputs: ["x", "weight", ...biased ? ["bias"] : []],
     })
-  }
+  }${mendFunction(ofX, ofWeight, biased ? "bias" : undefined, "params.inputs")}
 // What the sum over the inputs from params.start on is added to.
 fn before(at: u32, output: u32) -> f32 {
   if (params.start > 0u) { return y[at]; }
@@ -46,16 +51,17 @@ fn before(at: u32, output: u32) -> f32 {
   let total = sum(lane, part);
   if (lane < 4u && output + lane < params.outputs) {
     let at = row * params.outputs + output + lane;
-    y[at] = before(at, output + lane) + total[lane];
+    let value = before(at, output + lane) + total[lane];
+    y[at] = value;
+    if (!isFinite(value) && params.mends == 1u) { y[at] = mended(row, output + lane); }
   }`,
     );
 }
 
 const fewCode = linearFewShader(false), fewBiasedCode = linearFewShader(true);
-const manyCode = productShader({ name: "x", by: "rows" }, { name: "weight", by: "rows" });
-const manyBiasedCode = productShader({ name: "x", by: "rows" }, { name: "weight", by: "rows" }, "bias");
-const inputCode = productShader({ name: "gy", by: "rows" }, { name: "weight", by: "terms" });
-const weightCode = productShader({ name: "gy", by: "terms" }, { name: "x", by: "terms" });
+const many = productOf(ofX, ofWeight), manyBiased = productOf(ofX, ofWeight, "bias");
+const ofInput = productOf({ name: "gy", by: "rows" }, { name: "weight", by: "terms" });
+const ofWeights = productOf({ name: "gy", by: "terms" }, { name: "x", by: "terms" });
 
 /** y = x·Wᵀ + b */
 export function linear(
@@ -70,9 +76,10 @@ export function linear(
 ): void {
   const blocks = bias === null ? [x, weight] : [x, weight, bias];
   if (rows >= fewRows) {
-    product(gpu, bias === null ? manyCode : manyBiasedCode, y, blocks, rows, outputs, inputs);
+    product(gpu, bias === null ? many : manyBiased, y, blocks, rows, outputs, inputs);
     return;
   }
+  const mends = inputs <= mendableInputs;
   // Once where there are no inputs, too: the outputs are to be written.
   let start = 0;
   do {
@@ -81,11 +88,12 @@ export function linear(
       code: bias === null ? fewCode : fewBiasedCode,
       outputs: [y],
       inputs: blocks,
-      sizes: [rows, inputs, outputs, start, end],
+      sizes: [rows, inputs, outputs, start, end, Number(mends)],
       workgroups: inRows(rows * Math.ceil(outputs / 4), gpu.limits),
     });
     start = end;
   } while (start < inputs);
+  if (!mends) mend(gpu, (bias === null ? many : manyBiased).mendCode, y, blocks, rows, outputs, inputs);
 }
 
 /** gx = gy·W */
@@ -98,7 +106,7 @@ export function linearBackwardInput(
   inputs: number,
   outputs: number,
 ): void {
-  product(gpu, inputCode, gx, [gy, weight], rows, inputs, outputs);
+  product(gpu, ofInput, gx, [gy, weight], rows, inputs, outputs);
 }
 
 /** gW = gyᵀ·x, gb = Σ gy */
@@ -112,6 +120,6 @@ export function linearBackwardWeight(
   inputs: number,
   outputs: number,
 ): void {
-  productInParts(gpu, weightCode, gWeight, [gy, x], outputs, inputs, rows);
+  productInParts(gpu, ofWeights, gWeight, [gy, x], outputs, inputs, rows);
   if (gBias !== null) sumRows(gpu, gBias, [gy], rows, outputs);
 }

@@ -1,13 +1,13 @@
 import { constant, ONE, sigmoid, tanh } from "../../backends/wasm/math.as";
-import { dot, mendProducts } from "../../backends/wasm/exact.as";
-import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
+import { mendProducts } from "../../backends/wasm/exact.as";
+import { inPanels, pack, packTransposed, turn } from "../../backends/wasm/panels.as";
 import { multiply } from "../../backends/wasm/tiles.as";
-import { areFinite, copy, isSpoiled, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
-import { dot4 } from "../linear/one_row.as";
+import { areFinite, copy, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
+import { multiplyRow } from "../linear/one_row.as";
 
 /**
- * The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o. Several sequences go
- * through each step together, so that the weights are read once for all of them.
+ * The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o. The scratch memory has one step's
+ * products with the weights, and where the weights are packed, their panels.
  */
 export function lstmRecurrence(
   y: usize,
@@ -22,21 +22,24 @@ export function lstmRecurrence(
   channels: i32,
   scratch: usize,
 ): void {
-  copy(nextCell, cell, batch * channels);
-  if (!scratch) {
-    runEach(y, nextHidden, nextCell, gates, hiddenWeight, hidden, batch, time, channels);
-    return;
-  }
-  copy(nextHidden, hidden, batch * channels);
   const row = (<usize> channels) << 2;
-  const panels = scratch;
-  const sums = panels + row * <usize> inPanels(4 * channels);
-  packTransposed(panels, hiddenWeight, row, 4 * channels, channels);
+  const sums = scratch, panels = sums + 4 * row * <usize> batch;
+  const isPacked = batch > 1 && batch * time >= PACKED;
+  copy(nextCell, cell, batch * channels);
+  copy(nextHidden, hidden, batch * channels);
+  if (isPacked) packTransposed(panels, hiddenWeight, row, 4 * channels, channels);
   for (let t = 0; t < time; t++, y += row, gates += 4 * row) {
-    multiply(sums, 4 * row, nextHidden, row, 4, panels, row << 3, batch, channels, 4 * channels, false);
-    if (!areFinite(sums, 4 * row * <usize> batch)) {
-      mendProducts(sums, 4 * row, nextHidden, row, 4, hiddenWeight, row, 4, 0, batch, channels, 4 * channels);
+    let finite = true;
+    if (isPacked) {
+      multiply(sums, 4 * row, nextHidden, row, 4, panels, row << 3, batch, channels, 4 * channels, false);
+      finite = areFinite(sums, 4 * row * <usize> batch);
+    } else {
+      for (let b = 0; b < batch; b++) {
+        const state = <usize> b * row;
+        finite = multiplyRow(sums + 4 * state, nextHidden + state, hiddenWeight, 0, channels, 4 * channels) && finite;
+      }
     }
+    if (!finite) mendProducts(sums, 4 * row, nextHidden, row, 4, hiddenWeight, row, 4, 0, batch, channels, 4 * channels);
     for (let b = 0; b < batch; b++) {
       const state = <usize> b * row;
       const sum = sums + 4 * state, gate = gates + 4 * state * <usize> time;
@@ -58,71 +61,13 @@ export function lstmRecurrence(
   }
 }
 
-/** One sequence after the other: a step is a product of the weights with a vector. */
-function runEach(
-  y: usize,
-  nextHidden: usize,
-  nextCell: usize,
-  gates: usize,
-  hiddenWeight: usize,
-  hidden: usize,
-  batch: i32,
-  time: i32,
-  channels: i32,
-): void {
-  const row = (<usize> channels) << 2;
-  for (let b = 0; b < batch; b++, hidden += row, nextHidden += row, nextCell += row) {
-    let before = hidden;
-    for (let t = 0; t < time; t++, before = y, y += row, gates += 4 * row) {
-      for (let c = 0; c < channels; c += 4) {
-        const count = min(channels - c, 4);
-        const at = (<usize> c) << 2;
-        const weight = hiddenWeight + <usize> c * row;
-        // Four gates of one channel are four rows a quarter of the weights apart; they are turned to one gate of
-        // four channels. Channels past the last repeat it.
-        const c0 = dot4(weight, channels * row, 4, before, channels);
-        const c1 = count > 1 ? dot4(weight + row, channels * row, 4, before, channels) : c0;
-        const c2 = count > 2 ? dot4(weight + 2 * row, channels * row, 4, before, channels) : c1;
-        const c3 = count > 3 ? dot4(weight + 3 * row, channels * row, 4, before, channels) : c2;
-        const if01 = v128.shuffle<f32>(c0, c1, 0, 4, 1, 5), go01 = v128.shuffle<f32>(c0, c1, 2, 6, 3, 7);
-        const if23 = v128.shuffle<f32>(c2, c3, 0, 4, 1, 5), go23 = v128.shuffle<f32>(c2, c3, 2, 6, 3, 7);
-        let i = f32x4.add(v128.shuffle<f32>(if01, if23, 0, 1, 4, 5), read(gates + at, count));
-        let f = f32x4.add(v128.shuffle<f32>(if01, if23, 2, 3, 6, 7), read(gates + row + at, count));
-        let g = f32x4.add(v128.shuffle<f32>(go01, go23, 0, 1, 4, 5), read(gates + 2 * row + at, count));
-        let o = f32x4.add(v128.shuffle<f32>(go01, go23, 2, 3, 6, 7), read(gates + 3 * row + at, count));
-        const all = f32x4.add(f32x4.add(i, f), f32x4.add(g, o));
-        if (isSpoiled(f32x4.sub(all, all))) {
-          const apart = row * <usize> channels;
-          i = sumExactly(gates + at, weight, before, channels, count);
-          f = sumExactly(gates + row + at, weight + apart, before, channels, count);
-          g = sumExactly(gates + 2 * row + at, weight + 2 * apart, before, channels, count);
-          o = sumExactly(gates + 3 * row + at, weight + 3 * apart, before, channels, count);
-        }
-        const next = madd(sigmoid(f), read(nextCell + at, count), f32x4.mul(sigmoid(i), tanh(g)));
-        write(nextCell + at, next, count);
-        write(y + at, f32x4.mul(sigmoid(o), tanh(next)), count);
-      }
-    }
-    copy(nextHidden, before, channels);
-  }
-}
-
-const four = memory.data(16, 16);
-
-/** One gate of `count` channels in double precision: partial sums may be infinite, of both signs, where the sum is not. */
-function sumExactly(gates: usize, weight: usize, hidden: usize, channels: i32, count: i32): v128 {
-  const row = (<usize> channels) << 2;
-  for (let c: usize = 0; c < <usize> count; c++, weight += row) {
-    const sum = <f64> load<f32>(gates + (c << 2)) + dot(weight, 4, hidden, 4, channels);
-    store<f32>(four + (c << 2), <f32> sum);
-  }
-  return v128.load(four);
-}
+/** For fewer products with the weights, packing them costs more than it saves: see `scratch.ts`, which knows it too. */
+const PACKED: i32 = 32;
 
 /**
  * Back through time, all sequences together. What the gates were stands in `gPreactivations` until its gradient takes its
- * place. The scratch memory has the cells before each step and behind the last, sequence by sequence, then the weights in
- * panels, then the gradients of one step's gates.
+ * place. The scratch memory has the cells before each step and behind the last, sequence by sequence, then the weights, transposed
+ * for one sequence and in panels for more, then the gradients of one step's gates.
  */
 export function lstmRecurrenceBackward(
   gPreactivations: usize,
@@ -150,7 +95,9 @@ export function lstmRecurrenceBackward(
   }
   copy(gHidden, gNextHidden, batch * channels);
   copy(gCell, gNextCell, batch * channels);
-  pack(panels, hiddenWeight, row, 4 * channels, channels);
+  if (batch == 1) for (let r = 0; r < channels; r++) {
+    turn(panels + 16 * <usize> r, 4 * row, hiddenWeight + 4 * <usize> r * row, row, 4, channels);
+  } else pack(panels, hiddenWeight, row, 4 * channels, channels);
   for (let t = time - 1; t >= 0; t--) {
     for (let b = 0; b < batch; b++) {
       const state = <usize> b * row;
@@ -158,8 +105,14 @@ export function lstmRecurrenceBackward(
       const before = scratch + state + step;
       stepBack(gPreactivations + 4 * step, gGates + 4 * state, gHidden + state, gCell + state, gy + step, before, channels);
     }
-    multiply(gHidden, row, gGates, 4 * row, 4, panels, row << 5, batch, 4 * channels, channels, false);
-    if (!areFinite(gHidden, row * <usize> batch)) {
+    let finite: bool;
+    if (batch == 1) {
+      finite = multiplyRow(gHidden, gGates, panels, 0, 4 * channels, channels);
+    } else {
+      multiply(gHidden, row, gGates, 4 * row, 4, panels, row << 5, batch, 4 * channels, channels, false);
+      finite = areFinite(gHidden, row * <usize> batch);
+    }
+    if (!finite) {
       mendProducts(gHidden, row, gGates, 4 * row, 4, hiddenWeight, 4, row, 0, batch, 4 * channels, channels);
     }
   }

@@ -19,6 +19,7 @@ import {
   nan,
   runEach,
 } from "../../backends/webgpu/wgsl.ts";
+import { iterationsOfWideSum, wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
 import { copyRows } from "../batch/shader.ts";
 import { heldChannels } from "./shader.ts";
 
@@ -74,7 +75,26 @@ fn retreat(row: u32, sequence: u32, channel: u32, later: f32) -> vec4f {
   gPreactivations[gate + 3u * channels] = all.w;
   return all;
 }
+${wideNumbers}`;
+
+/**
+ * A function that adds up anew what a step leaves for a channel, of its gates in `gates` from an element on, where the sum is not
+ * finite: its parts may be infinite where it is not.
+ */
+function mend(gates: string): string {
+  return `
+fn mend(total: f32, at: u32, channel: u32) -> f32 {
+  if (isFinite(total)) { return total; }
+  ${
+    wideSumOf(
+      "4u * params.channels",
+      (i) => `wideProduct(wide(${gates}[at + ${i}]), wide(hiddenWeight[(${i}) * params.channels + channel]))`,
+    )
+  }
+  return narrow(sum);
+}
 `;
+}
 
 /** Invocations of a workgroup that is for a sequence. */
 const threads = 256;
@@ -87,7 +107,7 @@ export const lstmSequenceBackwardShader = `${declarations}
 var<workgroup> held: array<f32, ${heldChannels}>;
 var<workgroup> gates: array<f32, ${4 * heldChannels}>;
 var<workgroup> parts: array<f32, ${Math.max(threads, heldChannels)}>;
-${
+${mend("gates")}${
   main(
     threads,
     `if (group >= params.batch) { return; }
@@ -128,7 +148,7 @@ ${
     for (var c = lane; c < channels; c += ${threads}u) {
       var sum = 0.0;
       for (var part = c; part < channels * shares; part += channels) { sum += parts[part]; }
-      held[c] = sum;
+      held[c] = mend(sum, 0u, c);
     }
     workgroupBarrier();
   }
@@ -146,7 +166,7 @@ const tile = 16, shares = 16;
  */
 export const lstmStepBackwardShader = `${declarations}
 var<workgroup> parts: array<f32, ${tile * shares}>;
-${
+${mend("gPreactivations")}${
   main(
     tile * shares,
     `let channels = params.channels;
@@ -167,7 +187,7 @@ ${
   let at = sequence * channels + channel;
   var later = part;
   for (var share = 1u; share < ${shares}u; share++) { later += parts[lane + share * ${tile}u]; }
-  if (params.start == params.time) { later = gHidden[at]; }
+  if (params.start == params.time) { later = gHidden[at]; } else { later = mend(later, row * 4u * channels, channel); }
   if (params.start == 0u) {
     gHidden[at] = later;
   } else {
@@ -227,5 +247,6 @@ function iterationsOfStep(channels: number): number {
   const length = Math.ceil(4 * channels / shares);
   const products = iterationsOf(Math.floor(length / 4)) + iterationsOf(3);
   const times = Math.ceil(channels / threads);
-  return 1 + iterationsOf(times) + iterationsOf(times, products) + iterationsOf(times, iterationsOf(shares));
+  return 1 + iterationsOf(times) + iterationsOf(times, products) +
+    iterationsOf(times, iterationsOf(shares) + iterationsOfWideSum(4 * channels));
 }

@@ -33,6 +33,8 @@ export function rotaryBackward(
 const PAIRS: i32 = 64;
 const cosines = memory.data(64 << 2, 16);
 const sines = memory.data(64 << 2, 16);
+/** Position, base, pairs and direction that the tables are of: a token's queries and keys all turn by the same angles. */
+const tabulated = memory.data<f64>([NaN, 0, 0, 0]);
 
 /** `direction` is 1, or -1 for back. */
 function turn(
@@ -49,13 +51,16 @@ function turn(
   const half = channels / heads / 2;
   const far = (<usize> half) << 2;
   const row = (<usize> channels) << 2;
-  const slower = exp(-log(base) / <f64> half);
+  const isOne = time == 1 && half <= PAIRS;
+  const isKnown = isOne && load<f64>(tabulated) == position && load<f64>(tabulated, 8) == base &&
+    load<f64>(tabulated, 16) == <f64> half && load<f64>(tabulated, 24) == direction;
+  const slower = isKnown ? 1 : exp(-log(base) / <f64> half);
   let speed: f64 = 1;
   for (let first = 0; first < half; first += PAIRS) {
     const count = min(PAIRS, half - first);
     let next = speed;
     for (let t = 0; t < time; t++) {
-      next = tabulate(position + <f64> t, speed, slower, direction, count);
+      if (!isKnown) next = tabulate(position + <f64> t, speed, slower, direction, count);
       for (let b = 0; b < batch; b++) {
         let at = <usize> (b * time + t) * row + ((<usize> first) << 2);
         for (let head = 0; head < heads; head++, at += 2 * far) turnPairs(y + at, x + at, far, count);
@@ -63,6 +68,8 @@ function turn(
     }
     speed = next;
   }
+  store<f64>(tabulated, isOne ? position : NaN);
+  store<f64>(tabulated, base, 8), store<f64>(tabulated, <f64> half, 16), store<f64>(tabulated, direction, 24);
 }
 
 /** Writes the cosines and sines of position·speed for `count` pairs, each slower than the one before; gives the next speed. */

@@ -1,5 +1,5 @@
 import { constant, exp, ONE } from "../../backends/wasm/math.as";
-import { copy, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
+import { copy, isSpoiled, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
 
 /**
  * A decay below this lets nothing through either. Infinite, as -e^89 is, times no step at all it would be NaN, where the last
@@ -105,6 +105,10 @@ const CHUNK: i32 = 64;
 const STATE: usize = 64;
 /** Σ gw and Σ gu of four channels, in double precision. */
 const totals = memory.data(64, 16);
+const totalsBefore = memory.data(64, 16);
+const factors = memory.data(16, 16);
+/** 2^-96 */
+const UNIT: f32 = 1.262177448353619e-29;
 
 /**
  * The combine backwards, four channels at a time, from anchors and ages as the forward kernel: what comes later has the
@@ -137,30 +141,38 @@ export function wkvBackward(
     for (let b = 0; b < batch; b++) {
       const at = (<usize> c) << 2;
       const x = <usize> (b * time) * row + at, s = <usize> (4 * b) * row + at;
-      goBack(
-        gKey + x,
-        gValue + x,
-        gState + s,
-        gy + x,
-        gNextState + s,
-        f32x4.pmax(read(decay + at, count), constant(STEEPEST)),
-        read(bonus + at, count),
-        key + x,
-        value + x,
-        state + s,
-        y + x,
-        time,
-        row,
-        count,
-        scratch,
-      );
+      const gk = gKey + x, gv = gValue + x, gs = gState + s, k = key + x, v = value + x, from = state + s, to = y + x;
+      const w = f32x4.pmax(read(decay + at, count), constant(STEEPEST)), u = read(bonus + at, count);
+      memory.copy(totalsBefore, totals, 64);
+      const spoiled = goBack(gk, gv, gs, gy + x, gNextState + s, w, u, k, v, from, to, time, row, count, scratch);
+      if (!isSpoiled(spoiled)) continue;
+      // Linear in gy and gNextState, the gradient may have infinite parts where that of a 2^96th of both has none.
+      const odd = f32x4.ne(spoiled, spoiled);
+      const unit = v128.bitselect(f32x4.splat(UNIT), constant(ONE), odd);
+      const inverse = v128.bitselect(f32x4.splat(1 / UNIT), constant(ONE), odd);
+      // What is read is where it is written later.
+      scale(gk, gy + x, unit, time, row, count), scale(gs, gNextState + s, unit, 4, row, count);
+      memory.fill(totals, 0, 64);
+      goBack(gk, gv, gs, gk, gs, w, u, k, v, from, to, time, row, count, scratch);
+      scale(gk, gk, inverse, time, row, count), scale(gv, gv, inverse, time, row, count);
+      scale(gs, gs, inverse, 4, row, count);
+      v128.store(factors, inverse);
+      for (let lane: usize = 0; lane < 64; lane += 8) {
+        const times = <f64> load<f32>(factors + ((lane & 31) >> 1));
+        store<f64>(totals + lane, load<f64>(totalsBefore + lane) + load<f64>(totals + lane) * times);
+      }
     }
     write(gDecay + ((<usize> c) << 2), total(totals), count);
     write(gBonus + ((<usize> c) << 2), total(totals + 32), count);
   }
 }
 
-/** All steps of `count` (1 to 4) channels of one sequence. */
+/** Rows of `count` numbers times one factor each. */
+function scale(to: usize, x: usize, factors: v128, rows: i32, row: usize, count: i32): void {
+  for (; rows > 0; rows--, to += row, x += row) write(to, f32x4.mul(read(x, count), factors), count);
+}
+
+/** All steps of `count` (1 to 4) channels of one sequence. Of a channel with a result that is not finite, NaN; 0 of others. */
 function goBack(
   gKey: usize,
   gValue: usize,
@@ -177,8 +189,9 @@ function goBack(
   row: usize,
   count: i32,
   scratch: usize,
-): void {
+): v128 {
   const zero = f32x4.splat(0), one = constant(ONE);
+  let spoiled = zero;
   const chunks = (time + CHUNK - 1) / CHUNK;
   const states = scratch + <usize> chunks * STATE;
   for (let r: usize = 0; r < 4; r++) v128.store(states + 16 * r, read(state + r * row, count));
@@ -196,7 +209,9 @@ function goBack(
   let ga = read(gNextState, count), gb = read(gNextState + row, count);
   const shrink = madd(v128.load(end), ga, f32x4.mul(v128.load(end, 16), gb));
   const gAnchor = f32x4.sub(read(gNextState + 2 * row, count), shrink);
-  addTo(totals, f32x4.neg(f32x4.mul(lastAge, shrink)));
+  const shrunk = f32x4.neg(f32x4.mul(lastAge, shrink));
+  addTo(totals, shrunk);
+  spoiled = f32x4.mul(shrunk, zero);
   // What comes later has the gradients ga·e^exponent of A, gb·e^exponent of B.
   let laterAnchor = f32x4.neg(v128.load(end, 32)), laterAge = f32x4.neg(lastAge);
   // The scale e^-(u + k) of a leaf is that of its key alone where it can be, since keys are subtracted from each other exactly:
@@ -230,9 +245,10 @@ function goBack(
       const bend = f32x4.mul(e1, f32x4.sub(v, result));
       const renewed = v128.and(sought, f32x4.gt(nmadd(f32x4.add(age, one), w, f32x4.sub(k, anchor)), zero));
       sought = v128.andnot(sought, renewed);
-      const gk = madd(e2, madd(ga, v, gb), bend);
-      write(gKey + x, f32x4.add(gk, v128.and(gAnchor, renewed)), count);
-      write(gValue + x, madd(e2, ga, e1), count);
+      const gk = f32x4.add(madd(e2, madd(ga, v, gb), bend), v128.and(gAnchor, renewed)), gv = madd(e2, ga, e1);
+      write(gKey + x, gk, count);
+      write(gValue + x, gv, count);
+      spoiled = madd(gk, zero, madd(gv, zero, spoiled));
       gu = f32x4.add(gu, bend);
       const older = f32x4.add(laterAge, one);
       const scale = exp(madd(f32x4.add(age, older), w, f32x4.add(anchor, laterAnchor)));
@@ -253,19 +269,23 @@ function goBack(
     }
     addTo(totals, gw);
     addTo(totals + 32, gu);
+    spoiled = madd(gw, zero, madd(gu, zero, spoiled));
   }
 
   const firstAge = read(state + 3 * row, count);
   const scale = exp(madd(f32x4.add(firstAge, laterAge), w, f32x4.add(read(state + 2 * row, count), laterAnchor)));
   const gNumerator = f32x4.mul(scale, ga), gDenominator = f32x4.mul(scale, gb);
   const grow = madd(read(state, count), gNumerator, f32x4.mul(read(state + row, count), gDenominator));
-  addTo(totals, f32x4.mul(firstAge, grow));
+  const grown = f32x4.mul(firstAge, grow);
+  addTo(totals, grown);
+  spoiled = madd(grown, zero, spoiled);
   write(gState, gNumerator, count);
   write(gState + row, gDenominator, count);
   // Where no step has come between, these two cancel.
   const change = f32x4.sub(grow, v128.and(sought, shrink));
   write(gState + 2 * row, f32x4.add(change, v128.and(sought, read(gNextState + 2 * row, count))), count);
   write(gState + 3 * row, madd(w, change, v128.and(sought, read(gNextState + 3 * row, count))), count);
+  return madd(gNumerator, zero, madd(gDenominator, zero, madd(change, zero, spoiled)));
 }
 
 /** Goes `steps` steps on from the state at `states` and puts the state after each behind it; where the last one is. */

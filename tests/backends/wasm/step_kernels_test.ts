@@ -1,4 +1,5 @@
-/** The kernels that go through time, forward and without scratch memory: one sequence after the other. */
+/** The kernels that go through time, forward: one sequence after the other. */
+import { scratch } from "../../../src/backends/wasm/scratch.ts";
 import { attention } from "../../../src/ops/attention/reference.ts";
 import { lstmRecurrence } from "../../../src/ops/lstm/reference.ts";
 import { rotary } from "../../../src/ops/rotary/reference.ts";
@@ -101,6 +102,7 @@ for (const { name: build, kernels } of builds) {
             ...[out(size * time), out(size), out(size), normals(4 * size * time)],
             ...[normals(4 * channels * channels, channels ** -0.5), normals(size, 0.5), normals(size)],
             ...[batch, time, channels],
+            { scratch: scratch.lstmRecurrence(batch, time, channels) },
           ]);
         }
       }

@@ -13,11 +13,13 @@ import {
   type MotifTaskConfig,
   type PositionKind,
   type PredictionScore,
+  randomSource,
   trainAndTest,
 } from "@seqmix/seqmix";
+import { drawSequence } from "../../src/tasks/sequences.ts";
 
 /** How many sequences of which lengths. */
-export interface LessonSize {
+export interface DatasetSize {
   readonly train: number;
   readonly test: number;
   readonly lengths: readonly number[];
@@ -36,10 +38,12 @@ export interface Baseline {
 }
 
 /** One task with its sequences. */
-export interface Lesson {
+export interface Dataset {
   readonly task: MotifTask;
   readonly train: readonly Uint16Array[];
   readonly test: readonly Uint16Array[];
+  /** As many as in `test`, to choose a learning rate by. */
+  readonly validation: readonly Uint16Array[];
   /** The best that is possible on these test sequences. */
   readonly ceiling: Baseline;
   /** What the last few tokens tell. */
@@ -49,8 +53,8 @@ export interface Lesson {
 /** Tokens are predicted from the three before. More make the loss worse: what is seen too rarely tells nothing. */
 export const ngramOrder = 4;
 
-/** The lesson of a seed, which fixes the bank of motifs and all sequences; no test sequence is trained on. */
-export function makeLesson(size: LessonSize, seed: number): Lesson {
+/** The dataset of a seed, which fixes the bank of motifs and all sequences; what is trained on is in no other set. */
+export function makeDataset(size: DatasetSize, seed: number): Dataset {
   const task = motifTask(size.task ?? {}, seed);
   const { train, test } = trainAndTest(task, {
     train: size.train,
@@ -68,12 +72,34 @@ export function makeLesson(size: LessonSize, seed: number): Lesson {
     task,
     train,
     test,
+    validation: drawValidation(task, size, seed, [...train, ...test]),
     ceiling: baseline(ceiling(task, test)),
     ngram: baseline(evaluateNgram(ngram, test)),
   };
 }
 
-/** The accuracy of predictions by the memory that they asked for. */
+/**
+ * Sequences drawn like those of the test set, from random numbers of their own, so that the other sets are the same
+ * with and without them.
+ *
+ * @param others what is drawn again
+ */
+function drawValidation(
+  task: MotifTask,
+  { test: count, lengths }: DatasetSize,
+  seed: number,
+  others: readonly Uint16Array[],
+): Uint16Array[] {
+  const taken = new Set(others.map(String));
+  return Array.from({ length: count }, (_, i) => {
+    for (let attempt = 0;; attempt++) {
+      const { tokens } = drawSequence(task, lengths[i % lengths.length], randomSource(seed, 2, i, attempt));
+      if (!taken.has(String(tokens))) return tokens;
+    }
+  });
+}
+
+/** The accuracy of predictions by the kind of memory that they took. */
 export function kindAccuracy(
   task: MotifTask,
   sequences: readonly Uint16Array[],

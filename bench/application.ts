@@ -1,0 +1,123 @@
+/**
+ * `deno task application`: what an application feels of the library beside its own work: gaps between the turns of its
+ * timers, how soon signals are heard, and the memory of loops that free nothing.
+ *
+ * Prints a table a claim. `deno task application --help` lists the options. How gaps are counted: `application/gap_meter.ts`;
+ * what the loops do: `application/loops.ts`. Frames of a page: `paints.ts`.
+ *
+ * @module
+ */
+import type { AbortRow } from "./application/aborts.ts";
+import type { GapRow } from "./application/gaps.ts";
+import type { LoopRow } from "./application/loops.ts";
+import { medianOf } from "./application/medians.ts";
+import { type Options, parseOptions, usage } from "./application/options.ts";
+import { askFreshProcess, type Claim, type Request } from "./application/request.ts";
+import { abortsPart, type Answered, gapsPart, loopPart } from "./application/tables.ts";
+import { type Part, toText } from "./report/document.ts";
+import { describeMachine } from "./measure/machine.ts";
+import { startProgress } from "./report/progress.ts";
+import { presetNames } from "./measure/subjects.ts";
+
+/** Where each claim is measured, and at which sizes, where nothing else is asked for. */
+const defaults: Readonly<Record<Claim, Pick<Options, "backends" | "presets">>> = {
+  gaps: { backends: ["wasm", "webgpu"], presets: presetNames },
+  aborts: { backends: ["wasm", "reference", "webgpu"], presets: ["matched"] },
+  tokens: { backends: ["wasm"], presets: null },
+  training: { backends: ["wasm"], presets: null },
+  steps: { backends: ["wasm", "webgpu"], presets: null },
+};
+
+/** Whether the machine has what a backend runs on. */
+const hasWebGpu = await globalThis.navigator.gpu?.requestAdapter() != null;
+
+/** What is asked of fresh processes for a claim. */
+function requestsOf(claim: Claim, options: Options): Request[] {
+  const asked = options.backends ??
+    defaults[claim].backends!.filter((name) => name !== "webgpu" || hasWebGpu);
+  if (defaults[claim].presets === null) {
+    return asked.map((backend) => ({
+      claim,
+      backend,
+      preset: claim === "training" ? "seed" : "matched",
+      model: "rwkv",
+      count: options.count,
+    }));
+  }
+  return asked.flatMap((backend) =>
+    (options.presets ?? defaults[claim].presets!).flatMap((preset) =>
+      options.models.map((model) => ({ claim, backend, preset, model, count: options.count }))
+    )
+  );
+}
+
+async function measure<Answer>(claim: Claim, options: Options): Promise<Answered<Answer>[]> {
+  const requests = requestsOf(claim, options), found: Answered<Answer>[] = [];
+  using progress = startProgress(`Measuring ${claim}`);
+  for (const request of requests) {
+    const runs: Answer[] = [];
+    for (let i = 0; i < options.times; i++) {
+      runs.push(await askFreshProcess<Answer>(request));
+      progress.update(found.length * options.times + i + 1, requests.length * options.times);
+    }
+    found.push([request, medianOf(runs)]);
+  }
+  return found;
+}
+
+async function partOf(claim: Claim, options: Options): Promise<Part> {
+  switch (claim) {
+    case "gaps":
+      return gapsPart(await measure<readonly GapRow[]>(claim, options));
+    case "aborts":
+      return abortsPart(await measure<readonly AbortRow[]>(claim, options));
+    case "tokens":
+      return loopPart(
+        "Memory of a loop of forward and read: RWKV, matched, vocabulary 65,536",
+        "tokens",
+        await measure<LoopRow>(claim, options),
+      );
+    case "training":
+      return loopPart(
+        "Memory of a loop of training steps: RWKV, seed, one sequence of 32 tokens",
+        "steps",
+        await measure<LoopRow>(claim, options),
+      );
+    case "steps":
+      return loopPart(
+        "Memory of a long loop of forward and read: RWKV, matched, vocabulary 4,096",
+        "tokens",
+        await measure<LoopRow>(claim, options),
+      );
+  }
+}
+
+/** Reads the command line; on a mistake in it, says which and ends the process. */
+function optionsOf(args: readonly string[]): Options {
+  try {
+    return parseOptions(args);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    console.error(`${error.message}\n\n${usage}`);
+    Deno.exit(2);
+  }
+}
+
+if (import.meta.main) {
+  const options = optionsOf(Deno.args);
+  if (options.help) {
+    console.log(usage);
+  } else {
+    const { cpu, cores, system } = describeMachine();
+    console.log(
+      `${cpu}, ${cores} cores, ${system}, Deno ${Deno.version.deno}, ${
+        new Date().toISOString().slice(0, 10)
+      }, ` +
+        `load ${Deno.loadavg()[0].toFixed(1)}; ` +
+        (options.times === 1 ? "one run" : `medians of ${options.times} runs`) +
+        (hasWebGpu ? "" : "; no adapter for webgpu") + "\n",
+    );
+    // Each as soon as it is measured: all of them take a while.
+    for (const claim of options.only) console.log(toText([await partOf(claim, options)]) + "\n");
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * How long a timer of 1 ms waits while a model generates, reads a prompt, is evaluated and is trained.
+ *
+ * @module
+ */
+import { type Backend, crossEntropy, read, valueAndGrad } from "@seqmix/seqmix";
+import { median } from "../measure/statistics.ts";
+import { GapMeter, type GapSummary } from "./gap_meter.ts";
+import type { Request } from "./request.ts";
+import { evaluateOn, generateTokens, makeSubject, makeTask, promptOf, type Subject, train } from "./work.ts";
+
+/** The gaps of one thing that a model did. */
+export interface GapRow extends GapSummary {
+  readonly doing: string;
+  /** In one second; null of what is no computation of tokens. */
+  readonly tokensPerS: number | null;
+  /** What one of its longest parts takes alone, in ms: a token, or a sequence forward (and backward); null: it has none. */
+  readonly unit: string | null;
+  readonly unitMs: number | null;
+}
+
+/** For so long, in ms, the thread computes without the library between two turns, to see what else the machine does. */
+const spin = 20;
+
+/** The tokens of a stream: as many as take a second or some. */
+function tokensFor({ backend, preset, model, count }: Request): number {
+  if (count !== null) return count;
+  if (backend !== "wasm") return 300;
+  return (preset === "seed" ? 4000 : 20_000) / (model === "transformer" ? 4 : 1);
+}
+
+/** Measures one model. */
+export async function measureGaps(request: Request, backend: Backend): Promise<GapRow[]> {
+  const subject = await makeSubject(request.preset, request.model, backend);
+  const tokens = tokensFor(request);
+  const task = makeTask(backend.name.startsWith("wasm") ? 128 : 32);
+  const rows: GapRow[] = [];
+  using meter = new GapMeter();
+
+  /** Does something, and notes its gaps with the time of a part of it. */
+  async function note(doing: string, count: number, work: () => Promise<unknown>): Promise<GapRow> {
+    await meter.start();
+    const begun = performance.now();
+    await work();
+    const seconds = (performance.now() - begun) / 1000;
+    return {
+      doing,
+      tokensPerS: count === 0 ? null : count / seconds,
+      unit: null,
+      unitMs: null,
+      ...meter.take(),
+    };
+  }
+
+  rows.push(await note(`spin for ${spin} ms`, 0, spinFor2Seconds));
+
+  let state: unknown;
+  const generating = await note("generate", tokens, async () => {
+    state = await generateTokens(subject, [1], tokens);
+  });
+  rows.push({ ...generating, unit: "token", unitMs: await tokenMs(subject, state) });
+  backend.free(state);
+
+  const prompt = promptOf(tokens + 1);
+  const reading = await note("prompt", tokens, async () => {
+    state = await generateTokens(subject, prompt, 1);
+  });
+  rows.push({ ...reading, unit: "token", unitMs: await tokenMs(subject, state) });
+  backend.free(state);
+
+  const [sequence] = task.test;
+  const evaluating = await note("evaluate", positionsOf(task.test), () => evaluateOn(subject, task.test));
+  rows.push({ ...evaluating, unit: "sequence", unitMs: await sequenceMs(subject, sequence) });
+
+  const gradientMs = await gradientMsOf(subject, sequence);
+  await meter.start();
+  let begun = performance.now();
+  await train(subject, task, 2, (epoch) => {
+    const seconds = (performance.now() - begun) / 1000;
+    rows.push({
+      doing: epoch === 1 ? "fit, first epoch" : "fit, next epoch",
+      tokensPerS: (positionsOf(task.train) + positionsOf(task.test)) / seconds,
+      unit: "gradient of a sequence",
+      unitMs: gradientMs,
+      ...meter.take(),
+    });
+    begun = performance.now();
+  });
+  return rows;
+}
+
+function positionsOf(sequences: readonly ArrayLike<number>[]): number {
+  return sequences.reduce((sum, { length }) => sum + length - 1, 0);
+}
+
+async function spinFor2Seconds(): Promise<void> {
+  for (const end = performance.now() + 2000; performance.now() < end;) {
+    for (const pause = performance.now() + spin; performance.now() < pause;);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+/** The median time of some runs. */
+async function medianMs(run: () => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    const begun = performance.now();
+    await run();
+    times.push(performance.now() - begun);
+  }
+  return median(times.slice(2));
+}
+
+/** A token after a state. */
+function tokenMs({ model, params, backend }: Subject, state: unknown): Promise<number> {
+  return medianMs(async () => {
+    const next = model.forward(params, [[1]], state);
+    await read(next.logits);
+    backend.free(next);
+  });
+}
+
+/** A sequence forward. */
+function sequenceMs({ model, params, backend }: Subject, sequence: ArrayLike<number>): Promise<number> {
+  const inputs = [Array.from(sequence).slice(0, -1)];
+  return medianMs(async () => {
+    const logits = backend.scope(() => model.forward(params, inputs, model.initialState(params)).logits);
+    await read(logits);
+    backend.free(logits);
+  });
+}
+
+/** A sequence forward and backward. */
+function gradientMsOf({ model, params, backend }: Subject, sequence: ArrayLike<number>): Promise<number> {
+  const ids = Array.from(sequence), inputs = [ids.slice(0, -1)], targets = [ids.slice(1)];
+  return medianMs(async () => {
+    const found = backend.scope(() =>
+      valueAndGrad((params) => {
+        const { logits } = model.forward(params, inputs, model.initialState(params));
+        return crossEntropy(logits, targets);
+      }, params)
+    );
+    await read(found.value);
+    backend.free(found);
+  });
+}

@@ -1,0 +1,86 @@
+/**
+ * The command line.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli";
+import { allBackendNames, checkBackendName } from "../measure/backends.ts";
+import { checkChoice, countOf, listOf } from "../report/options.ts";
+import { type ModelName, modelNames, type PresetName, presetNames } from "../measure/subjects.ts";
+import type { Claim } from "./request.ts";
+
+export interface Options {
+  readonly help: boolean;
+  readonly only: readonly Claim[];
+  /** null: those that the claim is about. */
+  readonly backends: readonly string[] | null;
+  readonly presets: readonly PresetName[] | null;
+  readonly models: readonly ModelName[];
+  readonly times: number;
+  /** null: as many as the claim says. */
+  readonly count: number | null;
+}
+
+export const claims: readonly Claim[] = ["gaps", "aborts", "tokens", "training", "steps"];
+
+export const usage = `Usage: deno task application [options]
+
+Measures what an application feels of the library beside its own work, each in a fresh process:
+
+  gaps       how long a timer waits while models generate, read prompts, are evaluated and trained
+  aborts     how soon a signal ends them
+  tokens     memory of a loop that frees nothing: 8,000 tokens at a vocabulary of 65,536
+  training   the same: 2,000 training steps
+  steps      the same: 100,000 tokens (webgpu: 10,000) at a vocabulary of 4,096
+
+  --only ${claims}
+                                    what to measure (default: all)
+  --backend ${allBackendNames}   where (default: gaps and steps: wasm and webgpu, aborts: all, others: wasm)
+  --preset ${presetNames}             sizes for gaps and aborts (default: both; aborts: matched)
+  --models ${modelNames}  which, for gaps and aborts (default: all)
+  --times N                         runs, of which the medians are printed (default: 1)
+  --count N                         steps of a loop, or tokens of a stream, instead of the above
+  --help                            prints this`;
+
+/**
+ * Reads the command line.
+ *
+ * @throws {RangeError} on a flag that there is not, or a value that its flag does not take
+ */
+export function parseOptions(args: readonly string[]): Options {
+  const action = "read command line";
+  const flags = parseArgs([...args], {
+    boolean: ["help"],
+    string: ["only", "backend", "preset", "models", "times", "count"],
+    unknown: (arg: string) => {
+      throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${arg}`);
+    },
+  });
+  // What follows a "--" is not asked about as unknown.
+  if (flags._.length > 0) {
+    throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is -- ${flags._[0]}`);
+  }
+  const only = choicesOf(action, "only", flags.only, claims);
+  const backends = listOf(action, "backend", flags.backend) ?? null;
+  for (const backend of backends ?? []) checkBackendName(action, backend);
+  return {
+    help: flags.help,
+    only: only ?? claims,
+    backends,
+    presets: choicesOf(action, "preset", flags.preset, presetNames),
+    models: choicesOf(action, "models", flags.models, modelNames) ?? modelNames,
+    times: countOf(action, "times", flags.times) ?? 1,
+    count: countOf(action, "count", flags.count) ?? null,
+  };
+}
+
+function choicesOf<Choice extends string>(
+  action: string,
+  flag: string,
+  value: string | undefined,
+  choices: readonly Choice[],
+): readonly Choice[] | null {
+  const values = listOf(action, flag, value);
+  for (const each of values ?? []) checkChoice(action, flag, each, choices);
+  return values as readonly Choice[] | undefined ?? null;
+}

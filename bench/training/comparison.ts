@@ -1,0 +1,98 @@
+/**
+ * How the models are compared: each at its own best learning rate of one grid, and all at the article's.
+ *
+ * The grid is trained with the first seed, and a rate is chosen by the accuracy on validation sequences, which are neither
+ * trained nor tested on. Every training is independent of the others, and so a command of its own.
+ *
+ * @module
+ */
+import { type ModelName, modelNames, type PresetName } from "../measure/subjects.ts";
+import { nameOf, type TrainingCell, type TrainingRow } from "./row.ts";
+
+/** The learning rates that every model is tried at. */
+export const rates: readonly number[] = [3e-4, 1e-3, 3e-3, 1e-2];
+/** The article's, of all models. */
+export const articleRate = 1e-3;
+/** The article's too. */
+export const articleEpochs = 50;
+
+/** The seeds of each preset, and the epochs of its grid. */
+const plans: Readonly<
+  Record<PresetName, { readonly seeds: readonly number[]; readonly gridEpochs: number }>
+> = {
+  matched: { seeds: [1, 2, 3], gridEpochs: articleEpochs },
+  seed: { seeds: [1], gridEpochs: 10 },
+};
+
+/** What is compared with one another. */
+export interface Compared {
+  readonly preset: PresetName;
+  readonly backend: string;
+  /** Of all but the grid; of the grid too where they are not the article's. */
+  readonly epochs: number;
+}
+
+/** A comparison, as far as it was trained. */
+export interface Comparison extends Compared {
+  /** With the first seed at the rates of the grid. */
+  readonly grid: readonly TrainingRow[];
+  /** The best rate of each model whose grid is complete. */
+  readonly chosen: ReadonlyMap<ModelName, number>;
+  /** Each model at its chosen rate. */
+  readonly best: readonly TrainingRow[];
+  /** All models at the article's rate. */
+  readonly article: readonly TrainingRow[];
+  /** What is to be trained yet, as far as is known: at a model's chosen rate once its grid is complete. */
+  readonly missing: readonly TrainingCell[];
+}
+
+/** What of the trainings that there are belongs to a comparison. */
+export function compare({ preset, backend, epochs }: Compared, training: readonly TrainingRow[]): Comparison {
+  const { seeds } = plans[preset];
+  const gridEpochs = epochs === articleEpochs ? plans[preset].gridEpochs : epochs;
+  const all = training.filter((row) => row.preset === preset && row.backend === backend);
+  const rows = all.filter((row) => row.epochs === epochs);
+  const grid = all.filter(({ seed, rate, epochs }) =>
+    seed === seeds[0] && rates.includes(rate) && epochs === gridEpochs
+  );
+  const chosen = new Map<ModelName, number>();
+  for (const model of modelNames) {
+    const tried = grid.filter((row) => row.model === model);
+    if (tried.length < rates.length) continue;
+    const [best] = tried.toSorted((a, b) => b.validationAccuracy - a.validationAccuracy);
+    chosen.set(model, best.rate);
+  }
+  const wanted = [
+    ...modelNames.flatMap((model) =>
+      rates.map((rate) => ({ preset, model, seed: seeds[0], rate, epochs: gridEpochs }))
+    ),
+    ...seeds.flatMap((seed) =>
+      modelNames.flatMap((model) =>
+        [articleRate, chosen.get(model) ?? articleRate].map((rate) => ({ preset, model, seed, rate, epochs }))
+      )
+    ),
+  ];
+  const missing = new Map(wanted.map((cell) => [nameOf(cell, backend), cell]));
+  for (const row of all) missing.delete(nameOf(row, backend));
+  return {
+    preset,
+    backend,
+    epochs,
+    grid,
+    chosen,
+    best: rows.filter(({ model, rate }) => rate === chosen.get(model)),
+    article: rows.filter(({ rate }) => rate === articleRate),
+    missing: [...missing.values()],
+  };
+}
+
+/** The comparisons that there are trainings of. */
+export function comparisonsOf(training: readonly TrainingRow[]): Comparison[] {
+  const compared = training.map(({ preset, backend, epochs }): Compared => ({
+    preset,
+    backend,
+    epochs: epochs === plans[preset].gridEpochs ? articleEpochs : epochs,
+  }));
+  return [...new Map(compared.map((each) => [JSON.stringify(each), each])).values()]
+    .map((each) => compare(each, training));
+}
