@@ -19,7 +19,7 @@ import { articleTable, verdict } from "./report/article_table.ts";
 import { toText } from "./report/document.ts";
 import { digits } from "./report/format.ts";
 
-const effort: Effort = { warmUpMs: 60, leadInMs: 2, sampleMs: 0.5, rounds: 100, budgetMs: 3000 };
+const effort: Effort = { warmUpMs: 60, leadInMs: 2, sampleMs: 0.5, rounds: 80, budgetMs: 2500 };
 
 const timed: { readonly tokens: Token[]; readonly robin: RoundRobin }[] = [];
 for (const name of backendNames) {
