@@ -6,10 +6,15 @@
  * A chunk that goes backwards needs the states before its steps. One in eight is kept; those in between are computed
  * again. With all steps in one chunk this is the serial kernel, an invocation a channel.
  *
+ * Linear in `gy` and `gNextState`, the gradient may have infinite parts where that of a 2^96th of both has none. A chunk whose
+ * results don't come out finite is gone through again in that unit, from the last step of all on: what the scan says of the
+ * steps behind it may be infinite too.
+ *
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, inRows, main } from "../../backends/webgpu/wgsl.ts";
+import { bindings, inRows, main, nan } from "../../backends/webgpu/wgsl.ts";
+import { wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
 import { pastOfChunk, wkvCarries } from "./chunked.ts";
 import { scanSums } from "./scan.ts";
 import { addStep, block, groupsOfAll, mainOfAll, readSums, walk, writeSums } from "./walk.ts";
@@ -21,7 +26,7 @@ import { outputBack, walkBlockBack } from "./walk_back.ts";
  * - what is asked of the past, `[batch, chunks + 1, 4, channels]`, the latest first: by the gradient of the last state,
  *   and then by each chunk, the last one first; after the scan, also by everything behind it
  * - the states before each block of steps, and the last state, `[batch, chunks · blocks + 1, 4, channels]`
- * - what each chunk adds to the gradients of decay and bonus, `[batch, chunks, 2, channels]`
+ * - what each chunk adds to the gradients of decay and bonus, and its unit, `[batch, chunks, 3, channels]`
  *
  * The states are half as many floats as the keys, and with chunks of 32 steps or more the rest is less than that.
  */
@@ -41,12 +46,42 @@ fn lastStateAt(batch: u32) -> u32 {
 }
 
 fn partAt(batch: u32, chunk: u32) -> u32 {
-  return params.partsAt + 2u * (batch * params.chunks + chunk) * params.channels;
+  return params.partsAt + 3u * (batch * params.chunks + chunk) * params.channels;
 }
 
 // The scan takes it that all chunks are whole: what is asked at the end is as old as the steps that the last one lacks.
 fn lacking() -> f32 {
   return f32(params.chunks * params.chunk - params.time);
+}
+`;
+
+/** What the last state is to the gradient of it. */
+const lastSums = `
+const nowhere = 0xffffffffu;
+const infinite = 0x7f800000u;
+
+// The bits of |x|, in the order of the numbers.
+fn magnitude(x: f32) -> u32 {
+  return bitcast<u32>(x) & 0x7fffffffu;
+}
+
+fn scaled(asked: Sums, unit: f32) -> Sums {
+  return Sums(asked.numerator * unit, asked.denominator * unit, asked.anchor, asked.age);
+}
+
+// What the exponent of the last sums is given, less than nothing, by what is asked of them.
+fn shrunkBy(last: Sums, asked: Sums) -> f32 {
+  return fma(last.numerator, asked.numerator, last.denominator * asked.denominator);
+}
+
+// The element of the key that is the last anchor, unless that still is the first state's, whose age need not be an integer.
+fn placeOfAnchor(last: Sums, batch: u32, channel: u32) -> u32 {
+  let renewed = f32(params.time) - 1.0 - last.age;
+  if (renewed >= 0.0 && last.age >= 0.0 && floor(last.age) == last.age) {
+    let place = (batch * params.time + u32(renewed)) * params.channels + channel;
+    if (key[place] == last.anchor) { return place; }
+  }
+  return nowhere;
 }
 `;
 
@@ -107,7 +142,10 @@ const turn = [
   writeHeld(askedAt(batch, 0u) + channel, asked);`),
 ].join("");
 
-/** All chunks backwards, each from what is asked behind it. */
+/** 2^-96 and 2^96 */
+const smallUnit = "0x1p-96f", largeUnit = "0x1p+96f";
+
+/** All chunks backwards, each from what is asked behind it, and what is asked of the first state. */
 const replay = [
   bindings({
     sizes,
@@ -115,22 +153,57 @@ const replay = [
     inputs: ["decay", "bonus", "key", "value", "gy"],
   }),
   held,
-  mainOfAll(`${ofChunk}
+  lastSums,
+  mainOfAll(`
+  let run = id / params.channels;
+  let channel = id % params.channels;
+  if (run >= params.batch * params.chunks) { return; }
+  let batch = run / params.chunks;
+  let chunk = run % params.chunks;
+  let w = finiteDecay(decay[channel]);
+  let u = bonus[channel];
   let row = params.channels;
-  var later = readHeld(askedAt(batch, params.chunks - 1u - chunk) + channel);
-  if (chunk == params.chunks - 1u) { later.age += lacking(); }
-  var gw = 0.0;
-  var gu = 0.0;
-  for (var left = (steps + ${block - 1}u) / ${block}u; left > 0u; left--) {
-    let before = (left - 1u) * ${block}u;
-    let count = min(${block}u, steps - before);
-    let at = first + before * row;
-    let past0 = readHeld(stateAt(batch, chunk * params.blocks + left - 1u) + channel);
-    ${walkBlockBack}
+  let last = readHeld(lastStateAt(batch) + channel);
+  let anchorAt = placeOfAnchor(last, batch, channel);
+  var unit = 1.0;
+  var inverse = 1.0;
+  var latest = chunk;
+  var later: Sums;
+  var gw: f32;
+  var gu: f32;
+  loop {
+    let end = scaled(readHeld(askedAt(batch, 0u) + channel), unit);
+    let shrunk = shrunkBy(last, end);
+    later = scaled(readHeld(askedAt(batch, params.chunks - 1u - latest) + channel), unit);
+    if (latest == params.chunks - 1u) { later.age += lacking(); }
+    gw = 0.0;
+    gu = 0.0;
+    var most = 0u;
+    for (var behind = latest + 1u; behind > chunk; behind--) {
+      let own = behind == chunk + 1u;
+      let start = (behind - 1u) * params.chunk;
+      let steps = min(params.chunk, params.time - start);
+      let first = (batch * params.time + start) * params.channels + channel;
+      for (var left = (steps + ${block - 1}u) / ${block}u; left > 0u; left--) {
+        let before = (left - 1u) * ${block}u;
+        let count = min(${block}u, steps - before);
+        let at = first + before * row;
+        let past0 = readHeld(stateAt(batch, (behind - 1u) * params.blocks + left - 1u) + channel);
+        ${walkBlockBack}
+      }
+    }
+    most = max(most, max(magnitude(gw), magnitude(gu)));
+    if (chunk == 0u) { most = max(most, max(magnitude(later.numerator), magnitude(later.denominator))); }
+    if (most < infinite || unit < 1.0) { break; }
+    unit = ${smallUnit};
+    inverse = ${largeUnit};
+    latest = params.chunks - 1u;
   }
   let part = partAt(batch, chunk) + channel;
   held[part] = gw;
-  held[part + row] = gu;`),
+  held[part + row] = gu;
+  held[part + 2u * row] = inverse;
+  if (chunk == 0u) { writeHeld(askedAt(batch, params.chunks) + channel, later); }`),
 ].join("");
 
 /** The gradient of the first state, and what that of the last state's anchor and age goes to. */
@@ -141,6 +214,7 @@ const finish = [
     inputs: ["decay", "key", "state", "gNextState"],
   }),
   held,
+  lastSums,
   readSums("readState", "state"),
   readSums("readGradient", "gNextState"),
   writeSums("writeGradient", "gState"),
@@ -149,33 +223,48 @@ const finish = [
   let channel = id % params.channels;
   if (batch >= params.batch) { return; }
   let w = finiteDecay(decay[channel]);
-  let at = 4u * batch * params.channels + channel;
+  let row = params.channels;
+  let at = 4u * batch * row + channel;
   let first = readState(at);
   let last = readHeld(lastStateAt(batch) + channel);
   let next = readGradient(at);
-  let asked = readHeld(askedAt(batch, params.chunks) + channel);
-  let scale = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
-  let grow = meet(first, asked, 0.0, w);
-
   // A state counts through a·e^(q + n·w) and b·e^(q + n·w) alone: were its exponent larger, (a, b) would be smaller.
-  let shrunk = fma(last.numerator, next.numerator, last.denominator * next.denominator);
-  let gAnchor = next.anchor - shrunk;
-  // The last anchor is the key of a step, unless it still is that of the first state, whose age need not be an integer.
-  let renewed = f32(params.time) - 1.0 - last.age;
-  var isKey = renewed >= 0.0 && last.age >= 0.0 && floor(last.age) == last.age;
-  if (isKey) {
-    let here = (batch * params.time + u32(renewed)) * params.channels + channel;
-    isKey = key[here] == last.anchor;
-    if (isKey) { gKey[here] += gAnchor; }
-  }
-  writeGradient(at, Sums(
-    scale * asked.numerator,
-    scale * asked.denominator,
+  let anchorAt = placeOfAnchor(last, batch, channel);
+  let isKey = anchorAt != nowhere;
+  if (isKey) { gKey[anchorAt] += next.anchor; }
+
+  let part = partAt(batch, 0u) + channel;
+  var inverse = held[part + 2u * row];
+  var gw = held[part];
+  var asked = readHeld(askedAt(batch, params.chunks) + channel);
+  loop {
+    let shrunk = shrunkBy(last, scaled(next, 1.0 / inverse));
+    let scale = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
+    let grow = meet(first, asked, 0.0, w);
     // Where no step has come between, these two cancel.
-    (grow - select(shrunk, 0.0, isKey)) + select(next.anchor, 0.0, isKey),
-    w * (grow - select(shrunk, 0.0, isKey)) + select(next.age, 0.0, isKey),
-  ));
-  held[partAt(batch, 0u) + channel] += first.age * grow - last.age * shrunk;`),
+    let change = grow - select(shrunk, 0.0, isKey);
+    let gState = Sums(scale * asked.numerator, scale * asked.denominator, change, w * change);
+    let ofDecay = gw + (first.age * grow - last.age * shrunk);
+    let most = max(
+      max(max(magnitude(gState.numerator), magnitude(gState.denominator)), magnitude(ofDecay)),
+      max(magnitude(change), magnitude(gState.age)),
+    );
+    if (most < infinite || inverse > 1.0) {
+      writeGradient(at, Sums(
+        gState.numerator * inverse,
+        gState.denominator * inverse,
+        gState.anchor * inverse + select(next.anchor, 0.0, isKey),
+        gState.age * inverse + select(next.age, 0.0, isKey),
+      ));
+      held[part] = ofDecay;
+      held[part + 2u * row] = inverse;
+      break;
+    }
+    inverse = ${largeUnit};
+    gw *= ${smallUnit};
+    asked = scaled(asked, ${smallUnit});
+    held[part + row] *= ${smallUnit};
+  }`),
 ].join("");
 
 /** Invocations in a workgroup that adds up, and channels of it. */
@@ -184,7 +273,26 @@ const adders = 256, tile = 8;
 /** The gradients of decay and bonus: all parts added up, in an order that is always the same. */
 const addUp = [
   bindings({ sizes, outputs: ["gDecay", "gBonus"], inputs: ["held"] }),
-  `var<workgroup> added: array<vec2f, ${adders}>;`,
+  nan,
+  wideNumbers,
+  `var<workgroup> added: array<vec2f, ${adders}>;
+
+fn partsOf(run: u32, channel: u32) -> u32 {
+  return params.partsAt + 3u * run * params.channels + channel;
+}
+
+fn mended(total: f32, row: u32, channel: u32) -> f32 {
+  if (isFinite(total)) { return total; }
+  ${
+    wideSumOf(
+      "params.batch * params.chunks",
+      (run) =>
+        `wideProduct(wide(held[partsOf(${run}, channel) + row * params.channels]), wide(held[partsOf(${run}, channel) + 2u * params.channels]))`,
+    )
+  }
+  return narrow(sum);
+}
+`,
   main(
     adders,
     `
@@ -192,16 +300,16 @@ const addUp = [
   var sum = vec2f();
   if (channel < params.channels) {
     for (var run = lane / ${tile}u; run < params.batch * params.chunks; run += ${adders / tile}u) {
-      let at = params.partsAt + 2u * run * params.channels + channel;
-      sum += vec2f(held[at], held[at + params.channels]);
+      let at = partsOf(run, channel);
+      sum += vec2f(held[at], held[at + params.channels]) * held[at + 2u * params.channels];
     }
   }
   added[lane] = sum;
   workgroupBarrier();
   if (lane >= ${tile}u || channel >= params.channels) { return; }
   for (var other = lane + ${tile}u; other < ${adders}u; other += ${tile}u) { sum += added[other]; }
-  gDecay[channel] = sum.x;
-  gBonus[channel] = sum.y;`,
+  gDecay[channel] = mended(sum.x, 0u, channel);
+  gBonus[channel] = mended(sum.y, 1u, channel);`,
   ),
 ].join("");
 
@@ -231,7 +339,7 @@ export function wkvChunkedBackward(
   const sizes = [batch, time, channels, chunk, chunks, blocks, statesAt, partsAt];
   const ofChunks = groupsOfAll(batch * chunks * channels, gpu.limits);
   const ofChannels = groupsOfAll(batch * channels, gpu.limits);
-  gpu.withScratch(partsAt + batch * chunks * 2 * channels, (held) => {
+  gpu.withScratch(partsAt + batch * chunks * 3 * channels, (held) => {
     gpu.withScratch(sums * (chunks - 1), (carries) => {
       wkvCarries(gpu, carries, decay, key, value, state, batch, time, channels, chunk, chunks - 1);
       const inputs = [decay, bonus, key, value, gy, state, carries];

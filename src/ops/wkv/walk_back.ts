@@ -49,8 +49,9 @@ fn meet(past: Sums, later: Sums, steps: f32, w: f32) -> f32 {
 
 /**
  * Statements that take the last `count` steps, up to a block of them, from their last to their first. The first stands
- * at the element `at`, with the variable `past0` before it. Gradients of keys and values are written, those of decay and
- * bonus added to `gw` and `gu`, and what is asked of the past is added to `later`.
+ * at the element `at`, with the variable `past0` before it. Where the steps are the invocation's `own`, gradients of keys and
+ * values are written, times `inverse`, those of decay and bonus added to `gw` and `gu`, and the largest magnitude goes to `most`.
+ * What is asked of the past is added to `later`, in `unit`s. The key at `anchorAt` loses `shrunk` as the last anchor.
  */
 export const walkBlockBack = (() => {
   const places = Array.from({ length: block }, (_, i) => i);
@@ -63,12 +64,18 @@ export const walkBlockBack = (() => {
     let past${i} = extend(past${i - 1}, Sums(v${i - 1}, 1.0, k${i - 1}, 0.0), 1.0, w);`);
   const steps = places.reverse().map((i) => `
     if (count > ${i}u) {
-      let asked = ask(past${i}, w, u, k${i}, v${i}, g${i});
+      let asked = ask(past${i}, w, u, k${i}, v${i}, g${i} * unit);
       let share = power(fma(later.age, w, k${i} + later.anchor));
-      gKey[at${i}] = fma(share, fma(later.numerator, v${i}, later.denominator), asked.exponent);
-      gValue[at${i}] = fma(share, later.numerator, asked.value);
-      gu += asked.exponent;
-      gw += meet(past${i}, later, 1.0, w);
+      let gk = fma(share, fma(later.numerator, v${i}, later.denominator), asked.exponent) -
+        select(0.0, shrunk, at${i} == anchorAt);
+      let gv = fma(share, later.numerator, asked.value);
+      if (own) {
+        gKey[at${i}] = gk * inverse;
+        gValue[at${i}] = gv * inverse;
+        gu += asked.exponent;
+        gw += meet(past${i}, later, 1.0, w);
+        most = max(most, max(magnitude(gk), magnitude(gv)));
+      }
       later = extend(later, asked.past, 1.0, w);
     }`);
   return [...loads, ...states, ...steps].join("");
