@@ -143,9 +143,9 @@ const turn = [
 ].join("");
 
 /** 2^-96 and 2^96 */
-const smallUnit = "0x1p-96f", largeUnit = "0x1p+96f";
+const unit = "0x1p-96f", inverse = "0x1p+96f";
 
-/** All chunks backwards, each from what is asked behind it, and what is asked of the first state. */
+/** All chunks backwards, each from what is asked behind it; then what is asked of the first state. */
 const replay = [
   bindings({
     sizes,
@@ -154,55 +154,67 @@ const replay = [
   }),
   held,
   lastSums,
-  mainOfAll(`
-  let run = id / params.channels;
-  let channel = id % params.channels;
-  if (run >= params.batch * params.chunks) { return; }
-  let batch = run / params.chunks;
-  let chunk = run % params.chunks;
-  let w = finiteDecay(decay[channel]);
-  let u = bonus[channel];
+  mainOfAll(`${ofChunk}
   let row = params.channels;
-  let last = readHeld(lastStateAt(batch) + channel);
-  let anchorAt = placeOfAnchor(last, batch, channel);
-  var unit = 1.0;
-  var inverse = 1.0;
-  var latest = chunk;
-  var later: Sums;
-  var gw: f32;
-  var gu: f32;
-  loop {
-    let end = scaled(readHeld(askedAt(batch, 0u) + channel), unit);
-    let shrunk = shrunkBy(last, end);
-    later = scaled(readHeld(askedAt(batch, params.chunks - 1u - latest) + channel), unit);
-    if (latest == params.chunks - 1u) { later.age += lacking(); }
+  var later = readHeld(askedAt(batch, params.chunks - 1u - chunk) + channel);
+  if (chunk == params.chunks - 1u) { later.age += lacking(); }
+  var gw = 0.0;
+  var gu = 0.0;
+  var most = 0u;
+  for (var left = (steps + ${block - 1}u) / ${block}u; left > 0u; left--) {
+    let before = (left - 1u) * ${block}u;
+    let count = min(${block}u, steps - before);
+    let at = first + before * row;
+    let past0 = readHeld(stateAt(batch, chunk * params.blocks + left - 1u) + channel);
+    ${
+    walkBlockBack(`
+      gKey[here] = gk;
+      gValue[here] = gv;
+      gu += u1;
+      gw += w1;
+      most = max(most, max(magnitude(gk), magnitude(gv)));`)
+  }
+  }
+  most = max(most, max(magnitude(gw), magnitude(gu)));
+  if (chunk == 0u) { most = max(most, max(magnitude(later.numerator), magnitude(later.denominator))); }
+  var scale = 1.0;
+  if (most >= infinite) {
+    scale = ${inverse};
+    later = scaled(readHeld(askedAt(batch, 0u) + channel), ${unit});
+    let last = readHeld(lastStateAt(batch) + channel);
+    let shrunk = shrunkBy(last, later);
+    let anchorAt = placeOfAnchor(last, batch, channel);
+    later.age += lacking();
     gw = 0.0;
     gu = 0.0;
-    var most = 0u;
-    for (var behind = latest + 1u; behind > chunk; behind--) {
+    for (var behind = params.chunks; behind > chunk; behind--) {
       let own = behind == chunk + 1u;
       let start = (behind - 1u) * params.chunk;
       let steps = min(params.chunk, params.time - start);
-      let first = (batch * params.time + start) * params.channels + channel;
+      let first = (batch * params.time + start) * row + channel;
       for (var left = (steps + ${block - 1}u) / ${block}u; left > 0u; left--) {
         let before = (left - 1u) * ${block}u;
         let count = min(${block}u, steps - before);
         let at = first + before * row;
         let past0 = readHeld(stateAt(batch, (behind - 1u) * params.blocks + left - 1u) + channel);
-        ${walkBlockBack}
+        ${
+    walkBlockBack(
+      `if (own) {
+          gKey[here] = (gk - select(0.0, shrunk, here == anchorAt)) * scale;
+          gValue[here] = gv * scale;
+          gu += u1;
+          gw += w1;
+        }`,
+      unit,
+    )
+  }
       }
     }
-    most = max(most, max(magnitude(gw), magnitude(gu)));
-    if (chunk == 0u) { most = max(most, max(magnitude(later.numerator), magnitude(later.denominator))); }
-    if (most < infinite || unit < 1.0) { break; }
-    unit = ${smallUnit};
-    inverse = ${largeUnit};
-    latest = params.chunks - 1u;
   }
   let part = partAt(batch, chunk) + channel;
   held[part] = gw;
   held[part + row] = gu;
-  held[part + 2u * row] = inverse;
+  held[part + 2u * row] = scale;
   if (chunk == 0u) { writeHeld(askedAt(batch, params.chunks) + channel, later); }`),
 ].join("");
 
@@ -228,42 +240,53 @@ const finish = [
   let first = readState(at);
   let last = readHeld(lastStateAt(batch) + channel);
   let next = readGradient(at);
-  // A state counts through a·e^(q + n·w) and b·e^(q + n·w) alone: were its exponent larger, (a, b) would be smaller.
   let anchorAt = placeOfAnchor(last, batch, channel);
   let isKey = anchorAt != nowhere;
-  if (isKey) { gKey[anchorAt] += next.anchor; }
+  var gKeyBefore = 0.0;
+  var isShrunk = true;
+  if (isKey) {
+    gKeyBefore = gKey[anchorAt];
+    isShrunk = held[partAt(batch, (anchorAt / row - batch * params.time) / params.chunk) + 2u * row + channel] > 1.0;
+  }
 
   let part = partAt(batch, 0u) + channel;
-  var inverse = held[part + 2u * row];
   var gw = held[part];
   var asked = readHeld(askedAt(batch, params.chunks) + channel);
+  var scale = held[part + 2u * row];
   loop {
-    let shrunk = shrunkBy(last, scaled(next, 1.0 / inverse));
-    let scale = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
+    let small = 1.0 / scale;
+    // A state counts through a·e^(q + n·w) and b·e^(q + n·w) alone: were its exponent larger, (a, b) would be smaller.
+    let shrunk = shrunkBy(last, scaled(next, small));
+    let lift = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
     let grow = meet(first, asked, 0.0, w);
     // Where no step has come between, these two cancel.
     let change = grow - select(shrunk, 0.0, isKey);
-    let gState = Sums(scale * asked.numerator, scale * asked.denominator, change, w * change);
+    let gState = Sums(
+      lift * asked.numerator,
+      lift * asked.denominator,
+      change + select(small * next.anchor, 0.0, isKey),
+      w * change + select(small * next.age, 0.0, isKey),
+    );
     let ofDecay = gw + (first.age * grow - last.age * shrunk);
+    let ofKey = gKeyBefore * small + (next.anchor * small - select(shrunk, 0.0, isShrunk));
     let most = max(
       max(max(magnitude(gState.numerator), magnitude(gState.denominator)), magnitude(ofDecay)),
-      max(magnitude(change), magnitude(gState.age)),
+      max(max(magnitude(gState.anchor), magnitude(gState.age)), magnitude(ofKey)),
     );
-    if (most < infinite || inverse > 1.0) {
-      writeGradient(at, Sums(
-        gState.numerator * inverse,
-        gState.denominator * inverse,
-        gState.anchor * inverse + select(next.anchor, 0.0, isKey),
-        gState.age * inverse + select(next.age, 0.0, isKey),
-      ));
+    if (most < infinite || scale > 1.0) {
+      writeGradient(
+        at,
+        Sums(gState.numerator * scale, gState.denominator * scale, gState.anchor * scale, gState.age * scale),
+      );
+      if (isKey) { gKey[anchorAt] = ofKey * scale; }
       held[part] = ofDecay;
-      held[part + 2u * row] = inverse;
+      held[part + 2u * row] = scale;
       break;
     }
-    inverse = ${largeUnit};
-    gw *= ${smallUnit};
-    asked = scaled(asked, ${smallUnit});
-    held[part + row] *= ${smallUnit};
+    scale = ${inverse};
+    gw *= ${unit};
+    held[part + row] *= ${unit};
+    asked = scaled(asked, ${unit});
   }`),
 ].join("");
 
