@@ -472,3 +472,18 @@ testOnAll("wkv() has a state's gradient of which a part is infinite", async (bac
     }
   }
 });
+
+testOnAll("wkv() takes from the key of the last state's scale what that is given", async (backend) => {
+  const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
+  for (const time of lengths) {
+    // The first step alone counts: the state is its value, whatever its key is, and 1e45 less 1e45 goes to that.
+    const first = (x: number, others: number) => put([x, ...Array(time - 1).fill(others)], [1, time, 1]);
+    const inputs = [put([-0.01], [1]), put([0], [1]), first(1, -110), first(1e25, 1)] as const;
+    const state = wkvState(1, 1, backend), [y] = compute(wkvOp, [...inputs, state]);
+    const gNextState = put([1e20, 0, 0, 0], [1, 4, 1]);
+    const grads = runBackward(wkvOp, [first(0, 0), gNextState, ...inputs, state, y]);
+    const [gKey, gValue] = [await read(grads[2]), await read(grads[3])];
+    assert(gKey.every(Number.isFinite), `gradient of keys is ${gKey}`);
+    assertNear(gValue.slice(0, 1), [1e20], 1e-5, `gradient of a value of ${time} steps`);
+  }
+});

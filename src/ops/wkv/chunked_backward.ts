@@ -19,7 +19,7 @@ import { pastOfChunk, wkvCarries } from "./chunked.ts";
 import { held, inverse, lastSums, sizes, unit } from "./held.ts";
 import { scanSums } from "./scan.ts";
 import { addStep, block, groupsOfAll, mainOfAll, readSums, walk, writeSums } from "./walk.ts";
-import { walkBlockBack } from "./walk_back.ts";
+import { stepBack, walkBlockBack } from "./walk_back.ts";
 
 /** For each chunk and channel, its sequence, its decay and bonus, and the elements of its steps. */
 const ofChunk = `
@@ -120,30 +120,32 @@ const replay = [
     later.age += lacking();
     gw = 0.0;
     gu = 0.0;
-    for (var behind = params.chunks; behind > chunk; behind--) {
-      let own = behind == chunk + 1u;
-      let start = (behind - 1u) * params.chunk;
-      let steps = min(params.chunk, params.time - start);
-      let first = (batch * params.time + start) * row + channel;
-      for (var left = (steps + ${block - 1}u) / ${block}u; left > 0u; left--) {
-        let before = (left - 1u) * ${block}u;
-        let count = min(${block}u, steps - before);
-        let at = first + before * row;
-        let past0 = readHeld(stateAt(batch, (behind - 1u) * params.blocks + left - 1u) + channel);
-        ${
-    walkBlockBack(
-      `if (own) {
-          // What is finite stays: in the unit it might vanish.
-          let isLast = here == anchorAt;
-          if (isLast || !isFinite(gKey[here])) { gKey[here] = (gk - select(0.0, shrunk, isLast)) * scale; }
-          if (!isFinite(gValue[here])) { gValue[here] = gv * scale; }
-          gu += u1;
-          gw += w1;
-        }`,
-      unit,
+    // One by one: slow, but seldom, and short where a driver goes through what it does not do.
+    for (var behind = params.time; behind > start; behind--) {
+      let step = behind - 1u;
+      let inside = step % params.chunk;
+      let here = (batch * params.time + step) * row + channel;
+      var past = readHeld(stateAt(batch, step / params.chunk * params.blocks + inside / ${block}u) + channel);
+      for (var back = inside % ${block}u; back > 0u; back--) {
+        past = extend(past, Sums(value[here - back * row], 1.0, key[here - back * row], 0.0), 1.0, w);
+      }
+      ${
+    stepBack(
+      "past",
+      "key[here]",
+      "value[here]",
+      `gy[here] * ${unit}`,
+      `
+      if (step < start + steps) {
+        // What is finite stays: in the unit it might vanish.
+        let isLast = here == anchorAt;
+        if (isLast || !isFinite(gKey[here])) { gKey[here] = (gk - select(0.0, shrunk, isLast)) * scale; }
+        if (!isFinite(gValue[here])) { gValue[here] = gv * scale; }
+        gu += u1;
+        gw += w1;
+      }`,
     )
   }
-      }
     }
   }
   let part = partAt(batch, chunk) + channel;
