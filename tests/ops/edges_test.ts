@@ -416,28 +416,74 @@ testOnAll(
   },
 );
 
-testOnAll("wkv() has gradients of which a part is infinite, but for a GPU", async (backend) => {
-  if (backend.name === "webgpu") return;
-  const results = [];
+testOnAll("wkv() has gradients of which a part is infinite", async (backend) => {
   using exact = createReference({ precision: "float64" });
-  for (const on of [exact, backend]) {
-    const put = (data: number[], shape: number[]) => tensor(data, shape, on);
-    const wave = (unit: number, step: number) =>
-      Array.from({ length: 10 }, (_, i) => unit * Math.sin(step * i));
-    // What a key and a decay are given is gy times a difference of values, and these are equal.
-    const inputs = [
-      put([-1, -2], [2]),
-      put([0, 1], [2]),
-      put(wave(1, 3), [1, 5, 2]),
-      put(Array(10).fill(1e20), [1, 5, 2]),
-    ] as const;
-    const state = wkvState(1, 2, on), [y] = compute(wkvOp, [...inputs, state]);
-    const none = put(Array(8).fill(0), [1, 4, 2]);
-    const grads = runBackward(wkvOp, [put(wave(1e25, 7), [1, 5, 2]), none, ...inputs, state, y]);
-    results.push(await Promise.all(grads.map(readFloat64)));
+  for (const time of lengths) {
+    const results = [];
+    for (const on of [exact, backend]) {
+      const put = (data: number[], shape: number[]) => tensor(data, shape, on);
+      const wave = (unit: number, step: number) =>
+        Array.from({ length: 2 * time }, (_, i) => unit * Math.sin(step * i));
+      // What a key and a decay are given is gy times a difference of values, and these are equal.
+      const inputs = [
+        put([-1, -2], [2]),
+        put([0, 1], [2]),
+        put(wave(1, 3), [1, time, 2]),
+        put(Array(2 * time).fill(5e18), [1, time, 2]),
+      ] as const;
+      const state = wkvState(1, 2, on), [y] = compute(wkvOp, [...inputs, state]);
+      const none = put(Array(8).fill(0), [1, 4, 2]);
+      const grads = runBackward(wkvOp, [put(wave(1e25, 7), [1, time, 2]), none, ...inputs, state, y]);
+      results.push(await Promise.all(grads.map(readFloat64)));
+    }
+    const [wanted, found] = results;
+    assertNear(found[3], wanted[3], 1e-5, `values of ${time} steps`);
+    // Rounding leaves of 1e43 what is less than 1e38.
+    for (const [i, grad] of found.entries()) {
+      assert(grad.every(Number.isFinite), `gradient ${i} of ${time} steps is ${grad}`);
+    }
   }
-  const [wanted, found] = results;
-  assertNear(found[3], wanted[3], 1e-5, "values");
-  // Rounding leaves of 1e45 what is less than 1e38.
-  for (const grad of found) assert(grad.every(Number.isFinite), `${grad}`);
+});
+
+testOnAll("wkv() has a state's gradient of which a part is infinite", async (backend) => {
+  using exact = createReference({ precision: "float64" });
+  for (const time of [0, ...lengths]) {
+    const results = [];
+    for (const on of [exact, backend]) {
+      const put = (data: number[], shape: number[]) => tensor(data, shape, on);
+      const wave = (unit: number, step: number) =>
+        Array.from({ length: 2 * time }, (_, i) => unit * Math.sin(step * i + 1));
+      // The steps ask 1e45 of what is before them, where a state that is e^-60 of them counts for as much less.
+      const inputs = [
+        put([-0.01, -0.1], [2]),
+        put([0, 1], [2]),
+        put(wave(1, 3), [1, time, 2]),
+        put(wave(1e25, 5), [1, time, 2]),
+        put([1e25, 1e25, 1, 2, -60, -59, 2, 0], [1, 4, 2]),
+      ] as const;
+      const [y] = compute(wkvOp, inputs);
+      const gNextState = put([1e20, 1e20, 1e15, 2e15, 3e15, 1e15, 2e15, 1e15], [1, 4, 2]);
+      const grads = runBackward(wkvOp, [put(wave(1e20, 7), [1, time, 2]), gNextState, ...inputs, y]);
+      results.push(await Promise.all(grads.map(readFloat64)));
+    }
+    const [wanted, found] = results.map((grads) => [0, 2, 4, 6].map((i) => grads[4].slice(i, i + 2)));
+    for (const [row, grad] of found.entries()) {
+      assertNear(grad, wanted[row], 1e-4, `row ${row} after ${time} steps`);
+    }
+  }
+});
+
+testOnAll("wkv() takes from the key of the last state's scale what that is given", async (backend) => {
+  const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
+  for (const time of lengths) {
+    // The first step alone counts: the state is its value, whatever its key is, and 1e45 less 1e45 goes to that.
+    const first = (x: number, others: number) => put([x, ...Array(time - 1).fill(others)], [1, time, 1]);
+    const inputs = [put([-0.01], [1]), put([0], [1]), first(1, -110), first(1e25, 1)] as const;
+    const state = wkvState(1, 1, backend), [y] = compute(wkvOp, [...inputs, state]);
+    const gNextState = put([1e20, 0, 0, 0], [1, 4, 1]);
+    const grads = runBackward(wkvOp, [first(0, 0), gNextState, ...inputs, state, y]);
+    const [gKey, gValue] = [await read(grads[2]), await read(grads[3])];
+    assert(gKey.every(Number.isFinite), `gradient of keys is ${gKey}`);
+    assertNear(gValue.slice(0, 1), [1e20], 1e-5, `gradient of a value of ${time} steps`);
+  }
 });

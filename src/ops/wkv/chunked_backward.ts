@@ -6,49 +6,20 @@
  * A chunk that goes backwards needs the states before its steps. One in eight is kept; those in between are computed
  * again. With all steps in one chunk this is the serial kernel, an invocation a channel.
  *
+ * Linear in `gy` and `gNextState`, the gradient may have infinite parts where that of a 2^96th of both has none. A chunk whose
+ * results don't come out finite is gone through again in that unit, from the last step of all on: what the scan says of the
+ * steps behind it may be infinite too.
+ *
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, inRows, main } from "../../backends/webgpu/wgsl.ts";
+import { bindings, inRows, main, nan } from "../../backends/webgpu/wgsl.ts";
+import { wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
 import { pastOfChunk, wkvCarries } from "./chunked.ts";
+import { held, inverse, lastSums, sizes, unit } from "./held.ts";
 import { scanSums } from "./scan.ts";
 import { addStep, block, groupsOfAll, mainOfAll, readSums, walk, writeSums } from "./walk.ts";
-import { outputBack, walkBlockBack } from "./walk_back.ts";
-
-/**
- * All that is held between the kernels is in one buffer, of which a kernel can be bound to eight:
- *
- * - what is asked of the past, `[batch, chunks + 1, 4, channels]`, the latest first: by the gradient of the last state,
- *   and then by each chunk, the last one first; after the scan, also by everything behind it
- * - the states before each block of steps, and the last state, `[batch, chunks · blocks + 1, 4, channels]`
- * - what each chunk adds to the gradients of decay and bonus, `[batch, chunks, 2, channels]`
- *
- * The states are half as many floats as the keys, and with chunks of 32 steps or more the rest is less than that.
- */
-const sizes = ["batch", "time", "channels", "chunk", "chunks", "blocks", "statesAt", "partsAt"];
-
-const held = outputBack + readSums("readHeld", "held") + writeSums("writeHeld", "held") + `
-fn askedAt(batch: u32, place: u32) -> u32 {
-  return 4u * (batch * (params.chunks + 1u) + place) * params.channels;
-}
-
-fn stateAt(batch: u32, block: u32) -> u32 {
-  return params.statesAt + 4u * (batch * (params.chunks * params.blocks + 1u) + block) * params.channels;
-}
-
-fn lastStateAt(batch: u32) -> u32 {
-  return stateAt(batch, params.chunks * params.blocks);
-}
-
-fn partAt(batch: u32, chunk: u32) -> u32 {
-  return params.partsAt + 2u * (batch * params.chunks + chunk) * params.channels;
-}
-
-// The scan takes it that all chunks are whole: what is asked at the end is as old as the steps that the last one lacks.
-fn lacking() -> f32 {
-  return f32(params.chunks * params.chunk - params.time);
-}
-`;
+import { stepBack, walkBlockBack } from "./walk_back.ts";
 
 /** For each chunk and channel, its sequence, its decay and bonus, and the elements of its steps. */
 const ofChunk = `
@@ -107,7 +78,7 @@ const turn = [
   writeHeld(askedAt(batch, 0u) + channel, asked);`),
 ].join("");
 
-/** All chunks backwards, each from what is asked behind it. */
+/** All chunks backwards, each from what is asked behind it; then what is asked of the first state. */
 const replay = [
   bindings({
     sizes,
@@ -115,22 +86,73 @@ const replay = [
     inputs: ["decay", "bonus", "key", "value", "gy"],
   }),
   held,
+  lastSums,
   mainOfAll(`${ofChunk}
   let row = params.channels;
   var later = readHeld(askedAt(batch, params.chunks - 1u - chunk) + channel);
   if (chunk == params.chunks - 1u) { later.age += lacking(); }
   var gw = 0.0;
   var gu = 0.0;
+  var most = 0u;
   for (var left = (steps + ${block - 1}u) / ${block}u; left > 0u; left--) {
     let before = (left - 1u) * ${block}u;
     let count = min(${block}u, steps - before);
     let at = first + before * row;
     let past0 = readHeld(stateAt(batch, chunk * params.blocks + left - 1u) + channel);
-    ${walkBlockBack}
+    ${
+    walkBlockBack(`
+      gKey[here] = gk;
+      gValue[here] = gv;
+      gu += u1;
+      gw += w1;
+      most = max(most, max(magnitude(gk), magnitude(gv)));`)
+  }
+  }
+  most = max(most, max(magnitude(gw), magnitude(gu)));
+  if (chunk == 0u) { most = max(most, max(magnitude(later.numerator), magnitude(later.denominator))); }
+  var scale = 1.0;
+  if (most >= infinite) {
+    scale = ${inverse};
+    later = scaled(readHeld(askedAt(batch, 0u) + channel), ${unit});
+    let last = readHeld(lastStateAt(batch) + channel);
+    let shrunk = shrunkBy(last, later);
+    let anchorAt = placeOfAnchor(last, batch, channel);
+    later.age += lacking();
+    gw = 0.0;
+    gu = 0.0;
+    // One by one: slow, but seldom, and short where a driver goes through what it does not do.
+    for (var behind = params.time; behind > start; behind--) {
+      let step = behind - 1u;
+      let inside = step % params.chunk;
+      let here = (batch * params.time + step) * row + channel;
+      var past = readHeld(stateAt(batch, step / params.chunk * params.blocks + inside / ${block}u) + channel);
+      for (var back = inside % ${block}u; back > 0u; back--) {
+        past = extend(past, Sums(value[here - back * row], 1.0, key[here - back * row], 0.0), 1.0, w);
+      }
+      ${
+    stepBack(
+      "past",
+      "key[here]",
+      "value[here]",
+      `gy[here] * ${unit}`,
+      `
+      if (step < start + steps) {
+        // What is finite stays: in the unit it might vanish.
+        let isLast = here == anchorAt;
+        if (isLast || !isFinite(gKey[here])) { gKey[here] = (gk - select(0.0, shrunk, isLast)) * scale; }
+        if (!isFinite(gValue[here])) { gValue[here] = gv * scale; }
+        gu += u1;
+        gw += w1;
+      }`,
+    )
+  }
+    }
   }
   let part = partAt(batch, chunk) + channel;
   held[part] = gw;
-  held[part + row] = gu;`),
+  held[part + row] = gu;
+  held[part + 2u * row] = scale;
+  if (chunk == 0u) { writeHeld(askedAt(batch, params.chunks) + channel, later); }`),
 ].join("");
 
 /** The gradient of the first state, and what that of the last state's anchor and age goes to. */
@@ -141,6 +163,7 @@ const finish = [
     inputs: ["decay", "key", "state", "gNextState"],
   }),
   held,
+  lastSums,
   readSums("readState", "state"),
   readSums("readGradient", "gNextState"),
   writeSums("writeGradient", "gState"),
@@ -149,33 +172,60 @@ const finish = [
   let channel = id % params.channels;
   if (batch >= params.batch) { return; }
   let w = finiteDecay(decay[channel]);
-  let at = 4u * batch * params.channels + channel;
+  let row = params.channels;
+  let at = 4u * batch * row + channel;
   let first = readState(at);
   let last = readHeld(lastStateAt(batch) + channel);
   let next = readGradient(at);
-  let asked = readHeld(askedAt(batch, params.chunks) + channel);
-  let scale = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
-  let grow = meet(first, asked, 0.0, w);
-
-  // A state counts through a·e^(q + n·w) and b·e^(q + n·w) alone: were its exponent larger, (a, b) would be smaller.
-  let shrunk = fma(last.numerator, next.numerator, last.denominator * next.denominator);
-  let gAnchor = next.anchor - shrunk;
-  // The last anchor is the key of a step, unless it still is that of the first state, whose age need not be an integer.
-  let renewed = f32(params.time) - 1.0 - last.age;
-  var isKey = renewed >= 0.0 && last.age >= 0.0 && floor(last.age) == last.age;
+  let anchorAt = placeOfAnchor(last, batch, channel);
+  let isKey = anchorAt != nowhere;
+  var gKeyBefore = 0.0;
+  // Whether the key's gradient already is without it, as where its chunk was gone through again.
+  var isShrunk = true;
   if (isKey) {
-    let here = (batch * params.time + u32(renewed)) * params.channels + channel;
-    isKey = key[here] == last.anchor;
-    if (isKey) { gKey[here] += gAnchor; }
+    gKeyBefore = gKey[anchorAt];
+    isShrunk = held[partAt(batch, (anchorAt / row - batch * params.time) / params.chunk) + 2u * row + channel] > 1.0;
   }
-  writeGradient(at, Sums(
-    scale * asked.numerator,
-    scale * asked.denominator,
+
+  let part = partAt(batch, 0u) + channel;
+  var gw = held[part];
+  var asked = readHeld(askedAt(batch, params.chunks) + channel);
+  var scale = held[part + 2u * row];
+  loop {
+    let small = 1.0 / scale;
+    // A state counts through a·e^(q + n·w) and b·e^(q + n·w) alone: were its exponent larger, (a, b) would be smaller.
+    let shrunk = shrunkBy(last, scaled(next, small));
+    let lift = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
+    let grow = meet(first, asked, 0.0, w);
     // Where no step has come between, these two cancel.
-    (grow - select(shrunk, 0.0, isKey)) + select(next.anchor, 0.0, isKey),
-    w * (grow - select(shrunk, 0.0, isKey)) + select(next.age, 0.0, isKey),
-  ));
-  held[partAt(batch, 0u) + channel] += first.age * grow - last.age * shrunk;`),
+    let change = grow - select(shrunk, 0.0, isKey);
+    let gState = Sums(
+      lift * asked.numerator,
+      lift * asked.denominator,
+      change + select(small * next.anchor, 0.0, isKey),
+      w * change + select(small * next.age, 0.0, isKey),
+    );
+    let ofDecay = gw + (first.age * grow - last.age * shrunk);
+    let ofKey = gKeyBefore * small + (next.anchor * small - select(shrunk, 0.0, isShrunk));
+    let most = max(
+      max(max(magnitude(gState.numerator), magnitude(gState.denominator)), magnitude(ofDecay)),
+      max(max(magnitude(gState.anchor), magnitude(gState.age)), magnitude(ofKey)),
+    );
+    if (most < infinite || scale > 1.0) {
+      writeGradient(
+        at,
+        Sums(gState.numerator * scale, gState.denominator * scale, gState.anchor * scale, gState.age * scale),
+      );
+      if (isKey) { gKey[anchorAt] = ofKey * scale; }
+      held[part] = ofDecay;
+      held[part + 2u * row] = scale;
+      break;
+    }
+    scale = ${inverse};
+    gw *= ${unit};
+    held[part + row] *= ${unit};
+    asked = scaled(asked, ${unit});
+  }`),
 ].join("");
 
 /** Invocations in a workgroup that adds up, and channels of it. */
@@ -184,7 +234,26 @@ const adders = 256, tile = 8;
 /** The gradients of decay and bonus: all parts added up, in an order that is always the same. */
 const addUp = [
   bindings({ sizes, outputs: ["gDecay", "gBonus"], inputs: ["held"] }),
-  `var<workgroup> added: array<vec2f, ${adders}>;`,
+  nan,
+  wideNumbers,
+  `var<workgroup> added: array<vec2f, ${adders}>;
+
+fn partsOf(run: u32, channel: u32) -> u32 {
+  return params.partsAt + 3u * run * params.channels + channel;
+}
+
+fn mended(total: f32, row: u32, channel: u32) -> f32 {
+  if (isFinite(total)) { return total; }
+  ${
+    wideSumOf(
+      "params.batch * params.chunks",
+      (run) =>
+        `wideProduct(wide(held[partsOf(${run}, channel) + row * params.channels]), wide(held[partsOf(${run}, channel) + 2u * params.channels]))`,
+    )
+  }
+  return narrow(sum);
+}
+`,
   main(
     adders,
     `
@@ -192,16 +261,16 @@ const addUp = [
   var sum = vec2f();
   if (channel < params.channels) {
     for (var run = lane / ${tile}u; run < params.batch * params.chunks; run += ${adders / tile}u) {
-      let at = params.partsAt + 2u * run * params.channels + channel;
-      sum += vec2f(held[at], held[at + params.channels]);
+      let at = partsOf(run, channel);
+      sum += vec2f(held[at], held[at + params.channels]) * held[at + 2u * params.channels];
     }
   }
   added[lane] = sum;
   workgroupBarrier();
   if (lane >= ${tile}u || channel >= params.channels) { return; }
   for (var other = lane + ${tile}u; other < ${adders}u; other += ${tile}u) { sum += added[other]; }
-  gDecay[channel] = sum.x;
-  gBonus[channel] = sum.y;`,
+  gDecay[channel] = mended(sum.x, 0u, channel);
+  gBonus[channel] = mended(sum.y, 1u, channel);`,
   ),
 ].join("");
 
@@ -231,7 +300,7 @@ export function wkvChunkedBackward(
   const sizes = [batch, time, channels, chunk, chunks, blocks, statesAt, partsAt];
   const ofChunks = groupsOfAll(batch * chunks * channels, gpu.limits);
   const ofChannels = groupsOfAll(batch * channels, gpu.limits);
-  gpu.withScratch(partsAt + batch * chunks * 2 * channels, (held) => {
+  gpu.withScratch(partsAt + batch * chunks * 3 * channels, (held) => {
     gpu.withScratch(sums * (chunks - 1), (carries) => {
       wkvCarries(gpu, carries, decay, key, value, state, batch, time, channels, chunk, chunks - 1);
       const inputs = [decay, bonus, key, value, gy, state, carries];

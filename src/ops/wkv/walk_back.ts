@@ -48,11 +48,26 @@ fn meet(past: Sums, later: Sums, steps: f32, w: f32) -> f32 {
 `;
 
 /**
- * Statements that take the last `count` steps, up to a block of them, from their last to their first. The first stands
- * at the element `at`, with the variable `past0` before it. Gradients of keys and values are written, those of decay and
- * bonus added to `gw` and `gu`, and what is asked of the past is added to `later`.
+ * Statements that take a step back: what is asked of the past is added to `later`, behind `results`, statements for the gradients
+ * `gk` and `gv` of key and value, and those that the step adds to the ones of decay and bonus, `w1` and `u1`.
  */
-export const walkBlockBack = (() => {
+export function stepBack(past: string, k: string, v: string, g: string, results: string): string {
+  return `
+      let asked = ask(${past}, w, u, ${k}, ${v}, ${g});
+      let share = power(fma(later.age, w, ${k} + later.anchor));
+      let gk = fma(share, fma(later.numerator, ${v}, later.denominator), asked.exponent);
+      let gv = fma(share, later.numerator, asked.value);
+      let u1 = asked.exponent;
+      let w1 = meet(${past}, later, 1.0, w);
+      ${results}
+      later = extend(later, asked.past, 1.0, w);`;
+}
+
+/**
+ * Statements that take the last `count` steps, up to a block of them, from their last to their first, each as {@linkcode stepBack}
+ * with its element in `here`. The first stands at the element `at`, with the variable `past0` before it.
+ */
+export function walkBlockBack(results: string): string {
   const places = Array.from({ length: block }, (_, i) => i);
   const loads = places.map((i) => `
     let at${i} = at + min(${i}u, count - 1u) * row;
@@ -63,13 +78,7 @@ export const walkBlockBack = (() => {
     let past${i} = extend(past${i - 1}, Sums(v${i - 1}, 1.0, k${i - 1}, 0.0), 1.0, w);`);
   const steps = places.reverse().map((i) => `
     if (count > ${i}u) {
-      let asked = ask(past${i}, w, u, k${i}, v${i}, g${i});
-      let share = power(fma(later.age, w, k${i} + later.anchor));
-      gKey[at${i}] = fma(share, fma(later.numerator, v${i}, later.denominator), asked.exponent);
-      gValue[at${i}] = fma(share, later.numerator, asked.value);
-      gu += asked.exponent;
-      gw += meet(past${i}, later, 1.0, w);
-      later = extend(later, asked.past, 1.0, w);
+      let here = at${i};${stepBack(`past${i}`, `k${i}`, `v${i}`, `g${i}`, results)}
     }`);
   return [...loads, ...states, ...steps].join("");
-})();
+}
