@@ -15,6 +15,7 @@ import { type Options, parseOptions, usage } from "./application/options.ts";
 import { askFreshProcess, type Claim, type Request } from "./application/request.ts";
 import { abortsPart, type Answered, gapsPart, loopPart } from "./application/tables.ts";
 import { type Part, toText } from "./report/document.ts";
+import { parsedOrExit } from "./measure/flags.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { startProgress } from "./report/progress.ts";
 import { presetNames } from "./measure/subjects.ts";
@@ -92,19 +93,8 @@ async function partOf(claim: Claim, options: Options): Promise<Part> {
   }
 }
 
-/** Reads the command line; on a mistake in it, says which and ends the process. */
-function optionsOf(args: readonly string[]): Options {
-  try {
-    return parseOptions(args);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    console.error(`${error.message}\n\n${usage}`);
-    Deno.exit(2);
-  }
-}
-
 if (import.meta.main) {
-  const options = optionsOf(Deno.args);
+  const options = parsedOrExit(parseOptions, usage);
   if (options.help) {
     console.log(usage);
   } else {

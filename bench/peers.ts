@@ -7,14 +7,13 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
+import { choicesOf, countOf, parsedOrExit, readFlags } from "./measure/flags.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { compareTokens, tokenParts } from "./peers/token.ts";
 import { measureStartup, startupPart } from "./peers/startup.ts";
 import { compareTrainings, trainingParts } from "./peers/training.ts";
 import { findVersions } from "./peers/versions.ts";
 import { toText } from "./report/document.ts";
-import { checkChoice, countOf, listOf } from "./report/options.ts";
 import { startProgress } from "./report/progress.ts";
 import { toRows } from "./report/rows.ts";
 
@@ -26,32 +25,20 @@ const usage = `Usage: deno task peers [options]
 
   --only ${parts}   what to compare (default: all)
   --rounds N                      how often everything has its turn (default: as often as it takes for good medians)
-  --json FILE                     where to write the numbers`;
+  --json FILE                     where to write the numbers
+  --help                          prints this`;
 
 function parseOptions(args: readonly string[]) {
-  const action = "read command line";
-  const { only, rounds, json } = parseArgs([...args], {
-    string: ["only", "rounds", "json"],
-    unknown: (flag: string) => {
-      throw new RangeError(
-        `Cannot ${action}: flags must be --only, --rounds and --json, current flag is ${flag}`,
-      );
-    },
-  });
-  const chosen = listOf(action, "only", only) ?? parts;
-  for (const part of chosen) checkChoice(action, "only", part, parts);
-  return { only: chosen, rounds: countOf(action, "rounds", rounds), json };
+  const { help, only, rounds, json } = readFlags(args, ["help"], ["only", "rounds", "json"]);
+  return { help, only: choicesOf("only", only, parts) ?? parts, rounds: countOf("rounds", rounds), json };
 }
 
 if (import.meta.main) {
-  let options;
-  try {
-    options = parseOptions(Deno.args);
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
-    Deno.exit(2);
+  const { help, only, rounds, json } = parsedOrExit(parseOptions, usage);
+  if (help) {
+    console.log(usage);
+    Deno.exit();
   }
-  const { only, rounds, json } = options;
   // Before anything is measured, so that a file that can't be written is known at once.
   using file = json ? await Deno.open(json, { write: true, create: true, truncate: true }) : undefined;
   const date = new Date().toISOString(), machine = describeMachine(), versions = await findVersions();

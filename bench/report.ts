@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { parsedOrExit } from "./measure/flags.ts";
 import { openBackend } from "./measure/backends.ts";
 import { toMarkdown, toText } from "./report/document.ts";
 import { drawFigures } from "./report/figures.ts";
@@ -63,17 +64,6 @@ async function measureScans(backends: readonly string[]): Promise<Pick<Result, "
   };
 }
 
-/** Reads the command line; on a mistake in it, says which and ends the process. */
-function optionsOf(args: readonly string[]): Options {
-  try {
-    return parseOptions(args);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    console.error(`${error.message}\n\n${usage}`);
-    Deno.exit(2);
-  }
-}
-
 /**
  * Makes the folder and reads the report in it before anything is measured, so that what stands in the way is known at once.
  */
@@ -125,7 +115,7 @@ async function run(options: Options): Promise<void> {
 }
 
 if (import.meta.main) {
-  const options = optionsOf(Deno.args);
+  const options = parsedOrExit(parseOptions, usage);
   const { help, redraw, list, training, backends: [backend], out } = options;
   if (help) {
     console.log(usage);

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
-import { allBackendNames, checkBackendName } from "../measure/backends.ts";
-import { checkChoice, countOf, listOf } from "../report/options.ts";
+import { allBackendNames } from "../measure/backends.ts";
+import { choicesOf, countOf, readFlags } from "../measure/flags.ts";
 import { type ModelName, modelNames, type PresetName, presetNames } from "../measure/subjects.ts";
 import type { Claim } from "./request.ts";
 
@@ -48,39 +47,14 @@ Measures what an application feels of the library beside its own work, each in a
  * @throws {RangeError} on a flag that there is not, or a value that its flag does not take
  */
 export function parseOptions(args: readonly string[]): Options {
-  const action = "read command line";
-  const flags = parseArgs([...args], {
-    boolean: ["help"],
-    string: ["only", "backend", "preset", "models", "times", "count"],
-    unknown: (arg: string) => {
-      throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${arg}`);
-    },
-  });
-  // What follows a "--" is not asked about as unknown.
-  if (flags._.length > 0) {
-    throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is -- ${flags._[0]}`);
-  }
-  const only = choicesOf(action, "only", flags.only, claims);
-  const backends = listOf(action, "backend", flags.backend) ?? null;
-  for (const backend of backends ?? []) checkBackendName(action, backend);
+  const flags = readFlags(args, ["help"], ["only", "backend", "preset", "models", "times", "count"]);
   return {
     help: flags.help,
-    only: only ?? claims,
-    backends,
-    presets: choicesOf(action, "preset", flags.preset, presetNames),
-    models: choicesOf(action, "models", flags.models, modelNames) ?? modelNames,
-    times: countOf(action, "times", flags.times) ?? 1,
-    count: countOf(action, "count", flags.count) ?? null,
+    only: choicesOf("only", flags.only, claims) ?? claims,
+    backends: choicesOf("backend", flags.backend, allBackendNames) ?? null,
+    presets: choicesOf("preset", flags.preset, presetNames) ?? null,
+    models: choicesOf("models", flags.models, modelNames) ?? modelNames,
+    times: countOf("times", flags.times) ?? 1,
+    count: countOf("count", flags.count) ?? null,
   };
-}
-
-function choicesOf<Choice extends string>(
-  action: string,
-  flag: string,
-  value: string | undefined,
-  choices: readonly Choice[],
-): readonly Choice[] | null {
-  const values = listOf(action, flag, value);
-  for (const each of values ?? []) checkChoice(action, flag, each, choices);
-  return values as readonly Choice[] | undefined ?? null;
 }

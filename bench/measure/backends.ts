@@ -24,17 +24,12 @@ export const allBackendNames: readonly string[] = Object.keys(open);
  * @throws {RangeError} if there is none of this name
  */
 export async function openBackend(name: string): Promise<Backend> {
-  checkBackendName("open backend", name);
-  return await open[name]();
-}
-
-/** Checks that a backend of this name can be measured. */
-export function checkBackendName(action: string, name: string): void {
   if (!Object.hasOwn(open, name)) {
     throw new RangeError(
-      `Cannot ${action}: backend must be one of ${allBackendNames.join(", ")}, current backend is ${
+      `Cannot open backend: it must be one of ${allBackendNames.join(", ")}, current value is ${
         JSON.stringify(name)
       }`,
     );
   }
+  return await open[name]();
 }

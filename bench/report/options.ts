@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli";
-import { allBackendNames, backendNames, checkBackendName } from "../measure/backends.ts";
-import { type ModelName, modelNames, type PresetName, presetNames } from "../measure/subjects.ts";
+import { allBackendNames, backendNames } from "../measure/backends.ts";
+import { choicesOf, countOf, listOf, readFlags, wrong } from "../measure/flags.ts";
+import { modelNames, type PresetName, presetNames } from "../measure/subjects.ts";
 import { articleEpochs, articleRate, rates as gridRates } from "../training/comparison.ts";
 import type { TrainingPlan } from "../training/measure.ts";
 
@@ -71,102 +71,41 @@ function line(flag: string, meaning: string): string {
  * @throws {RangeError} on a flag that there is not, or a value that its flag does not take
  */
 export function parseOptions(args: readonly string[]): Options {
-  const action = "read command line";
-  const flags = parseArgs([...args], {
-    boolean: ["help", "redraw", "list"],
-    string: ["only", "preset", "lengths", "backend", "out", "models", "seed", "rate", "epochs", "workers"],
-    unknown: (arg: string) => {
-      throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${arg}`);
-    },
-  });
-  // What stands after a "--" is not asked about as unknown.
-  if (flags._.length > 0) {
-    throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is -- ${flags._[0]}`);
-  }
-  const only = listOf(action, "only", flags.only) ?? quick;
-  for (const section of only) checkChoice(action, "only", section, sections);
-  const presets = listOf(action, "preset", flags.preset) as readonly PresetName[] | undefined;
-  for (const preset of presets ?? []) checkChoice(action, "preset", preset, presetNames);
-  const models = listOf(action, "models", flags.models) ?? modelNames;
-  for (const model of models) checkChoice(action, "models", model, modelNames);
-  const backends = listOf(action, "backend", flags.backend) ?? backendNames;
-  for (const backend of backends) checkBackendName(action, backend);
-  const lengths = listOf(action, "lengths", flags.lengths)?.map(Number) ?? defaultLengths;
+  const flags = readFlags(args, ["help", "redraw", "list"], [
+    ...["only", "preset", "lengths", "backend", "out"] as const,
+    ...["models", "seed", "rate", "epochs", "workers"] as const,
+  ]);
+  const only = choicesOf("only", flags.only, sections) ?? quick;
+  const presets = choicesOf("preset", flags.preset, presetNames);
+  const models = choicesOf("models", flags.models, modelNames) ?? modelNames;
+  const backends = choicesOf("backend", flags.backend, allBackendNames) ?? backendNames;
+  const lengths = listOf("lengths", flags.lengths)?.map(Number) ?? defaultLengths;
   for (const length of lengths) {
     if (!(Number.isInteger(length) && length >= 1 && length <= longest)) {
-      throw new RangeError(
-        `Cannot ${action}: --lengths must be integers from 1 to ${longest}, current value is ${flags.lengths}`,
-      );
+      throw wrong("lengths", `integers from 1 to ${longest}`, flags.lengths!);
     }
   }
-  const seeds = listOf(action, "seed", flags.seed)?.map((seed) => countOf(action, "seed", seed)!);
-  const rates = listOf(action, "rate", flags.rate)?.map(Number);
+  const seeds = listOf("seed", flags.seed)?.map((seed) => countOf("seed", seed)!);
+  const rates = listOf("rate", flags.rate)?.map(Number);
   if (rates?.some((rate) => !(rate > 0 && rate < Infinity))) {
-    throw new RangeError(
-      `Cannot ${action}: --rate must be numbers above 0, current value is ${JSON.stringify(flags.rate)}`,
-    );
+    throw wrong("rate", "numbers above 0", flags.rate!);
   }
-  if (flags.out === "") {
-    throw new RangeError(`Cannot ${action}: --out must be a folder, current value is empty`);
-  }
+  if (flags.out === "") throw wrong("out", "a folder", flags.out);
   return {
     help: flags.help,
     redraw: flags.redraw,
     list: flags.list,
-    only: only as readonly Section[],
+    only,
     presets: presets ?? presetNames,
     lengths: [...new Set(lengths)].sort((a, b) => a - b),
     backends,
     training: {
       presets: presets ?? ["matched"],
-      models: models as readonly ModelName[],
+      models,
       named: (seeds || rates) && { seeds: seeds ?? [1], rates: rates ?? [articleRate] },
-      epochs: countOf(action, "epochs", flags.epochs) ?? articleEpochs,
-      workers: countOf(action, "workers", flags.workers),
+      epochs: countOf("epochs", flags.epochs) ?? articleEpochs,
+      workers: countOf("workers", flags.workers),
     },
     out: flags.out ?? "results",
   };
-}
-
-/** A number of at least 1; undefined where the flag is not given. */
-export function countOf(action: string, flag: string, value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const count = Number(value);
-  if (!(Number.isSafeInteger(count) && count >= 1)) {
-    throw new RangeError(
-      `Cannot ${action}: --${flag} must be a whole number of at least 1, current value is ${
-        JSON.stringify(value)
-      }`,
-    );
-  }
-  return count;
-}
-
-/** The values between the commas, each once; undefined where the flag is not given. */
-export function listOf(
-  action: string,
-  flag: string,
-  value: string | undefined,
-): readonly string[] | undefined {
-  if (value === undefined) return undefined;
-  const values = value.split(",").map((each) => each.trim());
-  if (values.includes("")) {
-    throw new RangeError(
-      `Cannot ${action}: --${flag} must be values with commas between them, current value is ${
-        JSON.stringify(value)
-      }`,
-    );
-  }
-  return [...new Set(values)];
-}
-
-/** Checks that a value of a flag is one of those that it takes. */
-export function checkChoice(action: string, flag: string, value: string, choices: readonly string[]): void {
-  if (!choices.includes(value)) {
-    throw new RangeError(
-      `Cannot ${action}: --${flag} must be of ${choices.join(", ")}, current value is ${
-        JSON.stringify(value)
-      }`,
-    );
-  }
 }
