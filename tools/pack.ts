@@ -114,15 +114,27 @@ const files = new Map([
   ...Array.from(types, ([path, text]) => [declarations(path), withDisposal(text)] as const),
 ]);
 
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The date of every file, as npm has it, so that equal files are an equal tarball. */
+const packed = new Date("1985-10-26T08:15:00Z");
+
 const folder = await Deno.makeTempDir();
 try {
   for (const [path, text] of files) {
     const file = `${folder}/package/${path}`;
     await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
     await Deno.writeTextFile(file, text);
+    await Deno.utime(file, packed, packed);
   }
+  // Folder by folder, a module beside its declarations: what is alike takes up less side by side.
+  const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
+  const paths = [...files.keys()].map((path) => `package/${path}`)
+    .sort((a, b) => compare(folderOf(a), folderOf(b)) || compare(a, b));
   const { success, stdout } = await new Deno.Command("tar", {
-    args: ["-cf", "-", "-C", folder, "package"],
+    args: ["-cf", "-", "-C", folder, ...paths],
     stderr: "inherit",
   }).output();
   if (!success) Deno.exit(1);
