@@ -96,7 +96,7 @@ export function leftOutNotes(leftOut: readonly LeftOut[]): string[] {
   return [...Map.groupBy(leftOut, ({ reason }) => reason)].map(([reason, out]) =>
     `Left out: ${
       [...new Set(out.map(({ implementation }) => implementation))].join(", ")
-    }, because of ${reason}`
+    }: ${reason}`
   );
 }
 

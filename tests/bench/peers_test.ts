@@ -40,7 +40,7 @@ Deno.test("compare() leaves out peers that can't run or compute something else",
   assertEquals(log.filter((line) => line.endsWith("opened")).length, 5);
   assertEquals(log.filter((line) => line.endsWith("closed")).length, 5);
   const text = toText(trainingParts(result)).replaceAll("\n", " ");
-  assertStringIncludes(text, "Left out: absent, because of No module named 'absent'");
+  assertStringIncludes(text, "Left out: absent: No module named 'absent'");
   assertStringIncludes(
     text,
     "outputs must be within 0.0001 of their scale 4, current error of step 1 is 0.00049999",
