@@ -94,9 +94,7 @@ function checkOutputs(
 /** A sentence for each reason: who is left out. */
 export function leftOutNotes(leftOut: readonly LeftOut[]): string[] {
   return [...Map.groupBy(leftOut, ({ reason }) => reason)].map(([reason, out]) =>
-    `Left out: ${
-      [...new Set(out.map(({ implementation }) => implementation))].join(", ")
-    }: ${reason}`
+    `Left out: ${[...new Set(out.map(({ implementation }) => implementation))].join(", ")}: ${reason}`
   );
 }
 
