@@ -10,13 +10,14 @@ import { eventLoop } from "../event_loop.ts";
 import { tensorsByPlace } from "../tree.ts";
 import { Program } from "./program.ts";
 import { record } from "./record.ts";
+import { copyOfArguments } from "./template.ts";
 
 /** A function that is compiled. */
 export interface Compiled<Args extends readonly unknown[], R> extends Disposable {
   (...args: Args): R;
   /**
    * The same while the event loop turns every 20 ms, so that timers fire and pages paint during a long computation. The
-   * arguments must not be freed before it is done; what it computes does not depend on the turns.
+   * arguments, and what f closes over, must not be freed before it is done; what it computes does not depend on the turns.
    *
    * @param args the arguments
    * @param signal ends it, with the signal's reason as an error
@@ -138,6 +139,8 @@ class Programs<Args extends readonly unknown[], R> {
   /** Whether a cache was moved at the last call, to where there is more room. */
   #movedBefore = false;
   #disposals = 0;
+  /** Done when what is being recorded while the event loop turns is a program. */
+  #recording: Promise<unknown> | null = null;
 
   constructor(f: (...args: Args) => R) {
     this.#f = f;
@@ -153,7 +156,9 @@ class Programs<Args extends readonly unknown[], R> {
     signal?.throwIfAborted();
     let program = this.#find(args);
     if (program === undefined) {
-      program = this.#mayRecord() ? this.#bound(await this.#recordWithTurns(args, signal), args) : null;
+      // What the caller changes while the event loop turns is none of this call's.
+      args = copyOfArguments(args) as unknown as Args;
+      program = this.#bound(await this.#firstWithTurns(args, signal), args);
     }
     const results = program?.start();
     if (results != null) return await program!.runWithTurns(results, signal) as R;
@@ -203,21 +208,38 @@ class Programs<Args extends readonly unknown[], R> {
     return found && this.#bound(this.#keep(found), args);
   }
 
+  /** A program for arguments that there was none for; null where f is to be run as it is. One is recorded at a time. */
+  // deno-lint-ignore no-explicit-any
+  async #firstWithTurns(args: Args, signal: AbortSignalLike | undefined): Promise<Program<any> | null> {
+    while (this.#recording !== null) {
+      await this.#recording;
+      signal?.throwIfAborted();
+      const other = this.#find(args);
+      if (other !== undefined) return other;
+    }
+    if (!this.#mayRecord()) return null;
+    const recording = this.#recordWithTurns(args, signal);
+    this.#recording = recording.then(() => {}, () => {}).then(() => this.#recording = null);
+    return await recording;
+  }
+
   /** Records while the event loop turns: to do so, and to make a program of that, takes as long as many kernels. */
   // deno-lint-ignore no-explicit-any
   async #recordWithTurns(args: Args, signal: AbortSignalLike | undefined): Promise<Program<any> | null> {
     const disposals = this.#disposals;
     await eventLoop.turn();
     signal?.throwIfAborted();
-    // Another call may have recorded the same meanwhile.
-    const other = this.#find(args);
-    if (other !== undefined) return other;
     const found = this.#tryRecord(args);
     if (found === null) return null;
     let isKept = false;
     try {
       await eventLoop.turn();
       signal?.throwIfAborted();
+      // A call without turns may have recorded the same meanwhile.
+      const other = this.#find(args);
+      if (other !== undefined) return other;
+      const { backend, recorded } = found;
+      for (const closure of recorded.recording.closures.values()) backend.store.alive(closure);
       isKept = this.#disposals === disposals;
       return isKept ? this.#keep(found) : null;
     } finally {

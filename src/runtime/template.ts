@@ -66,6 +66,17 @@ export function templateOfArgument(argument: unknown, leaves: Leaves): Template 
   return { ...empty, kind: "lists", index, count: argument.length, length: argument[0].length };
 }
 
+/** Arguments as they are now: the same tensors, in trees and lists that nobody else changes. */
+export function copyOfArguments(args: readonly unknown[]): unknown[] {
+  return args.map((arg) => isLists(arg) ? arg.map((list) => (list as number[]).slice()) : copyOf(arg));
+}
+
+function copyOf(tree: unknown): unknown {
+  if (isTensor(tree) || !isBranch(tree)) return tree;
+  if (Array.isArray(tree)) return Array.from(tree, copyOf);
+  return Object.fromEntries(Object.keys(tree).map((key) => [key, copyOf(tree[key])]));
+}
+
 /** The form of a tree, whose leaves come behind those that there are; a tensor in several places has one number. */
 export function templateOf(tree: unknown, leaves: Leaves): Template {
   if (tree instanceof ListsMark) return { ...empty, kind: "lists", index: tree.index };

@@ -1,5 +1,12 @@
 /** A compiled function is the function: the same results bit for bit, the same errors, whatever came before. */
-import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   adamW,
   add,
@@ -384,6 +391,64 @@ for (const { name, create } of backends) {
     for (const one of both) await assertSame(await one, expected, "of two at once");
     backend.free(await Promise.all(both));
     step[Symbol.dispose]();
+    assertEquals(backend.memory().bytes, bytes);
+  });
+
+  Deno.test(`withTurns() of compile() takes its arguments at the call, the first of a form too, on ${name}`, async () => {
+    using backend = await create();
+    const one = await put(draws(3, [2, 2]), backend), other = await put(draws(4, [2, 2]), backend);
+    const f = (x: Tensor, { a, times }: { a: Tensor; times: number }, ids: number[][]) => {
+      let y = embedding(x, ids);
+      for (let i = 0; i < times; i++) y = add(y, embedding(a, ids));
+      return y;
+    };
+    const args: Parameters<typeof f> = [one, { a: one, times: 2 }, [[0, 1]]];
+    const expected = f(...args);
+    using step = compile(f);
+    const taken = step.withTurns(args);
+    args[0] = args[1].a = other;
+    args[1].times = 3;
+    args[2][0][0] = 1;
+    const next = step.withTurns(args);
+    await assertSame(await taken, expected, "before");
+    await assertSame(await next, f(...args), "after");
+  });
+
+  Deno.test(`withTurns() of compile() records once for calls of one form at once, on ${name}`, async () => {
+    using backend = await create();
+    let count = 0;
+    using step = compile((x: Tensor) => {
+      count++;
+      return sigmoid(x);
+    });
+    const all = await Promise.all(Array.from({ length: 20 }, (_, i) => put(draws(i, [3]), backend)));
+    const found = await Promise.all(all.map((x) => step.withTurns([x])));
+    for (const [i, y] of found.entries()) await assertSame(y, sigmoid(all[i]), `call ${i}`);
+    assertEquals(count, 1);
+    // Nor are others recorded any later for it.
+    const wide = await put(draws(1, [5]), backend);
+    step(wide), step(wide);
+    assertEquals(count, 2);
+  });
+
+  Deno.test(`withTurns() of compile() refuses what it closes over and was freed meanwhile, on ${name}`, async () => {
+    using backend = await create();
+    const x = await put(draws(3, [4]), backend), { bytes } = backend.memory();
+    // At every turn of the recording.
+    for (let turns = 0; turns < 3; turns++) {
+      const w = await put(draws(4, [4]), backend);
+      using step = compile((x: Tensor) => add(x, w));
+      const adding = step.withTurns([x]);
+      adding.catch(() => {});
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setTimeout(resolve));
+      backend.free(w);
+      const another = await put(draws(5, [4]), backend);
+      const result = await adding.catch((error) => error);
+      if (result instanceof Error) assertStringIncludes(result.message, "it must be alive");
+      else backend.free(result);
+      assertThrows(() => step(x), TypeError, "it must be alive");
+      backend.free(another);
+    }
     assertEquals(backend.memory().bytes, bytes);
   });
 }
