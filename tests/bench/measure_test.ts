@@ -96,5 +96,5 @@ Deno.test("taskSequence() begins with the shorter one", () => {
 });
 
 Deno.test("openBackend() refuses a backend that there is not", async () => {
-  await assertRejects(() => openBackend("cuda"), RangeError, 'current backend is "cuda"');
+  await assertRejects(() => openBackend("cuda"), RangeError, 'current value is "cuda"');
 });

