@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { iterationsOf } from "./wgsl.ts";
 
 /**
  * Numbers m·2^e with m from 1 to 2, or 0; what is not finite has an exponent above all others. Each product is rounded before
@@ -50,11 +49,6 @@ fn narrow(a: Wide) -> f32 {
   return a.m * twoTo(half) * twoTo(e - half);
 }
 `;
-
-/** The iterations that the loop of {@linkcode wideSumOf} has. */
-export function iterationsOfWideSum(count: number): number {
-  return iterationsOf(count);
-}
 
 /** Statements for a variable `sum` of so many addends, each an expression in its number. */
 export function wideSumOf(count: string, addend: (i: string) => string): string {

@@ -8,7 +8,7 @@
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { inRows, iterationsAtOnce, iterationsOf, main } from "../../backends/webgpu/wgsl.ts";
-import { iterationsOfWideSum, wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
+import { wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
 import {
   type Block,
   declarations,
@@ -50,7 +50,7 @@ function iterationsOfTile(size: number, gradients: boolean): number {
 
 /** What one adds to them where a workgroup computes its gradients anew. */
 function iterationsOfMending(size: number): number {
-  const slopes = others / lanes * iterationsOfWideSum(size);
+  const slopes = others / lanes * iterationsOf(size);
   return Math.ceil(size / lanes) * (1 + iterationsOfProducts(block, size) + slopes + iterationsOf(others));
 }
 

@@ -19,7 +19,7 @@ import {
   nan,
   runEach,
 } from "../../backends/webgpu/wgsl.ts";
-import { iterationsOfWideSum, wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
+import { wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
 import { copyRows } from "../batch/shader.ts";
 import { heldChannels } from "./shader.ts";
 
@@ -248,5 +248,5 @@ function iterationsOfStep(channels: number): number {
   const products = iterationsOf(Math.floor(length / 4)) + iterationsOf(3);
   const times = Math.ceil(channels / threads);
   return 1 + iterationsOf(times) + iterationsOf(times, products) +
-    iterationsOf(times, iterationsOf(shares) + iterationsOfWideSum(4 * channels));
+    iterationsOf(times, iterationsOf(shares) + iterationsOf(4 * channels));
 }
