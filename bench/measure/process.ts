@@ -70,13 +70,13 @@ export function startProcess(commandLine: CommandLine): Answering {
 
 function start([command, ...args]: CommandLine) {
   const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-  const child = new Deno.Command(command, { args, ...piped }).spawn();
+  const child = new Deno.Command(command, { args, env: { NO_COLOR: "1" }, ...piped }).spawn();
   const errors = new Response(child.stderr).text();
   /** The last error that it has printed, or at least its last line or its code. */
   const failure = async () => {
     const said = (await errors).trim().split("\n");
     return new Error(
-      said.findLast((line) => /error/i.test(line)) || said.at(-1) ||
+      said.findLast((line) => /^\w*error:/i.test(line)) || said.at(-1) ||
         `it ended with code ${(await child.status).code}`,
     );
   };

@@ -20,14 +20,18 @@ export interface Startup {
   readonly totalMs: number;
 }
 
+/** One fresh process that starts a library, by the file that is imported. */
+export async function startOnce(library: URL): Promise<Startup> {
+  return JSON.parse(await outputOf(denoRun(new URL("startup_process.ts", import.meta.url), library.href)));
+}
+
 /** The medians over so many fresh processes, one after the other. */
 export async function measureStartup(processes: number): Promise<Startup> {
-  const sample = async (): Promise<Startup> =>
-    JSON.parse(await outputOf(denoRun(new URL("startup_process.ts", import.meta.url))));
+  const library = new URL("../../mod.ts", import.meta.url);
   // The first fills the cache, and is not counted.
-  await sample();
+  await startOnce(library);
   const samples: Startup[] = [];
-  while (samples.length < processes) samples.push(await sample());
+  while (samples.length < processes) samples.push(await startOnce(library));
   const middle = (part: keyof Startup) => median(samples.map((sample) => sample[part]));
   return { importMs: middle("importMs"), createMs: middle("createMs"), totalMs: middle("totalMs") };
 }

@@ -1,8 +1,8 @@
-/** A fresh process that measures its own start, and prints it as JSON. */
+/** A fresh process that measures how it starts the library of its argument, and prints it as JSON. */
 import type { Startup } from "./startup.ts";
 
 // Not written out in the import: what is known before the program runs is loaded before it runs.
-const library = new URL("../../mod.ts", import.meta.url).href;
+const [library] = Deno.args;
 const start = performance.now();
 const { createWasm } = await import(library);
 const imported = performance.now();
