@@ -1,6 +1,6 @@
 /**
- * Packs the library for npm: each source as JavaScript and its declarations, as TypeScript emits them, comments and names
- * kept. Only files that an entry point leads to are packed: modules by their imports, declarations by theirs.
+ * Packs the library for npm: each source as JavaScript and its declarations, as TypeScript emits them, names and comments
+ * kept; documentation is in the declarations alone. Only files that an entry point leads to are packed: modules by their imports, declarations by theirs.
  *
  *     deno run -A tools/pack.ts seqmix.tgz
  *
@@ -34,7 +34,8 @@ function emit(): Map<string, string> {
   });
   const texts = new Map<string, string>();
   const { diagnostics, emitSkipped } = program.emit(undefined, (path, text) => {
-    texts.set(path.slice(root.length), namedAsJavaScript(text));
+    const named = namedAsJavaScript(text);
+    texts.set(path.slice(root.length), path.endsWith(".d.ts") ? named : named.replace(documentation, ""));
   });
   if (emitSkipped || diagnostics.length > 0) {
     throw new Error(ts.formatDiagnostics(diagnostics, {
@@ -48,6 +49,8 @@ function emit(): Map<string, string> {
 
 /** What modules and declarations name: `from "./x.ts"`, `import "./x.ts"`, `import("./x.ts")`, `new URL("./x.js", …)`. */
 const specifiers = /(?<=\b(?:from |import |import\(|new URL\())"(\.[^"]+)"/g;
+/** Editors read it in the declarations; in the modules it would be a tenth of the tarball. */
+const documentation = /^ *\/\*\*[^]*?\*\/\n/gm;
 /** A line that is not one of a comment, whose examples name files that nobody has. */
 const line = /^(?! *(?:\/\/|\/?\*)).+$/gm;
 
