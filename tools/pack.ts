@@ -1,6 +1,7 @@
 /**
  * Packs the library for npm: each source as JavaScript and its declarations, as TypeScript emits them, names and comments
- * kept; documentation is in the declarations alone. Only files that an entry point leads to are packed: modules by their imports, declarations by theirs.
+ * kept; documentation is in the declarations alone. Only files that an entry point leads to are packed: modules by their
+ * imports, declarations by theirs.
  *
  *     deno run -A tools/pack.ts seqmix.tgz
  *
