@@ -1,5 +1,6 @@
 /**
- * The reference backend: plain TypeScript straight from the equations. It is the specification of all others.
+ * The reference backend: plain TypeScript, written directly from the equations. It is the specification of all
+ * others.
  *
  * @module
  */
@@ -42,9 +43,9 @@ const kernels: Kernels<Floats> = {
   ...wkv,
 };
 
-/** How a reference backend computes. */
+/** Options of a reference backend. */
 export interface ReferenceOptions {
-  /** What its tensors hold; default `"float32"`. Sums are in double precision in either case. */
+  /** The element type of its tensors; default `"float32"`. Sums are in double precision in either case. */
   readonly precision?: "float32" | "float64" | undefined;
 }
 
@@ -52,7 +53,7 @@ export interface ReferenceOptions {
  * A backend of plain TypeScript, the specification of all others.
  *
  * @param options `precision: "float64"` for checks to twelve digits
- * @returns a backend of its own, whose bytes are counted by themselves
+ * @returns a new backend, which counts its own bytes
  * @throws {TypeError} on another precision
  *
  * @example
@@ -92,7 +93,7 @@ export function createReference(options: ReferenceOptions = {}): Backend {
   });
 }
 
-/** The shared float32 reference, where tensors live unless told otherwise. It can't be disposed of. */
+/** The shared float32 reference, the default backend of tensors. It can't be disposed of. */
 export const reference: Backend = Object.defineProperty(createReference(), Symbol.dispose, {
   value: () => {
     throw new TypeError(

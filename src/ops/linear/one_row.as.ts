@@ -1,12 +1,13 @@
-// One row times a matrix, the product that a token is made of. What takes the time is reading the weights; in Deno every
-// load also costs a comparison with the end of the memory (V8 there does not leave that to a page fault), so that a load
-// saved is worth more than it looks.
+// Multiplies one row by a matrix, which is most of the work of a token. Its time is that of reading the weights. In
+// Deno every load also costs a comparison with the end of the memory (V8 does not leave that to page faults there),
+// so each load that is saved gains more than its own time.
 
 import { isSpoiled, loadPart, madd, read, sums, write } from "../../backends/wasm/vectors.as";
 
 /**
- * y = x·Wᵀ + b. Eight streams an eighth of the matrix apart: with more rows at once their sums and a part of x no longer fit
- * the registers, and neighbouring rows would be one stream, of which memory brings less. False if a result is not finite.
+ * y = x·Wᵀ + b. Reads eight streams, with a stride of an eighth of the matrix. More rows at a time would exceed the
+ * registers, and adjacent rows would be a single stream, which has less memory bandwidth. False if a result is not
+ * finite.
  */
 export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): bool {
   const row = (<usize> inputs) << 2;
@@ -56,7 +57,7 @@ export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inpu
     spoiled = madd(second, zero, madd(first, zero, spoiled));
     scatter(y, apart, first), scatter(y + 4 * apart, apart, second);
   }
-  // Fewer than eight rows are left, which follow one another.
+  // The remaining rows, fewer than eight, are adjacent.
   y += 7 * apart, weight += 7 * far, bias = bias && bias + 7 * apart;
   if (outputs & 4) {
     const result = multiplyFew(y, x, weight, bias, inputs, 4);
@@ -67,7 +68,7 @@ export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inpu
   return !isSpoiled(spoiled);
 }
 
-/** One to four rows of a matrix that follow one another; their results. */
+/** Computes and returns one to four results, of adjacent rows of the matrix. */
 function multiplyFew(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): v128 {
   let result = dot4(weight, (<usize> inputs) << 2, outputs, x, inputs);
   if (bias) result = f32x4.add(result, read(bias, outputs));
@@ -75,7 +76,7 @@ function multiplyFew(y: usize, x: usize, weight: usize, bias: usize, inputs: i32
   return result;
 }
 
-/** Four numbers, so many bytes apart. */
+/** Loads four numbers with a stride of `apart` bytes. */
 // @ts-ignore: decorator
 @inline
 function gather(x: usize, apart: usize): v128 {
@@ -92,7 +93,10 @@ function scatter(y: usize, apart: usize, numbers: v128): void {
   v128.store_lane<f32>(y + 3 * apart, numbers, 3);
 }
 
-/** The dot products of `count` (1 to 4) rows, `apart` bytes apart, with x; what is past `count` repeats the last. */
+/**
+ * The dot products of x with `count` (1 to 4) rows, with a stride of `apart` bytes; past `count` the last is
+ * repeated.
+ */
 export function dot4(a: usize, apart: usize, count: i32, x: usize, size: i32): v128 {
   const toB = count > 1 ? apart : 0, toC = count > 2 ? toB + apart : toB, toD = count > 3 ? toC + apart : toC;
   let sumA = f32x4.splat(0), sumB = sumA, sumC = sumA, sumD = sumA;

@@ -1,5 +1,5 @@
 /**
- * Softmax and its gradient on a GPU, a workgroup a row.
+ * Softmax and its gradient on a GPU, with a workgroup for each row.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export function softmaxShader(threads: number): string {
   var part = 0.0;
   for (var i = start; i < end; i += ${threads}u) { part += exponential(x[i] - top); }
   let total = sum(lane, part);
-  // A row with a NaN or with infinity, or of -infinity alone, has no softmax.
+  // The softmax of a row with NaN or infinity, or of -infinity alone, is NaN.
   let exists = place > rankOfMinusInfinity && place < rankOfInfinity;
   for (var i = start; i < end; i += ${threads}u) {
     if (exists) {

@@ -1,14 +1,15 @@
 /**
- * The gradient of the WKV scan in parallel over time. What later steps ask of the past is added up as the past itself is,
- * so the same chunks serve: each is gone through forward from its carry for what it asks of the past all in all, these are
- * scanned from the end to the start, and each chunk is gone through backwards from what comes behind it.
+ * The gradient of the WKV scan in parallel over time. The adjoint of the sums, accumulated over later steps, is
+ * itself of the form of the sums, so the same chunks serve: each is traversed forward from its carry to accumulate
+ * its contribution to the adjoint, these are scanned from the end to the start, and each chunk is traversed
+ * backwards from the adjoint after it.
  *
- * A chunk that goes backwards needs the states before its steps. One in eight is kept; those in between are computed
- * again. With all steps in one chunk this is the serial kernel, an invocation a channel.
+ * Traversing a chunk backwards needs the states before its steps. One in eight is stored; those in between are
+ * recomputed. With all steps in one chunk this is the serial kernel, with an invocation for each channel.
  *
- * Linear in `gy` and `gNextState`, the gradient may have infinite parts where that of a 2^96th of both has none. A chunk whose
- * results don't come out finite is gone through again in that unit, from the last step of all on: what the scan says of the
- * steps behind it may be infinite too.
+ * The gradient is linear in `gy` and `gNextState`, so intermediate values may overflow where those for a 2^96th of
+ * both do not. A chunk whose results are not finite is traversed again in that unit, from the last step of all on,
+ * since the scanned adjoint after it may be infinite too.
  *
  * @module
  */
@@ -34,7 +35,7 @@ const ofChunk = `
   let steps = min(params.chunk, params.time - start);
   let first = (batch * params.time + start) * params.channels + channel;`;
 
-/** The states inside each chunk, and what it asks of the past before it, from its first step to its last. */
+/** Stores the states inside each chunk, and its contribution to the adjoint before it. */
 const survey = [
   bindings({
     sizes,
@@ -64,7 +65,7 @@ const survey = [
   if (chunk == params.chunks - 1u) { writeHeld(lastStateAt(batch) + channel, past); }`),
 ].join("");
 
-/** What the gradient of the last state asks. */
+/** The adjoint of the last state. */
 const turn = [
   bindings({ sizes, outputs: ["held"], inputs: ["gNextState"] }),
   held,
@@ -78,7 +79,7 @@ const turn = [
   writeHeld(askedAt(batch, 0u) + channel, asked);`),
 ].join("");
 
-/** All chunks backwards, each from what is asked behind it; then what is asked of the first state. */
+/** Traverses all chunks backwards, each from the adjoint after it; stores the adjoint of the first state. */
 const replay = [
   bindings({
     sizes,
@@ -120,7 +121,8 @@ const replay = [
     later.age += lacking();
     gw = 0.0;
     gu = 0.0;
-    // One by one: slow, but seldom, and short where a driver goes through what it does not do.
+    // Step by step, which is slow but rare. The loop is short because some drivers also traverse branches that are
+    // not taken.
     for (var behind = params.time; behind > start; behind--) {
       let step = behind - 1u;
       let inside = step % params.chunk;
@@ -137,7 +139,7 @@ const replay = [
       `gy[here] * ${unit}`,
       `
       if (step < start + steps) {
-        // What is finite stays: in the unit it might vanish.
+        // Finite results are kept: in the unit they might underflow.
         let isLast = here == anchorAt;
         if (isLast || !isFinite(gKey[here])) { gKey[here] = (gk - select(0.0, shrunk, isLast)) * scale; }
         if (!isFinite(gValue[here])) { gValue[here] = gv * scale; }
@@ -155,7 +157,7 @@ const replay = [
   if (chunk == 0u) { writeHeld(askedAt(batch, params.chunks) + channel, later); }`),
 ].join("");
 
-/** The gradient of the first state, and what that of the last state's anchor and age goes to. */
+/** The gradient of the first state, and the share of the last state's anchor and age. */
 const finish = [
   bindings({
     sizes,
@@ -180,7 +182,7 @@ const finish = [
   let anchorAt = placeOfAnchor(last, batch, channel);
   let isKey = anchorAt != nowhere;
   var gKeyBefore = 0.0;
-  // Whether the key's gradient already is without it, as where its chunk was gone through again.
+  // Whether the key's gradient already excludes it, which is so if its chunk was traversed again.
   var isShrunk = true;
   if (isKey) {
     gKeyBefore = gKey[anchorAt];
@@ -193,11 +195,12 @@ const finish = [
   var scale = held[part + 2u * row];
   loop {
     let small = 1.0 / scale;
-    // A state counts through a·e^(q + n·w) and b·e^(q + n·w) alone: were its exponent larger, (a, b) would be smaller.
+    // A state matters only through a·e^(q + n·w) and b·e^(q + n·w): with a larger exponent, (a, b) would be
+    // smaller.
     let shrunk = shrunkBy(last, scaled(next, small));
     let lift = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
     let grow = meet(first, asked, 0.0, w);
-    // Where no step has come between, these two cancel.
+    // Without a step in between, these two cancel.
     let change = grow - select(shrunk, 0.0, isKey);
     let gState = Sums(
       lift * asked.numerator,
@@ -228,10 +231,10 @@ const finish = [
   }`),
 ].join("");
 
-/** Invocations in a workgroup that adds up, and channels of it. */
+/** The size of the workgroups that sum, and their channels. */
 const adders = 256, tile = 8;
 
-/** The gradients of decay and bonus: all parts added up, in an order that is always the same. */
+/** The gradients of decay and bonus: the sums of all parts, always in the same order. */
 const addUp = [
   bindings({ sizes, outputs: ["gDecay", "gBonus"], inputs: ["held"] }),
   nan,
@@ -274,7 +277,7 @@ fn mended(total: f32, row: u32, channel: u32) -> f32 {
   ),
 ].join("");
 
-/** As the kernel `wkvBackward`, in chunks of so many steps, at least 1. */
+/** The kernel `wkvBackward` in chunks of `chunk` steps, at least 1. */
 export function wkvChunkedBackward(
   gpu: Gpu,
   gDecay: GpuBlock,

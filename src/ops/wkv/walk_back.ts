@@ -1,21 +1,21 @@
 /**
- * The WGSL of the way back through the WKV scan: what a step's output asks of the past, and the walk through a block of
- * steps from its last to its first.
+ * WGSL for the adjoint of the WKV scan: the contribution of a step's output, and the loop over a block of steps
+ * from its last to its first.
  *
- * What comes later asks of the sums (a, b) before a step for the gradients ga·e^exponent of a·e^(q + n·w) and
- * gb·e^exponent of b·e^(q + n·w). These are sums of the same kind, over the steps that come later, with an exponent that
- * falls by w for each step in between; so they are held, extended and scanned as the sums themselves are.
- *
+ * Before a step, the adjoint of the sums (a, b) has the gradients ga·e^exponent of a·e^(q + n·w) and gb·e^exponent
+ * of b·e^(q + n·w). They are sums over the later steps, with an exponent that decreases by w for each step in
+ * between. The adjoint therefore has the form of the sums, and is stored, extended and scanned in the same way.
  * @module
  */
 import { block, sums } from "./walk.ts";
 
-/** The functions of {@linkcode sums}, and how an output is differentiated. */
+/** The functions of {@linkcode sums}, and the adjoint of an output. */
 export const outputBack = sums + `
-// The gradients of a step's output: of its own exponent u + k, of its own value, and what it asks of the past.
+// The gradients of a step's output with respect to its exponent u + k and its value, and its contribution to the
+// adjoint.
 struct Asked { exponent: f32, value: f32, past: Sums }
 
-// The output is (e^p a + e^(u + k) v) / (e^p b + e^(u + k)), with the larger of both exponents taken out of all.
+// The output is (e^p a + e^(u + k) v) / (e^p b + e^(u + k)), computed relative to the larger exponent.
 fn ask(past: Sums, w: f32, u: f32, k: f32, v: f32, g: f32) -> Asked {
   let ahead = fma(-past.age, w, k - past.anchor) + u;
   let smaller = shrink(ahead);
@@ -25,8 +25,8 @@ fn ask(past: Sums, w: f32, u: f32, k: f32, v: f32, g: f32) -> Asked {
   let weight = fma(kept, past.denominator, own);
   let y = fma(kept, past.numerator, own * v) / weight;
   let r = g / weight;
-  // The scale e^-(u + k) is that of the key alone where it can be, since keys are subtracted from each other exactly: e^-u goes
-  // into the numbers. Past ±16 what this would change is too little to be seen.
+  // The scale e^-(u + k) is that of the key alone if possible, since differences of keys are exact; the numbers are
+  // multiplied by e^-u instead. Beyond ±16 the difference is negligible.
   let folds = abs(u) <= 16.0;
   let unlifted = select(1.0, exp(-u), folds && leads);
   let anchor = select(-past.anchor, -(k + select(u, 0.0, folds)), leads);
@@ -34,13 +34,13 @@ fn ask(past: Sums, w: f32, u: f32, k: f32, v: f32, g: f32) -> Asked {
   return Asked(own * r * (v - y), own * r, scale);
 }
 
-// e^exponent, which is at most what ask() folds away; NaN stays NaN.
+// e^exponent, which is at most what is folded above; NaN stays NaN.
 fn power(exponent: f32) -> f32 {
   return select(exp(exponent), exponent, isNan(exponent));
 }
 
-// What two runs have to do with each other: Σ ga·a + gb·b of the sums before a place and what is asked of them behind it,
-// steps later. What leads in either was taken out of both.
+// The product of two runs: Σ ga·a + gb·b of the sums before a position and their adjoint after it, some steps later.
+// The leading exponents of both are added again.
 fn meet(past: Sums, later: Sums, steps: f32, w: f32) -> f32 {
   let share = power(fma(past.age + later.age + steps, w, past.anchor + later.anchor));
   return share * fma(past.numerator, later.numerator, past.denominator * later.denominator);
@@ -48,8 +48,9 @@ fn meet(past: Sums, later: Sums, steps: f32, w: f32) -> f32 {
 `;
 
 /**
- * Statements that take a step back: what is asked of the past is added to `later`, behind `results`, statements for the gradients
- * `gk` and `gv` of key and value, and those that the step adds to the ones of decay and bonus, `w1` and `u1`.
+ * Statements for a step backwards: adds its contribution to the adjoint `later`, after `results`. Those may use the
+ * gradients `gk` and `gv` of key and value, and the step's contributions `w1` and `u1` to the gradients of decay
+ * and bonus.
  */
 export function stepBack(past: string, k: string, v: string, g: string, results: string): string {
   return `
@@ -64,8 +65,9 @@ export function stepBack(past: string, k: string, v: string, g: string, results:
 }
 
 /**
- * Statements that take the last `count` steps, up to a block of them, from their last to their first, each as {@linkcode stepBack}
- * with its element in `here`. The first stands at the element `at`, with the variable `past0` before it.
+ * Statements for the last `count` steps, at most a block, from the last to the first. Each is a
+ * {@linkcode stepBack} with its element in `here`. The first step is at the element `at`, and the variable `past0`
+ * holds the sums before it.
  */
 export function walkBlockBack(results: string): string {
   const places = Array.from({ length: block }, (_, i) => i);
