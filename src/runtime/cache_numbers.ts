@@ -1,26 +1,26 @@
 /**
- * The numbers in a program that depend on the length of its key-value caches, and on the steps that those have room for.
+ * The numbers in a program that depend on the length and the capacity of its key-value caches.
  *
  * @module
  */
 import { areAlike, numbersOf, type Recorded } from "./recorded.ts";
 import type { Replayer } from "./replay.ts";
 
-/** A number that is base + perStep · (steps more) + perRoom · (room more). */
+/** A number equal to base + perStep · (additional steps) + perRoom · (additional capacity). */
 interface Varying {
   readonly call: number;
   readonly at: number;
   readonly base: number;
-  /** Changes it in the program, from the first time that it must. */
+  /** Changes the number in the program; made when it is first needed. */
   set?: (value: number) => void;
   perStep: number;
   perRoom: number;
 }
 
 /**
- * How a program's numbers depend on its caches. All are affine in the two, since the operations that read a cache or append to
- * one are told of them nothing but sizes and offsets, and no other operation is of this kind: so two recordings at different lengths
- * tell the slopes for all lengths.
+ * How a program's numbers depend on its caches. All are affine in length and capacity, because operations that read
+ * or extend a cache pass only sizes and offsets to their kernels. Two recordings at different lengths therefore
+ * determine the slopes for all lengths.
  */
 export class CacheNumbers<M> {
   readonly #recorded: Recorded<M>;
@@ -29,7 +29,7 @@ export class CacheNumbers<M> {
   #varying: Varying[] = [];
   #knowsSteps = false;
   #knowsRoom = false;
-  /** What the program is set to. */
+  /** The length and capacity that the program is set to. */
   #lengthNow: number;
   #roomNow: number;
 
@@ -40,19 +40,19 @@ export class CacheNumbers<M> {
     this.#room = this.#roomNow = room!;
   }
 
-  /** Whether it is known what the numbers are for caches of a length and a room. */
+  /** Whether the numbers are known for caches of this length and capacity. */
   knows(length: number, room: number): boolean {
     return (length === this.#length || this.#knowsSteps) && (room === this.#room || this.#knowsRoom);
   }
 
-  /** Learns from another recording; whether that differs from this one in nothing but its caches. */
+  /** Learns the slopes from another recording. Returns false if the two differ in more than their caches. */
   learn(other: Recorded<M>): boolean {
     if (other.caches.length === 0 || !areAlike(other, this.#recorded)) return false;
     const leaf = other.leaves[other.caches[0]];
     const steps = leaf.shape[1] - this.#length, more = leaf.room! - this.#room;
     const slope = steps !== 0 && !this.#knowsSteps ? "perStep" : "perRoom";
     const by = slope === "perStep" ? steps : more;
-    // Two unknown slopes of one number can't be told apart.
+    // Two unknown slopes of one number can't be separated.
     if (slope === "perStep" ? more !== 0 && !this.#knowsRoom : more === 0 || this.#knowsRoom) return false;
     const known = new Map(this.#varying.map((varying) => [`${varying.call} ${varying.at}`, varying]));
     const found: Varying[] = [];
@@ -75,7 +75,7 @@ export class CacheNumbers<M> {
     return true;
   }
 
-  /** Sets a program's numbers. */
+  /** Sets a program's numbers for caches of this length and capacity. */
   set(replayer: Replayer<M>, length: number, room: number): void {
     if (length === this.#lengthNow && room === this.#roomNow) return;
     const steps = length - this.#length, more = room - this.#room;

@@ -1,5 +1,5 @@
 /**
- * A recorded run of a function, to be run again on other arguments of the same form.
+ * A recorded run of a function that can be replayed on other arguments of the same form.
  *
  * @module
  */
@@ -24,16 +24,16 @@ export class Program<M> {
   readonly #arena: Arena<M>;
   readonly #replayer: Replayer<M>;
   readonly #cacheNumbers: CacheNumbers<M> | null;
-  /** What holds uploaded numbers. */
+  /** Tensors of uploaded numbers. */
   readonly #constants: DeviceTensor<M>[] = [];
-  /** Whether all tensors that the function closes over still live. */
+  /** Whether all tensors that the function closes over are alive. */
   readonly #closuresLive: () => boolean;
   /** The memory of each slot. */
   readonly #memories: M[] = [];
   readonly #arguments: Arguments<M>;
-  /** Where its calls may be left for a turn of the event loop. */
+  /** Where a run may pause for a turn of the event loop. */
   #slices: readonly number[] | undefined;
-  /** The blocks of the arena that it uses, one for each temporary. */
+  /** Its places in the arena, one for each temporary. */
   readonly #temporaries: Place[] = [];
   #isDisposed = false;
   #isRunning = false;
@@ -73,7 +73,7 @@ export class Program<M> {
     this.#arguments = new Arguments(backend, recorded);
   }
 
-  /** Gives memory to what is made and is no result. */
+  /** Allocates temporaries: everything that is made and not returned. */
   #placeTemporaries(results: ReadonlySet<Slot>): void {
     const { recording: { slots, expectations }, calls } = this.#recorded;
     const used = new Set<unknown>(calls.flatMap(({ args }) => args));
@@ -96,18 +96,21 @@ export class Program<M> {
     this.#replayer.bind(slot.index, memory);
   }
 
-  /** Learns from another recording how its numbers depend on the length of caches; whether that is all in which they differ. */
+  /**
+   * Learns from another recording how the numbers depend on the length of caches. Returns false if the two differ
+   * in more.
+   */
   learn(other: Recorded<M>): boolean {
     return this.#cacheNumbers?.learn(other) ?? false;
   }
 
-  /** Binds it to arguments, if they have its form. */
+  /** Binds arguments if they have the form. */
   bind(args: readonly unknown[]): boolean {
     return !this.#isDisposed && this.#arguments.accept(args) &&
       (this.#cacheNumbers === null || this.#fitsCaches(this.#cacheNumbers));
   }
 
-  /** Whether the last arguments were of its form, but for a cache that has no room to grow in place. */
+  /** Whether the last arguments had the form, except that a cache has no capacity to grow in place. */
   get lacksRoom(): boolean {
     return this.#arguments.lacksRoom;
   }
@@ -127,19 +130,19 @@ export class Program<M> {
     return [shape[1], cache!.capacity];
   }
 
-  /** Whether it, and its backend, are not disposed of. */
+  /** Whether neither it nor its backend has been disposed of. */
   get isAlive(): boolean {
     return !this.#isDisposed && !this.backend.store.isDisposed;
   }
 
-  /** Whether nothing else uses its temporaries, and nothing is recorded. */
+  /** Whether no other program uses the arena and nothing is being recorded. */
   get canRun(): boolean {
     return !this.#arena.isInUse && !this.backend.isRecording;
   }
 
   /**
-   * Makes the results of a run on the arguments that it is bound to; null where f itself is to be run: there is no room, or a check
-   * of lists fails.
+   * Allocates the results of a run on the bound arguments; null if f must be called instead, because memory is
+   * short or a check of lists fails.
    */
   start(): DeviceTensor<M>[] | null {
     const { recording, lists, results, caches } = this.#recorded;
@@ -165,7 +168,7 @@ export class Program<M> {
     return made;
   }
 
-  /** Runs it, with the results that {@linkcode start} made; returns what the function does. */
+  /** Runs with the results of {@linkcode start}; returns what the function returns. */
   run(results: readonly DeviceTensor<M>[]): unknown {
     try {
       this.#replayer.run(0, this.#recorded.calls.length);
@@ -176,13 +179,13 @@ export class Program<M> {
     }
   }
 
-  /** The same while the event loop turns. */
+  /** The same with turns of the event loop. */
   async runWithTurns(
     results: readonly DeviceTensor<M>[],
     signal: AbortSignalLike | undefined,
   ): Promise<unknown> {
     const slices = this.#slices ??= slicesOf(this.#recorded.calls);
-    // Other calls may ask whether their arguments fit meanwhile.
+    // Meanwhile other calls may check their arguments and replace these.
     const lists = [...this.#arguments.lists];
     this.#arena.isInUse = this.#isRunning = true;
     try {
@@ -207,7 +210,7 @@ export class Program<M> {
     });
   }
 
-  /** What the function returns, once all calls have run. */
+  /** Returns the function's result after all calls have run. */
   #finish(results: readonly DeviceTensor<M>[], lists: readonly NumberLists[]): unknown {
     const { recording: { expectations }, template } = this.#recorded;
     for (const { slot, size, errorAt } of expectations) {
@@ -240,7 +243,7 @@ export class Program<M> {
     }
   }
 
-  /** Gives back what it holds, once it does not run. */
+  /** Frees its memory, once it is not running. */
   dispose(): void {
     this.#disposeLater = this.#isRunning;
     if (this.#isDisposed || this.#isRunning) return;
@@ -251,7 +254,7 @@ export class Program<M> {
   }
 }
 
-/** The numbers of lists, one list after the other. */
+/** The numbers of lists, concatenated. */
 function ravel(lists: NumberLists): ArrayLike<number> {
   if (lists.length === 1) return lists[0];
   const [{ length }] = lists;
