@@ -1,5 +1,5 @@
 /**
- * What was measured as tables.
+ * The results as tables.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { LoopRow } from "./loops.ts";
 import { highest, restOverFirst, secondHalfOverFirst } from "./peaks.ts";
 import type { Request } from "./request.ts";
 
-/** What a request was answered with. */
+/** A request and its result. */
 export type Answered<Answer> = readonly [request: Request, answer: Answer];
 
 export function gapsPart(found: readonly Answered<readonly GapRow[]>[]): Part {

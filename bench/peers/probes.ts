@@ -1,6 +1,6 @@
 /**
- * What a token can't be faster than: its matrix-vector products, the reading of its weights, its multiply-adds.
- * All of them with the library's 128-bit instructions; native code has wider ones.
+ * Lower bounds on the time of a token: its matrix-vector products, reading its weights, and its multiply-adds. All
+ * use the library's 128-bit instructions; native code has wider ones.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import { hex as relaxed } from "../../src/backends/wasm/generated/module_relaxed
 import { randomSource } from "../../src/random.ts";
 import { type Case, type HostTensor, leavesOf } from "./case.ts";
 
-/** The measured things, each a function that does it some times. */
+/** The functions that measure the bounds of a case, with the number of repetitions. */
 export interface Probes {
-  /** The matrix-vector products of a token by the library's kernel, one call, weights in the order that suits it. */
+  /** The matrix-vector products of a token by the library's kernel, in one call. */
   products(times: number): void;
-  /** Reads as many bytes as a token reads. */
+  /** Reads as many bytes as a token does. */
   read(times: number): void;
-  /** Does as many multiply-adds as a token does. */
+  /** Performs as many multiply-adds as a token does. */
   multiplyAdd(times: number): void;
-  /** What a token reads: the weights, of the embedding one row, and the cache where there is one. */
+  /** The bytes that a token reads: the weights, one row of the embedding, and the cache, if any. */
   readonly bytes: number;
   readonly multiplyAdds: number;
 }
@@ -36,7 +36,7 @@ interface Exports {
   multiplyAdd(rounds: number, factor: number): number;
 }
 
-/** Compiles the probes; what comes back makes those of a case. */
+/** Compiles the module; the result creates the functions for a case. */
 export async function compileProbes(): Promise<(subject: Case) => Promise<Probes>> {
   const fused = WebAssembly.validate(fromHex(relaxed));
   const library = await WebAssembly.compile(fromHex(fused ? relaxed : baseline));
@@ -44,7 +44,7 @@ export async function compileProbes(): Promise<(subject: Case) => Promise<Probes
   return async (subject) => {
     const kernels = (await WebAssembly.instantiate(library)).exports as unknown as Library;
     const { memory } = kernels;
-    // AssemblyScript imports what a file declares from a module that is called like the file.
+    // AssemblyScript names the import module of a file's declarations after the file.
     const imports = { env: { memory }, input: { linear: kernels.linear } };
     const exports = (await WebAssembly.instantiate(probes, imports)).exports as unknown as Exports;
     return probesOf(subject, kernels, exports);
@@ -90,7 +90,7 @@ function probesOf(subject: Case, { memory, __heap_base }: Library, exports: Expo
   const table = allocate(20 * rows.length);
   new Uint32Array(memory.buffer, table).set(rows.flat());
   const { bytes, multiplyAdds } = amountsOf(subject);
-  // Written, because pages that never were are all the same one, and reading them costs next to nothing.
+  // Written, since untouched pages share one physical page, and reading them costs almost nothing.
   const start = upload(new Float32Array(bytes / 4).fill(1));
   const probes: Probes = {
     bytes,
@@ -115,13 +115,13 @@ function checkProduct({ data }: HostTensor, x: Float32Array, y: Float32Array): v
   }
 }
 
-/** All that a token is multiplied with: the embedding is looked up. */
+/** All matrices that a token is multiplied by; the embedding is only looked up. */
 function matricesOf({ weights }: Case): HostTensor[] {
   return leavesOf(weights).filter(([path, { shape }]) => path !== "embedding" && shape.length === 2)
     .map(([, matrix]) => matrix);
 }
 
-/** What a token takes. Its attention reads the cache once, and multiplies all of it. */
+/** The amounts of a token. Its attention reads the cache once, and multiplies by all of it. */
 function amountsOf(subject: Case): { bytes: number; multiplyAdds: number } {
   const [, channels] = subject.weights.embedding.shape;
   const weights = leavesOf(subject.weights).filter(([path]) => path !== "embedding");

@@ -1,5 +1,6 @@
 /**
- * A token compared: here in Deno and Node.js, in ONNX Runtime, jax-js and PyTorch, and what it can't be faster than.
+ * Compares the time of a token: here in Deno and Node.js, in ONNX Runtime, jax-js and PyTorch, and its lower
+ * bounds.
  *
  * @module
  */
@@ -17,7 +18,7 @@ import { compileProbes } from "./probes.ts";
 import { pyTorch } from "./pytorch.ts";
 import { expectedLogits, inDeno } from "./seqmix.ts";
 
-/** How long a token takes. */
+/** The time of a token in an implementation. */
 export interface TokenRow extends Named {
   readonly mode: Case["mode"];
   readonly length: number;
@@ -25,12 +26,12 @@ export interface TokenRow extends Named {
   readonly medianMs: number;
 }
 
-/** What a token can't be faster than. */
+/** Lower bounds on the time of a token. */
 export interface LimitRow extends Named {
-  /** Of weights, and of the cache where there is one. */
+  /** The bytes of weights, and of the cache, if any. */
   readonly bytes: number;
   readonly multiplyAdds: number;
-  /** The matrix-vector products alone, the time to read as many bytes, and to do as many multiply-adds. */
+  /** The times of the matrix-vector products, of reading the bytes, and of the multiply-adds. */
   readonly productsMs: number;
   readonly readMs: number;
   readonly multiplyAddMs: number;
@@ -42,9 +43,9 @@ export interface TokenComparison {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** Tokens that have been seen, with the one that is timed. */
+/** The number of tokens in the context, including the one that is timed. */
 const length = 256;
-/** Samples long enough for a token to follow many of its own kind, short enough that most are not interrupted. */
+/** Samples are long enough that a token follows many others, and short enough that most are not interrupted. */
 const effort: Effort = { warmUpMs: 400, leadInMs: 5, sampleMs: 10, rounds: 51, budgetMs: Infinity };
 
 const peers = [inDeno, inNode, onnxRuntimeNode, onnxRuntimeWeb, jax, ...pyTorch];

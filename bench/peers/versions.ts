@@ -1,5 +1,5 @@
 /**
- * Which versions are compared.
+ * The versions of the compared implementations.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import config from "../../deno.json" with { type: "json" };
 import { type CommandLine, outputOf } from "../measure/process.ts";
 import { python } from "./pytorch.ts";
 
-/** Of each of them its version; null of what there is not. */
+/** The version of each; null if it is not installed. */
 export type Versions = Readonly<Record<string, string | null>>;
 
 export async function findVersions(): Promise<Versions> {

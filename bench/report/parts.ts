@@ -1,5 +1,5 @@
 /**
- * The report as a whole.
+ * Assembles the report.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import type { Result, Run } from "./result.ts";
 import { trainingParts } from "./training_parts.ts";
 import { wkvParts } from "./wkv_part.ts";
 
-/** How many parameters each model of each preset has. */
+/** The number of parameters of each model of each preset. */
 export type ParameterCounts = Readonly<Record<PresetName, Readonly<Record<ModelName, number>>>>;
 
 export function countParameters(): ParameterCounts {
