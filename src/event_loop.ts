@@ -12,9 +12,6 @@ const interval = 20;
 /** The longest time in ms for which requested turns hold up the computation. */
 const longestTurns = 200;
 
-/** A point where a long computation may pause: returns a promise to await before it goes on, or undefined. */
-export type Pause = () => Promise<void> | undefined;
-
 /**
  * Decides when computations yield to the event loop, jointly for all computations of a thread, since many short
  * ones keep it as busy as one long one. The timer is set ahead of the work and awaited once it is overdue, which

@@ -59,7 +59,7 @@ export type Example = Readonly<
 >;
 
 /** Computes the results without a kernel of the same name. */
-export type Compute = <M>(
+type Compute = <M>(
   device: Workspace<M>,
   inputs: readonly Tensor[],
   constants: readonly number[],
@@ -75,7 +75,7 @@ export type Tensors<T extends readonly (string | null)[]> = T extends readonly [
   : { readonly [K in keyof T]: T[K] extends `${string}?:${string}` ? Tensor | undefined : Tensor };
 
 /** A recorded call of an operation. */
-export interface Call<I, O> {
+interface Call<I, O> {
   readonly inputs: I;
   readonly constants: readonly number[];
   readonly outputs: O;
@@ -127,7 +127,7 @@ type Blocks<M, T extends readonly (string | null)[]> = {
 type Numbers<T extends readonly string[]> = { [K in keyof T]: number };
 
 /** An input or output of an operation. */
-export interface Place {
+interface Place {
   readonly name: string;
   readonly optional: boolean;
   /** Whether any axes may precede {@linkcode axes}. */

@@ -6,7 +6,7 @@
  */
 
 /** A kernel that the module exports. */
-export interface Kernel {
+interface Kernel {
   readonly name: string;
   /** The file that defines it, as named in the module. */
   readonly from: string;

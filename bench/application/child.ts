@@ -9,7 +9,7 @@ import { measureGaps } from "./gaps.ts";
 import { sampleLoop, tokenLoop, trainingLoop } from "./loops.ts";
 import type { Request } from "./request.ts";
 
-export async function measure(request: Request): Promise<unknown> {
+async function measure(request: Request): Promise<unknown> {
   const { claim, count } = request;
   const backend = await openBackend(request.backend);
   switch (claim) {

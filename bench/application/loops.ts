@@ -29,7 +29,7 @@ export interface LoopRow {
 }
 
 /** A step of a loop, which awaits the values that it reads. */
-export type LoopStep = () => Promise<void>;
+type LoopStep = () => Promise<void>;
 
 /** The time between two samples, in ms. */
 const interval = 5;

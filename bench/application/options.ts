@@ -20,7 +20,7 @@ export interface Options {
   readonly count: number | null;
 }
 
-export const claims: readonly Claim[] = ["gaps", "aborts", "tokens", "training", "steps"];
+const claims: readonly Claim[] = ["gaps", "aborts", "tokens", "training", "steps"];
 
 export const usage = `Usage: deno task application [options]
 

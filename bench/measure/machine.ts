@@ -6,14 +6,14 @@
 import { cpus } from "node:os";
 import { idleProcessBytes } from "./memory.ts";
 
-export interface Machine {
+interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryBytes: number;
   readonly system: string;
 }
 
-export interface Runtime {
+interface Runtime {
   readonly deno: string;
   readonly v8: string;
   readonly typescript: string;

@@ -21,7 +21,7 @@ import {
 import type { Progress } from "./timer.ts";
 
 /** The memory of a token as counted by the backend. */
-export interface MemoryCount {
+interface MemoryCount {
   readonly weightBytes: number;
   /** The state between tokens. */
   readonly stateBytes: number;

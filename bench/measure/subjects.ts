@@ -40,7 +40,7 @@ export type ModelName = "rwkv" | "transformer" | "lstm";
 export type Mode = "recurrent" | "cached" | "full";
 
 /** A way of decoding. */
-export interface Way {
+interface Way {
   readonly model: ModelName;
   readonly mode: Mode;
 }

@@ -22,7 +22,7 @@ export interface HostTensor {
 }
 
 /** A tree like `P` with host tensors instead of tensors. */
-export type Host<P> = P extends Tensor ? HostTensor
+type Host<P> = P extends Tensor ? HostTensor
   : P extends object ? { readonly [K in keyof P]: Host<P[K]> }
   : P;
 

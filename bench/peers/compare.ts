@@ -16,7 +16,7 @@ export interface LeftOut extends Named {
   readonly reason: string;
 }
 
-export interface Comparison {
+interface Comparison {
   /** For each compared implementation its samples, in ms per run. */
   readonly peers: readonly { readonly implementation: string; readonly samples: readonly number[] }[];
   readonly leftOut: readonly LeftOut[];

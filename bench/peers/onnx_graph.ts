@@ -37,7 +37,7 @@ const elementTypes = { float32: 1, int32: 6, int64: 7 };
 type ElementType = keyof typeof elementTypes;
 
 /** The attributes of an operator: numbers are integers, except in `{ float: x }`. */
-export type Attributes = Readonly<Record<string, number | string | { readonly float: number }>>;
+type Attributes = Readonly<Record<string, number | string | { readonly float: number }>>;
 
 interface Node {
   readonly op_type: string;

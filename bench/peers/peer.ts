@@ -36,7 +36,7 @@ export function remotePeer({ ask, close }: Answering): OpenPeer {
 }
 
 /** The position of a token and the use of its state. */
-export interface Step {
+interface Step {
   /** The position in the sequence, from 0. */
   readonly position: number;
   /** Whether the state is carried over to the next token, or else discarded. */

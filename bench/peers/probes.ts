@@ -12,7 +12,7 @@ import { randomSource } from "../../src/random.ts";
 import { type Case, type HostTensor, leavesOf } from "./case.ts";
 
 /** The functions that measure the bounds of a case, with the number of repetitions. */
-export interface Probes {
+interface Probes {
   /** The matrix-vector products of a token by the library's kernel, in one call. */
   products(times: number): void;
   /** Reads as many bytes as a token does. */

@@ -19,7 +19,7 @@ import { pyTorch } from "./pytorch.ts";
 import { expectedLogits, inDeno } from "./seqmix.ts";
 
 /** The time of a token in an implementation. */
-export interface TokenRow extends Named {
+interface TokenRow extends Named {
   readonly mode: Case["mode"];
   readonly length: number;
   readonly implementation: string;
@@ -27,7 +27,7 @@ export interface TokenRow extends Named {
 }
 
 /** Lower bounds on the time of a token. */
-export interface LimitRow extends Named {
+interface LimitRow extends Named {
   /** The bytes of weights, and of the cache, if any. */
   readonly bytes: number;
   readonly multiplyAdds: number;
@@ -37,7 +37,7 @@ export interface LimitRow extends Named {
   readonly multiplyAddMs: number;
 }
 
-export interface TokenComparison {
+interface TokenComparison {
   readonly token: readonly TokenRow[];
   readonly limits: readonly LimitRow[];
   readonly leftOut: readonly LeftOut[];

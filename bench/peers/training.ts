@@ -16,7 +16,7 @@ import { apartTrainer, trainer } from "./seqmix.ts";
 import { batchSize } from "./training_set_up.ts";
 
 /** The speed of training a model. */
-export interface TrainingRow extends Named {
+interface TrainingRow extends Named {
   readonly implementation: string;
   /** The median over the rounds. */
   readonly tokensPerS: number;
@@ -24,7 +24,7 @@ export interface TrainingRow extends Named {
   readonly ofOne: number;
 }
 
-export interface TrainingComparison {
+interface TrainingComparison {
   readonly training: readonly TrainingRow[];
   readonly leftOut: readonly LeftOut[];
 }

@@ -8,7 +8,7 @@ import { type CommandLine, outputOf } from "../measure/process.ts";
 import { python } from "./pytorch.ts";
 
 /** The version of each; null if it is not installed. */
-export type Versions = Readonly<Record<string, string | null>>;
+type Versions = Readonly<Record<string, string | null>>;
 
 export async function findVersions(): Promise<Versions> {
   const said = (commandLine: CommandLine) => outputOf(commandLine).then((text) => text.trim(), () => null);

@@ -5,7 +5,7 @@
  */
 import type { ModelName } from "../measure/subjects.ts";
 
-export interface ArticleRow {
+interface ArticleRow {
   readonly length: number;
   /** In ms per token. */
   readonly latency: Readonly<Record<ModelName, number>>;
@@ -44,7 +44,7 @@ export function articleAt(length: number): ArticleRow | undefined {
   return article.find((row) => row.length === length);
 }
 
-export interface ArticleTraining {
+interface ArticleTraining {
   readonly trainLoss: number;
   readonly testLoss: number;
   /** From 0 to 1. */

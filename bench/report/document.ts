@@ -43,7 +43,7 @@ export function toMarkdown(heading: string, parts: readonly Part[]): string {
 }
 
 /** Formats a table for a terminal. */
-export function textTable(table: Table): string {
+function textTable(table: Table): string {
   const [columns, ...rows] = padded(table);
   const line = columns.map((cell) => "─".repeat(cell.length));
   return [columns, line, ...rows].map((row) => "  " + row.join("   ").trimEnd()).join("\n");

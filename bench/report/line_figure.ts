@@ -5,7 +5,7 @@
  */
 import { color, drawPanels, height, labelLayer, logPixel, panelTitle, ticks, width } from "./figure_style.ts";
 
-export interface Series {
+interface Series {
   readonly name: string;
   readonly color: string;
   readonly points: readonly { readonly length: number; readonly value: number }[];
@@ -19,7 +19,7 @@ export interface Panel {
   readonly series: readonly Series[];
 }
 
-export interface Figure {
+interface Figure {
   readonly title: string;
   readonly subtitle: string;
   /** `time per token (ms)` */

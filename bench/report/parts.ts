@@ -21,7 +21,7 @@ import { trainingParts } from "./training_parts.ts";
 import { wkvParts } from "./wkv_part.ts";
 
 /** The number of parameters of each model of each preset. */
-export type ParameterCounts = Readonly<Record<PresetName, Readonly<Record<ModelName, number>>>>;
+type ParameterCounts = Readonly<Record<PresetName, Readonly<Record<ModelName, number>>>>;
 
 export function countParameters(): ParameterCounts {
   return Object.fromEntries(

@@ -31,7 +31,7 @@ export interface DatasetSize {
 export type KindAccuracy = Readonly<Record<PositionKind, number | null>>;
 
 /** The score of a predictor that is not a network on the test sequences. */
-export interface Baseline {
+interface Baseline {
   readonly loss: number;
   readonly accuracy: number;
   readonly byKind: KindAccuracy;

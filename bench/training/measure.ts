@@ -29,7 +29,7 @@ export interface TrainingPlan {
 const test = 384, lengths = [32, 64, 128, 256];
 
 /** The sequences of each preset, the same for all models. */
-export const datasetSizes: Readonly<Record<PresetName, DatasetSize>> = {
+const datasetSizes: Readonly<Record<PresetName, DatasetSize>> = {
   matched: { train: 3072, test, lengths },
   seed: { train: 768, test, lengths },
 };
@@ -67,7 +67,7 @@ export function commandOf(
 type Progress = Pick<ProgressBar, "update" | "log">;
 
 /** The setting of trainings. */
-export interface Place {
+interface Place {
   readonly backend: Backend;
   readonly origin: Origin;
   /** The report's folder. */

@@ -26,7 +26,7 @@ import type { CurvePoint, TrainingCell, TrainingRow } from "./row.ts";
 import { absentAsUndefined } from "./rows.ts";
 
 /** The setup of a training. */
-export interface TrainingSetup {
+interface TrainingSetup {
   /** The sizes of the model. */
   readonly config: unknown;
   readonly backend: Backend;

@@ -17,7 +17,7 @@ import { elementsOf } from "./shapes.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 /** A GPU and its kernels. */
-export interface Bench {
+interface Bench {
   readonly adapter: string;
   /** Whether the GPU's own clock is used, or else the time of waiting for it. */
   readonly hasClock: boolean;

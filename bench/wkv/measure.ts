@@ -26,7 +26,7 @@ export interface WkvRow extends Shape {
 }
 
 /** All kernels that are available. */
-export interface WkvKernels {
+interface WkvKernels {
   readonly kernels: readonly WkvKernel[];
   /** Notes in sentences: the GPU and the source of its times, or the reason why there is none. */
   readonly notes: readonly string[];

@@ -54,7 +54,7 @@ function hasGradient(source: number): boolean {
 }
 
 /** A recording in progress. */
-export interface Tape {
+interface Tape {
   /** The recording backend. */
   readonly backend: Backend;
   /** Wraps a tensor of the inner backend as one that has a gradient. */

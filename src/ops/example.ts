@@ -13,7 +13,7 @@ const sizes: Example = { "...": [2, 10], B: [1, 2], T: [2, 5], S: [3, 9], C: 14,
 const anySize = 3;
 
 /** The arguments of a call. */
-export interface ExampleCall {
+interface ExampleCall {
   readonly inputs: readonly { readonly data: Float32Array; readonly shape: readonly number[] }[];
   readonly constants: readonly number[];
 }

@@ -31,7 +31,7 @@ export interface Call {
 }
 
 /** Numbers that must be 0 after a run, and the error to throw for one that is not. */
-export interface Expectation {
+interface Expectation {
   readonly slot: Slot;
   readonly size: number;
   readonly errorAt: (index: number) => Error;

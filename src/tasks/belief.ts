@@ -11,7 +11,7 @@
 import type { Motif, MotifTask } from "./motif_task.ts";
 
 /** A prefix of a cycle that is consistent with the tokens so far. */
-export interface Hypothesis {
+interface Hypothesis {
   /** The motifs of the visits so far, until the cycle closes. */
   readonly cycle: readonly number[];
   /** Whether the first motif has recurred, so that the cycle is known completely. */

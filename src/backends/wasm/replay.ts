@@ -7,7 +7,7 @@ import type { Call } from "../../runtime/recording.ts";
 import type { Replayer } from "../../runtime/replay.ts";
 
 /** The parts of the module that programs use. */
-export interface ReplayModule {
+interface ReplayModule {
   /** Runs the calls between two addresses, with a table of slots: see `tools/replay_source.ts`. */
   readonly replay: (start: number, end: number, slots: number) => void;
   /** For each kernel, in the order of their numbers, one letter per argument: address, integer or float. */

@@ -53,7 +53,7 @@ const shaders: Shaders = {
 
 /** Binds the kernels to a device. */
 export function gpuKernels(gpu: Gpu): Kernels<GpuBlock> {
-  // Skips the other exports of these files.
+  // Skips constants that these files export; their other functions are bound too, but never used.
   const all = Object.entries<unknown>(shaders).filter(([, shader]) => typeof shader === "function");
   const bound = all.map(([name, shader]) => [name, (shader as (gpu: Gpu) => void).bind(null, gpu)]);
   return Object.fromEntries(bound) as unknown as Kernels<GpuBlock>;

@@ -23,7 +23,7 @@ interface Mending {
 }
 
 /** The sum of `term`, an expression in `row`, `column` and the element's index `at`, over a part of the rows. */
-export function sumsShader(
+function sumsShader(
   across: number,
   inputs: readonly string[],
   term: string,
@@ -67,7 +67,7 @@ var<workgroup> sums: array<f32, ${threads}>;
 }
 
 /** Sums of a term over rows, for every column: y is `[columns]`. */
-export type Sums = (
+type Sums = (
   gpu: Gpu,
   y: GpuBlock,
   inputs: readonly GpuBlock[],

@@ -9,7 +9,7 @@
 import type { Gpu, GpuBlock } from "./gpu.ts";
 
 /** The bindings of a shader, in the order of {@linkcode Dispatch}. Elements are f32 unless a name says `name: u32`. */
-export interface Bindings {
+interface Bindings {
   readonly sizes: readonly string[];
   readonly constants?: readonly string[];
   readonly outputs: readonly string[];

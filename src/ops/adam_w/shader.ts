@@ -15,7 +15,7 @@ import {
 } from "../../backends/webgpu/wgsl.ts";
 
 /** See `reference.ts`. 1 - β₁ and 1 - β₂ are separate constants: in single precision 1 - 0.999 is off by 5e-5. */
-export function adamWShader(): string {
+function adamWShader(): string {
   return bindings({
     sizes: ["size", "leaf"],
     constants: [

@@ -43,7 +43,7 @@ const keysOfSplit = 256;
  * Σ e^(score - top) value over a split of the keys. `sums` holds the top score, the sum of the weights and the
  * inverse of the score's unit. With a single split, the result is already divided by the sum of the weights.
  */
-export function attentionShader(block: Block): string {
+function attentionShader(block: Block): string {
   const { rows, threads } = block;
   const lanes = threads / rows;
   const query = {
@@ -132,7 +132,7 @@ export function attentionShader(block: Block): string {
 }
 
 /** Combines the splits of the keys; each invocation computes an element of y. */
-export function attentionJoinShader(): string {
+function attentionJoinShader(): string {
   return bindings({
     sizes: ["size", "headSize", "splits"],
     outputs: ["y"],

@@ -58,7 +58,7 @@ function iterationsOfMending(size: number): number {
  * For each query and head: the largest score, the sum of the weights relative to it, gy·y, and the unit of the
  * scores.
  */
-export const weighShader = `${declarations(block, ownSizes, ["sums: vec4f"], ["query", "key", "gy", "y"])}
+const weighShader = `${declarations(block, ownSizes, ["sums: vec4f"], ["query", "key", "gy", "y"])}
 var<workgroup> found: array<vec4f, ${threads}>;
 ${queryUnitMemory(block)}${
   main(
@@ -252,7 +252,7 @@ ${
 }
 
 /** With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j */
-export const queryGradientShader = gradientShader({
+const queryGradientShader = gradientShader({
   outputs: ["gQuery"],
   rowsOf: "params.queryTime",
   score: products(block, "score", { ...query, unit: (row) => `${sumsOf(`(firstRow + ${row})`)}.w` }, key),
@@ -267,7 +267,7 @@ export const queryGradientShader = gradientShader({
 });
 
 /** gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i */
-export const keyGradientShader = gradientShader({
+const keyGradientShader = gradientShader({
   outputs: ["gKey", "gValue"],
   rowsOf: "params.keyTime",
   score: products(block, "score", key, { ...query, unit: (row) => `${sumsOf(`(first + ${row})`)}.w` }),

@@ -59,7 +59,7 @@ export function ofPlaces({ rows, threads }: Block, line: (i: number, at: string)
 }
 
 /** The rows of a head in a buffer: their offset and their end. */
-export interface Rows {
+interface Rows {
   readonly buffer: string;
   readonly at: string;
   readonly end: string;

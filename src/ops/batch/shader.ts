@@ -7,7 +7,7 @@ import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** Copies between two buffers, or within one, since no buffer may be bound for reading and writing at once. */
-export function copyRowsShader(inside: boolean): string {
+function copyRowsShader(inside: boolean): string {
   return bindings({
     sizes: ["size", "width", "yOffset", "yStride", "xOffset", "xStride"],
     outputs: ["y: u32"],

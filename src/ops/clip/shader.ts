@@ -27,7 +27,7 @@ const unit = 2 ** 72;
  * y[at] = scale·‖x‖ for each workgroup's part of x, from the sums of the squares of x/2⁷², x and x·2⁷²: the one
  * that has neither overflowed nor underflowed is used.
  */
-export function normShader(): string {
+function normShader(): string {
   return bindings({
     sizes: ["size", "range", "parts", "at"],
     // As constants, a compiler might combine these factors and overflow.
@@ -57,7 +57,7 @@ fn scaledRoot(squares: vec3f) -> f32 {
 }
 
 /** y = x · min(1, maxNorm / (N + 1e-6)) where norm is scale·N, as are limit and epsilon; a NaN norm gives NaN. */
-export function clipShader(): string {
+function clipShader(): string {
   return bindings({
     sizes: ["size"],
     constants: ["limit", "epsilon", "root"],

@@ -23,7 +23,7 @@ import {
 const isKnown = "!isNan(id) && id >= 0.0 && id < f32(params.vocabulary) && floor(id) == id";
 
 /** For each row the loss and the weight, adjacent. */
-export function rowLossShader(weighted: boolean, threads: number): string {
+function rowLossShader(weighted: boolean, threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary"],
     outputs: ["losses: vec2f"],
@@ -69,7 +69,7 @@ export function rowLossShader(weighted: boolean, threads: number): string {
 }
 
 /** The weighted mean over all rows. */
-export function meanShader(): string {
+function meanShader(): string {
   return bindings({ sizes: ["rows"], outputs: ["loss"], inputs: ["losses: vec2f"] }) + nan + units +
     reduction("largest", "vec2u", 256, (a, b) => `max(${a}, ${b})`) +
     reduction("sum", "vec2f", 256, (a, b) => `${a} + ${b}`) +
@@ -99,7 +99,7 @@ export function meanShader(): string {
 }
 
 /** See `crossEntropyBackward` below. */
-export function crossEntropyBackwardShader(weighted: boolean, threads: number): string {
+function crossEntropyBackwardShader(weighted: boolean, threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary"],
     outputs: ["gLogits"],

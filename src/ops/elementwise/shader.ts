@@ -16,17 +16,17 @@ import {
 } from "../../backends/webgpu/wgsl.ts";
 
 /** y = `value`, an expression in a[i] and b[i] */
-export function binaryShader(value: string): string {
+function binaryShader(value: string): string {
   return bindings({ sizes: ["size"], outputs: ["y"], inputs: ["a", "b"] }) + each(`y[i] = ${value};`);
 }
 
 /** y = `value`, an expression in x[i]; `functions` are those that it calls */
-export function unaryShader(value: string, functions: string): string {
+function unaryShader(value: string, functions: string): string {
   return bindings({ sizes: ["size"], outputs: ["y"], inputs: ["x"] }) + functions + each(`y[i] = ${value};`);
 }
 
 /** See `mix` in `mod.ts`. */
-export function mixShader(): string {
+function mixShader(): string {
   return bindings({ sizes: ["size", "channels"], outputs: ["y"], inputs: ["x", "before", "ratio"] }) +
     nan + each(`let share = ratio[i % params.channels];
   let sum = x[i] * share + before[i] * (1.0 - share);
@@ -36,13 +36,13 @@ export function mixShader(): string {
 }
 
 /** gx = gy · `slope`, an expression in x[i]; `functions` are those that it calls */
-export function unaryBackwardShader(slope: string, functions: string): string {
+function unaryBackwardShader(slope: string, functions: string): string {
   return bindings({ sizes: ["size"], outputs: ["gx"], inputs: ["gy", "x"] }) + functions +
     each(`gx[i] = gy[i] * ${slope};`);
 }
 
 /** The gradients of `mix` except that of the ratio. */
-export function mixBackwardShader(): string {
+function mixBackwardShader(): string {
   return bindings({ sizes: ["size", "channels"], outputs: ["gx", "gBefore"], inputs: ["gy", "ratio"] }) +
     each(`let share = ratio[i % params.channels];
   gx[i] = gy[i] * share;

@@ -24,7 +24,7 @@ const longestPart = threads * Math.floor(iterationsAtOnce / (1 + iterationsOf(32
 const manyGroups = 256;
 
 /** See `embedding` in `mod.ts`. Rows are copied as bits. */
-export function embeddingShader(): string {
+function embeddingShader(): string {
   return bindings({
     sizes: ["size", "vocabulary", "channels"],
     outputs: ["y: u32"],
@@ -43,7 +43,7 @@ export function embeddingShader(): string {
  * at a time and sets a bit in 8 words for each match; each of a channel's 8 invocations sums the matches of a word,
  * and these sums are added at the end.
  */
-export function embeddingBackwardShader(): string {
+function embeddingBackwardShader(): string {
   return `${
     bindings({
       sizes: ["count", "vocabulary", "channels", "range", "parts"],

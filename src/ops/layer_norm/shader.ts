@@ -49,7 +49,7 @@ const moments = `if (group >= params.rows) { return; }
 const normal = "((x[start + c] * unit - rough) * scale - shift)";
 
 /** See `layerNorm` in `mod.ts`. */
-export function layerNormShader(): string {
+function layerNormShader(): string {
   return bindings({
     sizes: ["rows", "channels"],
     constants: ["epsilon"],
@@ -69,7 +69,7 @@ export function layerNormShader(): string {
  * The gradient of x, and the statistics that normalize each row: see {@linkcode moments} and `layerNormBackward`
  * below.
  */
-export function layerNormBackwardShader(): string {
+function layerNormBackwardShader(): string {
   return bindings({
     sizes: ["rows", "channels"],
     constants: ["epsilon"],

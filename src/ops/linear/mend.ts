@@ -15,7 +15,7 @@ export interface Factor {
 }
 
 /** WGSL expressions that locate a term: the row of a, the row of b, and the numbers of terms and rows. */
-export interface Places {
+interface Places {
   readonly row: string;
   readonly column: string;
   readonly terms: string;

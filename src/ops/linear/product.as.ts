@@ -8,9 +8,9 @@ import { copy } from "../../backends/wasm/vectors.as";
 /** The steps of a sum in a panel, which is then at most 8 KB. */
 const STEPS: i32 = 256;
 /** The floats in the panels that are packed at a time: 128 KB, a part of the L2 cache. */
-export const PACKED: i32 = 32768;
+const PACKED: i32 = 32768;
 /** The packed panels; between products, other kernels may use this memory. */
-export const packed = memory.data(32768 << 2, 64);
+const packed = memory.data(32768 << 2, 64);
 
 /** y = a·b + bias, or y = a·bᵀ + bias if b is `transposed`; a is [rows, inner], y is [rows, columns]. */
 export function multiplyRows(

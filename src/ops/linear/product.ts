@@ -23,7 +23,7 @@ const manyGroups = 256, shortestPart = 128;
  * y = a·bᵀ + bias. A workgroup computes a tile of 64 by 64, each of its invocations 4 by 4 elements. `a` has one
  * row for each row of y, `b` one for each column. The terms are split into parts, each with a y of its own.
  */
-export function productShader(a: Factor, b: Factor, bias?: string): string {
+function productShader(a: Factor, b: Factor, bias?: string): string {
   // One word more than the terms, to avoid bank conflicts.
   const pitch = depth + 1, words = tile * depth;
   const four = [0, 1, 2, 3];
@@ -124,7 +124,7 @@ fn write(part: u32, row: u32, firstColumn: u32, sums: vec4f) {
 }
 
 /** The shaders of a product. */
-export interface Product {
+interface Product {
   readonly code: string;
   readonly mendCode: string;
   readonly addParts: PartsSums;

@@ -23,7 +23,7 @@ const ofX: Factor = { name: "x", by: "rows" }, ofWeight: Factor = { name: "weigh
  * A workgroup computes four outputs of one row: adjacent invocations read adjacent weights, and each input is read
  * once for all four.
  */
-export function linearFewShader(biased: boolean): string {
+function linearFewShader(biased: boolean): string {
   return `${
     bindings({
       sizes: ["rows", "inputs", "outputs", "start", "end", "mends"],

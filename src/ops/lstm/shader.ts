@@ -54,7 +54,7 @@ fn mend(sum: f32, gate: u32, origin: u32, at: u32) -> f32 {
 }
 
 /** A workgroup computes the steps from params.start to params.end of one sequence. */
-export function lstmSequenceShader(): string {
+function lstmSequenceShader(): string {
   return `${declarations}
 var<workgroup> held: array<f32, ${heldChannels}>;
 var<workgroup> sums: array<f32, ${4 * heldChannels}>;
@@ -100,7 +100,7 @@ ${mend("held[c]")}` + main(
  * The step params.start of all sequences; a workgroup computes one channel. The previous hidden values are read
  * from y.
  */
-export function lstmStepShader(): string {
+function lstmStepShader(): string {
   return declarations + `
 fn hiddenBefore(at: u32) -> f32 {
   // The offset at is that of the previous step's row, or of the sequence in the state.

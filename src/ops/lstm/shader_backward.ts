@@ -24,7 +24,7 @@ import { copyRows } from "../batch/shader.ts";
 import { heldChannels } from "./shader.ts";
 
 /** The cells before the steps from params.start to params.end. */
-export const lstmCellsShader = bindings({
+const lstmCellsShader = bindings({
   sizes: ["size", "time", "channels", "start", "end"],
   outputs: ["cells"],
   inputs: ["preactivations", "cell"],
@@ -104,7 +104,7 @@ const threads = 256;
  * A workgroup computes the steps from params.end back to params.start of one sequence. With few channels, several
  * invocations share the sum over the gates of a channel.
  */
-export const lstmSequenceBackwardShader = `${declarations}
+const lstmSequenceBackwardShader = `${declarations}
 var<workgroup> held: array<f32, ${heldChannels}>;
 var<workgroup> gates: array<f32, ${4 * heldChannels}>;
 var<workgroup> parts: array<f32, ${Math.max(threads, heldChannels)}>;
@@ -165,7 +165,7 @@ const tile = 16, shares = 16;
  * workgroup computes some channels. First come the contributions of the later step, then the gradients of the
  * earlier step's gates. After the last step there is only the latter, before the first only the former.
  */
-export const lstmStepBackwardShader = `${declarations}
+const lstmStepBackwardShader = `${declarations}
 var<workgroup> parts: array<f32, ${tile * shares}>;
 ${mend("gPreactivations")}${
   main(

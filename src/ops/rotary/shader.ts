@@ -11,7 +11,7 @@ import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** An invocation rotates a pair of channels. See `rotary` in `mod.ts`; the gradient rotates back. */
-export function rotaryShader(back: boolean): string {
+function rotaryShader(back: boolean): string {
   return bindings({
     sizes: ["size", "time", "half", "pairs", "position"],
     outputs: ["y"],

@@ -54,7 +54,7 @@ function search(threads: number, type: string, add: string): string {
 }
 
 /** For each row the rank of the k-th largest logit: the largest rank that k logits reach. */
-export function topKShader(threads: number): string {
+function topKShader(threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary", "topK", "digit", "endDigit"],
     outputs: ["leasts: u32"],
@@ -76,7 +76,7 @@ export function topKShader(threads: number): string {
  * For each row the largest rank such that the logits of at least that rank have the share topP of all that top-k
  * keeps.
  */
-export function topPShader(threads: number): string {
+function topPShader(threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary", "topK", "digit", "endDigit"],
     constants: ["topP", "inverseTemperature"],
@@ -117,7 +117,7 @@ export function topPShader(threads: number): string {
  * Draws ids from all logits, or from those of at least the rank in a half of `leasts`. The index of the draw is
  * base + step.
  */
-export function drawShader(stepped: boolean, threads: number): string {
+function drawShader(stepped: boolean, threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary", "seed", "base", "greedy", "half"],
     constants: ["inverseTemperature"],

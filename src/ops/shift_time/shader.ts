@@ -7,7 +7,7 @@ import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** See `shiftTime` in `mod.ts`. */
-export function shiftTimeShader(): string {
+function shiftTimeShader(): string {
   return bindings({
     sizes: ["size", "time", "channels"],
     outputs: ["y: u32"],
@@ -21,7 +21,7 @@ export function shiftTimeShader(): string {
 }
 
 /** See `lastStep` in `mod.ts`. */
-export function lastStepShader(): string {
+function lastStepShader(): string {
   return bindings({ sizes: ["size", "time", "channels"], outputs: ["y: u32"], inputs: ["x: u32"] }) +
     each(`let sequence = i / params.channels;
   y[i] = x[((sequence + 1u) * params.time - 1u) * params.channels + i % params.channels];`);
@@ -31,7 +31,7 @@ export function lastStepShader(): string {
  * The inputs are `first` and x, a sequence of time + 1 steps, of which the last does not affect y. See
  * `shiftTimeBackward` below.
  */
-export function shiftTimeBackwardShader(): string {
+function shiftTimeBackwardShader(): string {
   return bindings({
     sizes: ["size", "time", "channels"],
     outputs: ["gx: u32", "gFirst: u32"],
@@ -51,7 +51,7 @@ export function shiftTimeBackwardShader(): string {
 }
 
 /** See `lastStepBackward` below. */
-export function lastStepBackwardShader(): string {
+function lastStepBackwardShader(): string {
   return bindings({ sizes: ["size", "time", "channels"], outputs: ["gx: u32"], inputs: ["gy: u32"] }) +
     each(`let row = i / params.channels;
   var gradient = 0u;

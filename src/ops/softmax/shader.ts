@@ -16,7 +16,7 @@ import {
 } from "../../backends/webgpu/wgsl.ts";
 
 /** See `softmax` in `mod.ts`. */
-export function softmaxShader(threads: number): string {
+function softmaxShader(threads: number): string {
   return bindings({ sizes: ["rows", "channels"], outputs: ["y"], inputs: ["x"] }) + nan + rank + exponential +
     reduction("largest", "u32", threads, (a, b) => `max(${a}, ${b})`) +
     reduction("sum", "f32", threads, (a, b) => `${a} + ${b}`) +
@@ -45,7 +45,7 @@ export function softmaxShader(threads: number): string {
 }
 
 /** See `softmaxBackward` below. */
-export function softmaxBackwardShader(threads: number): string {
+function softmaxBackwardShader(threads: number): string {
   return bindings({ sizes: ["rows", "channels"], outputs: ["gx"], inputs: ["gy", "y"] }) +
     reduction("sum", "f32", threads, (a, b) => `${a} + ${b}`) +
     main(
