@@ -12,8 +12,8 @@ import type { GapRow } from "./application/gaps.ts";
 import type { LoopRow } from "./application/loops.ts";
 import { medianOf } from "./application/medians.ts";
 import { type Options, parseOptions, usage } from "./application/options.ts";
-import { askFreshProcess, type Claim, type Request } from "./application/request.ts";
-import { abortsPart, type Answered, gapsPart, loopPart } from "./application/tables.ts";
+import { type Claim, type Request, runInFreshProcess } from "./application/request.ts";
+import { abortsPart, gapsPart, loopPart, type Measured } from "./application/tables.ts";
 import { type Part, toText } from "./report/document.ts";
 import { parsedOrExit } from "./measure/flags.ts";
 import { describeMachine } from "./measure/machine.ts";
@@ -34,10 +34,10 @@ const hasWebGpu = await globalThis.navigator.gpu?.requestAdapter() != null;
 
 /** The measurements of a claim, each of which runs in a new process. */
 function requestsOf(claim: Claim, options: Options): Request[] {
-  const asked = options.backends ??
+  const names = options.backends ??
     defaults[claim].backends!.filter((name) => name !== "webgpu" || hasWebGpu);
   if (defaults[claim].presets === null) {
-    return asked.map((backend) => ({
+    return names.map((backend) => ({
       claim,
       backend,
       preset: claim === "training" ? "seed" : "matched",
@@ -45,20 +45,20 @@ function requestsOf(claim: Claim, options: Options): Request[] {
       count: options.count,
     }));
   }
-  return asked.flatMap((backend) =>
+  return names.flatMap((backend) =>
     (options.presets ?? defaults[claim].presets!).flatMap((preset) =>
       options.models.map((model) => ({ claim, backend, preset, model, count: options.count }))
     )
   );
 }
 
-async function measure<Answer>(claim: Claim, options: Options): Promise<Answered<Answer>[]> {
-  const requests = requestsOf(claim, options), found: Answered<Answer>[] = [];
+async function measure<Result>(claim: Claim, options: Options): Promise<Measured<Result>[]> {
+  const requests = requestsOf(claim, options), found: Measured<Result>[] = [];
   using progress = startProgress(`Measuring ${claim}`);
   for (const request of requests) {
-    const runs: Answer[] = [];
+    const runs: Result[] = [];
     for (let i = 0; i < options.times; i++) {
-      runs.push(await askFreshProcess<Answer>(request));
+      runs.push(await runInFreshProcess<Result>(request));
       progress.update(found.length * options.times + i + 1, requests.length * options.times);
     }
     found.push([request, medianOf(runs)]);

@@ -35,7 +35,7 @@ for (const { path, features, what } of builds) {
 /** The kernels ${what}, in hexadecimal digits. */
 export const hex = "${(await compile(features)).toHex()}";
 
-/** Of each kernel, in the order of their numbers in a program, what its arguments are: addresses, integers and floats. */
+/** For each kernel, in the order of their numbers in a program, the kinds of its arguments: address, integer, float. */
 export const kinds = {
 ${kinds}};
 `;

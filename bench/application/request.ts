@@ -19,7 +19,7 @@ export interface Request {
 }
 
 /** Runs a measurement in a new process. */
-export async function askFreshProcess<Answer>(request: Request): Promise<Answer> {
+export async function runInFreshProcess<Result>(request: Request): Promise<Result> {
   const printed = await outputOf(denoRun(new URL("child.ts", import.meta.url), JSON.stringify(request)));
   // A driver may print before the result.
   return JSON.parse(printed.trim().split("\n").at(-1)!);

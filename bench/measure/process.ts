@@ -6,11 +6,11 @@
  */
 
 /** A process that replies to requests. */
-export interface Answering {
+export interface ServerProcess {
   /** Sends bytes that are not a request. */
   send(bytes: Uint8Array): Promise<void>;
   /** Sends a request and returns the reply. Rejects with the reason if the process has ended. */
-  ask<Answer>(request: unknown): Promise<Answer>;
+  request<Reply>(message: unknown): Promise<Reply>;
   /** Ends the process. */
   close(): Promise<void>;
 }
@@ -41,13 +41,13 @@ export async function outputOf(commandLine: CommandLine): Promise<string> {
  *
  * @throws {Error} if the command does not exist
  */
-export function startProcess(commandLine: CommandLine): Answering {
+export function startProcess(commandLine: CommandLine): ServerProcess {
   const { child, failure } = start(commandLine);
-  const requests = child.stdin.getWriter();
-  const answers = lines(child.stdout);
+  const input = child.stdin.getWriter();
+  const replies = lines(child.stdout);
   const send = async (bytes: Uint8Array) => {
     try {
-      await requests.write(bytes);
+      await input.write(bytes);
     } catch {
       // The process ended before it read everything; report its error.
       throw await failure();
@@ -55,15 +55,15 @@ export function startProcess(commandLine: CommandLine): Answering {
   };
   return {
     send,
-    async ask(request) {
-      await send(new TextEncoder().encode(JSON.stringify(request) + "\n"));
-      const { value, done } = await answers.next();
+    async request(message) {
+      await send(new TextEncoder().encode(JSON.stringify(message) + "\n"));
+      const { value, done } = await replies.next();
       if (done) throw await failure();
       return JSON.parse(value);
     },
     async close() {
       // The process may have ended already.
-      await requests.close().catch(() => {});
+      await input.close().catch(() => {});
       await child.status;
     },
   };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Answering } from "../measure/process.ts";
+import type { ServerProcess } from "../measure/process.ts";
 import { taskSequence } from "../measure/subjects.ts";
 import { clocked, type Timed } from "../measure/timer.ts";
 import type { Case } from "./case.ts";
@@ -30,9 +30,9 @@ export interface OpenPeer extends Timed {
 export type PeerRequest = "outputs" | number;
 
 /** A model in another process, which measures its own time. */
-export function remotePeer({ ask, close }: Answering): OpenPeer {
-  const request = <Answer>(what: PeerRequest) => ask<Answer>(what);
-  return { outputs: () => request("outputs"), time: (times) => request(times), close };
+export function remotePeer({ request, close }: ServerProcess): OpenPeer {
+  const send = <Reply>(what: PeerRequest) => request<Reply>(what);
+  return { outputs: () => send("outputs"), time: (times) => send(times), close };
 }
 
 /** The position of a token and the use of its state. */

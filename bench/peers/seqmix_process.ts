@@ -50,10 +50,10 @@ try {
     : await openTrainer(subject, workers);
   for await (const line of createInterface({ input: process.stdin })) {
     const request: PeerRequest = JSON.parse(line);
-    const answer = request === "outputs"
+    const reply = request === "outputs"
       ? (await peer.outputs()).map((row) => Array.from(row))
       : await peer.time(request);
-    console.log(JSON.stringify(answer));
+    console.log(JSON.stringify(reply));
   }
   await peer.close();
 } catch (error) {

@@ -14,7 +14,7 @@ import { columnsOf, compare, type LeftOut, leftOutNotes, type Named } from "./co
 import { jax } from "./jax.ts";
 import { inNode } from "./node.ts";
 import { onnxRuntimeNode, onnxRuntimeWeb } from "./onnxruntime.ts";
-import { compileProbes } from "./probes.ts";
+import { compileRoofline } from "./roofline.ts";
 import { pyTorch } from "./pytorch.ts";
 import { expectedLogits, inDeno } from "./seqmix.ts";
 
@@ -56,14 +56,14 @@ export async function compareTokens(
   progress: Progress,
 ): Promise<TokenComparison> {
   const token: TokenRow[] = [], limits: LimitRow[] = [], leftOut: LeftOut[] = [];
-  const probesOf = await compileProbes();
+  const rooflineOf = await compileRoofline();
   const cases = (await Promise.all(presetNames.map((preset) => casesOf(preset, length)))).flat();
   for (const subject of cases) {
     const { model, preset, mode } = subject;
-    const { bytes, multiplyAdds, ...probes } = await probesOf(subject);
+    const { bytes, multiplyAdds, ...roofline } = await rooflineOf(subject);
     const compared = await compare(subject, peers, {
       expected: await expectedLogits(subject),
-      beside: [clocked(probes.products), clocked(probes.read), clocked(probes.multiplyAdd)],
+      beside: [clocked(roofline.products), clocked(roofline.read), clocked(roofline.multiplyAdd)],
       effort: { ...effort, rounds: rounds ?? effort.rounds },
       progress: (done, total) => progress(limits.length + done / total, cases.length),
     });

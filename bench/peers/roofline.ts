@@ -12,7 +12,7 @@ import { randomSource } from "../../src/random.ts";
 import { type Case, type HostTensor, leavesOf } from "./case.ts";
 
 /** The functions that measure the bounds of a case, with the number of repetitions. */
-interface Probes {
+interface Roofline {
   /** The matrix-vector products of a token by the library's kernel, in one call. */
   products(times: number): void;
   /** Reads as many bytes as a token does. */
@@ -37,17 +37,17 @@ interface Exports {
 }
 
 /** Compiles the module; the result creates the functions for a case. */
-export async function compileProbes(): Promise<(subject: Case) => Promise<Probes>> {
+export async function compileRoofline(): Promise<(subject: Case) => Promise<Roofline>> {
   const fused = WebAssembly.validate(fromHex(relaxed));
   const library = await WebAssembly.compile(fromHex(fused ? relaxed : baseline));
-  const probes = await compile(await Deno.readTextFile(new URL("probes.as.ts", import.meta.url)), fused);
+  const roofline = await compile(await Deno.readTextFile(new URL("roofline.as.ts", import.meta.url)), fused);
   return async (subject) => {
     const kernels = (await WebAssembly.instantiate(library)).exports as unknown as Library;
     const { memory } = kernels;
     // AssemblyScript names the import module of a file's declarations after the file.
     const imports = { env: { memory }, input: { linear: kernels.linear } };
-    const exports = (await WebAssembly.instantiate(probes, imports)).exports as unknown as Exports;
-    return probesOf(subject, kernels, exports);
+    const exports = (await WebAssembly.instantiate(roofline, imports)).exports as unknown as Exports;
+    return rooflineOf(subject, kernels, exports);
   };
 }
 
@@ -58,11 +58,11 @@ async function compile(source: string, fused: boolean): Promise<WebAssembly.Modu
     importMemory: true,
     enable: fused ? ["simd", "relaxed-simd"] : ["simd"],
   });
-  if (error !== null || binary === null) throw new Error(`Cannot compile probes: ${error} ${stderr}`);
+  if (error !== null || binary === null) throw new Error(`Cannot compile roofline: ${error} ${stderr}`);
   return await WebAssembly.compile(new Uint8Array(binary));
 }
 
-function probesOf(subject: Case, { memory, __heap_base }: Library, exports: Exports): Probes {
+function rooflineOf(subject: Case, { memory, __heap_base }: Library, exports: Exports): Roofline {
   let end: number = __heap_base.value;
   const allocate = (bytes: number) => {
     const address = Math.ceil(end / 128) * 128;
@@ -92,18 +92,18 @@ function probesOf(subject: Case, { memory, __heap_base }: Library, exports: Expo
   const { bytes, multiplyAdds } = amountsOf(subject);
   // Written, since untouched pages share one physical page, and reading them costs almost nothing.
   const start = upload(new Float32Array(bytes / 4).fill(1));
-  const probes: Probes = {
+  const roofline: Roofline = {
     bytes,
     multiplyAdds,
     products: repeat(() => exports.products(table, rows.length)),
     read: repeat(() => exports.readAll(start, bytes - bytes % 128)),
     multiplyAdd: repeat(() => exports.multiplyAdd(multiplyAdds / 48, 1e-9)),
   };
-  probes.products(1);
+  roofline.products(1);
   for (const { matrix, vector, addresses: [y] } of products) {
     checkProduct(matrix, vector, new Float32Array(memory.buffer, y, matrix.shape[0]));
   }
-  return probes;
+  return roofline;
 }
 
 function checkProduct({ data }: HostTensor, x: Float32Array, y: Float32Array): void {
