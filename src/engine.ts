@@ -22,10 +22,10 @@ export interface Engine extends Backend {
   /** Copies numbers to the backend. */
   upload(data: ArrayLike<number>, shape: readonly number[]): Tensor;
   /**
-   * Copies a tensor's numbers to host memory; returns a promise only if the device can't read synchronously. `room`
-   * is an optional destination. The result is either `room` or a new array.
+   * Copies a tensor's numbers to host memory; returns a promise only if the device can't read synchronously. `out`
+   * is an optional destination. The result is either `out` or a new array.
    */
-  download(x: Tensor, room?: Floats): Floats | Promise<Floats>;
+  download(x: Tensor, out?: Floats): Floats | Promise<Floats>;
   /** Creates an empty `[B, 0, C]` with a capacity of `capacity` steps, which `appendTime` fills in place. */
   reserveTime(batch: number, capacity: number, channels: number): Tensor;
   /**

@@ -202,7 +202,7 @@ export class Operation<D extends Declaration = Declaration> {
     this.kernel = kernel;
     this.action = action;
     this.compute = compute;
-    this.gradient = typeof gradient === "object" ? (call) => goBack(this, gradient, call) : gradient;
+    this.gradient = typeof gradient === "object" ? (call) => runBackward(this, gradient, call) : gradient;
   }
 
   get plan(): Plan {
@@ -262,7 +262,11 @@ function backwardOf(
   };
 }
 
-function goBack(operation: Operation, { of }: Derived, call: Parameters<AnyRule>[0]): ReturnType<AnyRule> {
+function runBackward(
+  operation: Operation,
+  { of }: Derived,
+  call: Parameters<AnyRule>[0],
+): ReturnType<AnyRule> {
   const grads = run(
     operation.backward!,
     [...call.grads, ...call.inputs, ...call.outputs] as Tensor[],

@@ -88,7 +88,7 @@ export function valueAndGrad<P, A = undefined>(
       );
     }
     const value = tape.detach(recorded), aux = tape.detach(extra) as A;
-    const grads = tape.back([recorded], [inner.upload([1], value.shape)], [value, aux]);
+    const grads = tape.backward([recorded], [inner.upload([1], value.shape)], [value, aux]);
     return { value, grads: withTensors(params, grads), aux };
   });
 }
@@ -101,7 +101,7 @@ export function valueAndGrad<P, A = undefined>(
  * @param params a tree of tensors
  * @param seeds the gradients of the results, in their order
  */
-export function pullBack<P>(
+export function vjp<P>(
   f: (params: P) => readonly Tensor[],
   params: P,
   seeds: readonly Tensor[],
@@ -110,7 +110,7 @@ export function pullBack<P>(
   const tape = createTape(inner);
   return inner.hold(() => f(mapTensors(params, (t) => tape.variable(t))), (results) => {
     const values = tape.detach(results);
-    return { values, grads: withTensors(params, tape.back(results, seeds, values)) };
+    return { values, grads: withTensors(params, tape.backward(results, seeds, values)) };
   });
 }
 

@@ -66,7 +66,7 @@ interface Tape {
    * variables, in the order of their creation. Ends the recording and frees its tensors on the way, except `kept`
    * and the variables.
    */
-  back(from: readonly Tensor[], grads: readonly Tensor[], kept: unknown): Tensor[];
+  backward(from: readonly Tensor[], grads: readonly Tensor[], kept: unknown): Tensor[];
 }
 
 /** Creates a tape over a backend. */
@@ -122,9 +122,9 @@ export function createTape(inner: Engine): Tape {
     name: inner.name,
     inner,
     upload: (data, shape) => new RecordedTensor(backend, inner.upload(data, shape), -1),
-    download(x, room): Floats | Promise<Floats> {
+    download(x, out): Floats | Promise<Floats> {
       checkGoingOn();
-      return inner.download(unwrap(x), room);
+      return inner.download(unwrap(x), out);
     },
     run: record,
     expectZeros: (x, errorAt) => inner.expectZeros(unwrap(x), errorAt),
@@ -142,7 +142,7 @@ export function createTape(inner: Engine): Tape {
     },
   };
 
-  function back(from: readonly Tensor[], seeds: readonly Tensor[], kept: unknown): Tensor[] {
+  function backward(from: readonly Tensor[], seeds: readonly Tensor[], kept: unknown): Tensor[] {
     over = true;
     const grads: (Gradient | undefined)[] = new Array(count);
     const drop = (grad: Gradient) => {
@@ -213,6 +213,6 @@ export function createTape(inner: Engine): Tape {
       return new RecordedTensor(backend, t, count++);
     },
     detach: (tree) => mapTensors(tree, unwrap),
-    back,
+    backward,
   };
 }

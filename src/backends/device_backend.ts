@@ -134,7 +134,7 @@ export class DeviceBackend<M> implements Engine {
     else this.#recording.uploaded(memory, data);
   }
 
-  download(x: Tensor, room?: Floats): Floats | Promise<Floats> {
+  download(x: Tensor, out?: Floats): Floats | Promise<Floats> {
     if (this.#recording !== null) {
       throw new TypeError(
         "Cannot read tensor: a function that is compiled must not look at its tensors' numbers, current one reads " +
@@ -142,7 +142,7 @@ export class DeviceBackend<M> implements Engine {
       );
     }
     const t = this.#store.alive(x), packed = this.#pack(t);
-    const numbers = this.#device.download(packed.memory, sizeOf(x.shape), room);
+    const numbers = this.#device.download(packed.memory, sizeOf(x.shape), out);
     // Outside scopes nothing else would free the packed copy.
     if (packed !== t) this.#store.free(packed);
     return numbers;

@@ -80,15 +80,15 @@ export interface Device<M> {
   readonly workAtOnce: number;
   /** The number of bytes that a block of this many elements takes up. */
   bytesFor(size: number): number;
-  /** The number of elements that such a block has room for, if it is larger. */
-  roomFor?(size: number): number;
+  /** The number of elements that such a block can hold, if it is larger. */
+  capacityFor?(size: number): number;
   /** Allocates a block of `size` elements with any contents. Throws a RangeError if memory is exhausted. */
   allocate(size: number): M;
   /** Releases a block. */
   release(memory: M, size: number): void;
   upload(memory: M, data: ArrayLike<number>): void;
-  /** Copies the first `size` elements, to `room` if the device supports that. */
-  download(memory: M, size: number, room?: Floats): Floats | Promise<Floats>;
+  /** Copies the first `size` elements, to `out` if the device supports that. */
+  download(memory: M, size: number, out?: Floats): Floats | Promise<Floats>;
   /**
    * Only if `download` returns promises: makes the next one reject with the error for the first element that is not
    * 0.

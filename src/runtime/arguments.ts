@@ -29,7 +29,7 @@ let count = 0;
 /** Checks a call's arguments against the recorded form, and remembers the last ones that had it. */
 export class Arguments<M> {
   /** Whether the last arguments had the form, except that a cache has no capacity to grow in place. */
-  lacksRoom = false;
+  lacksCapacity = false;
   /** A unique number, for the marks on tensors; 0 marks none. */
   readonly #id = ++count;
   readonly #backend: DeviceBackend<M>;
@@ -62,7 +62,7 @@ export class Arguments<M> {
     this.#isKnown = templates.map(() => false);
     const { leaves, starts } = recorded;
     this.#hasCaches = templates.map((_, i) =>
-      leaves.slice(starts[i], starts[i + 1]).some(({ room }) => room !== null)
+      leaves.slice(starts[i], starts[i + 1]).some(({ capacity }) => capacity !== null)
     );
     this.#isNew = templates.map(() => true);
     this.#returned = templates.map((wanted) => {
@@ -84,7 +84,7 @@ export class Arguments<M> {
   /** Returns whether arguments have the form. */
   accept(args: readonly unknown[]): boolean {
     const { templates } = this.#recorded;
-    this.lacksRoom = false;
+    this.lacksCapacity = false;
     this.#calls++;
     if (args.length !== templates.length) return false;
     let fits = false;
@@ -167,7 +167,7 @@ export class Arguments<M> {
     return true;
   }
 
-  #fits(at: number, { shape, room, growth }: Leaf): boolean {
+  #fits(at: number, { shape, capacity, growth }: Leaf): boolean {
     const t: Tensor = this.#leaves.tensors[at];
     if (!(t instanceof DeviceTensor) || t.backend !== this.#backend || t.freed) return false;
     // The same tensor in two places is another form. Marks find it without comparing all pairs.
@@ -176,16 +176,16 @@ export class Arguments<M> {
     } else if (t.leafOf !== 0 && this.#isInKnown(t)) return false; // Another program has marked it since.
     t.leafOf = this.#id;
     t.leaf = at;
-    if (room === null) return t.cache === null && isSameShape(t.shape, shape);
+    if (capacity === null) return t.cache === null && isSameShape(t.shape, shape);
     if (t.cache === null || t.shape[0] !== shape[0] || t.shape[2] !== shape[2]) return false;
-    if (!this.#anyLength && (t.shape[1] !== shape[1] || t.cache.capacity !== room)) return false;
+    if (!this.#anyLength && (t.shape[1] !== shape[1] || t.cache.capacity !== capacity)) return false;
     if (growth === undefined) return true;
     // Two caches that share a block can't both grow in it.
     if (t.cache.grownBy === this.#id && t.cache.grownAt === this.#calls) return false;
     t.cache.grownBy = this.#id;
     t.cache.grownAt = this.#calls;
     const { store } = this.#backend;
-    this.lacksRoom ||= !store.hasRoom(t, growth.steps);
-    return !this.lacksRoom && (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
+    this.lacksCapacity ||= !store.hasRoom(t, growth.steps);
+    return !this.lacksCapacity && (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
   }
 }

@@ -202,7 +202,7 @@ class Programs<Args extends readonly unknown[], R> {
   /** Whether to record arguments that have no program; counts the calls that are not recorded. */
   #mayRecord(): boolean {
     // The present capacity of a cache that is being moved will not recur soon.
-    const isMoved = !this.#movedBefore && this.#programs.some(({ lacksRoom }) => lacksRoom);
+    const isMoved = !this.#movedBefore && this.#programs.some(({ lacksCapacity }) => lacksCapacity);
     this.#movedBefore = isMoved;
     return !isMoved && this.#pass-- <= 0;
   }

@@ -80,7 +80,7 @@ export class Program<M> {
     for (const { slot } of expectations) slot.releasedAt = Infinity;
     const temporaries = slots.filter((slot) => slot.kind === "made" && used.has(slot) && !results.has(slot));
     const { device } = this.backend;
-    const places = planPlaces(temporaries, (size) => device.roomFor?.(size) ?? size);
+    const places = planPlaces(temporaries, (size) => device.capacityFor?.(size) ?? size);
     for (const [slot, place] of places) {
       this.#bind(slot, this.#arena.take(place));
       this.#temporaries.push(place);
@@ -111,21 +111,21 @@ export class Program<M> {
   }
 
   /** Whether the last arguments had the form, except that a cache has no capacity to grow in place. */
-  get lacksRoom(): boolean {
-    return this.#arguments.lacksRoom;
+  get lacksCapacity(): boolean {
+    return this.#arguments.lacksCapacity;
   }
 
   #fitsCaches(numbers: CacheNumbers<M>): boolean {
     const { caches } = this.#recorded;
-    const [length, room] = this.#lengthAndRoom(caches[0]);
+    const [length, capacity] = this.#lengthAndCapacity(caches[0]);
     for (let i = 1; i < caches.length; i++) {
       const other = this.#arguments.tensors[caches[i]];
-      if (other.shape[1] !== length || other.cache!.capacity !== room) return false;
+      if (other.shape[1] !== length || other.cache!.capacity !== capacity) return false;
     }
-    return numbers.knows(length, room);
+    return numbers.knows(length, capacity);
   }
 
-  #lengthAndRoom(leaf: number): [length: number, room: number] {
+  #lengthAndCapacity(leaf: number): [length: number, capacity: number] {
     const { shape, cache } = this.#arguments.tensors[leaf];
     return [shape[1], cache!.capacity];
   }
@@ -163,7 +163,7 @@ export class Program<M> {
     }
     this.#arguments.bindNew(this.#bindLeaf);
     if (this.#cacheNumbers !== null) {
-      this.#cacheNumbers.set(this.#replayer, ...this.#lengthAndRoom(caches[0]));
+      this.#cacheNumbers.set(this.#replayer, ...this.#lengthAndCapacity(caches[0]));
     }
     return made;
   }
@@ -225,10 +225,10 @@ export class Program<M> {
     const { store } = this.backend;
     switch (result.kind) {
       case "made": {
-        const { slot, shape, size, room } = result;
-        const t = room === null
+        const { slot, shape, size, capacity } = result;
+        const t = capacity === null
           ? store.makeOf(shape, size)
-          : store.makeCache(shape[0], shape[1], shape[2], room);
+          : store.makeCache(shape[0], shape[1], shape[2], capacity);
         this.#bind(slot, t.memory);
         return t;
       }

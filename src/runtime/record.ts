@@ -59,7 +59,7 @@ export function record<Args extends readonly unknown[], M>(
     const leaves = tensors.map((t, i): Leaf => ({
       slot: slots[i],
       shape: t.shape,
-      room: t.cache?.capacity ?? null,
+      capacity: t.cache?.capacity ?? null,
       growth: recording.growths.get(slots[i]),
     }));
     const written = new Set(found.results.flatMap((result) => result.kind === "made" ? [result.slot] : []));
@@ -195,7 +195,7 @@ function resultsOf<M>(
       if (shape[1] <= length) return null;
       results.push({ kind: "grown", of, index, steps: shape[1] - length });
     } else if (slot.kind === "made") {
-      results.push({ kind: "made", slot, shape, size: sizeOf(shape), room: t.cache?.capacity ?? null });
+      results.push({ kind: "made", slot, shape, size: sizeOf(shape), capacity: t.cache?.capacity ?? null });
     } else {
       return null;
     }

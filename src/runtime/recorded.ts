@@ -13,20 +13,20 @@ export interface Leaf {
   readonly slot: Slot;
   readonly shape: readonly number[];
   /** The capacity of its block in steps, if it is a key-value cache. */
-  readonly room: number | null;
+  readonly capacity: number | null;
   readonly growth: Growth | undefined;
 }
 
 /** The origin of a tensor among the results. */
 export type Result<M> =
-  /** Memory of its own; for a key-value cache, with a capacity of `room` steps. */
+  /** Memory of its own; for a key-value cache, with its capacity in steps. */
   | {
     readonly kind: "made";
     readonly slot: Slot;
     readonly shape: readonly number[];
     /** The number of elements of the shape. */
     readonly size: number;
-    readonly room: number | null;
+    readonly capacity: number | null;
   }
   /** The memory of an argument or of an earlier result, extended by `steps`. */
   | { readonly kind: "grown"; readonly of: "leaf" | "result"; readonly index: number; readonly steps: number }
@@ -60,10 +60,10 @@ export interface Recorded<M> {
 
 /** The caches of leaves, for {@linkcode Recorded.caches}. */
 export function cachesOf(leaves: readonly Leaf[]): number[] {
-  const caches = leaves.flatMap(({ room }, i) => room === null ? [] : [i]);
+  const caches = leaves.flatMap(({ capacity }, i) => capacity === null ? [] : [i]);
   const [first] = caches;
   const areAlike = caches.every((i) =>
-    leaves[i].shape[1] === leaves[first].shape[1] && leaves[i].room === leaves[first].room
+    leaves[i].shape[1] === leaves[first].shape[1] && leaves[i].capacity === leaves[first].capacity
   );
   return areAlike ? caches : [];
 }
@@ -111,14 +111,16 @@ function indexOf(arg: KernelArgument): number {
 
 function isSameLeaf(a: Leaf, b: Leaf): boolean {
   if (a.growth?.steps !== b.growth?.steps || a.growth?.tooMany !== b.growth?.tooMany) return false;
-  if (a.room === null || b.room === null) return a.room === b.room && isSameShape(a.shape, b.shape);
+  if (a.capacity === null || b.capacity === null) {
+    return a.capacity === b.capacity && isSameShape(a.shape, b.shape);
+  }
   return a.shape[0] === b.shape[0] && a.shape[2] === b.shape[2];
 }
 
 function isSameResult<M>(a: Result<M>, b: Result<M>): boolean {
   switch (a.kind) {
     case "made":
-      return b.kind === "made" && a.slot.index === b.slot.index && a.room === b.room &&
+      return b.kind === "made" && a.slot.index === b.slot.index && a.capacity === b.capacity &&
         isSameShape(a.shape, b.shape);
     case "grown":
       return b.kind === "grown" && a.of === b.of && a.index === b.index && a.steps === b.steps;

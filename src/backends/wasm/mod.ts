@@ -96,16 +96,16 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
     maximumBytes,
     workAtOnce: 2 ** 27,
     bytesFor: (size) => blockSize(4 * size),
-    roomFor: (size) => blockSize(4 * size) / 4,
+    capacityFor: (size) => blockSize(4 * size) / 4,
     allocate: (size) => heap.allocate(4 * size),
     release: (address, size) => heap.release(address, 4 * size),
     upload: (address, data) => write(floats(), data, address / 4),
-    download: (address, size, room) => {
+    download: (address, size, out) => {
       const numbers = floats().subarray(address / 4, address / 4 + size);
       // Twice as fast as `slice` for a step's logits.
-      if (room === undefined) return new Float32Array(numbers);
-      room.set(numbers);
-      return room;
+      if (out === undefined) return new Float32Array(numbers);
+      out.set(numbers);
+      return out;
     },
     isMemory: (kernel, at) => kinds[kernel][at] === "a",
     replayer: (calls, slotCount, allocate) =>

@@ -40,21 +40,21 @@ export function packTransposed(to: usize, from: usize, row: usize, rows: i32, co
   }
 }
 
-/** Transposes four rows; the output has a stride of `apart` bytes. If there are fewer rows, the last is repeated. */
-export function turn(to: usize, apart: usize, a: usize, row: usize, rows: i32, columns: i32): void {
+/** Transposes four rows; output rows are `stride` bytes apart. If there are fewer rows, the last is repeated. */
+export function turn(to: usize, stride: usize, a: usize, row: usize, rows: i32, columns: i32): void {
   const b = rows > 1 ? a + row : a, c = rows > 2 ? b + row : b, d = rows > 3 ? c + row : c;
   const whole = (<usize> (columns & ~3)) << 2, end = (<usize> columns) << 2;
   let at: usize = 0;
-  for (; at < whole; at += 16, to += 4 * apart) {
+  for (; at < whole; at += 16, to += 4 * stride) {
     const p = v128.load(a + at), q = v128.load(b + at), r = v128.load(c + at), s = v128.load(d + at);
     const pq01 = v128.shuffle<f32>(p, q, 0, 4, 1, 5), rs01 = v128.shuffle<f32>(r, s, 0, 4, 1, 5);
     const pq23 = v128.shuffle<f32>(p, q, 2, 6, 3, 7), rs23 = v128.shuffle<f32>(r, s, 2, 6, 3, 7);
     v128.store(to, v128.shuffle<f32>(pq01, rs01, 0, 1, 4, 5));
-    v128.store(to + apart, v128.shuffle<f32>(pq01, rs01, 2, 3, 6, 7));
-    v128.store(to + 2 * apart, v128.shuffle<f32>(pq23, rs23, 0, 1, 4, 5));
-    v128.store(to + 3 * apart, v128.shuffle<f32>(pq23, rs23, 2, 3, 6, 7));
+    v128.store(to + stride, v128.shuffle<f32>(pq01, rs01, 2, 3, 6, 7));
+    v128.store(to + 2 * stride, v128.shuffle<f32>(pq23, rs23, 0, 1, 4, 5));
+    v128.store(to + 3 * stride, v128.shuffle<f32>(pq23, rs23, 2, 3, 6, 7));
   }
-  for (; at < end; at += 4, to += apart) {
+  for (; at < end; at += 4, to += stride) {
     let x = v128.load32_zero(a + at);
     x = v128.load_lane<f32>(b + at, x, 1);
     x = v128.load_lane<f32>(c + at, x, 2);

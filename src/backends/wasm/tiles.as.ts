@@ -15,8 +15,8 @@ const LEFT_STEPS: i32 = LEFT / 16;
 
 /**
  * y = a·b, or y += a·b if `adds`: `rows`×`inner` by `inner`×`columns`. The rows of a have a stride of `aRow` bytes
- * and its columns of `aStep`, one of which is 4, so that a may be transposed. The panels of b have a stride of
- * `apart` bytes. If b has several, a is packed too, in groups of four rows, so that the numbers of a step are one
+ * and its columns of `aStep`, one of which is 4, so that a may be transposed. The panels of b are
+ * `stride` bytes apart. If b has several, a is packed too, in groups of four rows, so that the numbers of a step are one
  * load: in Deno every load is followed by a comparison with the end of the memory, which costs as much.
  */
 export function multiply(
@@ -26,7 +26,7 @@ export function multiply(
   aRow: usize,
   aStep: usize,
   b: usize,
-  apart: usize,
+  stride: usize,
   rows: i32,
   inner: i32,
   columns: i32,
@@ -40,7 +40,7 @@ export function multiply(
   }
   for (let step = 0; step < inner || step == 0; step += LEFT_STEPS) {
     const steps = min(LEFT_STEPS, inner - step);
-    multiplyPart(y, yRow, a, aRow, aStep, b, apart, rows, steps, columns, adds || step > 0);
+    multiplyPart(y, yRow, a, aRow, aStep, b, stride, rows, steps, columns, adds || step > 0);
     a += LEFT_STEPS * aStep, b += LEFT_STEPS << 5;
   }
 }
@@ -53,7 +53,7 @@ function multiplyPart(
   aRow: usize,
   aStep: usize,
   b: usize,
-  apart: usize,
+  stride: usize,
   rows: i32,
   steps: i32,
   columns: i32,
@@ -72,7 +72,7 @@ function multiplyPart(
     const pair = (count & 3) == 1 || (count & 3) == 2 ? count & 3 : 0;
     const fours = count - pair;
     let panel = b, into = y;
-    for (let column = 0; column < columns; column += WIDTH, into += 32, panel += apart) {
+    for (let column = 0; column < columns; column += WIDTH, into += 32, panel += stride) {
       const width = min(WIDTH, columns - column);
       let from = packedLeft, to = into;
       for (let r = 0; r < fours; r += 4, from += group, to += 4 * yRow) {
@@ -81,7 +81,7 @@ function multiplyPart(
     }
     if (pair) {
       const from = packedLeft + <usize> (fours >> 2) * group;
-      multiplyPair(y + <usize> fours * yRow, yRow, from, b, apart, pair, steps, columns, adds);
+      multiplyPair(y + <usize> fours * yRow, yRow, from, b, stride, pair, steps, columns, adds);
     }
   }
 }
@@ -124,15 +124,15 @@ function multiplyPair(
   yRow: usize,
   a: usize,
   b: usize,
-  apart: usize,
+  stride: usize,
   rows: i32,
   steps: i32,
   columns: i32,
   adds: bool,
 ): void {
-  for (; columns > 0; columns -= 2 * WIDTH, y += 64, b += 2 * apart) {
+  for (; columns > 0; columns -= 2 * WIDTH, y += 64, b += 2 * stride) {
     // Without a second panel, the first is multiplied again and the result discarded.
-    let from = a, c = columns > WIDTH ? b + apart : b;
+    let from = a, c = columns > WIDTH ? b + stride : b;
     let s0 = f32x4.splat(0), s1 = s0, t0 = s0, t1 = s0;
     let u0 = s0, u1 = s0, v0 = s0, v1 = s0;
     let at = b;

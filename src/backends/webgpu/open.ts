@@ -40,7 +40,7 @@ export async function openDevice(
     options,
     kernels,
     replayer: (calls) => replayOnGpu(calls, kernels as unknown as Record<string, () => void>, queue),
-    roomFor: (size) => blockSize(4 * size) / 4,
+    capacityFor: (size) => blockSize(4 * size) / 4,
     // A driver that computes on the CPU does so during submission.
     workAtOnce: software ? 2 ** 21 : Infinity,
     bytesFor: (size) => blockSize(4 * size),

@@ -51,7 +51,7 @@ const STATISTICS: usize = 24;
  * The gradient of one head: see `attentionBackward`. The scratch memory holds two sums over the channels, then the
  * statistics of each query.
  */
-export function goBackExactly(
+export function attendBackwardExactly(
   gQuery: usize,
   gKey: usize,
   gValue: usize,

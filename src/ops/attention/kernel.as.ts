@@ -2,7 +2,7 @@ import { constant, exp, ONE } from "../../backends/wasm/math.as";
 import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { multiply } from "../../backends/wasm/tiles.as";
 import { areFinite, madd, magnitude, read, sum, write } from "../../backends/wasm/vectors.as";
-import { attendExactly, goBackExactly } from "./exact.as";
+import { attendExactly, attendBackwardExactly } from "./exact.as";
 import { attend, HEADS } from "./one_query.as";
 
 /** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head. */
@@ -81,7 +81,7 @@ function attendTogether(
   row: usize,
   scratch: usize,
 ): void {
-  const apart = (<usize> keyTime) << 5;
+  const stride = (<usize> keyTime) << 5;
   const queries = scratch + ((<usize> (inPanels(size) * keyTime)) << 2);
   const scores = queries + ((<usize> size) << 5);
   pack(scratch, value, row, keyTime, size);
@@ -94,7 +94,7 @@ function attendTogether(
     for (let r = 0; r < count; r += 4) {
       const at = scores + (<usize> r << 2), to = y + <usize> r * row;
       const four = min(4, count - r), first = seen + r;
-      multiply(to, row, at, 4, 32, scratch, apart, four, first, size, false);
+      multiply(to, row, at, 4, 32, scratch, stride, four, first, size, false);
       const rest = at + ((<usize> first) << 5), later = value + <usize> first * row;
       complete(to, rest, shares + (<usize> r << 2), later, four, size, row);
     }
@@ -191,16 +191,16 @@ export function attentionBackward(
     // The joint product gives a query weight 0 for keys that it doesn't see, but 0 times NaN is NaN.
     const finite = areFinite(gy + q, queryBytes) && areFinite(query + q, queryBytes) &&
       areFinite(keys + past, queryBytes) && areFinite(values + past, queryBytes);
-    const ordinary = canGoBack(query + q, keys, values, gy + q, queryTime, keyTime, channels);
+    const ordinary = isOrdinaryBackward(query + q, keys, values, gy + q, queryTime, keyTime, channels);
     for (let head = 0; head < heads; head++) {
       const at = (<usize> (head * size)) << 2;
       const gq = gQuery + q + at, gk = gKey + k + at, gv = gValue + k + at, from = q + at;
       if (!ordinary) {
         const inputs = gy + from, results = y + from;
-        goBackExactly(gq, gk, gv, inputs, query + from, keys + at, values + at, results, queryTime, keyTime, size, row, scratch);
+        attendBackwardExactly(gq, gk, gv, inputs, query + from, keys + at, values + at, results, queryTime, keyTime, size, row, scratch);
         continue;
       }
-      goBack(
+      attendBackward(
         gq,
         gk,
         gv,
@@ -221,7 +221,7 @@ export function attentionBackward(
 }
 
 /** The same as {@linkcode isOrdinary}, including the gradients. */
-function canGoBack(
+function isOrdinaryBackward(
   query: usize,
   key: usize,
   value: usize,
@@ -242,7 +242,7 @@ const means = memory.data(8 << 2, 16);
  * All queries of one head, up to `together` at a time. The scratch memory holds the keys in panels; the queries and
  * gy of a group, in panels and transposed; then the weights p and the d, one row for each key.
  */
-function goBack(
+function attendBackward(
   gQuery: usize,
   gKey: usize,
   gValue: usize,
@@ -259,7 +259,7 @@ function goBack(
   scratch: usize,
 ): void {
   const width = (<usize> QUERIES) << 2;
-  const apart = (<usize> size) << 5, keysApart = (<usize> keyTime) << 5;
+  const stride = (<usize> size) << 5, keysStride = (<usize> keyTime) << 5;
   const panels = (<usize> inPanels(size)) << 2;
   const queries = scratch + panels * <usize> keyTime, gys = queries + panels * <usize> QUERIES;
   const turnedQueries = gys + panels * <usize> QUERIES, turnedGys = turnedQueries + width * <usize> size;
@@ -268,11 +268,11 @@ function goBack(
   for (let i = 0; i < queryTime; i += together) {
     const count = min(together, queryTime - i);
     const seen = keyTime - queryTime + i + 1, all = seen + count - 1;
-    const at = <usize> i * row, countApart = (<usize> count) << 5;
+    const at = <usize> i * row, countStride = (<usize> count) << 5;
     packTransposed(turnedQueries, query + at, row, count, size);
     packTransposed(turnedGys, gy + at, row, count, size);
-    multiply(weights, width, key, row, 4, turnedQueries, apart, all, size, count, false);
-    multiply(slopes, width, value, row, 4, turnedGys, apart, all, size, count, false);
+    multiply(weights, width, key, row, 4, turnedQueries, stride, all, size, count, false);
+    multiply(slopes, width, value, row, 4, turnedGys, stride, all, size, count, false);
     for (let r = 0; r < count; r += 8) {
       const column = (<usize> r) << 2, eight = min(8, count - r);
       for (let q = r; q < r + eight; q++) {
@@ -284,9 +284,9 @@ function goBack(
     }
     pack(queries, query + at, row, count, size);
     pack(gys, gy + at, row, count, size);
-    multiply(gQuery + at, row, slopes, 4, width, scratch, keysApart, count, all, size, false);
-    multiply(gKey, row, slopes, width, 4, queries, countApart, all, count, size, true);
-    multiply(gValue, row, weights, width, 4, gys, countApart, all, count, size, true);
+    multiply(gQuery + at, row, slopes, 4, width, scratch, keysStride, count, all, size, false);
+    multiply(gKey, row, slopes, width, 4, queries, countStride, all, count, size, true);
+    multiply(gValue, row, weights, width, 4, gys, countStride, all, count, size, true);
   }
 }
 

@@ -285,7 +285,7 @@ const keyGradientShader = gradientShader({
   ],
 });
 
-/** See `attentionGradient` in `mod.ts`. */
+/** See `attentionOp` in `mod.ts`. */
 export function attentionBackward(
   gpu: Gpu,
   gQuery: GpuBlock,

@@ -85,7 +85,7 @@ export function crossEntropyBackward(
     const target = load<f32>(targets);
     if (target >= 0 && target < <f32> vocabulary && floor(target) == target) {
       const at = (<usize> <i32> target) << 2;
-      backOneRow(gLogits, gLogits + at, logits, vocabulary, <f32> (share * weight));
+      backwardRow(gLogits, gLogits + at, logits, vocabulary, <f32> (share * weight));
     } else {
       for (let i: usize = 0; i < row; i += 4) store<f32>(gLogits + i, NaN);
     }
@@ -96,7 +96,7 @@ export function crossEntropyBackward(
  * The target's gradient is minus the sum of the others: computing 1 - softmax would round if the target is almost
  * certain.
  */
-function backOneRow(gLogits: usize, target: usize, logits: usize, vocabulary: i32, scale: f32): void {
+function backwardRow(gLogits: usize, target: usize, logits: usize, vocabulary: i32, scale: f32): void {
   const top = f32x4.splat(rowMaximum(logits, vocabulary));
   for (let i: usize = 0, count = vocabulary; count > 0; i += 16, count -= 4) {
     const part = min(4, count);

@@ -67,14 +67,14 @@ export function layerNormBackward(
     const count = min(ROWS, rows - first);
     measure(gx, x, count, channels, epsilon);
     for (let r = 0; r < count; r++, x += row, gx += row, gy += row) {
-      const finite = goBack(gx, gWeight, gBias, gy, weight, channels, at(means, r), at(scales, r), at(slopes, r));
-      if (!finite || isOdd(r)) goBackExactly(gx, gy, x, weight, channels, epsilon);
+      const finite = backwardRow(gx, gWeight, gBias, gy, weight, channels, at(means, r), at(scales, r), at(slopes, r));
+      if (!finite || isOdd(r)) backwardRowExactly(gx, gy, x, weight, channels, epsilon);
     }
   }
 }
 
 /** The gradient of one row, whose differences from its center are in gx; false if a mean is not finite. */
-function goBack(
+function backwardRow(
   gx: usize,
   gWeight: usize,
   gBias: usize,
@@ -182,7 +182,7 @@ function normalizeExactly(y: usize, x: usize, channels: i32, epsilon: f64, r: i3
 }
 
 /** The gradient of a row in double precision. */
-function goBackExactly(gx: usize, gy: usize, x: usize, weight: usize, channels: i32, epsilon: f64): void {
+function backwardRowExactly(gx: usize, gy: usize, x: usize, weight: usize, channels: i32, epsilon: f64): void {
   const mean = meanOf(x, channels), slope = 1 / sqrt(varianceOf(x, channels, mean) + epsilon);
   const end = (<usize> channels) << 2;
   let meanOfG: f64 = 0, meanOfGx: f64 = 0;

@@ -103,7 +103,7 @@ export function lstmRecurrenceBackward(
       const state = <usize> b * row;
       const step = <usize> b * sequence + <usize> t * row;
       const before = scratch + state + step;
-      stepBack(gPreactivations + 4 * step, gGates + 4 * state, gHidden + state, gCell + state, gy + step, before, channels);
+      backwardStep(gPreactivations + 4 * step, gGates + 4 * state, gHidden + state, gCell + state, gy + step, before, channels);
     }
     let finite: bool;
     if (batch == 1) {
@@ -138,7 +138,7 @@ function activate(gates: usize, cell: usize, preactivations: usize, time: i32, c
  * Backpropagates one step of one sequence. The gradients of its gates replace them, and are copied next to those of
  * the other sequences.
  */
-function stepBack(
+function backwardStep(
   gates: usize,
   gGates: usize,
   gHidden: usize,

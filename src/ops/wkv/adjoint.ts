@@ -10,13 +10,13 @@
 import { block, sums } from "./walk.ts";
 
 /** The functions of {@linkcode sums}, and the adjoint of an output. */
-export const outputBack = sums + `
+export const outputAdjoint = sums + `
 // The gradients of a step's output with respect to its exponent u + k and its value, and its contribution to the
 // adjoint.
-struct Asked { exponent: f32, value: f32, past: Sums }
+struct OutputAdjoint { exponent: f32, value: f32, past: Sums }
 
 // The output is (e^p a + e^(u + k) v) / (e^p b + e^(u + k)), computed relative to the larger exponent.
-fn ask(past: Sums, w: f32, u: f32, k: f32, v: f32, g: f32) -> Asked {
+fn outputAdjoint(past: Sums, w: f32, u: f32, k: f32, v: f32, g: f32) -> OutputAdjoint {
   let ahead = fma(-past.age, w, k - past.anchor) + u;
   let smaller = shrink(ahead);
   let leads = ahead > 0.0;
@@ -31,7 +31,7 @@ fn ask(past: Sums, w: f32, u: f32, k: f32, v: f32, g: f32) -> Asked {
   let unlifted = select(1.0, exp(-u), folds && leads);
   let anchor = select(-past.anchor, -(k + select(u, 0.0, folds)), leads);
   let scale = Sums(r * unlifted, -r * y * unlifted, anchor, select(-past.age, 0.0, leads));
-  return Asked(own * r * (v - y), own * r, scale);
+  return OutputAdjoint(own * r * (v - y), own * r, scale);
 }
 
 // e^exponent, which is at most what is folded above; NaN stays NaN.
@@ -52,24 +52,24 @@ fn meet(past: Sums, later: Sums, steps: f32, w: f32) -> f32 {
  * gradients `gk` and `gv` of key and value, and the step's contributions `w1` and `u1` to the gradients of decay
  * and bonus.
  */
-export function stepBack(past: string, k: string, v: string, g: string, results: string): string {
+export function adjointOfStep(past: string, k: string, v: string, g: string, results: string): string {
   return `
-      let asked = ask(${past}, w, u, ${k}, ${v}, ${g});
+      let adjoint = outputAdjoint(${past}, w, u, ${k}, ${v}, ${g});
       let share = power(fma(later.age, w, ${k} + later.anchor));
-      let gk = fma(share, fma(later.numerator, ${v}, later.denominator), asked.exponent);
-      let gv = fma(share, later.numerator, asked.value);
-      let u1 = asked.exponent;
+      let gk = fma(share, fma(later.numerator, ${v}, later.denominator), adjoint.exponent);
+      let gv = fma(share, later.numerator, adjoint.value);
+      let u1 = adjoint.exponent;
       let w1 = meet(${past}, later, 1.0, w);
       ${results}
-      later = extend(later, asked.past, 1.0, w);`;
+      later = extend(later, adjoint.past, 1.0, w);`;
 }
 
 /**
  * Statements for the last `count` steps, at most a block, from the last to the first. Each is a
- * {@linkcode stepBack} with its element in `here`. The first step is at the element `at`, and the variable `past0`
+ * {@linkcode adjointOfStep} with its element in `here`. The first step is at the element `at`, and the variable `past0`
  * holds the sums before it.
  */
-export function walkBlockBack(results: string): string {
+export function adjointOfBlock(results: string): string {
   const places = Array.from({ length: block }, (_, i) => i);
   const loads = places.map((i) => `
     let at${i} = at + min(${i}u, count - 1u) * row;
@@ -80,7 +80,7 @@ export function walkBlockBack(results: string): string {
     let past${i} = extend(past${i - 1}, Sums(v${i - 1}, 1.0, k${i - 1}, 0.0), 1.0, w);`);
   const steps = places.reverse().map((i) => `
     if (count > ${i}u) {
-      let here = at${i};${stepBack(`past${i}`, `k${i}`, `v${i}`, `g${i}`, results)}
+      let here = at${i};${adjointOfStep(`past${i}`, `k${i}`, `v${i}`, `g${i}`, results)}
     }`);
   return [...loads, ...states, ...steps].join("");
 }

@@ -20,7 +20,7 @@ import { pastOfChunk, wkvCarries } from "./chunked.ts";
 import { held, inverse, lastSums, sizes, unit } from "./held.ts";
 import { scanSums } from "./scan.ts";
 import { addStep, block, groupsOfAll, mainOfAll, readSums, walk, writeSums } from "./walk.ts";
-import { stepBack, walkBlockBack } from "./walk_back.ts";
+import { adjointOfBlock, adjointOfStep } from "./adjoint.ts";
 
 /** For each chunk and channel, its sequence, its decay and bonus, and the elements of its steps. */
 const ofChunk = `
@@ -47,7 +47,7 @@ const survey = [
   readSums("readCarry", "carries"),
   mainOfAll(`${ofChunk}
   ${pastOfChunk}
-  var asked = noSums();
+  var adjoint = noSums();
   var done = 0u;
   let count = steps;
   ${
@@ -55,13 +55,13 @@ const survey = [
       `if (done % ${block}u == 0u) {
       writeHeld(stateAt(batch, chunk * params.blocks + done / ${block}u) + channel, past);
     }
-    asked = extend(ask(past, w, u, k, v, g).past, asked, f32(done), w);
+    adjoint = extend(outputAdjoint(past, w, u, k, v, g).past, adjoint, f32(done), w);
     ${addStep}
     done++;`,
       { k: "key", v: "value", g: "gy" },
     )
   }
-  writeHeld(askedAt(batch, params.chunks - chunk) + channel, asked);
+  writeHeld(adjointAt(batch, params.chunks - chunk) + channel, adjoint);
   if (chunk == params.chunks - 1u) { writeHeld(lastStateAt(batch) + channel, past); }`),
 ].join("");
 
@@ -75,8 +75,8 @@ const turn = [
   if (batch >= params.batch) { return; }
   let last = readHeld(lastStateAt(batch) + channel);
   let at = 4u * batch * params.channels + channel;
-  let asked = Sums(gNextState[at], gNextState[at + params.channels], -last.anchor, -last.age - lacking());
-  writeHeld(askedAt(batch, 0u) + channel, asked);`),
+  let adjoint = Sums(gNextState[at], gNextState[at + params.channels], -last.anchor, -last.age - lacking());
+  writeHeld(adjointAt(batch, 0u) + channel, adjoint);`),
 ].join("");
 
 /** Traverses all chunks backwards, each from the adjoint after it; stores the adjoint of the first state. */
@@ -90,7 +90,7 @@ const replay = [
   lastSums,
   mainOfAll(`${ofChunk}
   let row = params.channels;
-  var later = readHeld(askedAt(batch, params.chunks - 1u - chunk) + channel);
+  var later = readHeld(adjointAt(batch, params.chunks - 1u - chunk) + channel);
   if (chunk == params.chunks - 1u) { later.age += lacking(); }
   var gw = 0.0;
   var gu = 0.0;
@@ -101,7 +101,7 @@ const replay = [
     let at = first + before * row;
     let past0 = readHeld(stateAt(batch, chunk * params.blocks + left - 1u) + channel);
     ${
-    walkBlockBack(`
+    adjointOfBlock(`
       gKey[here] = gk;
       gValue[here] = gv;
       gu += u1;
@@ -114,7 +114,7 @@ const replay = [
   var scale = 1.0;
   if (most >= infinite) {
     scale = ${inverse};
-    later = scaled(readHeld(askedAt(batch, 0u) + channel), ${unit});
+    later = scaled(readHeld(adjointAt(batch, 0u) + channel), ${unit});
     let last = readHeld(lastStateAt(batch) + channel);
     let shrunk = shrunkBy(last, later);
     let anchorAt = placeOfAnchor(last, batch, channel);
@@ -132,7 +132,7 @@ const replay = [
         past = extend(past, Sums(value[here - back * row], 1.0, key[here - back * row], 0.0), 1.0, w);
       }
       ${
-    stepBack(
+    adjointOfStep(
       "past",
       "key[here]",
       "value[here]",
@@ -154,7 +154,7 @@ const replay = [
   held[part] = gw;
   held[part + row] = gu;
   held[part + 2u * row] = scale;
-  if (chunk == 0u) { writeHeld(askedAt(batch, params.chunks) + channel, later); }`),
+  if (chunk == 0u) { writeHeld(adjointAt(batch, params.chunks) + channel, later); }`),
 ].join("");
 
 /** The gradient of the first state, and the share of the last state's anchor and age. */
@@ -191,20 +191,20 @@ const finish = [
 
   let part = partAt(batch, 0u) + channel;
   var gw = held[part];
-  var asked = readHeld(askedAt(batch, params.chunks) + channel);
+  var adjoint = readHeld(adjointAt(batch, params.chunks) + channel);
   var scale = held[part + 2u * row];
   loop {
     let small = 1.0 / scale;
     // A state matters only through a·e^(q + n·w) and b·e^(q + n·w): with a larger exponent, (a, b) would be
     // smaller.
     let shrunk = shrunkBy(last, scaled(next, small));
-    let lift = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
-    let grow = meet(first, asked, 0.0, w);
+    let lift = power(fma(first.age + adjoint.age, w, first.anchor + adjoint.anchor));
+    let grow = meet(first, adjoint, 0.0, w);
     // Without a step in between, these two cancel.
     let change = grow - select(shrunk, 0.0, isKey);
     let gState = Sums(
-      lift * asked.numerator,
-      lift * asked.denominator,
+      lift * adjoint.numerator,
+      lift * adjoint.denominator,
       change + select(small * next.anchor, 0.0, isKey),
       w * change + select(small * next.age, 0.0, isKey),
     );
@@ -227,7 +227,7 @@ const finish = [
     scale = ${inverse};
     gw *= ${unit};
     held[part + row] *= ${unit};
-    asked = scaled(asked, ${unit});
+    adjoint = scaled(adjoint, ${unit});
   }`),
 ].join("");
 

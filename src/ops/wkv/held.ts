@@ -4,7 +4,7 @@
  * @module
  */
 import { readSums, writeSums } from "./walk.ts";
-import { outputBack } from "./walk_back.ts";
+import { outputAdjoint } from "./adjoint.ts";
 
 /** 2^-96 and 2^96: see `chunked_backward.ts`. */
 export const unit = "0x1p-96f", inverse = "0x1p+96f";
@@ -23,8 +23,8 @@ export const unit = "0x1p-96f", inverse = "0x1p+96f";
 export const sizes = ["batch", "time", "channels", "chunk", "chunks", "blocks", "statesAt", "partsAt"];
 
 /** Functions that locate and read them. */
-export const held = outputBack + readSums("readHeld", "held") + writeSums("writeHeld", "held") + `
-fn askedAt(batch: u32, place: u32) -> u32 {
+export const held = outputAdjoint + readSums("readHeld", "held") + writeSums("writeHeld", "held") + `
+fn adjointAt(batch: u32, place: u32) -> u32 {
   return 4u * (batch * (params.chunks + 1u) + place) * params.channels;
 }
 
@@ -57,13 +57,13 @@ fn magnitude(x: f32) -> u32 {
   return bitcast<u32>(x) & 0x7fffffffu;
 }
 
-fn scaled(asked: Sums, unit: f32) -> Sums {
-  return Sums(asked.numerator * unit, asked.denominator * unit, asked.anchor, asked.age);
+fn scaled(adjoint: Sums, unit: f32) -> Sums {
+  return Sums(adjoint.numerator * unit, adjoint.denominator * unit, adjoint.anchor, adjoint.age);
 }
 
 // The negated gradient of the last sums' exponent, given their adjoint.
-fn shrunkBy(last: Sums, asked: Sums) -> f32 {
-  return fma(last.numerator, asked.numerator, last.denominator * asked.denominator);
+fn shrunkBy(last: Sums, adjoint: Sums) -> f32 {
+  return fma(last.numerator, adjoint.numerator, last.denominator * adjoint.denominator);
 }
 
 // The element of the key that is the last anchor; nowhere if the anchor is still that of the first state, whose age

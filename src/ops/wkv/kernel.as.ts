@@ -147,7 +147,7 @@ export function wkvBackward(
       const gk = gKey + x, gv = gValue + x, gs = gState + s, k = key + x, v = value + x, from = state + s, to = y + x;
       const w = f32x4.pmax(read(decay + at, count), constant(STEEPEST)), u = read(bonus + at, count);
       memory.copy(totalsBefore, totals, 64);
-      const spoiled = goBack(gk, gv, gs, gy + x, gNextState + s, w, u, k, v, from, to, time, row, count, scratch);
+      const spoiled = adjointOfSteps(gk, gv, gs, gy + x, gNextState + s, w, u, k, v, from, to, time, row, count, scratch);
       if (!isSpoiled(spoiled)) continue;
       // The gradient is linear in gy and gNextState, so intermediate values may overflow where those for a 2^96th
       // of both do not.
@@ -157,7 +157,7 @@ export function wkvBackward(
       // The scaled inputs are stored where the results are written later.
       scale(gk, gy + x, unit, time, row, count), scale(gs, gNextState + s, unit, 4, row, count);
       memory.fill(totals, 0, 64);
-      goBack(gk, gv, gs, gk, gs, w, u, k, v, from, to, time, row, count, scratch);
+      adjointOfSteps(gk, gv, gs, gk, gs, w, u, k, v, from, to, time, row, count, scratch);
       scale(gk, gk, inverse, time, row, count), scale(gv, gv, inverse, time, row, count);
       scale(gs, gs, inverse, 4, row, count);
       v128.store(factors, inverse);
@@ -180,7 +180,7 @@ function scale(to: usize, x: usize, factors: v128, rows: i32, row: usize, count:
  * All steps of `count` (1 to 4) channels of one sequence. Returns NaN for channels with a result that is not
  * finite, else 0.
  */
-function goBack(
+function adjointOfSteps(
   gKey: usize,
   gValue: usize,
   gState: usize,
