@@ -74,8 +74,8 @@ export type Tensors<T extends readonly (string | null)[]> = T extends readonly [
   ? readonly Tensor[]
   : { readonly [K in keyof T]: T[K] extends `${string}?:${string}` ? Tensor | undefined : Tensor };
 
-/** A recorded call of an operation. */
-interface Call<I, O> {
+/** A recorded call of an operation. Exported, since the emitted declarations of operations name it. */
+export interface Call<I, O> {
   readonly inputs: I;
   readonly constants: readonly number[];
   readonly outputs: O;
