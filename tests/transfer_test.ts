@@ -163,8 +163,7 @@ testFailures("tensor()", [
     "a backend not awaited",
     () => tensor([1], [1], wrong(Promise.resolve(elsewhere))),
     TypeError,
-    "Cannot create tensor: backend must be a backend (await the promise of one), current value is an object " +
-    "(Promise)",
+    "Cannot create tensor: backend must be a backend (await the promise of one), current value is a promise",
   ],
   [
     "a backend disposed of",

@@ -4,6 +4,7 @@
  * @module
  */
 import { show } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { lastStepAsSequence } from "../ops/shift_time/mod.ts";
 import type { Backend, Tensor } from "../tensor.ts";
@@ -25,6 +26,8 @@ export interface ForwardOptions {
   readonly logits?: "all" | "last" | "none" | undefined;
 }
 
+const optionNames: Names<ForwardOptions> = { logits: 0 };
+
 /** A network that predicts the next token: pure functions over its parameters and its state. */
 export interface LanguageModel<Config, Params, State> {
   /** `"rwkv"`, `"transformer"` or `"lstm"` */
@@ -32,8 +35,10 @@ export interface LanguageModel<Config, Params, State> {
   /**
    * Initial parameters, on the shared reference.
    *
-   * @throws {RangeError} if a size is not an integer of at least 1, or the seed not one from 0 to 2⁵³ - 1, or there is
-   *   no room
+   * @param config the sizes
+   * @param seed an integer from 0 to 2⁵³ - 1; the same seed gives the same parameters
+   * @throws {TypeError} if a size is missing or has an unknown name, or there is no seed
+   * @throws {RangeError} if a size is not an integer of at least 1, or the seed out of range, or there is no room
    */
   init(config: Config, seed: number): Params;
   /**
@@ -89,7 +94,7 @@ export function forwardWith<Params, State>(
   head: (params: Params, y: Tensor) => Tensor,
 ): LanguageModel<never, Params, State>["forward"] {
   const forward = (params: Params, tokens: Tokens, state: State, options?: ForwardOptions) => {
-    if (options !== undefined) checkOptions(action, options);
+    if (options !== undefined) checkNames(action, options, optionNames);
     const logits = options?.logits ?? "all";
     if (logits !== "all" && logits !== "last" && logits !== "none") {
       throw new TypeError(
@@ -103,17 +108,6 @@ export function forwardWith<Params, State>(
     });
   };
   return forward as LanguageModel<never, Params, State>["forward"];
-}
-
-function checkOptions(action: string, options: ForwardOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: options must be an object, current value is ${show(options)}`);
-  }
-  for (const name in options) {
-    if (name !== "logits") {
-      throw new TypeError(`Cannot ${action}: options must be of logits, current one is ${name}`);
-    }
-  }
 }
 
 /** Checks that a state has a part for each of the model's layers. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { checkInteger } from "../check.ts";
+import { checkNames } from "../names.ts";
 import { checkSequences, checkTokens, type PredictionScore, scorePredictions } from "./score.ts";
 
 /** An n-gram model: how often each token followed each context of up to `order` - 1 tokens. */
@@ -33,7 +34,7 @@ export interface NgramContext {
  * @param sequences to count, each `[T]` ids with T at least 2. Tokens 1 to T - 1 are counted, as they are predicted
  * @param options `order`, n; `vocabulary`, V
  * @returns the model
- * @throws {TypeError} if there is no sequence, or one is shorter than 2
+ * @throws {TypeError} if there is no sequence, or one is shorter than 2, or on an unknown option
  * @throws {RangeError} if the order or the vocabulary is not a whole number of at least 1, or an id is out of range
  *
  * @example
@@ -50,6 +51,7 @@ export function fitNgram(
   options: { readonly order: number; readonly vocabulary: number },
 ): NgramModel {
   const action = "fit an n-gram model";
+  checkNames(action, options, { order: 0, vocabulary: 0 });
   const { order, vocabulary } = options;
   checkInteger(action, "order", order, 1);
   checkInteger(action, "vocabulary", vocabulary, 1, 2 ** 16);

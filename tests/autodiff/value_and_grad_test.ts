@@ -228,7 +228,7 @@ testFailures("valueAndGrad()", [
     () => valueAndGrad((x: Tensor) => wrong(Promise.resolve(x)), x),
     TypeError,
     "Cannot differentiate: loss must return a single number, or a list of that and something else, current value is " +
-    "an object (Promise)",
+    "a promise",
   ],
   [
     "a gradient's gradient",

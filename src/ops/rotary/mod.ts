@@ -5,6 +5,7 @@
  */
 import { checkInteger, checkShape, isTensor } from "../../check.ts";
 import { compute } from "../../compute.ts";
+import { checkNames, type Names } from "../../names.ts";
 import { defineOperation } from "../../operation.ts";
 import { shapeOf } from "../../tracked_shape.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -23,6 +24,8 @@ export interface RotaryOptions {
   readonly base?: number | undefined;
 }
 
+const optionNames: Names<RotaryOptions> = { heads: 0, position: 0, base: 0 };
+
 /**
  * Turns queries or keys by their position, so that their product depends on the distance alone. In each head of
  * size N the pair (i, i + N/2) turns by the angle `θ = p·base^(-2i/N)` at position p: `y_i = x_i cos θ - x_{i+N/2} sin θ`,
@@ -31,7 +34,7 @@ export interface RotaryOptions {
  * @param x `[B, T, C]`
  * @param options heads, the first step's position, the base
  * @returns y `[B, T, C]`
- * @throws {TypeError} on another shape
+ * @throws {TypeError} on another shape or an unknown option
  * @throws {RangeError} if the heads don't divide C into even sizes, or position or base are out of range
  *
  * @example
@@ -44,6 +47,7 @@ export interface RotaryOptions {
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   const action = "turn rotary";
+  checkNames(action, options, optionNames);
   const { heads, base = 10_000 } = options, position = positionOf(action, options);
   checkShape(action, "x", x, "B", "T", "C");
   checkHeads(action, heads, x.shape[2]);
