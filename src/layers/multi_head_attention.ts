@@ -76,8 +76,8 @@ export function multiHeadAttention(
   state: MultiHeadAttentionState,
 ): { y: Tensor; state: MultiHeadAttentionState } {
   const action = "attend with heads";
+  checkShape(action, "params.query", params?.query, "C", "C");
   const { heads, rotaryBase } = params;
-  checkShape(action, "params.query", params.query, "C", "C");
   const channels = params.query.shape[1];
   checkHeads(action, heads, channels);
   checkShape(action, "x", x, "B", "T", channels);
@@ -103,6 +103,7 @@ export function multiHeadAttention(
  * @param batch B, default 1
  * @param capacity the number of steps to reserve room for; the cache grows past it when it must
  * @returns a state of T = 0
+ * @throws {TypeError} if params are none
  * @throws {RangeError} if batch is not an integer of at least 1, or capacity not one of at least 0, or there is no room
  *
  * @example
@@ -121,6 +122,7 @@ export function multiHeadAttentionState(
   const action = "make attention state";
   checkInteger(action, "batch", batch, 1);
   checkInteger(action, "capacity", capacity, 0);
+  checkShape(action, "params.query", params?.query, "C", "C");
   const [channels] = params.query.shape;
   const backend = engineOf(params.query.backend);
   // In a scope, so that a key that there is no room for a value beside is not left behind.

@@ -13,7 +13,7 @@ import { sample } from "../ops/sample/mod.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
 import { backendOf } from "../tree.ts";
-import type { LanguageModel } from "./language_model.ts";
+import { checkModel, type LanguageModel } from "./language_model.ts";
 import { pieceLength } from "./pieces.ts";
 
 /** How well a model predicts, over all tokens but the first of each sequence. */
@@ -67,6 +67,7 @@ export async function evaluate<Params, State>(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const action = "evaluate";
+  checkModel(action, model);
   checkNames(action, options, optionNames);
   const { signal } = options;
   if (!Array.isArray(sequences) || sequences.length === 0) {

@@ -16,7 +16,7 @@ import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
 import { allDone, tensor } from "../transfer.ts";
 import { backendOf } from "../tree.ts";
-import type { LanguageModel } from "./language_model.ts";
+import { checkModel, type LanguageModel } from "./language_model.ts";
 import { pieceLength } from "./pieces.ts";
 
 /** How tokens are generated. */
@@ -100,6 +100,7 @@ export async function* generate<Params, State>(
   options: GenerateOptions<State> = {},
 ): AsyncGenerator<number, State> {
   const { maxTokens, stop, sampling } = checkOptions(prompt, options);
+  checkModel("generate", model);
   const { state: given, signal } = options;
   const backend = backendOf("generate", "params", params);
   let state = given ?? model.initialState(params);

@@ -10,10 +10,10 @@ import { checkNames, type Names } from "../names.ts";
 import { trainingStep } from "./step.ts";
 import { eventLoop } from "../event_loop.ts";
 import { evaluate, type Evaluation } from "../models/evaluate.ts";
-import type { LanguageModel } from "../models/language_model.ts";
+import { checkModel, type LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
 import { put } from "../transfer.ts";
-import { tensorsOf } from "../tree.ts";
+import { backendOf, tensorsOf } from "../tree.ts";
 import { adamW, type AdamWHyper, hyperNames, type OptimizerState } from "./adam_w.ts";
 import { batchOf, batchOrder } from "./batches.ts";
 import { loadRun, type Run, saveRun, settingsOf } from "./run.ts";
@@ -164,6 +164,7 @@ export async function* fit<Config, Params, State>(
   task: FitTask,
   options: FitOptions<Config, Params>,
 ): AsyncGenerator<FitProgress<Params>, void> {
+  checkModel(action, model);
   check(task, options);
   const { backend = reference, workers = 1, signal } = options;
   signal?.throwIfAborted();
@@ -358,6 +359,7 @@ function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
       }`,
     );
   }
+  if (params !== undefined) backendOf(action, "params", params);
   checkBackend(action, backend);
   if (every !== undefined) checkInteger(action, "every", every, 1);
   checkInteger(action, "workers", workers, 1);
