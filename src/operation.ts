@@ -233,7 +233,7 @@ interface Derived {
 
 /** Of the gradient's kernel: the outputs' gradients and what is needed are read, everything else has a shape. */
 function backwardOf(
-  { name, inputs, outputs, sizes = [], constants = [], example = {} }: Declaration,
+  { name, action = name, inputs, outputs, sizes = [], constants = [], example = {} }: Declaration,
   { needs, of }: Derived,
 ): Declaration {
   const made = outputs as readonly string[], grads = made.map((output) => `gradient of ${output}`);
@@ -243,6 +243,7 @@ function backwardOf(
   };
   return {
     name: `${name}Backward`,
+    action: `differentiate (${action})`,
     inputs: [...grads, ...inputs, ...made],
     reads: [...grads.map(nameOf), ...needs],
     outputs: of.map(gradientOf),

@@ -90,13 +90,13 @@ Deno.test("put() leaves nothing behind where there is no room for the whole tree
 const freed = tensor([1], [1]);
 freed.backend.free(freed);
 const elsewhere = createReference();
-const dead = "Cannot use tensor: it must be alive, current tensor of shape [1] on reference was freed";
+const dead = "Cannot read: tensor must be alive, current tensor of shape [1] on reference was freed";
 const disposed = (() => {
   using backend = createReference();
   return { backend, t: tensor([1], [1], backend) };
 })();
 const gone =
-  "Cannot use tensor: it must be alive, current tensor of shape [1] on reference was disposed of with its backend";
+  "Cannot read: tensor must be alive, current tensor of shape [1] on reference was disposed of with its backend";
 
 testFailures("tensor()", [
   [

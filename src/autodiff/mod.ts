@@ -25,7 +25,7 @@ import { createTape } from "./tape.ts";
  *   states too
  * @returns the value, a single number; the gradients, a tree of params' form (0 where the value does not depend on a
  *   tensor); and what else `loss` returned, as constants. All live on the parameters' backend
- * @throws {TypeError} if loss does not return a single number, or returns a promise, or if the parameters hold no
+ * @throws {TypeError} if loss does not return a single number, or one that does not depend on params, or returns a promise, or if the parameters hold no
  *   tensor, or tensors of several backends
  *
  * @example The slope of a mean of squares
@@ -83,6 +83,11 @@ export function valueAndGrad<P, A = undefined>(
         `Cannot ${action}: loss must return a single number, or a list of that and something else, current ${
           isTensor(recorded) ? `shape is ${showShape(recorded.shape)}` : `value is ${show(recorded)}`
         }`,
+      );
+    }
+    if (!tape.isReached(recorded)) {
+      throw new TypeError(
+        `Cannot ${action}: loss must depend on params by operations with gradients, current loss is a constant`,
       );
     }
     const value = tape.detach(recorded), aux = tape.detach(extra) as A;
