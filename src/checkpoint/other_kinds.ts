@@ -11,7 +11,8 @@ const ggml = "take the safetensors that it was made of";
 /** The first characters, one a byte; what begins so; what to do. */
 const kinds: readonly (readonly [start: RegExp, what: string, todo: string])[] = [
   [/^PK/, "a zip archive", pyTorch],
-  [/^\x80[\x02-\x05]/, "a Python pickle", pyTorch],
+  // But not a safetensors file with 640 bytes of header that ends too soon.
+  [/^\x80[^ -\xff].{6}[^{]/s, "a Python pickle", pyTorch],
   [/^(\xef\xbb\xbf)?\s*</, "an HTML or XML page", "download the file itself"],
   [/^version https:\/\/git-lfs/, "a git-lfs pointer", "fetch the file itself: git lfs pull"],
   [/^GGUF/, "a GGUF file", ggml],

@@ -83,6 +83,16 @@ Deno.test("loadTree() takes a header of any length for one", () => {
   }
 });
 
+Deno.test("loadTree() takes a file that ends too soon for what it is, however it begins", () => {
+  for (const length of [0x280, 0x580]) {
+    assertThrows(
+      () => loadTree(fileOf("{".padEnd(20), [], BigInt(length))),
+      TypeError,
+      "must be longer, current length",
+    );
+  }
+});
+
 Deno.test("fit() says what a resumed file is", async () => {
   const options = { resume: text("<html>".padEnd(20)) };
   const error = await fit(lstmModel, { train: [[1, 2]] }, options).next().catch((error) => error);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
   adamW,
   type AnyLanguageModel,
@@ -13,7 +13,6 @@ import {
   put,
   rwkv,
   saveTree,
-  type Tensor,
   toOfficialRwkv,
   transformer,
   valueAndGrad,
