@@ -8,7 +8,7 @@ import { engineOf } from "../engine.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
-import { rotary } from "../ops/rotary/mod.ts";
+import { turn } from "../ops/rotary/mod.ts";
 import { shapeOf } from "../tracked_shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -84,10 +84,10 @@ export function multiHeadAttention(
   checkShape(action, "state.key", state?.key, x.shape[0], "T", channels);
   checkSameShape(action, "state.value", state.value, shapeOf(state.key));
   return x.backend.scope(() => {
-    const turn = (t: Tensor) =>
-      rotaryBase === undefined ? t : rotary(t, { heads, position: state.key, base: rotaryBase });
-    const query = turn(linear(x, params.query, params.queryBias));
-    const key = appendTime(state.key, turn(linear(x, params.key, params.keyBias)));
+    const turned = (t: Tensor) =>
+      rotaryBase === undefined ? t : turn(t, { heads, position: state.key, base: rotaryBase });
+    const query = turned(linear(x, params.query, params.queryBias));
+    const key = appendTime(state.key, turned(linear(x, params.key, params.keyBias)));
     const value = appendTime(state.value, linear(x, params.value, params.valueBias));
     return {
       y: linear(attention(query, key, value, heads), params.output, params.outputBias),

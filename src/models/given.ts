@@ -7,15 +7,26 @@ import { isTensor } from "../check.ts";
 import { given, mistaken } from "../mistaken.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 
-type Path = readonly (string | number)[];
-type Role = "params" | "state";
+/** Anything, of which names are read. */
+interface Tree {
+  readonly [name: string | number]: Tree | undefined;
+}
 
-/** Of each model, the way to a tensor that no other has there. */
+type Role = "params" | "state";
+type Mark = (tree: Tree | undefined) => unknown;
+
+/** Of each model, a tensor that no other has there. */
 const marks = {
-  "RWKV": { params: ["blocks", 0, "timeMix", "decay"], state: ["blocks", 0, "timeMix", "wkv"] },
-  "a Transformer": { params: ["blocks", 0, "attention", "query"], state: ["blocks", 0, "key"] },
-  "an LSTM": { params: ["layers", 0, "inputWeight"], state: ["layers", 0, "cell"] },
-} as const satisfies Readonly<Record<string, Readonly<Record<Role, Path>>>>;
+  "RWKV": {
+    params: (tree) => tree?.blocks?.[0]?.timeMix?.decay,
+    state: (tree) => tree?.blocks?.[0]?.timeMix?.wkv,
+  },
+  "a Transformer": {
+    params: (tree) => tree?.blocks?.[0]?.attention?.query,
+    state: (tree) => tree?.blocks?.[0]?.key,
+  },
+  "an LSTM": { params: (tree) => tree?.layers?.[0]?.inputWeight, state: (tree) => tree?.layers?.[0]?.cell },
+} satisfies Readonly<Record<string, Readonly<Record<Role, Mark>>>>;
 
 /** What messages call a model. */
 export type Kind = keyof typeof marks;
@@ -40,13 +51,8 @@ export function checkState(action: string, kind: Kind, state: unknown): void {
   if (!has(state, marks[kind].state)) throw notOf(action, kind, "state", state);
 }
 
-function has(tree: unknown, path: Path): boolean {
-  let at = tree;
-  for (let i = 0; i < path.length; i++) {
-    if (typeof at !== "object" || at === null) return false;
-    at = (at as Readonly<Record<string | number, unknown>>)[path[i]];
-  }
-  return isTensor(at);
+function has(tree: unknown, mark: Mark): boolean {
+  return isTensor(mark(tree as Tree));
 }
 
 const nouns = { params: "parameters", state: "a state" };

@@ -24,6 +24,7 @@ export interface RotaryOptions {
   readonly base?: number | undefined;
 }
 
+const action = "turn rotary";
 const optionNames: Names<RotaryOptions> = { heads: 0, position: 0, base: 0 };
 
 /**
@@ -46,9 +47,13 @@ const optionNames: Names<RotaryOptions> = { heads: 0, position: 0, base: 0 };
  * ```
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
-  const action = "turn rotary";
   checkNames(action, options, optionNames);
-  const { heads, base = 10_000 } = options, position = positionOf(action, options);
+  return turn(x, options);
+}
+
+/** The same of options with known names. */
+export function turn(x: Tensor, options: RotaryOptions): Tensor {
+  const { heads, base = 10_000 } = options, position = positionOf(options);
   checkShape(action, "x", x, "B", "T", "C");
   checkHeads(action, heads, x.shape[2]);
   if (x.shape[2] / heads % 2 !== 0) {
@@ -63,7 +68,7 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   return compute(rotaryOp, [x], [heads, position, base])[0];
 }
 
-function positionOf(action: string, { position = 0 }: RotaryOptions): number {
+function positionOf({ position = 0 }: RotaryOptions): number {
   if (!isTensor(position)) return position;
   checkShape(action, "position", position, "B", "T", "C");
   return shapeOf(position)[1];
@@ -72,7 +77,7 @@ function positionOf(action: string, { position = 0 }: RotaryOptions): number {
 /** The gradient turns back. */
 export const rotaryOp = defineOperation({
   name: "rotary",
-  action: "turn rotary",
+  action,
   inputs: ["x: B T C"],
   outputs: ["y: B T C"],
   sizes: ["B", "T", "C"],
