@@ -242,7 +242,7 @@ interface Derived {
  * only provide shapes.
  */
 function backwardOf(
-  { name, inputs, outputs, sizes = [], constants = [], example = {} }: Declaration,
+  { name, action = name, inputs, outputs, sizes = [], constants = [], example = {} }: Declaration,
   { needs, of }: Derived,
 ): Declaration {
   const made = outputs as readonly string[], grads = made.map((output) => `gradient of ${output}`);
@@ -252,6 +252,7 @@ function backwardOf(
   };
   return {
     name: `${name}Backward`,
+    action: `differentiate (${action})`,
     inputs: [...grads, ...inputs, ...made],
     reads: [...grads.map(nameOf), ...needs],
     outputs: of.map(gradientOf),

@@ -111,9 +111,19 @@ function hash(start: number, words: Int32Array): number {
   let h = start;
   for (let i = 0; i < words.length; i++) {
     h = (h ^ words[i]) + 0x9e3779b9 | 0; // the constant keeps (0, 0, ...) from mapping to 0
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    h ^= h >>> 16;
+    h = scramble(h);
   }
   return h;
+}
+
+/** A bijection of 32 bits, from 0 to 0 (fmix32). */
+function scramble(h: number): number {
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** A seed for what takes 32 bits: itself where it has no more. Seeds that differ in the bits above alone still differ. */
+export function seedOf32Bits(seed: number): number {
+  return (seed ^ scramble(seed / 2 ** 32)) >>> 0;
 }

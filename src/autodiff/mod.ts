@@ -27,7 +27,7 @@ import { createTape } from "./tape.ts";
  * @returns the value, a single number; the gradients, a tree of the form of `params` (0 where the value does not
  *   depend on a tensor); and the other value that `loss` returned, as constants. All live on the parameters'
  *   backend
- * @throws {TypeError} if loss does not return a single number or returns a promise, or if the parameters contain no
+ * @throws {TypeError} if loss does not return a single number that depends on params, or returns a promise, or if the parameters contain no
  *   tensor or tensors of several backends
  *
  * @example The slope of a mean of squares
@@ -85,6 +85,11 @@ export function valueAndGrad<P, A = undefined>(
         `Cannot ${action}: loss must return a single number, or a list of that and something else, current ${
           isTensor(recorded) ? `shape is ${showShape(recorded.shape)}` : `value is ${show(recorded)}`
         }`,
+      );
+    }
+    if (!tape.isReached(recorded)) {
+      throw new TypeError(
+        `Cannot ${action}: loss must depend on params by operations with gradients, current loss is a constant`,
       );
     }
     const value = tape.detach(recorded), aux = tape.detach(extra) as A;

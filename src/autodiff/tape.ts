@@ -8,6 +8,7 @@ import { run } from "../compute.ts";
 import type { Engine } from "../engine.ts";
 import type { GradientRule, Operation } from "../operation.ts";
 import { addOp } from "../ops/elementwise/mod.ts";
+import { makePrintable } from "../printable.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { mapTensors, tensorsByPlace } from "../tree.ts";
 import { zeros } from "../transfer.ts";
@@ -26,6 +27,10 @@ class RecordedTensor implements Tensor {
     this.backend = backend;
     this.inner = inner;
     this.id = id;
+  }
+
+  static {
+    makePrintable(this, () => ", recorded");
   }
 }
 
@@ -59,6 +64,8 @@ interface Tape {
   readonly backend: Backend;
   /** Wraps a tensor of the inner backend as one that has a gradient. */
   variable(t: Tensor): Tensor;
+  /** Whether operations with gradients lead from a variable to a tensor. */
+  isReached(t: Tensor): boolean;
   /** Unwraps the recorded tensors of a tree. */
   detach<T>(tree: T): T;
   /**
@@ -212,6 +219,7 @@ export function createTape(inner: Engine): Tape {
       variableIds.push(count);
       return new RecordedTensor(backend, t, count++);
     },
+    isReached: (t) => idOf(t) >= 0,
     detach: (tree) => mapTensors(tree, unwrap),
     backward,
   };

@@ -16,6 +16,7 @@ import type { Device, Kernels, Workspace } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
 const none: readonly number[] = [];
+const reading = { action: "read" };
 
 type Inputs = readonly (Tensor | undefined)[];
 type Arguments<M> = (M | number | null)[];
@@ -141,7 +142,7 @@ export class DeviceBackend<M> implements Engine {
           `a tensor of shape ${showShape(x.shape)}`,
       );
     }
-    const t = this.#store.alive(x), packed = this.#pack(t);
+    const t = this.#store.alive(x, reading), packed = this.#pack(t);
     const numbers = this.#device.download(packed.memory, sizeOf(x.shape), out);
     // Outside scopes nothing else would free the packed copy.
     if (packed !== t) this.#store.free(packed);
@@ -182,7 +183,10 @@ export class DeviceBackend<M> implements Engine {
   #runAny(prepared: Prepared<M>, inputs: Inputs, constants: readonly number[]): Tensor[] {
     if (this.#store.outsideScopes) return this.#store.scope(() => this.#runAny(prepared, inputs, constants));
     const { operation, plan: { outputs, argumentCount }, args, scratchSize } = prepared;
-    if (operation.compute !== null) return operation.compute(this.#workspace, inputs as Tensor[], constants);
+    if (operation.compute !== null) {
+      for (const x of inputs) if (x !== undefined) this.#store.alive(x, operation);
+      return operation.compute(this.#workspace, inputs as Tensor[], constants);
+    }
     const results: DeviceTensor<M>[] = [];
     for (let i = 0; i < outputs.length; i++) {
       const shape = outputs[i], y = shape === null ? null : this.#make(shape, inputs);
@@ -205,14 +209,17 @@ export class DeviceBackend<M> implements Engine {
   }
 
   /** Writes the arguments after the outputs; returns the index of the first size. */
-  #fill({ plan, args }: Prepared<M>, inputs: Inputs, constants: readonly number[]): number {
+  #fill({ operation, plan, args }: Prepared<M>, inputs: Inputs, constants: readonly number[]): number {
     const { inputs: places, outputs, sizes } = plan;
     let at = outputs.length;
     for (let i = 0; i < inputs.length; i++) {
       const place = places[i], x = inputs[i];
       if (!place.read) continue;
       if (x === undefined) args[at++] = null;
-      else args[at++] = place.capacity === undefined ? this.#memory(x) : this.#store.alive(x).memory;
+      else {
+        const t = this.#store.alive(x, operation);
+        args[at++] = place.capacity === undefined ? this.#pack(t).memory : t.memory;
+      }
     }
     const told = at;
     for (let i = 0; i < sizes.length; i++) args[at++] = this.#sizeAt(sizes[i], inputs);

@@ -75,7 +75,7 @@ function checkChannelMix(params: ChannelMixParams, x: Tensor, state: ChannelMixS
 
 /** Checks the parameters of {@linkcode channelMix}; returns the backend for them and x. */
 export function checkChannelMixParams(params: ChannelMixParams, x: Tensor): Backend {
-  checkShape(action, "params.mixK", params.mixK, "C");
+  checkShape(action, "params.mixK", params?.mixK, "C");
   const [channels] = params.mixK.shape;
   checkShape(action, "params.key", params.key, "F", channels);
   const [features] = params.key.shape;
@@ -107,6 +107,7 @@ export function checkChannelMixState({ mixK }: ChannelMixParams, x: Tensor, stat
  * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
  * @returns a state
+ * @throws {TypeError} if params are none
  * @throws {RangeError} if batch is not an integer of at least 1, or memory is exhausted
  *
  * @example
@@ -118,6 +119,8 @@ export function checkChannelMixState({ mixK }: ChannelMixParams, x: Tensor, stat
  * ```
  */
 export function channelMixState(params: ChannelMixParams, batch = 1): ChannelMixState {
-  checkInteger("make channel-mix state", "batch", batch, 1);
+  const action = "make channel-mix state";
+  checkInteger(action, "batch", batch, 1);
+  checkShape(action, "params.mixK", params?.mixK, "C");
   return { shift: zeros([batch, params.mixK.shape[0]], params.mixK.backend) };
 }

@@ -52,7 +52,7 @@ export interface LstmState {
  */
 export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tensor; state: LstmState } {
   const action = "run LSTM";
-  checkShape(action, "params.inputWeight", params.inputWeight, "4C", "I");
+  checkShape(action, "params.inputWeight", params?.inputWeight, "4C", "I");
   checkShape(action, "params.hiddenWeight", params.hiddenWeight, params.inputWeight.shape[0], "C");
   checkShape(action, "params.bias", params.bias, params.inputWeight.shape[0]);
   const channels = params.hiddenWeight.shape[1];
@@ -70,6 +70,7 @@ export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tens
  * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
  * @returns a state
+ * @throws {TypeError} if params are none
  * @throws {RangeError} if batch is not an integer of at least 1, or memory is exhausted
  *
  * @example
@@ -81,7 +82,9 @@ export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tens
  * ```
  */
 export function lstmState(params: LstmParams, batch = 1): LstmState {
-  checkInteger("make LSTM state", "batch", batch, 1);
+  const action = "make LSTM state";
+  checkInteger(action, "batch", batch, 1);
+  checkShape(action, "params.hiddenWeight", params?.hiddenWeight, "4C", "C");
   const { shape: [, channels], backend } = params.hiddenWeight;
   const zero = () => zeros([batch, channels], backend);
   return backend.scope(() => ({ hidden: zero(), cell: zero() }));

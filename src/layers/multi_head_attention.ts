@@ -8,7 +8,7 @@ import { engineOf } from "../engine.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
-import { rotary } from "../ops/rotary/mod.ts";
+import { turn } from "../ops/rotary/mod.ts";
 import { shapeOf } from "../tracked_shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -77,18 +77,18 @@ export function multiHeadAttention(
   state: MultiHeadAttentionState,
 ): { y: Tensor; state: MultiHeadAttentionState } {
   const action = "attend with heads";
+  checkShape(action, "params.query", params?.query, "C", "C");
   const { heads, rotaryBase } = params;
-  checkShape(action, "params.query", params.query, "C", "C");
   const channels = params.query.shape[1];
   checkHeads(action, heads, channels);
   checkShape(action, "x", x, "B", "T", channels);
   checkShape(action, "state.key", state?.key, x.shape[0], "T", channels);
   checkSameShape(action, "state.value", state.value, shapeOf(state.key));
   return x.backend.scope(() => {
-    const turn = (t: Tensor) =>
-      rotaryBase === undefined ? t : rotary(t, { heads, position: state.key, base: rotaryBase });
-    const query = turn(linear(x, params.query, params.queryBias));
-    const key = appendTime(state.key, turn(linear(x, params.key, params.keyBias)));
+    const turned = (t: Tensor) =>
+      rotaryBase === undefined ? t : turn(t, { heads, position: state.key, base: rotaryBase });
+    const query = turned(linear(x, params.query, params.queryBias));
+    const key = appendTime(state.key, turned(linear(x, params.key, params.keyBias)));
     const value = appendTime(state.value, linear(x, params.value, params.valueBias));
     return {
       y: linear(attention(query, key, value, heads), params.output, params.outputBias),
@@ -104,6 +104,7 @@ export function multiHeadAttention(
  * @param batch B, default 1
  * @param capacity the number of steps to reserve memory for; the cache grows beyond it if necessary
  * @returns a state with T = 0
+ * @throws {TypeError} if params are none
  * @throws {RangeError} if batch is not an integer of at least 1, or capacity not one of at least 0, or memory is
  *   exhausted
  *
@@ -123,6 +124,7 @@ export function multiHeadAttentionState(
   const action = "make attention state";
   checkInteger(action, "batch", batch, 1);
   checkInteger(action, "capacity", capacity, 0);
+  checkShape(action, "params.query", params?.query, "C", "C");
   const [channels] = params.query.shape;
   const backend = engineOf(params.query.backend);
   // The scope frees the key if there is no memory for the value.

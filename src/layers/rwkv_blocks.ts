@@ -77,9 +77,9 @@ export function rwkvBlocks(
   });
 }
 
-function checkParams({ ln1, timeMix, ln2, channelMix }: RwkvBlockParams, x: Tensor): Backend {
-  const a = checkLayerNorm(ln1, x), b = checkTimeMixParams(timeMix, x);
-  const c = checkLayerNorm(ln2, x), d = checkChannelMixParams(channelMix, x);
+function checkParams(params: RwkvBlockParams, x: Tensor): Backend {
+  const a = checkLayerNorm(params?.ln1, x), b = checkTimeMixParams(params?.timeMix, x);
+  const c = checkLayerNorm(params?.ln2, x), d = checkChannelMixParams(params?.channelMix, x);
   return wider(wider(a, b), wider(c, d));
 }
 

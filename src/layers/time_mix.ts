@@ -92,7 +92,7 @@ function checkTimeMix(params: TimeMixParams, x: Tensor, state: TimeMixState): Ba
 
 /** Checks the parameters of {@linkcode timeMix}; returns the backend for them and x. */
 export function checkTimeMixParams(params: TimeMixParams, x: Tensor): Backend {
-  checkShape(action, "params.decay", params.decay, "C");
+  checkShape(action, "params.decay", params?.decay, "C");
   const [channels] = params.decay.shape;
   checkShape(action, "params.mixK", params.mixK, channels);
   checkShape(action, "params.mixV", params.mixV, channels);
@@ -130,6 +130,7 @@ export function checkTimeMixState({ decay }: TimeMixParams, x: Tensor, state: Ti
  * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
  * @returns a state: zeros for the previous step, and {@linkcode wkvState}
+ * @throws {TypeError} if params are none
  * @throws {RangeError} if batch is not an integer of at least 1, or memory is exhausted
  *
  * @example
@@ -141,7 +142,9 @@ export function checkTimeMixState({ decay }: TimeMixParams, x: Tensor, state: Ti
  * ```
  */
 export function timeMixState(params: TimeMixParams, batch = 1): TimeMixState {
-  checkInteger("make time-mix state", "batch", batch, 1);
+  const action = "make time-mix state";
+  checkInteger(action, "batch", batch, 1);
+  checkShape(action, "params.decay", params?.decay, "C");
   const [channels] = params.decay.shape;
   const { backend } = params.decay;
   return backend.scope(() => ({

@@ -8,7 +8,7 @@ import { isNoRoom } from "../allocate.ts";
 import { show } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { tensorsByPlace } from "../tree.ts";
-import { Program } from "./program.ts";
+import { Program, running } from "./program.ts";
 import { record } from "./record.ts";
 import { copyOfArguments } from "./template.ts";
 
@@ -244,7 +244,7 @@ class Programs<Args extends readonly unknown[], R> {
       const other = this.#find(args);
       if (other !== undefined) return other;
       const { backend, recorded } = found;
-      for (const closure of recorded.recording.closures.values()) backend.store.alive(closure);
+      for (const closure of recorded.recording.closures.values()) backend.store.alive(closure, running);
       isKept = this.#disposals === disposals;
       return isKept ? this.#keep(found) : null;
     } finally {

@@ -17,6 +17,9 @@ import { type Replayer, replayInLoop } from "./replay.ts";
 import { slicesOf } from "./slices.ts";
 import { build } from "./template.ts";
 
+/** Who is given what a function closes over. */
+export const running = { action: "run compiled function" };
+
 /** A program on one backend. */
 export class Program<M> {
   readonly backend: DeviceBackend<M>;
@@ -147,7 +150,7 @@ export class Program<M> {
   start(): DeviceTensor<M>[] | null {
     const { recording, lists, results, caches } = this.#recorded;
     const { store, device } = this.backend;
-    if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t); }
+    if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t, running); }
     for (let i = 0; i < lists.length; i++) lists[i].tensor.lists = this.#arguments.lists[i];
     const made: DeviceTensor<M>[] = [];
     try {

@@ -5,6 +5,7 @@
  */
 import { checkLength } from "../allocate.ts";
 import { checkInteger, show } from "../check.ts";
+import { checkNames } from "../names.ts";
 import { type RandomSource, randomSource } from "../random.ts";
 
 /** The sizes and probabilities of a task. */
@@ -72,9 +73,9 @@ const defaults: MotifTaskConfig = {
  * therefore repeats its last token with probability 1 - flip + flip / K: 7/8 by default.
  *
  * @param config differences from the default sizes; `{}` for none
- * @param seed a non-negative integer, from which the bank is drawn
+ * @param seed an integer from 0 to 2⁵³ - 1, from which the bank is drawn
  * @returns the task
- * @throws {TypeError} if a size is not a number
+ * @throws {TypeError} if a size is not a number, or has an unknown name
  * @throws {RangeError} if a size or the seed is out of range: the vocabulary 2 to 65,536 and not below the
  *   alternatives, which are at least 1; the motif length at least 2; 1 ≤ shortestCycle ≤ longestCycle ≤ motifs;
  *   flip from 0 to 1
@@ -89,8 +90,13 @@ const defaults: MotifTaskConfig = {
  *
  * The structure is that of the task in "Deconstructing RWKV, Part 3": 64 tokens, repeating patterns, two memories.
  */
-export function motifTask(config: Partial<MotifTaskConfig>, seed: number): MotifTask {
-  const full = { ...defaults, ...config };
+export function motifTask(
+  config: { readonly [K in keyof MotifTaskConfig]?: MotifTaskConfig[K] | undefined },
+  seed: number,
+): MotifTask {
+  checkNames(action, config, defaults, "config");
+  const given = Object.entries(config).filter(([, value]) => value !== undefined);
+  const full: MotifTaskConfig = { ...defaults, ...Object.fromEntries(given) };
   checkConfig(full);
   checkInteger(action, "seed", seed, 0);
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { checkInteger } from "../check.ts";
+import { checkNames } from "../names.ts";
 import { checkSequences, checkTokens, type PredictionScore, scorePredictions } from "./score.ts";
 
 /** An n-gram model: how often each token followed each context of up to `order` - 1 tokens. */
@@ -34,7 +35,7 @@ export interface NgramContext {
  *   counted
  * @param options `order`, n; `vocabulary`, V
  * @returns the model
- * @throws {TypeError} if there is no sequence, or one is shorter than 2
+ * @throws {TypeError} if there is no sequence, or one is shorter than 2, or on an unknown option
  * @throws {RangeError} if the order or the vocabulary is not an integer of at least 1, or an id is out of range
  *
  * @example
@@ -51,6 +52,7 @@ export function fitNgram(
   options: { readonly order: number; readonly vocabulary: number },
 ): NgramModel {
   const action = "fit an n-gram model";
+  checkNames(action, options, { order: 0, vocabulary: 0 });
   const { order, vocabulary } = options;
   checkInteger(action, "order", order, 1);
   checkInteger(action, "vocabulary", vocabulary, 1, 2 ** 16);

@@ -5,6 +5,7 @@
  */
 import { checkLength, hostArray } from "../allocate.ts";
 import { checkInteger, show } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
 import { type RandomSource, randomSource } from "../random.ts";
 import { drawDifferent, type MotifTask } from "./motif_task.ts";
 
@@ -14,7 +15,7 @@ export interface SequenceOptions {
   readonly count: number;
   /** The number of tokens in a sequence, at least 2, or a list of lengths: sequence i has the (i mod n)-th. */
   readonly length: number | readonly number[];
-  /** A non-negative integer. */
+  /** An integer from 0 to 2⁵³ - 1. */
   readonly seed: number;
 }
 
@@ -26,9 +27,12 @@ export interface TrainAndTestOptions {
   readonly test: number;
   /** The number of tokens in a sequence, as in {@link SequenceOptions}. */
   readonly length: number | readonly number[];
-  /** A non-negative integer. */
+  /** An integer from 0 to 2⁵³ - 1. */
   readonly seed: number;
 }
+
+const sequenceNames: Names<SequenceOptions> = { count: 0, length: 0, seed: 0 };
+const setNames: Names<TrainAndTestOptions> = { train: 0, test: 0, length: 0, seed: 0 };
 
 /**
  * Sequences drawn from a task, by the equation of `motifTask`.
@@ -39,7 +43,7 @@ export interface TrainAndTestOptions {
  * @param task a task of `motifTask`
  * @param options `count`, `length` and `seed`
  * @returns the sequences' token ids, each `[length]`
- * @throws {TypeError} if the options are not numbers, or the list of lengths is empty
+ * @throws {TypeError} if the options are not numbers or not known, or the list of lengths is empty
  * @throws {RangeError} if the count or the seed is not an integer of at least 0, or a length one of at least 2
  *
  * @example Sequences of several lengths
@@ -52,6 +56,7 @@ export interface TrainAndTestOptions {
  */
 export function sampleSequences(task: MotifTask, options: SequenceOptions): Uint16Array[] {
   const action = "sample sequences";
+  checkNames(action, options, sequenceNames);
   checkInteger(action, "count", options.count, 0);
   checkLength(action, "count", options.count);
   checkInteger(action, "seed", options.seed, 0);
@@ -72,7 +77,7 @@ export function sampleSequences(task: MotifTask, options: SequenceOptions): Uint
  * @param task a task of `motifTask`
  * @param options `train`, `test`, `length` and `seed`
  * @returns the two sets, each a list of token ids like those of `sampleSequences`
- * @throws {TypeError} if the options are not numbers, or the list of lengths is empty
+ * @throws {TypeError} if the options are not numbers or not known, or the list of lengths is empty
  * @throws {RangeError} if a count or the seed is not an integer of at least 0, or a length one of at least 2, or if
  *   the task has too few different sequences
  *
@@ -89,6 +94,7 @@ export function trainAndTest(
   options: TrainAndTestOptions,
 ): { train: Uint16Array[]; test: Uint16Array[] } {
   const action = "draw train and test sets";
+  checkNames(action, options, setNames);
   const { train, test, seed } = options;
   checkInteger(action, "train", train, 0);
   checkInteger(action, "test", test, 0);

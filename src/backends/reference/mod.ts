@@ -21,6 +21,7 @@ import * as sample from "../../ops/sample/reference.ts";
 import * as shiftTime from "../../ops/shift_time/reference.ts";
 import * as softmax from "../../ops/softmax/reference.ts";
 import * as wkv from "../../ops/wkv/reference.ts";
+import { checkNames, type Names } from "../../names.ts";
 import type { Backend, Floats } from "../../tensor.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { Kernels } from "../kernels.ts";
@@ -49,12 +50,14 @@ export interface ReferenceOptions {
   readonly precision?: "float32" | "float64" | undefined;
 }
 
+const optionNames: Names<ReferenceOptions> = { precision: 0 };
+
 /**
  * A backend of plain TypeScript, the specification of all others.
  *
  * @param options `precision: "float64"` for checks to twelve digits
  * @returns a new backend, which counts its own bytes
- * @throws {TypeError} on another precision
+ * @throws {TypeError} on another precision or an unknown option
  *
  * @example
  * ```ts
@@ -65,6 +68,7 @@ export interface ReferenceOptions {
  * ```
  */
 export function createReference(options: ReferenceOptions = {}): Backend {
+  checkNames("create reference", options, optionNames);
   const { precision = "float32" } = options;
   if (precision !== "float32" && precision !== "float64") {
     throw new TypeError(

@@ -4,6 +4,7 @@
  * @module
  */
 import { checkInteger, show } from "../../check.ts";
+import { checkNames, type Names } from "../../names.ts";
 import type { Backend } from "../../tensor.ts";
 import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
@@ -24,6 +25,8 @@ export interface WasmOptions {
   /** The maximum size of the memory in bytes; at most and by default 4 GiB less a page. */
   readonly maximumBytes?: number | undefined;
 }
+
+const optionNames: Names<WasmOptions> = { simd: 0, maximumBytes: 0 };
 
 type Instructions = NonNullable<WasmOptions["simd"]>;
 
@@ -64,7 +67,7 @@ const compiled = new Map<Instructions, Promise<{ module: WebAssembly.Module; kin
  *
  * @param options the instructions and the maximum size of the memory
  * @returns a new backend, with a memory of its own
- * @throws {TypeError} (as a rejection) if the runtime lacks the instructions
+ * @throws {TypeError} (as a rejection) if the runtime lacks the instructions, or on an unknown option
  * @throws {RangeError} (as a rejection) if maximumBytes is not an integer from 65,536 to 2³² - 65,536
  *
  * @example
@@ -77,6 +80,7 @@ const compiled = new Map<Instructions, Promise<{ module: WebAssembly.Module; kin
  * ```
  */
 export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
+  checkNames("create wasm", options, optionNames);
   const { maximumBytes = most } = options;
   checkInteger("create wasm", "maximumBytes", maximumBytes, 65_536, most);
   const simd = supported(options.simd), { module, kinds } = await compile(simd);

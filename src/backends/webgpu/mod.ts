@@ -4,6 +4,7 @@
  * @module
  */
 import { show } from "../../check.ts";
+import { checkNames, type Names } from "../../names.ts";
 import type { Backend } from "../../tensor.ts";
 import { loadWebGpu } from "../load.ts";
 import { isSoftware, requestAdapter } from "./adapter.ts";
@@ -21,6 +22,8 @@ export interface WebGpuOptions {
   /** An existing device. The caller keeps it: disposing of the backend does not destroy it. */
   readonly device?: GpuDeviceLike | undefined;
 }
+
+const optionNames: Names<WebGpuOptions> = { powerPreference: 0, device: 0 };
 
 /**
  * A backend of WebGPU compute shaders. Operations return at once; {@linkcode read} waits for the GPU, and rejects
@@ -48,6 +51,7 @@ export interface WebGpuOptions {
  * ```
  */
 export async function createWebGpu(options: WebGpuOptions = {}): Promise<Backend> {
+  checkNames("create webgpu", options, optionNames);
   const { powerPreference, device } = options;
   if (
     powerPreference !== undefined && powerPreference !== "low-power" && powerPreference !== "high-performance"
