@@ -1,9 +1,9 @@
 /**
- * `deno task application`: what an application feels of the library beside its own work: gaps between the turns of its
- * timers, how soon signals are heard, and the memory of loops that free nothing.
+ * `deno task application`: the effects of the library on an application's other work: gaps between its timers, the
+ * delay of abort signals, and the memory of loops that free nothing.
  *
- * Prints a table a claim. `deno task application --help` lists the options. How gaps are counted: `application/gap_meter.ts`;
- * what the loops do: `application/loops.ts`. Frames of a page: `paints.ts`.
+ * Prints a table for each claim. `deno task application --help` lists the options. Gaps are measured in
+ * `application/gap_meter.ts`; the loops are in `application/loops.ts`, the frames of a page in `paints.ts`.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import type { GapRow } from "./application/gaps.ts";
 import type { LoopRow } from "./application/loops.ts";
 import { medianOf } from "./application/medians.ts";
 import { type Options, parseOptions, usage } from "./application/options.ts";
-import { askFreshProcess, type Claim, type Request } from "./application/request.ts";
-import { abortsPart, type Answered, gapsPart, loopPart } from "./application/tables.ts";
+import { type Claim, type Request, runInFreshProcess } from "./application/request.ts";
+import { abortsPart, gapsPart, loopPart, type Measured } from "./application/tables.ts";
 import { type Part, toText } from "./report/document.ts";
 import { parsedOrExit } from "./measure/flags.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { startProgress } from "./report/progress.ts";
 import { presetNames } from "./measure/subjects.ts";
 
-/** Where each claim is measured, and at which sizes, where nothing else is asked for. */
+/** The backends and sizes at which each claim is measured by default. */
 const defaults: Readonly<Record<Claim, Pick<Options, "backends" | "presets">>> = {
   gaps: { backends: ["wasm", "webgpu"], presets: presetNames },
   aborts: { backends: ["wasm", "reference", "webgpu"], presets: ["matched"] },
@@ -29,15 +29,15 @@ const defaults: Readonly<Record<Claim, Pick<Options, "backends" | "presets">>> =
   steps: { backends: ["wasm", "webgpu"], presets: null },
 };
 
-/** Whether the machine has what a backend runs on. */
+/** Whether the machine has a WebGPU adapter. */
 const hasWebGpu = await globalThis.navigator.gpu?.requestAdapter() != null;
 
-/** What is asked of fresh processes for a claim. */
+/** The measurements of a claim, each of which runs in a new process. */
 function requestsOf(claim: Claim, options: Options): Request[] {
-  const asked = options.backends ??
+  const names = options.backends ??
     defaults[claim].backends!.filter((name) => name !== "webgpu" || hasWebGpu);
   if (defaults[claim].presets === null) {
-    return asked.map((backend) => ({
+    return names.map((backend) => ({
       claim,
       backend,
       preset: claim === "training" ? "seed" : "matched",
@@ -45,20 +45,20 @@ function requestsOf(claim: Claim, options: Options): Request[] {
       count: options.count,
     }));
   }
-  return asked.flatMap((backend) =>
+  return names.flatMap((backend) =>
     (options.presets ?? defaults[claim].presets!).flatMap((preset) =>
       options.models.map((model) => ({ claim, backend, preset, model, count: options.count }))
     )
   );
 }
 
-async function measure<Answer>(claim: Claim, options: Options): Promise<Answered<Answer>[]> {
-  const requests = requestsOf(claim, options), found: Answered<Answer>[] = [];
+async function measure<Result>(claim: Claim, options: Options): Promise<Measured<Result>[]> {
+  const requests = requestsOf(claim, options), found: Measured<Result>[] = [];
   using progress = startProgress(`Measuring ${claim}`);
   for (const request of requests) {
-    const runs: Answer[] = [];
+    const runs: Result[] = [];
     for (let i = 0; i < options.times; i++) {
-      runs.push(await askFreshProcess<Answer>(request));
+      runs.push(await runInFreshProcess<Result>(request));
       progress.update(found.length * options.times + i + 1, requests.length * options.times);
     }
     found.push([request, medianOf(runs)]);
@@ -107,7 +107,7 @@ if (import.meta.main) {
         (options.times === 1 ? "one run" : `medians of ${options.times} runs`) +
         (hasWebGpu ? "" : "; no adapter for webgpu") + "\n",
     );
-    // Each as soon as it is measured: all of them take a while.
+    // Printed as soon as measured, since each takes a while.
     for (const claim of options.only) console.log(toText([await partOf(claim, options)]) + "\n");
   }
 }

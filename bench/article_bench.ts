@@ -1,8 +1,8 @@
 /**
- * The article's two tables, as `deno bench -A` ends with them: the time and the memory of a token.
+ * The article's two tables, which `deno bench -A` prints at the end: the time and the memory of a token.
  *
  * @module
  */
-// One after the other, so that their benches and tables have this order.
+// Sequential imports, to keep the order of the benches and tables.
 await import("./latency_bench.ts");
 await import("./memory_bench.ts");

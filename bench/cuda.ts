@@ -1,6 +1,7 @@
 /**
- * Times a plain serial CUDA kernel of the WKV scan at the shapes of the report, for comparison: `deno run -A
- * bench/cuda.ts` prints rows like those of the report's `wkv` section as JSON. Needs nvcc and an NVIDIA GPU.
+ * Times a plain serial CUDA kernel of the WKV scan at the shapes of the report, for comparison:
+ * `deno run -A bench/cuda.ts` prints rows like those of the report's `wkv` section as JSON. Needs nvcc and an
+ * NVIDIA GPU.
  *
  * @module
  */

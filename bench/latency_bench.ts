@@ -1,13 +1,13 @@
 /**
- * How long a token takes, in the article's sizes (the `seed` preset: four layers of width 128), for `deno bench -A`.
+ * The time of a token, in the article's sizes (the `seed` preset: four layers of width 128), for `deno bench -A`.
  *
- * - `RWKV`, `LSTM`: the state after the context is kept, one token is run.
+ * - `RWKV`, `LSTM`: the state after the context is kept, and one token is run.
  * - `Transformer, cached`: the same with its key-value cache.
- * - `full`: no cache, so the whole context is run again for one token.
+ * - `full`: without a cache, so that the whole context is run again for one token.
  *
- * All of them are compiled, and their logits are those of the whole context in one pass. An iteration is a round, in
- * which each has its turn; the table of medians comes last, on stderr, so that `--json` on stdout stays JSON. `deno task
- * report` has other sizes, lengths and backends.
+ * All are compiled, and their logits are checked against a single pass over the whole context. An iteration is a
+ * round that runs each of them; the table of medians is printed last, on stderr, so that `--json` on stdout stays
+ * JSON. `deno task report` has other sizes, lengths and backends.
  *
  * @module
  */
@@ -31,7 +31,7 @@ for (const name of backendNames) {
     name: `time of a token on ${name}: a round of all`,
     n: robin.rounds,
     warmup: 0,
-    // Deno awaits what an async function returns, and nothing else.
+    // An async function, since Deno awaits nothing else.
     async fn() {
       await robin.round();
     },
@@ -41,7 +41,7 @@ for (const name of backendNames) {
 addEventListener("unload", () => {
   const measured = timed.filter(({ robin }) => robin.samples[0].length > 0);
   const rows = measured.flatMap(({ tokens, robin }) => latencyRows(tokens, robin.samples));
-  // A filter may have left nothing.
+  // A filter may have excluded everything.
   if (rows.length === 0) return;
   console.error(
     "\n" + toText([{

@@ -1,8 +1,8 @@
 /**
- * What memory a token takes, in the article's sizes (the `seed` preset: four layers of width 128), for `deno bench -A`:
- * weights, state and the most that one token's activations take, as the backend counts them. An iteration counts all of
- * them; the table comes last, on stderr, so that `--json` on stdout stays JSON. On one backend, since they hold the same
- * tensors; `deno task report` has the others, the parts, and whole processes.
+ * The memory of a token, in the article's sizes (the `seed` preset: four layers of width 128), for `deno bench -A`:
+ * weights, state and the peak of a token's activations, as counted by the backend. An iteration counts all of them;
+ * the table is printed last, on stderr, so that `--json` on stdout stays JSON. One backend suffices, since all have
+ * the same tensors; `deno task report` has the others, the parts, and whole processes.
  *
  * @module
  */
@@ -25,7 +25,7 @@ Deno.bench({
 });
 
 addEventListener("unload", () => {
-  // A filter may have left nothing.
+  // A filter may have excluded everything.
   if (rows.length === 0) return;
   console.error(
     "\n" + toText([{

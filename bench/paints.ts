@@ -1,5 +1,5 @@
 /**
- * How often a page paints while the library is at work in it, in headless Chromium.
+ * Counts the frames that a page paints while the library computes in it, in headless Chromium.
  *
  *     deno run -A bench/paints.ts
  */

@@ -1,9 +1,10 @@
 /**
- * `deno task peers`: how long it takes until the library can be used; how long a token takes here, and in ONNX Runtime,
- * jax-js and PyTorch; and how fast a model is trained here and in PyTorch.
+ * `deno task peers`: the time until the library can be used; the time of a token here and in ONNX Runtime, jax-js
+ * and PyTorch; and the speed of training here and in PyTorch.
  *
- * The same weights, the same output, one thread each. PyTorch 2 is that of the `python3` on the path, or of the one that the
- * environment's PYTHON names, eager and by `torch.compile`, which takes a minute a model; who is left out is said.
+ * All have the same weights, must give the same output, and use one thread. PyTorch 2 is that of the `python3` on
+ * the path, or of the environment variable PYTHON, eager and with `torch.compile`, which takes a minute for a
+ * model. Implementations that can't run are listed with the reason.
  *
  * @module
  */
@@ -17,7 +18,7 @@ import { toText } from "./report/document.ts";
 import { startProgress } from "./report/progress.ts";
 import { toRows } from "./report/rows.ts";
 
-/** Fresh processes. */
+/** The number of new processes. */
 const startups = 21;
 
 const parts = ["startup", "token", "training"];
@@ -39,7 +40,7 @@ if (import.meta.main) {
     console.log(usage);
     Deno.exit();
   }
-  // Before anything is measured, so that a file that can't be written is known at once.
+  // Opened before the measurements, to fail early.
   using file = json ? await Deno.open(json, { write: true, create: true, truncate: true }) : undefined;
   const date = new Date().toISOString(), machine = describeMachine(), versions = await findVersions();
   const startup = only.includes("startup") ? await measureStartup(startups) : undefined;

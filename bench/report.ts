@@ -1,11 +1,11 @@
 /**
- * `deno task report`: the time and the memory of a token for RWKV, LSTM and Transformer, at growing contexts, and how well
- * they learn.
+ * `deno task report`: the time and the memory of a token for RWKV, LSTM and Transformer with growing contexts, and
+ * how well they learn.
  *
- * Prints the tables on stdout (and how far it is on stderr), and writes `report.json`, `report.md` and the figures; what
- * it does not measure stays as an earlier run left it. `deno task report --help` lists the options. What a context is
- * and what a step of each kind does: `measure/subjects.ts`; how the time is taken: `measure/timer.ts`; what memory counts:
- * `measure/memory.ts`; what is trained on what: `training/`.
+ * Prints the tables on stdout (and the progress on stderr), and writes `report.json`, `report.md` and the figures.
+ * Sections that are not measured keep the results of earlier runs. `deno task report --help` lists the options.
+ * Contexts and steps are defined in `measure/subjects.ts`, timing in `measure/timer.ts`, memory in
+ * `measure/memory.ts`, and training in `training/`.
  *
  * @module
  */
@@ -43,17 +43,17 @@ async function measure({ only, presets, lengths, backends }: Options, run: Run):
   return { ...emptyResult, runs: [run], latency, memory, ...wkv };
 }
 
-/** The trainings, each of which leaves a file of its own. */
+/** Runs the trainings, each of which writes a file of its own. */
 async function trainAll({ backends, training, out }: Options, origin: Origin): Promise<void> {
   using backend = await openBackend(backends[0]);
   using progress = startProgress("Training");
   await measureTraining(training, { backend, origin, out, progress });
 }
 
-/** What is estimated to take longer for a run of the scan is left out. */
+/** Runs of the scan that are estimated to take longer are left out. */
 const mostMs = 200;
 
-/** The scan, on a GPU too where there is one. */
+/** Measures the scan, on a GPU too if there is one. */
 async function measureScans(backends: readonly string[]): Promise<Pick<Result, "wkv" | "wkvNotes">> {
   using progress = startProgress("Measuring the WKV scan");
   using opened = await openKernels(["webgpu", ...backends]);
@@ -65,7 +65,7 @@ async function measureScans(backends: readonly string[]): Promise<Pick<Result, "
 }
 
 /**
- * Makes the folder and reads the report in it before anything is measured, so that what stands in the way is known at once.
+ * Creates the folder and reads its report before anything is measured, to fail early.
  */
 async function openFolder(path: string): Promise<Result> {
   try {
@@ -93,12 +93,12 @@ async function write(result: Result, folder: string): Promise<void> {
   console.error(`Wrote ${[...files.keys()].join(", ")} to ${folder}`);
 }
 
-/** A command as the report has it: where it was written is nobody else's concern. */
+/** The command without its output folder, which is irrelevant to readers of the report. */
 function withoutFolder(args: readonly string[]): string[] {
   return args.filter((arg, i) => !/^--out(=|$)/.test(arg) && args[i - 1] !== "--out");
 }
 
-/** Measures, and writes a report of it; none of trainings that are part of a whole that others may be at. */
+/** Measures and writes a report, unless only named trainings are run, which are part of a larger set. */
 async function run(options: Options): Promise<void> {
   const { only, training, out } = options;
   const command = withoutFolder(["deno task report", ...Deno.args]).join(" ");
@@ -107,7 +107,7 @@ async function run(options: Options): Promise<void> {
   const sections = only.filter((section) => section !== "training");
   const measured = sections.length > 0 ? await measure(options, { ...origin, sections }) : undefined;
   if (only.includes("training")) await trainAll(options, origin);
-  // Read again: another run may have written meanwhile.
+  // Read again, since another run may have written meanwhile.
   if (measured) await write(mergeResults(await readResult(out), measured), out);
   else if (training.named) {
     console.error(`The results are in ${rowsFolder(out)}; --redraw makes a report of them`);

@@ -1,8 +1,9 @@
 /**
- * `deno task versions --before FOLDER`: what a change does to the speed of the library: this checkout beside an older one,
- * on WebAssembly, in the same rounds.
+ * `deno task versions --before FOLDER`: the effect of a change on the library's speed: times this checkout and an
+ * older one on WebAssembly, in the same rounds.
  *
- * `git worktree add FOLDER COMMIT` makes the older one. What is timed: `versions/work.ts`; how: `versions/compare.ts`.
+ * `git worktree add FOLDER COMMIT` creates the older one. The work is defined in `versions/work.ts`, timing in
+ * `versions/compare.ts`.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import { titleOf, type Work } from "./versions/work.ts";
 
 const kinds = ["token", "generate", "fit", "startup"] as const;
 
-/** What is timed of each model. */
+/** The work that is timed for each model. */
 const works: readonly Work[] = [
   { kind: "token", length: 32 },
   { kind: "token", length: 256 },
@@ -65,7 +66,7 @@ function parseOptions(args: readonly string[]) {
 
 type Options = ReturnType<typeof parseOptions>;
 
-/** Something that is timed, once a run. */
+/** A row of the table, measured once per run. */
 interface Row {
   readonly cells: readonly [preset: string, model: string, what: string];
   run(): Promise<Times>;

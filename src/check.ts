@@ -18,6 +18,7 @@ export function show(value: unknown): string {
   if (isTensor(value)) return `a tensor of shape ${showShape(value.shape)}`;
   if (Array.isArray(value)) return `an array of length ${value.length}`;
   if (typeof value === "string") return JSON.stringify(value);
+  if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") return "a promise";
   if (typeof value === "object" && value !== null) {
     return `an object (${value.constructor?.name ?? "no class"})`;
   }
@@ -158,6 +159,12 @@ export function checkBackend(action: string, backend: Backend): void {
   }
 }
 
+/** Checks that a value is a number, of any size. */
+export function checkNumber(action: string, name: string, value: number): void {
+  if (typeof value === "number") return;
+  throw new TypeError(`Cannot ${action}: ${name} must be a number, current value is ${show(value)}`);
+}
+
 /** Checks that a value is an integer from `least` to `most`. */
 export function checkInteger(
   action: string,
@@ -166,9 +173,7 @@ export function checkInteger(
   least: number,
   most: number = Number.MAX_SAFE_INTEGER,
 ): void {
-  if (typeof value !== "number") {
-    throw new TypeError(`Cannot ${action}: ${name} must be a number, current value is ${show(value)}`);
-  }
+  checkNumber(action, name, value);
   if (!(Number.isInteger(value) && value >= least && value <= most)) {
     const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
     throw new RangeError(`Cannot ${action}: ${name} must be an integer ${range}, current value is ${value}`);

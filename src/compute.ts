@@ -1,5 +1,5 @@
 /**
- * How public functions run an operation: the checks that follow from its declaration, and the call where its inputs live.
+ * Runs an operation for public functions: checks the inputs against its declaration, and computes where they live.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import type { Tensor } from "./tensor.ts";
 const none: readonly number[] = [];
 
 /**
- * Checks the inputs of an operation and runs it where they live.
+ * Checks the inputs of an operation and runs it on their backend.
  *
- * @throws {TypeError} on inputs of other shapes or of two backends
+ * @throws {TypeError} on inputs of other shapes or of several backends
  */
 export function compute<I extends readonly string[], O extends readonly (string | null)[]>(
   operation: Operation<Declaration<string, I, O>>,
@@ -24,7 +24,7 @@ export function compute<I extends readonly string[], O extends readonly (string 
   return check(operation, inputs).run(operation, inputs, constants) as readonly Tensor[] as Tensors<O>;
 }
 
-/** Runs an operation on inputs that are checked, all of the backend of the first. */
+/** Runs an operation on checked inputs, all on the backend of the first. */
 export function run<I extends readonly string[], O extends readonly (string | null)[]>(
   operation: Operation<Declaration<string, I, O>>,
   inputs: Tensors<I>,
@@ -33,7 +33,7 @@ export function run<I extends readonly string[], O extends readonly (string | nu
   return engineOf(inputs[0]!.backend).run(operation, inputs, constants) as readonly Tensor[] as Tensors<O>;
 }
 
-/** Checks the inputs of an operation; returns the backend on which it runs. */
+/** Checks the inputs of an operation and returns the backend on which it runs. */
 export function check(operation: Operation, inputs: readonly (Tensor | undefined)[]): Engine {
   checkShapes(operation, inputs);
   const { backend } = inputs[0]!;
@@ -49,12 +49,12 @@ function engineOfAll({ action, plan }: Operation, inputs: readonly (Tensor | und
   return engineOf(backendOfAll(action, given, inputs.filter((x) => x !== undefined)));
 }
 
-/** Checks that the inputs of an operation are tensors of the shapes of its declaration. */
+/** Checks that the inputs of an operation are tensors of the declared shapes. */
 export function checkShapes(operation: Operation, inputs: readonly (Tensor | undefined)[]): void {
   const { checks } = operation.plan;
   for (let i = 0; i < checks.length; i++) {
     const check = checks[i], x = inputs[check.input];
-    // Elementwise, an input often has the very list that is another's shape.
+    // Inputs of elementwise operations often share one shape array.
     if (check.like >= 0 && x?.shape === inputs[check.like]!.shape) continue;
     if (x === undefined && check.place.optional) continue;
     if (!fits(check, x!, inputs)) {
@@ -63,7 +63,8 @@ export function checkShapes(operation: Operation, inputs: readonly (Tensor | und
   }
 }
 
-// These run some three hundred times in the decoding of one token: they make no lists, but where leading axes meet others.
+// These run about three hundred times for each decoded token. They allocate no arrays, except to compare leading
+// axes.
 
 function fits(check: InputCheck, x: Tensor, inputs: readonly (Tensor | undefined)[]): boolean {
   if (!isTensor(x)) return false;

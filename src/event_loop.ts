@@ -1,37 +1,37 @@
 /**
- * Turns of the event loop in the middle of long computations, so that timers fire, messages arrive, pages paint and signals
- * are heard.
+ * Yields to the event loop in the middle of long computations, so that timers fire, messages arrive, pages paint
+ * and signals abort.
  *
  * @module
  */
 import type { AbortSignalLike } from "./abort.ts";
 
-/** A computation goes on for so long, in ms, before it lets the event loop turn; what it does between two looks comes on top. */
+/** The time in ms that a computation runs before it yields; the work between two checks of the clock comes on top. */
 const interval = 20;
 
-/** Whoever wants turns gets them for so long at a time, in ms. */
+/** The longest time in ms for which requested turns hold up the computation. */
 const longestTurns = 200;
 
-/** Where a long computation may be left for a moment: what it is to wait for before it goes on, if anything. */
-export type Pause = () => Promise<void> | undefined;
-
 /**
- * Decides when computations let the event loop turn, all of a thread together: many short ones keep it as busy as one long one. A
- * timer is set ahead of the work and awaited once it is overdue, which takes 0.1 ms; one that is set only then takes 2.7 in
- * Deno and 4 in a browser, and a message instead of a timer would leave Deno's and Node's other timers waiting.
+ * Decides when computations yield to the event loop, jointly for all computations of a thread, since many short
+ * ones keep it as busy as one long one. The timer is set ahead of the work and awaited once it is overdue, which
+ * takes 0.1 ms; setting one only then takes 2.7 ms in Deno and 4 ms in a browser. A message instead of a timer
+ * would leave Deno's and Node's other timers waiting.
  */
 export class EventLoopTurns {
   #fired: Promise<void> | undefined;
-  /** When the timer that has not fired was set; null: there is none. */
+  /** When the pending timer was set; null if none is pending. */
   #waitingSince: number | null = null;
   #firedAt = -Infinity;
-  /** Who wants turns whatever the clock says: each tells after a turn whether it wants another. */
+  /** Requests for turns regardless of the clock. After a turn, each returns whether it needs another. */
   readonly #wanted = new Set<() => boolean>();
 
   /**
-   * What to wait for if the event loop is due a turn; else undefined, because to wait for nothing takes as long as a kernel.
+   * Returns a promise if a turn is due; else undefined, because awaiting a resolved promise takes as long as a
+   * kernel.
    *
-   * @param pause how long after a turn, in ms, the next timer is set: 0 where the computation surely goes on
+   * @param pause the time in ms after a turn until the next timer is set: 0 if the computation is certain to
+   *   continue
    */
   due(pause = 0): Promise<void> | undefined {
     if (this.#wanted.size > 0) return this.turn();
@@ -41,13 +41,13 @@ export class EventLoopTurns {
     return undefined;
   }
 
-  /** The same for a computation that a signal ends: throws its reason, now or when the event loop has turned. */
+  /** The same for a computation with a signal: throws the signal's reason, now or after the turn. */
   pause(signal: AbortSignalLike | undefined): Promise<void> | undefined {
     signal?.throwIfAborted();
     return this.due()?.then(() => signal?.throwIfAborted());
   }
 
-  /** Lets the event loop turn, due or not, and a few times more if that is wanted. */
+  /** Lets the event loop turn, due or not, and repeats it while that is requested. */
   async turn(): Promise<void> {
     const wanted = [...this.#wanted];
     this.#wanted.clear();
@@ -56,12 +56,12 @@ export class EventLoopTurns {
       if (this.#waitingSince === null) this.#set();
       await (isHidden() ? message() : this.#fired);
     } while (wanted.filter((wantsAnother) => wantsAnother()).length > 0 && performance.now() < end);
-    // Ahead of the work that follows.
+    // The timer for the work that follows.
     if (this.#waitingSince === null) this.#set();
     else this.#waitingSince = performance.now();
   }
 
-  /** Makes a turn due wherever that is looked at next. */
+  /** Makes a turn due at the next check. */
   want(wantsAnother: () => boolean): void {
     this.#wanted.add(wantsAnother);
   }
@@ -78,10 +78,10 @@ export class EventLoopTurns {
   }
 }
 
-/** The one event loop that there is. */
+/** The instance shared by all computations of this thread. */
 export const eventLoop: EventLoopTurns = new EventLoopTurns();
 
-/** The timers of a page that nobody sees fire once a second, or once a minute; its messages are not held back. */
+/** Timers of a hidden page are throttled to one a second or a minute; messages are not. */
 function isHidden(): boolean {
   return (globalThis as { document?: { readonly hidden?: boolean } }).document?.hidden === true;
 }

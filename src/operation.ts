@@ -1,6 +1,6 @@
 /**
- * What an operation is, as data. From one declaration follow the checks of its arguments, what a device allocates and tells
- * its kernels, the kernels' types, the gradient, and what the self-check and the tests run.
+ * The declaration of an operation. The checks of its arguments, what a device allocates and passes to its kernels,
+ * the kernels' types, the gradient, the self-check and the tests all follow from it.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { run } from "./compute.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
- * A declaration. A tensor is written as its name and sizes, `"key: B T C"`. A size is a name, or a number; `"..."` in front are
- * any axes, the same wherever they occur; nothing after the colon is a single number. `"bias?: O"` may be missing. In
- * `"key: B S|K C"` there is room for K steps of which S are filled: its kernel takes a key-value cache as it is.
- * `"...parts: B ..."`, alone, is any number of tensors.
+ * A declaration. A tensor is written as its name and sizes, `"key: B T C"`. A size is a name or a number. A leading
+ * `"..."` stands for any axes, the same wherever it occurs; nothing after the colon is a single number.
+ * `"bias?: O"` is optional. `"key: B S|K C"` has a capacity of K steps of which S are filled: its kernel takes a
+ * key-value cache without copying it. `"...parts: B ..."`, alone, is any number of tensors.
  */
 export interface Declaration<
   N extends string = string,
@@ -22,33 +22,33 @@ export interface Declaration<
   C extends readonly string[] = readonly string[],
   G = unknown,
 > {
-  /** The name of its kernel, which that of its gradient has too, with `Backward` behind it. */
+  /** The name of its kernel. The kernel of its gradient has the same name with the suffix `Backward`. */
   readonly name: N;
-  /** The kernel, where it is another operation's. */
+  /** The name of the kernel, if it is another operation's. */
   readonly kernel?: string;
-  /** What errors say it can't do. */
+  /** The action that error messages name. */
   readonly action?: string;
-  /** What it is given, in the kernel's order. */
+  /** The inputs, in the kernel's order. */
   readonly inputs: I;
-  /** Which of those the kernel takes, where others are there for their shapes. */
+  /** The inputs that the kernel takes, if others only provide their shapes. */
   readonly reads?: readonly string[];
-  /** What it makes; null where a kernel takes null for a result that is not wanted. */
+  /** The outputs; null where a kernel takes null for a result that is not needed. */
   readonly outputs: O;
-  /** What the kernel is told behind outputs and inputs; `"..."` is the product of those axes. */
+  /** The sizes that the kernel takes after outputs and inputs; `"..."` is the product of those axes. */
   readonly sizes?: S;
-  /** What it is told behind the sizes: numbers that the caller passes. */
+  /** The constants that it takes after the sizes: numbers that the caller passes. */
   readonly constants?: C;
   /**
-   * Which inputs have gradients, and which inputs and outputs their kernel needs; or a rule that makes them of other operations;
-   * `"constant"` where the result does not change smoothly with the inputs, and so has no gradient to pass on; `"none"` where
-   * nobody has written a rule.
+   * The inputs that have gradients, and the inputs and outputs that the gradient's kernel needs; or a rule that
+   * composes the gradients from other operations; `"constant"` if the result is piecewise constant in the inputs
+   * and has no gradient to propagate; `"none"` if no rule exists.
    */
   readonly gradient: G;
-  /** In place of a call of the kernel of its name: what a device does. */
+  /** Computes the results on a device, instead of a call of the kernel. */
   readonly compute?: Compute;
   /**
-   * What checks take for a size or a constant (of few and of many, where two numbers are given), and for an element of an input,
-   * made of a normal number; otherwise sizes are small and inputs normal.
+   * Values for checks: of a size or a constant (a small and a large one, given as a pair), and of an element of an
+   * input, as a function of a normally distributed number. By default sizes are small and inputs normal.
    */
   readonly example?: Example;
 }
@@ -58,8 +58,8 @@ export type Example = Readonly<
   Record<string, number | readonly [few: number, many: number] | ((normal: number) => number)>
 >;
 
-/** Makes the results by hand. */
-export type Compute = <M>(
+/** Computes the results without a kernel of the same name. */
+type Compute = <M>(
   device: Workspace<M>,
   inputs: readonly Tensor[],
   constants: readonly number[],
@@ -69,23 +69,23 @@ type NameOf<T> = T extends `${infer Name}?:${string}` ? Name
   : T extends `${infer Name}:${string}` ? Name
   : never;
 
-/** The tensors of these declarations; missing ones are undefined. */
+/** The tensors of these declarations; missing optional ones are undefined. */
 export type Tensors<T extends readonly (string | null)[]> = T extends readonly [`...${string}`]
   ? readonly Tensor[]
   : { readonly [K in keyof T]: T[K] extends `${string}?:${string}` ? Tensor | undefined : Tensor };
 
-/** A call of an operation that was recorded. */
+/** A recorded call of an operation. Exported, since the emitted declarations of operations name it. */
 export interface Call<I, O> {
   readonly inputs: I;
   readonly constants: readonly number[];
   readonly outputs: O;
-  /** Of each output, its gradient. */
+  /** For each output, its gradient. */
   readonly grads: O;
-  /** Of each input, whether its gradient is wanted. */
+  /** For each input, whether its gradient is wanted. */
   readonly wanted: readonly boolean[];
 }
 
-/** From a call to the gradient of each input, null for none. */
+/** Maps a call to the gradient of each input, or null. */
 export type GradientRule<I, O> = (call: Call<I, O>) => readonly (Tensor | null)[];
 
 type AnyRule = GradientRule<readonly (Tensor | undefined)[], readonly Tensor[]>;
@@ -96,12 +96,12 @@ type Gradient<I extends readonly string[], O extends readonly (string | null)[]>
   | "constant"
   | "none";
 
-/** A kernel's arguments over memory `M`, of a declaration. */
+/** The arguments of a declared operation's kernel, over memory `M`. */
 export type KernelOf<M, D> = D extends Declaration<string, infer I, infer O, infer S, infer C>
   ? (...args: [...Blocks<M, O>, ...Blocks<M, I>, ...Numbers<S>, ...Numbers<C>]) => void
   : never;
 
-/** The same of the kernel of its gradient. */
+/** The arguments of its gradient's kernel. */
 export type BackwardKernelOf<M, D> = D extends Declaration<
   string,
   infer I,
@@ -126,69 +126,72 @@ type Blocks<M, T extends readonly (string | null)[]> = {
 };
 type Numbers<T extends readonly string[]> = { [K in keyof T]: number };
 
-/** A tensor of an operation. */
-export interface Place {
+/** An input or output of an operation. */
+interface Place {
   readonly name: string;
   readonly optional: boolean;
-  /** Whether any axes may be in front of {@linkcode axes}. */
+  /** Whether any axes may precede {@linkcode axes}. */
   readonly leading: boolean;
   readonly axes: readonly (string | number)[];
-  /** The name of the number of steps that there is room for, of what may be a key-value cache. */
+  /** The name of the capacity in steps, if the tensor may be a key-value cache. */
   readonly capacity: string | undefined;
   /** Whether the kernel takes it. */
   readonly read: boolean;
 }
 
-/** Where a size is to be found: in an input as an axis, the product of the leading axes or a cache's capacity; or it is a number. */
+/**
+ * The origin of a size: an axis of an input, the product of its leading axes, the capacity of a cache, or a
+ * constant.
+ */
 export interface Source {
   readonly input: number;
   readonly from: "axis" | "leading" | "capacity" | "number";
-  /** The axis, from behind where it is negative; of leading axes, how many are behind them; the number. */
+  /** The axis, counted from the end if negative; for leading axes, the number of axes after them; or the constant. */
   readonly at: number;
 }
 
-/** The shape of an output: that of an input, or leading axes and others. */
+/** The shape of an output: that of an input, or leading axes followed by others. */
 export interface ShapePlan {
-  /** -1: none. */
+  /** The input with the same shape, or -1. */
   readonly like: number;
   readonly leading: Source | null;
   readonly axes: readonly Source[];
 }
 
-/** What an input must be, given those that were looked at before. */
+/** The requirements on an input, given the inputs that are checked before it. */
 export interface InputCheck {
   readonly input: number;
   readonly place: Place;
-  /** An earlier input whose shape it must have, or -1. */
+  /** An earlier input with the same shape, or -1. */
   readonly like: number;
-  /** Where an earlier input has the same leading axes; null: any are right. */
+  /** The earlier input with the same leading axes; null if any are allowed. */
   readonly leading: Source | null;
-  /** Of each axis, where an earlier input has it; null: any size is right. */
+  /** For each axis, the earlier input with the same size; null if any size is allowed. */
   readonly axes: readonly (Source | null)[];
 }
 
-/** What follows from the tensors and sizes of a declaration. */
+/** Everything that follows from a declaration's tensors and sizes. */
 export interface Plan {
   readonly inputs: readonly Place[];
   readonly outputs: readonly (ShapePlan | null)[];
   readonly sizes: readonly Source[];
   readonly checks: readonly InputCheck[];
-  /** What the kernel takes, without scratch memory. */
+  /** The number of arguments of the kernel, without scratch memory. */
   readonly argumentCount: number;
 }
 
 let count = 0;
 
-/** An operation as devices and recordings run it. */
+/** An operation, as backends and recordings run it. */
 export class Operation<D extends Declaration = Declaration> {
-  /** A number of its own. */
+  /** A unique number. */
   readonly id: number = count++;
   readonly name: string;
   readonly kernel: string;
   readonly action: string;
   readonly gradient: AnyRule | "constant" | "none";
   readonly compute: Compute | null;
-  // Made when they are first used: a program uses few of all operations, and needs them later than it starts.
+  // Created on first use: a program uses few of all operations, and imports should stay fast.
   #plan: Plan | undefined;
   #backward: Operation | undefined;
 
@@ -199,14 +202,17 @@ export class Operation<D extends Declaration = Declaration> {
     this.kernel = kernel;
     this.action = action;
     this.compute = compute;
-    this.gradient = typeof gradient === "object" ? (call) => goBack(this, gradient, call) : gradient;
+    this.gradient = typeof gradient === "object" ? (call) => runBackward(this, gradient, call) : gradient;
   }
 
   get plan(): Plan {
     return this.#plan ??= planOf(this.declaration);
   }
 
-  /** The operation that the gradient is, where it is one: given the outputs' gradients, the inputs and the outputs. */
+  /**
+   * The operation that computes the gradient from the outputs' gradients, the inputs and the outputs, if a kernel
+   * does; else null.
+   */
   get backward(): Operation | null {
     const { gradient } = this.declaration;
     if (typeof gradient !== "object") return null;
@@ -214,7 +220,7 @@ export class Operation<D extends Declaration = Declaration> {
   }
 }
 
-/** Makes an operation of its declaration. */
+/** Defines an operation. */
 export function defineOperation<
   const N extends string,
   const I extends readonly string[],
@@ -231,9 +237,12 @@ interface Derived {
   readonly of: readonly string[];
 }
 
-/** Of the gradient's kernel: the outputs' gradients and what is needed are read, everything else has a shape. */
+/**
+ * The declaration of the gradient's kernel, which reads the outputs' gradients and what it needs. The other tensors
+ * only provide shapes.
+ */
 function backwardOf(
-  { name, inputs, outputs, sizes = [], constants = [], example = {} }: Declaration,
+  { name, action = name, inputs, outputs, sizes = [], constants = [], example = {} }: Declaration,
   { needs, of }: Derived,
 ): Declaration {
   const made = outputs as readonly string[], grads = made.map((output) => `gradient of ${output}`);
@@ -243,6 +252,7 @@ function backwardOf(
   };
   return {
     name: `${name}Backward`,
+    action: `differentiate (${action})`,
     inputs: [...grads, ...inputs, ...made],
     reads: [...grads.map(nameOf), ...needs],
     outputs: of.map(gradientOf),
@@ -253,7 +263,11 @@ function backwardOf(
   };
 }
 
-function goBack(operation: Operation, { of }: Derived, call: Parameters<AnyRule>[0]): ReturnType<AnyRule> {
+function runBackward(
+  operation: Operation,
+  { of }: Derived,
+  call: Parameters<AnyRule>[0],
+): ReturnType<AnyRule> {
   const grads = run(
     operation.backward!,
     [...call.grads, ...call.inputs, ...call.outputs] as Tensor[],
@@ -283,7 +297,7 @@ function parse(text: string, reads?: readonly string[]): Place {
 function planOf(declaration: Declaration): Plan {
   const { outputs, sizes = [], constants = [], reads } = declaration;
   const inputs = declaration.inputs.map((text) => parse(text, reads));
-  // Those without leading axes come first, since their sizes have names.
+  // Inputs without leading axes come first, since their sizes have names.
   const order = [...inputs.keys()].sort((a, b) => Number(inputs[a].leading) - Number(inputs[b].leading));
   return {
     inputs,
@@ -316,7 +330,7 @@ function isAlike(a: Place, b: Place): boolean {
   return a.leading === b.leading && a.axes.join() === b.axes.join();
 }
 
-/** Where the first of the inputs that has a size has it. */
+/** The first input that has a size, and where in it. */
 function sourceOf(
   size: string | number,
   inputs: readonly Place[],

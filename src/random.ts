@@ -1,11 +1,12 @@
 /**
- * Random numbers from a seed: the same on every machine, and as many independent streams as one likes.
+ * Reproducible random numbers: a seed gives the same numbers on every machine, in any number of independent
+ * streams.
  *
  * @module
  */
 import { checkInteger } from "./check.ts";
 
-/** A stream of random numbers. Every call moves it on; who wants the same numbers again makes it again. */
+/** A stream of random numbers. Every call advances it; create it again to get the same numbers. */
 export interface RandomSource {
   /** The next 32 bits, from 0 to 2³² - 1. */
   uint32(): number;
@@ -13,33 +14,33 @@ export interface RandomSource {
   uniform(): number;
   /** Normal with mean 0 and variance 1. */
   normal(): number;
-  /** A whole number from 0 to n - 1, each equally likely. */
+  /** An integer from 0 to n - 1, each equally likely. */
   integer(n: number): number;
 }
 
 /**
- * A stream of random numbers, fixed by a seed and a path.
+ * A stream of random numbers, determined by a seed and a path.
  *
- * The generator is sfc32, a state of three words and a counter, all sums modulo 2³²:
+ * The generator is sfc32, with a state of three words and a counter, all sums modulo 2³²:
  *
  *     out = a + b + counter;  counter' = counter + 1
  *     a' = b ^ (b >>> 9);  b' = c + (c << 3);  c' = rotate(c, 21) + out
  *
- * Each of a, b and c starts as a hash of its own of seed and path, so that neighbouring seeds, or one seed's paths
- * 0, 1, 2, share nothing that can be seen.
+ * The words a, b and c start as three different hashes of seed and path, so that neighbouring seeds, or a seed's
+ * paths 0, 1, 2, give streams without visible correlation.
  *
- * - `uniform` is 53 bits of two words.
- * - `integer` draws again where the last, incomplete round of n begins, so that no number is favoured.
- * - `normal` is √(-2 ln u)·cos 2πv. It is as exact as the machine's `log` and `cos`, which may differ in the last bit;
- *   the other three are the same bits everywhere.
+ * - `uniform` takes 53 bits of two words.
+ * - `integer` rejects words from the last, incomplete multiple of n, so that all numbers are equally likely.
+ * - `normal` is √(-2 ln u)·cos 2πv. Its last bit depends on the machine's `log` and `cos`; the other three are identical
+ *   everywhere.
  *
- * @param seed a whole number from 0 to 2⁵³ - 1
- * @param path whole numbers, like an index or an epoch and an index, that name one of the seed's streams
+ * @param seed an integer from 0 to 2⁵³ - 1
+ * @param path non-negative integers, such as an index or an epoch and an index, that name one of the seed's streams
  * @returns the stream, at its beginning
- * @throws {RangeError} if the seed or a number of the path is not a whole number of at least 0; from `integer`, if n
- *   is not a whole number from 1 to 2³²
+ * @throws {RangeError} if the seed or a number of the path is not a non-negative integer; from `integer`, if n is
+ *   not an integer from 1 to 2³²
  *
- * @example The third sequence of seed 7 needs no other
+ * @example The third sequence of seed 7, without generating the first two
  * ```ts
  * import { randomSource } from "@seqmix/seqmix";
  *
@@ -69,7 +70,7 @@ export function randomSource(seed: number, ...path: readonly number[]): RandomSo
     return out >>> 0;
   }
 
-  // What the author of sfc32 runs before the first number, for every bit of the state to have reached every other.
+  // sfc32's author discards these, so that every bit of the state affects every other.
   for (let i = 0; i < 15; i++) uint32();
 
   function uniform(): number {
@@ -94,7 +95,7 @@ export function randomSource(seed: number, ...path: readonly number[]): RandomSo
   };
 }
 
-/** The numbers as 32-bit words, low and high, and how many there are, so that (1) and (1, 0) are told apart. */
+/** The numbers as 32-bit words, low and high, preceded by their count so that (1) and (1, 0) differ. */
 function wordsOf(numbers: readonly number[]): Int32Array {
   const words = new Int32Array(2 * numbers.length + 1);
   words[0] = numbers.length;
@@ -105,14 +106,24 @@ function wordsOf(numbers: readonly number[]): Int32Array {
   return words;
 }
 
-/** 32 bits of some words. One round a word is a bijection of that word: two seeds never have one hash for it. */
+/** 32 bits of some words. Each round is a bijection of its word, so two seeds never share a hash of it. */
 function hash(start: number, words: Int32Array): number {
   let h = start;
   for (let i = 0; i < words.length; i++) {
-    h = (h ^ words[i]) + 0x9e3779b9 | 0; // the constant keeps (0, 0, ...) from staying where it is
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    h ^= h >>> 16;
+    h = (h ^ words[i]) + 0x9e3779b9 | 0; // the constant keeps (0, 0, ...) from mapping to 0
+    h = scramble(h);
   }
   return h;
+}
+
+/** A bijection of 32 bits, from 0 to 0 (fmix32). */
+function scramble(h: number): number {
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** A seed for what takes 32 bits: itself where it has no more. Seeds that differ in the bits above alone still differ. */
+export function seedOf32Bits(seed: number): number {
+  return (seed ^ scramble(seed / 2 ** 32)) >>> 0;
 }

@@ -8,6 +8,7 @@ import { reference } from "./backends/reference/mod.ts";
 import { checkBackend, checkInteger, isTensor, show, showShape } from "./check.ts";
 import { engineOf } from "./engine.ts";
 import { eventLoop } from "./event_loop.ts";
+import { given } from "./mistaken.ts";
 import type { Backend, Floats, Tensor } from "./tensor.ts";
 import { sizeOf, tensorsOf, treeMap } from "./tree.ts";
 
@@ -113,7 +114,7 @@ export async function readFloat64(t: Tensor): Promise<Float64Array> {
  * @param tree nested plain objects and arrays, or a tensor
  * @param backend where to
  * @returns a tree of the same form, its tensors on `backend`
- * @throws {TypeError} if a tensor that has to be copied was freed, or backend is none
+ * @throws {TypeError} if a tensor that has to be copied was freed, tree is a promise, or backend is none
  * @throws {RangeError} if there is no room; the backend then holds what it held before
  *
  * @example
@@ -127,6 +128,9 @@ export async function readFloat64(t: Tensor): Promise<Float64Array> {
  */
 export async function put<P>(tree: P, backend: Backend): Promise<P> {
   checkBackend("put", backend);
+  if (show(tree) === "a promise") {
+    throw new TypeError(`Cannot put: tree must be there${given("a promise", "await it")}`);
+  }
   const turn = eventLoop.due(pause);
   if (turn !== undefined) await turn;
   const away = tensorsOf(tree).filter((t) => t.backend !== backend);

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { isBranch, isTensor, show, showShape } from "./check.ts";
+import { isBranch, isTensor, showShape } from "./check.ts";
+import { mistaken } from "./mistaken.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 
 /** Calls `visit` once with every tensor of a tree, depth first, in the order of the keys. */
@@ -101,7 +102,7 @@ export function withTensors<P>(tree: P, tensors: readonly Tensor[]): P {
 export function backendOf(action: string, name: string, tree: unknown): Backend {
   const [first] = tensorsByPlace(tree);
   if (first === undefined) {
-    throw new TypeError(`Cannot ${action}: ${name} must hold tensors, current value is ${show(tree)}`);
+    throw new TypeError(`Cannot ${action}: ${name} must hold tensors${mistaken(name, tree)}`);
   }
   return first.backend;
 }

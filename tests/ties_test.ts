@@ -31,7 +31,7 @@ import {
   treeMap,
   valueAndGrad,
 } from "@seqmix/seqmix";
-import { pullBack } from "../src/autodiff/mod.ts";
+import { vjp } from "../src/autodiff/mod.ts";
 import { flatGradient, partGradient } from "../src/train/batch_gradient.ts";
 import { fromFlat, toFlat } from "../src/train/flat.ts";
 import { tensorsOf } from "../src/tree.ts";
@@ -182,7 +182,7 @@ testOnAll("valueAndGrad() gives different parameters different tensors", async (
 });
 
 testOnAll(
-  "valueAndGrad() and pullBack() of states that share a tensor give one gradient",
+  "valueAndGrad() and vjp() of states that share a tensor give one gradient",
   async (backend) => {
     const zero = tensor([0, 0], [1, 2], backend), state = { hidden: zero, cell: zero };
     const weights = tensor([1, 10, 100, 1000], [1, 4], backend);
@@ -198,7 +198,7 @@ testOnAll(
     const { grads } = valueAndGrad(f, state);
     assertStrictEquals(grads.hidden, grads.cell);
     assertSame(await read(grads.cell), [2, 20]);
-    const pulled = pullBack((s: typeof state) => [f(s)], state, [tensor([1], [1, 1], backend)]).grads;
+    const pulled = vjp((s: typeof state) => [f(s)], state, [tensor([1], [1, 1], backend)]).grads;
     assertStrictEquals(pulled.hidden, pulled.cell);
     assertSame(await read(pulled.cell), [2, 20]);
   },

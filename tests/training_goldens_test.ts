@@ -17,7 +17,7 @@ import {
   transformer,
   valueAndGrad,
 } from "@seqmix/seqmix";
-import { pullBack } from "../src/autodiff/mod.ts";
+import { vjp } from "../src/autodiff/mod.ts";
 import { tensorsOf } from "../src/tree.ts";
 import { backends } from "./backends.ts";
 import { leavesOf, loadTraining, mapNumbers, type Numbers, type TrainingGolden } from "./fixtures/load.ts";
@@ -74,12 +74,12 @@ async function assertPieces(model: AnyLanguageModel, golden: TrainingGolden, bac
   const share = cut / (batch[0].length - 1);
   const params = onto(backend, golden.params), state = onto(backend, golden.state);
   const between = model.forward(params, early.map((row) => row.slice(0, -1)), state).state;
-  const second = pullBack(
+  const second = vjp(
     (from) => [lossOf(model, from.params, from.state, late).loss],
     { params, state: between },
     [tensor([1 - share], [], backend)],
   );
-  const first = pullBack(
+  const first = vjp(
     (from) => {
       const { loss, state } = lossOf(model, from.params, from.state, early);
       return [loss, ...tensorsOf(state)];

@@ -90,13 +90,13 @@ Deno.test("put() leaves nothing behind where there is no room for the whole tree
 const freed = tensor([1], [1]);
 freed.backend.free(freed);
 const elsewhere = createReference();
-const dead = "Cannot use tensor: it must be alive, current tensor of shape [1] on reference was freed";
+const dead = "Cannot read: tensor must be alive, current tensor of shape [1] on reference was freed";
 const disposed = (() => {
   using backend = createReference();
   return { backend, t: tensor([1], [1], backend) };
 })();
 const gone =
-  "Cannot use tensor: it must be alive, current tensor of shape [1] on reference was disposed of with its backend";
+  "Cannot read: tensor must be alive, current tensor of shape [1] on reference was disposed of with its backend";
 
 testFailures("tensor()", [
   [
@@ -163,8 +163,7 @@ testFailures("tensor()", [
     "a backend not awaited",
     () => tensor([1], [1], wrong(Promise.resolve(elsewhere))),
     TypeError,
-    "Cannot create tensor: backend must be a backend (await the promise of one), current value is an object " +
-    "(Promise)",
+    "Cannot create tensor: backend must be a backend (await the promise of one), current value is a promise",
   ],
   [
     "a backend disposed of",

@@ -1,7 +1,7 @@
 /**
- * Compiles the kernels (`kernel.as.ts`, AssemblyScript) to WebAssembly: two builds in hexadecimal digits, in files of
- * their own, so that only the one that is used is loaded. JavaScript, which Deno loads sooner than what it must emit.
- * `--check` writes nothing and fails if a file is not what its sources give.
+ * Compiles the kernels (`kernel.as.ts`, AssemblyScript) to WebAssembly: two builds as hexadecimal digits, in
+ * separate files, so that only the one in use is loaded. The files are JavaScript, which Deno loads faster than
+ * TypeScript. `--check` writes nothing and fails if a file differs from the result of its sources.
  *
  *     deno run -A tools/build.ts [--check]
  *
@@ -35,7 +35,7 @@ for (const { path, features, what } of builds) {
 /** The kernels ${what}, in hexadecimal digits. */
 export const hex = "${(await compile(features)).toHex()}";
 
-/** Of each kernel, in the order of their numbers in a program, what its arguments are: addresses, integers and floats. */
+/** For each kernel, in the order of their numbers in a program, the kinds of its arguments: address, integer, float. */
 export const kinds = {
 ${kinds}};
 `;
@@ -72,7 +72,7 @@ async function compile(features: string): Promise<Uint8Array> {
   return binary;
 }
 
-/** A source by its path from the root of the repository; null if there is none. */
+/** A source by its path from the root of the repository; null if it does not exist. */
 function readSource(path: string): string | null {
   try {
     return Deno.readTextFileSync(new URL(path, root));

@@ -1,5 +1,5 @@
 /**
- * What the kernels' builds are made of, so that a build can tell whether it is of these sources without being made again.
+ * The sources of the kernels' builds, and their hash, by which a build can be checked without repeating it.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export function entryText(root: URL): string {
   return Deno.readTextFileSync(new URL(entry, root)) + exports.join("");
 }
 
-/** SHA-256 of the names and texts of all kernels, in hexadecimal digits. */
+/** SHA-256 of the names and texts of all kernel sources, as hexadecimal digits. */
 export async function hashOfKernels(root: URL): Promise<string> {
   const texts = sourcesIn(new URL("src/", root)).map((file) =>
     `${file.href.slice(root.href.length)}\n${Deno.readTextFileSync(file)}`

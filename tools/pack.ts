@@ -1,7 +1,7 @@
 /**
- * Packs the library for npm: each source as JavaScript and its declarations, as TypeScript emits them, names and comments
- * kept; documentation is in the declarations alone. Only files that an entry point leads to are packed: modules by their
- * imports, declarations by theirs.
+ * Packs the library for npm: each source as JavaScript and declarations, as emitted by TypeScript. Names and
+ * comments are kept; documentation is only in the declarations. Only files that an entry point imports, directly or
+ * indirectly, are packed: modules by their imports, declarations by theirs.
  *
  *     deno run -A tools/pack.ts seqmix.tgz
  *
@@ -15,10 +15,10 @@ import config from "../deno.json" with { type: "json" };
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [output = "seqmix.tgz"] = Deno.args;
 const entries = Object.values(config.exports).map((path) => path.slice(2));
-/** What bundlers for browsers take in the place of a module that splits. */
+/** The replacement of the module with dynamic imports, for bundlers that target browsers. */
 const [split, atOnce] = ["src/backends/load.ts", "src/backends/load_at_once.ts"];
 
-/** Every emitted file's text by its path from the root. */
+/** The text of every emitted file, by its path from the root. */
 function emit(): Map<string, string> {
   const program = ts.createProgram([...entries, atOnce].map((path) => root + path), {
     target: ts.ScriptTarget.ES2022,
@@ -30,7 +30,7 @@ function emit(): Map<string, string> {
     declaration: true,
     allowImportingTsExtensions: true,
     verbatimModuleSyntax: true,
-    // Deno has checked it.
+    // Deno has checked the types.
     noCheck: true,
   });
   const texts = new Map<string, string>();
@@ -48,11 +48,14 @@ function emit(): Map<string, string> {
   return texts;
 }
 
-/** What modules and declarations name: `from "./x.ts"`, `import "./x.ts"`, `import("./x.ts")`, `new URL("./x.js", …)`. */
+/**
+ * The relative specifiers of modules and declarations: `from "./x.ts"`, `import "./x.ts"`, `import("./x.ts")`,
+ * `new URL("./x.js", …)`.
+ */
 const specifiers = /(?<=\b(?:from |import |import\(|new URL\())"(\.[^"]+)"/g;
-/** Editors read it in the declarations; in the modules it would be a tenth of the tarball. */
+/** Editors read documentation from the declarations; in the modules it would be a tenth of the tarball. */
 const documentation = /^ *\/\*\*[^]*?\*\/\n/gm;
-/** A line that is not one of a comment, whose examples name files that nobody has. */
+/** A line outside comments, whose examples name files that do not exist. */
 const line = /^(?! *(?:\/\/|\/?\*)).+$/gm;
 
 function namedAsJavaScript(text: string): string {
@@ -64,10 +67,10 @@ function specifiersOf(text: string): string[] {
   return Array.from(code.matchAll(specifiers), ([, specifier]) => specifier);
 }
 
-/** The files that these lead to, themselves included. */
+/** The given files and all that they import. */
 function reachable(from: readonly string[], textOf: (path: string) => string): Map<string, string> {
   const found = new Map(from.map((path) => [path, textOf(path)]));
-  // A map goes on to what is added on the way.
+  // Iterating over a map includes the entries that are added meanwhile.
   for (const [path, text] of found) {
     for (const specifier of specifiersOf(text)) {
       const { pathname } = new URL(specifier, `file:///${path}`);
@@ -77,7 +80,7 @@ function reachable(from: readonly string[], textOf: (path: string) => string): M
   return found;
 }
 
-/** `[Symbol.dispose]` is in no library of a fixed year. */
+/** `[Symbol.dispose]` is in no library of a fixed year, so declarations that use it need a reference. */
 function withDisposal(text: string): string {
   return text.includes("[Symbol.dispose]") ? `/// <reference lib="esnext.disposable" />\n${text}` : text;
 }
@@ -88,7 +91,7 @@ const declarations = (path: string) => path.replace(/\.[jt]s$/, ".d.ts");
 const emitted = emit();
 const modules = reachable(
   [...entries, atOnce].map(javaScript),
-  // What is JavaScript already goes as it is.
+  // Sources in JavaScript are copied.
   (path) => emitted.get(path) ?? namedAsJavaScript(Deno.readTextFileSync(root + path)),
 );
 const types = reachable(entries.map(javaScript), (path) => emitted.get(declarations(path))!);
@@ -100,7 +103,7 @@ const manifest = {
   license: config.license,
   type: "module",
   engines: { node: ">=20.16" },
-  // Workers are there for what they do.
+  // Workers are run for their side effects.
   sideEffects: ["./src/train/seqmix_worker.js", javaScript(config.exports["./worker"])],
   browser: { [`./${javaScript(split)}`]: `./${javaScript(atOnce)}` },
   exports: Object.fromEntries(
@@ -122,7 +125,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The date of every file, as npm has it, so that equal files are an equal tarball. */
+/** The modification time of every file, the same as npm's, so that equal files give an equal tarball. */
 const packed = new Date("1985-10-26T08:15:00Z");
 
 const folder = await Deno.makeTempDir();
@@ -133,7 +136,7 @@ try {
     await Deno.writeTextFile(file, text);
     await Deno.utime(file, packed, packed);
   }
-  // Folder by folder, a module beside its declarations: what is alike takes up less side by side.
+  // Sorted by folder, with modules next to their declarations, since similar files compress better together.
   const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
   const paths = [...files.keys()].map((path) => `package/${path}`)
     .sort((a, b) => compare(folderOf(a), folderOf(b)) || compare(a, b));

@@ -1,21 +1,22 @@
 /**
- * The source of the function that replays recorded kernel calls in one call into WebAssembly, from the kernels' signatures.
+ * Generates the function that replays recorded kernel calls in one call into WebAssembly, from the kernels'
+ * signatures.
  *
  * @module
  */
 
 /** A kernel that the module exports. */
-export interface Kernel {
+interface Kernel {
   readonly name: string;
-  /** The file that it is in, as the module names it. */
+  /** The file that defines it, as named in the module. */
   readonly from: string;
-  /** What its arguments are, a letter each: an address, an integer or a float. */
+  /** The kinds of its arguments, one letter each: address, integer or float. */
   readonly kinds: string;
 }
 
 const kindOf: Readonly<Record<string, string>> = { usize: "a", i32: "i", f64: "f" };
 
-/** The kernels that a module of this text exports, in its order; what they take, from their sources. */
+/** The kernels that a module exports, in order, with the kinds of their arguments from their sources. */
 export function kernelsOf(
   text: string,
   entry: string,

@@ -1,5 +1,5 @@
 /**
- * How soon a signal ends what a model does.
+ * The delay until a signal aborts a computation of a model.
  *
  * @module
  */
@@ -8,18 +8,18 @@ import { median } from "../measure/statistics.ts";
 import type { Request } from "./request.ts";
 import { evaluateOn, generateTokens, makeSubject, makeTask, promptOf, train } from "./work.ts";
 
-/** Of one thing that a model did until its signal ended it. */
+/** The delays of one kind of computation. */
 export interface AbortRow {
   readonly doing: string;
-  /** From the start to the end, in ms. */
+  /** From the start of the computation to its end, in ms: includes {@linkcode signalAfter}. */
   readonly medianMs: number;
   readonly longestMs: number;
 }
 
-/** A signal comes after this time, in ms. */
+/** The time in ms after which the signal fires. */
 export const signalAfter = 50;
 
-/** Times that each is ended, after those that warm it up. */
+/** The number of measured runs, and of those before them to warm up. */
 const times = 9, warmUps = 2;
 
 /** Measures one model. */

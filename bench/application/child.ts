@@ -1,5 +1,5 @@
 /**
- * A fresh process for one measurement, which its argument says as JSON; prints what it found as JSON.
+ * A new process for one measurement: takes a request as JSON in its argument, and prints the result as JSON.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { measureGaps } from "./gaps.ts";
 import { sampleLoop, tokenLoop, trainingLoop } from "./loops.ts";
 import type { Request } from "./request.ts";
 
-export async function measure(request: Request): Promise<unknown> {
+async function measure(request: Request): Promise<unknown> {
   const { claim, count } = request;
   const backend = await openBackend(request.backend);
   switch (claim) {
@@ -32,6 +32,6 @@ export async function measure(request: Request): Promise<unknown> {
 
 if (import.meta.main) {
   console.log(JSON.stringify(await measure(JSON.parse(Deno.args[0]))));
-  // Timers and devices would keep it.
+  // Pending timers and devices would keep the process alive.
   Deno.exit();
 }

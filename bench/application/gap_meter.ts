@@ -1,27 +1,30 @@
 /**
- * How long a timer waits for its turn while something else is computed.
+ * Measures the delay of timers during other computations.
  *
  * @module
  */
 import process from "node:process";
 
-/** From one turn of a timer to the next, in ms. */
+/** The time between two calls of a timer, in ms. */
 export interface Gap {
   readonly ms: number;
-  /** The processor time in it, of all threads of the process: the rest the process waited, or other processes had the core. */
+  /**
+   * The processor time of all threads of the process during the gap. In the rest of it the process waited, or other
+   * processes ran.
+   */
   readonly busyMs: number;
 }
 
-/** Some gaps in figures. */
+/** Statistics of gaps. */
 export interface GapSummary {
   readonly count: number;
-  /** The longest four, the longest first. */
+  /** The longest four, in descending order. */
   readonly longest: readonly Gap[];
-  /** The most processor time in a gap. */
+  /** The largest processor time of a gap. */
   readonly mostBusyMs: number;
   /** The number of gaps above {@linkcode countedAbove}. */
   readonly above: number;
-  /** The same of their processor time. */
+  /** The number of gaps whose processor time is above it. */
   readonly busyAbove: number;
 }
 
@@ -30,7 +33,7 @@ export const countedAbove = 50;
 
 const longestOf = 4;
 
-/** The figures of gaps. */
+/** Computes the statistics of gaps. */
 export function summarizeGaps(gaps: readonly Gap[]): GapSummary {
   return {
     count: gaps.length,
@@ -41,14 +44,14 @@ export function summarizeGaps(gaps: readonly Gap[]): GapSummary {
   };
 }
 
-/** A timer of 1 ms, and the time between its calls. */
+/** Runs a timer of 1 ms and records the time between its calls. */
 export class GapMeter {
   #gaps: Gap[] = [];
   #last = performance.now();
   #lastBusy = busyMs();
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** Waits until the timer is called regularly, and counts from there. */
+  /** Waits until the timer fires regularly, and starts recording. */
   async start(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#note(), 1);
@@ -57,7 +60,7 @@ export class GapMeter {
     this.#gaps = [];
   }
 
-  /** The figures up to now; goes on from here. */
+  /** Returns the statistics so far, and starts again. */
   take(): GapSummary {
     this.#note();
     const gaps = this.#gaps;

@@ -1,5 +1,5 @@
 /**
- * How long a timer of 1 ms waits while a model generates, reads a prompt, is evaluated and is trained.
+ * Measures the delay of a timer of 1 ms while a model generates, reads a prompt, is evaluated and is trained.
  *
  * @module
  */
@@ -9,20 +9,26 @@ import { GapMeter, type GapSummary } from "./gap_meter.ts";
 import type { Request } from "./request.ts";
 import { evaluateOn, generateTokens, makeSubject, makeTask, promptOf, type Subject, train } from "./work.ts";
 
-/** The gaps of one thing that a model did. */
+/** The gaps during one kind of computation. */
 export interface GapRow extends GapSummary {
   readonly doing: string;
-  /** In one second; null of what is no computation of tokens. */
+  /** Tokens per second; null if the computation processes none. */
   readonly tokensPerS: number | null;
-  /** What one of its longest parts takes alone, in ms: a token, or a sequence forward (and backward); null: it has none. */
+  /**
+   * The smallest unit of work and its time alone in ms: a token, or a sequence forward (and backward); null if it
+   * has none.
+   */
   readonly unit: string | null;
   readonly unitMs: number | null;
 }
 
-/** For so long, in ms, the thread computes without the library between two turns, to see what else the machine does. */
+/**
+ * The time in ms for which a control without the library computes between two turns, to measure the noise of the
+ * machine.
+ */
 const spin = 20;
 
-/** The tokens of a stream: as many as take a second or some. */
+/** The number of tokens in a stream, for a second or a few. */
 function tokensFor({ backend, preset, model, count }: Request): number {
   if (count !== null) return count;
   if (backend !== "wasm") return 300;
@@ -37,7 +43,7 @@ export async function measureGaps(request: Request, backend: Backend): Promise<G
   const rows: GapRow[] = [];
   using meter = new GapMeter();
 
-  /** Does something, and notes its gaps with the time of a part of it. */
+  /** Runs a computation and records its gaps. */
   async function note(doing: string, count: number, work: () => Promise<unknown>): Promise<GapRow> {
     await meter.start();
     const begun = performance.now();
@@ -56,7 +62,7 @@ export async function measureGaps(request: Request, backend: Backend): Promise<G
 
   const streams = [["generate", [1], tokens], ["prompt", promptOf(tokens + 1), 1]] as const;
   for (const [doing, prompt, drawn] of streams) {
-    // At the first, a GPU's driver compiles what the first token takes.
+    // During the first, a GPU's driver compiles the shaders of a token.
     for (const time of ["first", "next"]) {
       let state: unknown;
       const row = await note(`${doing}, ${time}`, tokens, async () => {
@@ -99,7 +105,7 @@ async function spinFor2Seconds(): Promise<void> {
   }
 }
 
-/** The median time of some runs. */
+/** The median time of several runs. */
 async function medianMs(run: () => Promise<unknown>): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < 7; i++) {
@@ -110,7 +116,7 @@ async function medianMs(run: () => Promise<unknown>): Promise<number> {
   return median(times.slice(2));
 }
 
-/** A token after a state. */
+/** The time of a token after a state. */
 function tokenMs({ model, params, backend }: Subject, state: unknown): Promise<number> {
   return medianMs(async () => {
     const next = model.forward(params, [[1]], state);
@@ -119,7 +125,7 @@ function tokenMs({ model, params, backend }: Subject, state: unknown): Promise<n
   });
 }
 
-/** A sequence forward. */
+/** The time of a sequence forward. */
 function sequenceMs({ model, params, backend }: Subject, sequence: ArrayLike<number>): Promise<number> {
   const inputs = [Array.from(sequence).slice(0, -1)];
   return medianMs(async () => {
@@ -129,7 +135,7 @@ function sequenceMs({ model, params, backend }: Subject, sequence: ArrayLike<num
   });
 }
 
-/** A sequence forward and backward. */
+/** The time of a sequence forward and backward. */
 function gradientMsOf({ model, params, backend }: Subject, sequence: ArrayLike<number>): Promise<number> {
   const ids = Array.from(sequence), inputs = [ids.slice(0, -1)], targets = [ids.slice(1)];
   return medianMs(async () => {

@@ -1,5 +1,5 @@
 /**
- * Loops of one's own, which free nothing, and what memory they take.
+ * User-written loops that free nothing, and the memory that they take.
  *
  * @module
  */
@@ -16,25 +16,25 @@ import {
 } from "@seqmix/seqmix";
 import { Peaks } from "./peaks.ts";
 
-/** What a loop took. */
+/** The speed and memory of a loop. */
 export interface LoopRow {
   readonly steps: number;
   readonly stepsPerS: number;
-  /** The process's resident memory in each tenth of the run, at its highest sample, in bytes. */
+  /** The highest sample of the process's resident memory in each tenth of the run, in bytes. */
   readonly residentTenths: readonly (number | null)[];
-  /** The backend's own count, in bytes: the peak of each tenth. */
+  /** The peak of the backend's own count in each tenth, in bytes. */
   readonly backendTenths: readonly (number | null)[];
-  /** The most that the process ever had resident, its start included; null where the system doesn't tell. */
+  /** The peak of the process's resident memory, including its start; null if the system does not report it. */
   readonly processPeak: number | null;
 }
 
-/** One step of a loop, which awaits what it reads. */
-export type LoopStep = () => Promise<void>;
+/** A step of a loop, which awaits the values that it reads. */
+type LoopStep = () => Promise<void>;
 
-/** Between two samples, in ms. */
+/** The time between two samples, in ms. */
 const interval = 5;
 
-/** Runs a loop; samples memory between its steps. */
+/** Runs a loop and samples memory between its steps. */
 export async function sampleLoop(step: LoopStep, backend: Backend, steps: number): Promise<LoopRow> {
   const resident = new Peaks(steps), held = new Peaks(steps);
   const begun = performance.now();
@@ -57,7 +57,7 @@ export async function sampleLoop(step: LoopStep, backend: Backend, steps: number
   };
 }
 
-/** A token a step: forward, and its logits read. */
+/** A step is a token: a forward pass, whose logits are read. */
 export async function tokenLoop(backend: Backend, vocabulary: number): Promise<LoopStep> {
   const params = await put(rwkv.init({ ...presets.matched.rwkv, vocabulary }, 1), backend);
   let state = rwkv.initialState(params), id = 1;
@@ -69,7 +69,7 @@ export async function tokenLoop(backend: Backend, vocabulary: number): Promise<L
   };
 }
 
-/** A training step on one sequence of 32 tokens: gradient, update, and its loss read. */
+/** A step trains on one sequence of 32 tokens: gradient and update, and its loss is read. */
 export async function trainingLoop(backend: Backend): Promise<LoopStep> {
   let params: RwkvParams = await put(rwkv.init(presets.seed.rwkv, 1), backend);
   let state = adamW.init(params);
@@ -84,7 +84,7 @@ export async function trainingLoop(backend: Backend): Promise<LoopStep> {
   };
 }
 
-/** From the kernel, which sees what comes between two samples. */
+/** As reported by the operating system, which includes the time between samples. */
 function residentPeak(): number | null {
   try {
     const kilobytes = /^VmHWM:\s*(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];

@@ -1,11 +1,11 @@
 /**
- * Several runs as one.
+ * Combines several runs.
  *
  * @module
  */
 import { median } from "../measure/statistics.ts";
 
-/** Of results of one form, the same with the median of each number; null where a run has none. */
+/** Results of the same form with the median of each number; null if a run has none. */
 export function medianOf<T>(runs: readonly T[]): T {
   const [first] = runs;
   if (runs.some((run) => run === null)) return null as T;

@@ -1,5 +1,5 @@
 /**
- * The command line.
+ * Parses the command line.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import type { Claim } from "./request.ts";
 export interface Options {
   readonly help: boolean;
   readonly only: readonly Claim[];
-  /** null: those that the claim is about. */
+  /** null: the defaults of each claim. */
   readonly backends: readonly string[] | null;
   readonly presets: readonly PresetName[] | null;
   readonly models: readonly ModelName[];
   readonly times: number;
-  /** null: as many as the claim says. */
+  /** null: the default of each claim. */
   readonly count: number | null;
 }
 
-export const claims: readonly Claim[] = ["gaps", "aborts", "tokens", "training", "steps"];
+const claims: readonly Claim[] = ["gaps", "aborts", "tokens", "training", "steps"];
 
 export const usage = `Usage: deno task application [options]
 
@@ -42,9 +42,9 @@ Measures what an application feels of the library beside its own work, each in a
   --help                            prints this`;
 
 /**
- * Reads the command line.
+ * Parses the command line.
  *
- * @throws {RangeError} on a flag that there is not, or a value that its flag does not take
+ * @throws {RangeError} on an unknown flag, or an invalid value
  */
 export function parseOptions(args: readonly string[]): Options {
   const flags = readFlags(args, ["help"], ["only", "backend", "preset", "models", "times", "count"]);

@@ -1,5 +1,5 @@
 /**
- * What is measured in a process of its own.
+ * Measurements that run in a process of their own.
  *
  * @module
  */
@@ -11,16 +11,16 @@ export type Claim = "gaps" | "aborts" | "tokens" | "training" | "steps";
 export interface Request {
   readonly claim: Claim;
   readonly backend: string;
-  /** Of gaps and aborts; loops of one's own are of one size. */
+  /** For gaps and aborts; the loops have a fixed size. */
   readonly preset: PresetName;
   readonly model: ModelName;
-  /** Steps of a loop, or the tokens of a stream; null: as many as the claim says. */
+  /** The steps of a loop, or the tokens of a stream; null: the default of the claim. */
   readonly count: number | null;
 }
 
-/** Asks a fresh process. */
-export async function askFreshProcess<Answer>(request: Request): Promise<Answer> {
+/** Runs a measurement in a new process. */
+export async function runInFreshProcess<Result>(request: Request): Promise<Result> {
   const printed = await outputOf(denoRun(new URL("child.ts", import.meta.url), JSON.stringify(request)));
-  // A driver may print before it.
+  // A driver may print before the result.
   return JSON.parse(printed.trim().split("\n").at(-1)!);
 }

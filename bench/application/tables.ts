@@ -1,5 +1,5 @@
 /**
- * What was measured as tables.
+ * The results as tables.
  *
  * @module
  */
@@ -13,12 +13,12 @@ import type { LoopRow } from "./loops.ts";
 import { highest, restOverFirst, secondHalfOverFirst } from "./peaks.ts";
 import type { Request } from "./request.ts";
 
-/** What a request was answered with. */
-export type Answered<Answer> = readonly [request: Request, answer: Answer];
+/** A request and its result. */
+export type Measured<Result> = readonly [request: Request, result: Result];
 
-export function gapsPart(found: readonly Answered<readonly GapRow[]>[]): Part {
-  const rows = found.flatMap(([{ backend, preset, model }, answer]) =>
-    answer.map((row) => [
+export function gapsPart(found: readonly Measured<readonly GapRow[]>[]): Part {
+  const rows = found.flatMap(([{ backend, preset, model }, result]) =>
+    result.map((row) => [
       backend,
       preset,
       labelOf({ model }),
@@ -58,9 +58,9 @@ export function gapsPart(found: readonly Answered<readonly GapRow[]>[]): Part {
   };
 }
 
-export function abortsPart(found: readonly Answered<readonly AbortRow[]>[]): Part {
-  const rows = found.flatMap(([{ backend, preset, model }, answer]) =>
-    answer.map(({ doing, medianMs, longestMs }) => [
+export function abortsPart(found: readonly Measured<readonly AbortRow[]>[]): Part {
+  const rows = found.flatMap(([{ backend, preset, model }, result]) =>
+    result.map(({ doing, medianMs, longestMs }) => [
       backend,
       preset,
       labelOf({ model }),
@@ -75,7 +75,7 @@ export function abortsPart(found: readonly Answered<readonly AbortRow[]>[]): Par
   };
 }
 
-export function loopPart(title: string, unit: string, found: readonly Answered<LoopRow>[]): Part {
+export function loopPart(title: string, unit: string, found: readonly Measured<LoopRow>[]): Part {
   return {
     title,
     table: loopTable(unit, found),
@@ -86,7 +86,7 @@ export function loopPart(title: string, unit: string, found: readonly Answered<L
   };
 }
 
-function loopTable(unit: string, found: readonly Answered<LoopRow>[]): Table {
+function loopTable(unit: string, found: readonly Measured<LoopRow>[]): Table {
   return {
     columns: [
       "backend",
@@ -98,18 +98,18 @@ function loopTable(unit: string, found: readonly Answered<LoopRow>[]): Table {
       "/ first half",
       "/ first tenth",
     ],
-    rows: found.flatMap(([{ backend }, answer]) => {
+    rows: found.flatMap(([{ backend }, result]) => {
       const row = (of: string, tenths: readonly (number | null)[], peak: number | null) => [
         backend,
         of,
-        whole(answer.steps),
-        answer.stepsPerS.toFixed(0),
+        whole(result.steps),
+        result.stepsPerS.toFixed(0),
         tenths.map(mebibytes).join(" "),
         mebibytes(peak),
         ratio(secondHalfOverFirst(tenths)),
         ratio(restOverFirst(tenths)),
       ];
-      const { residentTenths, backendTenths, processPeak } = answer;
+      const { residentTenths, backendTenths, processPeak } = result;
       return [
         row("process", residentTenths, processPeak ?? highest(residentTenths)),
         row("backend", backendTenths, highest(backendTenths)),

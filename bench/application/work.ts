@@ -1,5 +1,5 @@
 /**
- * What an application does for long, for a model on a backend.
+ * Long computations of an application, for a model on a backend.
  *
  * @module
  */
@@ -34,12 +34,12 @@ export async function makeSubject(preset: PresetName, name: ModelName, backend: 
   return { model, config, params: await put(model.init(config, 1), backend), backend };
 }
 
-/** Some sequences of 128 tokens to train on, and 64 to test on. */
+/** Sequences of 128 tokens: `train` of them to train on, and 64 to test on. */
 export function makeTask(train: number): { train: readonly Uint16Array[]; test: readonly Uint16Array[] } {
   return trainAndTest(motifTask({}, 1), { train, test: 64, length: 128, seed: 2 });
 }
 
-/** A prompt of any length; what its tokens are does not matter. */
+/** A prompt of any length, with arbitrary tokens. */
 export function promptOf(length: number): number[] {
   return Array.from({ length }, (_, i) => i % 64);
 }
@@ -67,7 +67,7 @@ export async function evaluateOn(
   await evaluate(model, params, sequences, { signal });
 }
 
-/** Trains a model from its start for some epochs, each of which is followed by an evaluation; tells of each. */
+/** Trains a model from the beginning for some epochs, with an evaluation after each; calls `onEpoch` after each. */
 export async function train(
   { model, config, backend }: Subject,
   task: ReturnType<typeof makeTask>,

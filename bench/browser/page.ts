@@ -1,4 +1,4 @@
-/** In the page: counts frames while tokens are generated and models trained. */
+/** Runs in the page: counts frames while tokens are generated and models are trained. */
 import {
   type AnyLanguageModel,
   createWasm,
@@ -14,17 +14,17 @@ import {
   transformer,
 } from "../../src/mod.ts";
 
-/** How often the page painted. */
+/** The frames that the page painted during a computation. */
 export interface Painted {
   readonly what: string;
   readonly seconds: number;
   readonly frames: number;
-  /** Between two frames, in ms. */
+  /** The longest time between two frames, in ms. */
   readonly longestGap: number;
   readonly did: string;
 }
 
-/** What the page is given by who drives it. */
+/** Functions that the driver of the page provides. */
 declare function report(painted: Painted): Promise<void>;
 declare function end(): Promise<void>;
 
@@ -66,7 +66,7 @@ for (const preset of ["matched", "seed"] as const) {
   for (const { model, config } of models) {
     const params = await put(model.init(config, 1), backend);
     const name = `${preset} ${model.name}`;
-    // A cache of 20,000 steps is another bench's.
+    // A cache of 20,000 steps is measured elsewhere.
     const tokens = model.name === "transformer" ? 4000 : 20_000;
     await count(`${name}: generate`, async () => {
       for await (const _ of generate(model, params, [1], { maxTokens: tokens }));

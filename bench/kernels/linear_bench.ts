@@ -1,8 +1,8 @@
 /**
- * How fast the three products of a linear map are, `y = x·Wᵀ`, `gx = gy·W` and `gW = gyᵀ·x`, for `deno bench -A
- * bench/kernels/linear_bench.ts`: a long prompt or a training step in the sizes of the `seed` preset, training steps (32 sequences of
- * 128 tokens) in those of `matched`. A group's name says how many operations that is, a multiplication and an addition
- * each: 0.27 GFLOP in 8.9 ms are 30 GFLOP/s.
+ * The speed of the three products of a linear map, `y = x·Wᵀ`, `gx = gy·W` and `gW = gyᵀ·x`, for
+ * `deno bench -A bench/kernels/linear_bench.ts`: a long prompt or a training step in the sizes of the `seed`
+ * preset, training steps (32 sequences of 128 tokens) in those of `matched`. The name of a group states its number
+ * of operations, counting multiplications and additions: 0.27 GFLOP in 8.9 ms are 30 GFLOP/s.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * How fast the operations that go through time are, forward and backward, in the sizes of a training step of both presets:
- * 32 sequences of 128 tokens, so that a millisecond is 244 ns a token. For `deno bench -A bench/kernels/recurrent_bench.ts`.
+ * The speed of the recurrent operations, forward and backward, in the sizes of a training step of both presets: 32
+ * sequences of 128 tokens, so that a millisecond is 244 ns per token. For
+ * `deno bench -A bench/kernels/recurrent_bench.ts`.
  *
  * @module
  */
@@ -28,7 +29,7 @@ const backends: readonly (readonly [name: string, backend: Backend])[] = [
 ];
 const { uniform } = randomSource(1);
 
-/** One operation with its inputs; `back` takes what `run` has returned, too. */
+/** An operation with its inputs; `back` also takes the results of `run`. */
 interface Subject {
   readonly name: string;
   readonly inputs: readonly Tensor[];

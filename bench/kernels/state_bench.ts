@@ -1,12 +1,12 @@
 /**
- * How long it takes to make and to fork a state, in the sizes of the `seed` preset, for `deno bench -A
- * bench/kernels/state_bench.ts`.
+ * The time to create and to fork a state, in the sizes of the `seed` preset, for
+ * `deno bench -A bench/kernels/state_bench.ts`.
  *
  * - `create`: the state before the first token.
- * - `fork`: two tokens, each going on from the same state, and both results held at once. RWKV's and the LSTM's states
+ * - `fork`: two tokens that continue from the same state, with both results in memory at once. RWKV's and the LSTM's states
  *   are values of constant size; the Transformer's second token has to copy the cache.
  *
- * Forks are checked before they are timed: the same token gives the same logits on both of them.
+ * Forks are checked before they are timed: the same token must give the same logits on both.
  *
  * @module
  */

@@ -1,14 +1,14 @@
 /**
- * How fast the models are trained, for `deno bench -A bench/kernels/training_bench.ts`: a group for each stage of a step,
+ * The speed of training, for `deno bench -A bench/kernels/training_bench.ts`: a group for each stage of a step,
  * preset and backend.
  *
  * - `forward`: the loss of 8 sequences of 125 tokens.
  * - `forward and backward`: with the gradients of all parameters.
  * - `whole step`: with clipping and AdamW.
  *
- * That is 1,000 tokens, so that iterations a second are thousands of tokens a second. Losses and gradients of two sequences
- * are compared with the reference's before anything is timed. WebGPU is left out where a CPU plays the GPU, and stderr says so.
- * `deno task peers` times larger batches, beside PyTorch.
+ * A run processes 1,000 tokens, so that iterations per second are thousands of tokens per second. Before timing,
+ * losses and gradients of two sequences are compared with the reference's. WebGPU is skipped, with a message on
+ * stderr, if the adapter is a software driver. `deno task peers` times larger batches, next to PyTorch.
  *
  * @module
  */
@@ -41,10 +41,10 @@ import {
 
 const sequences = sampleSequences(motifTask({}, 1), { count: 8, length: 126, seed: 2 });
 const batch = batchOf(sequences, [...sequences.keys()]);
-/** Two of them, for the check: with all, it would take longer than the timing. */
+/** Two of them for the check, which would take longer than the timing with all. */
 const part = batchOf(sequences, [0, 1]);
 
-/** How many times each preset is timed on a backend. */
+/** The number of timed runs of each preset on a backend. */
 interface Timed {
   readonly backend: Backend;
   readonly runs: Readonly<Partial<Record<PresetName, number>>>;
@@ -70,7 +70,7 @@ async function realGpu(): Promise<Timed[]> {
   return [];
 }
 
-/** The stages of a step. Each ends when its last result is in host memory, and leaves nothing behind. */
+/** The stages of a step. Each ends when its last result is in host memory, and frees its results. */
 function stagesOf({ model, params, backend }: Subject) {
   const optimizer = adamW.init(params);
   const gradient = partGradient(model), step = trainingStep(model, backend, {}, 1, null);
@@ -78,7 +78,7 @@ function stagesOf({ model, params, backend }: Subject) {
     const { logits } = model.forward(params, inputs, model.initialState(params, batch.inputs.length));
     return crossEntropy(logits, targets);
   });
-  /** Waits for what was made last; a GPU has then done all that it was told before. */
+  /** Waits for the last result, and so for all commands of a GPU before it. */
   const finish = (results: unknown) => {
     const made = tensorsOf(results);
     const last = made.pop()!;
@@ -96,7 +96,7 @@ function stagesOf({ model, params, backend }: Subject) {
   };
 }
 
-/** The loss and all gradients of a part of the batch. */
+/** The loss and all gradients of the part of the batch. */
 async function resultsOf({ model, params, backend }: Subject): Promise<Float32Array> {
   const results = await batchGradient(partGradient(model), params, part, backend);
   const numbers = new Float32Array(parameterCount(results));

@@ -1,27 +1,27 @@
 /**
- * The backends that benches and the report can measure.
+ * The backends for benches and reports.
  *
  * @module
  */
 import { type Backend, createReference, createWasm, createWebGpu } from "@seqmix/seqmix";
 
-/** How each backend is opened, the fastest first. */
+/** Functions that open each backend, the fastest first. */
 const open: Readonly<Record<string, () => Backend | Promise<Backend>>> = {
   wasm: () => createWasm(),
   reference: () => createReference(),
   webgpu: () => createWebGpu(),
 };
 
-/** The backends that every machine has, the fastest first: what is measured where nothing else is asked for. */
+/** The backends that every machine has, the fastest first: the default. */
 export const backendNames: readonly string[] = ["wasm", "reference"];
 
-/** The names of all backends that can be asked for. */
+/** The names of all backends. */
 export const allBackendNames: readonly string[] = Object.keys(open);
 
 /**
- * Opens a backend of one's own, whose bytes are counted by themselves.
+ * Opens a new backend, which counts its own bytes.
  *
- * @throws {RangeError} if there is none of this name
+ * @throws {RangeError} if no backend has this name
  */
 export async function openBackend(name: string): Promise<Backend> {
   if (!Object.hasOwn(open, name)) {

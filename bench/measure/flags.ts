@@ -1,5 +1,5 @@
 /**
- * Command lines of flags.
+ * Parses command-line flags.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { parseArgs } from "@std/cli";
 const action = "read command line";
 
 /**
- * The values of the flags that a command takes: those that are set or not, and those of a text each.
+ * The values of a command's flags: booleans, and texts.
  *
- * @throws {RangeError} on a flag that there is not
+ * @throws {RangeError} on an unknown flag
  */
 export function readFlags<Set extends string, Text extends string>(
   args: readonly string[],
@@ -21,12 +21,12 @@ export function readFlags<Set extends string, Text extends string>(
     throw new RangeError(`Cannot ${action}: flags must be those of --help, current flag is ${flag}`);
   };
   const flags = parseArgs([...args], { boolean: [...set], string: [...text], unknown });
-  // What stands after a "--" is not asked about as unknown.
+  // Arguments after a "--" are not reported as unknown.
   if (flags._.length > 0) unknown(`-- ${flags._[0]}`);
   return flags as unknown as Record<Set, boolean> & Record<Text, string | undefined>;
 }
 
-/** What a command line says; on a mistake in it, says which and ends the process. */
+/** Parses the command line; on an invalid one, prints the reason and the usage, and ends the process. */
 export function parsedOrExit<Options>(parse: (args: readonly string[]) => Options, usage: string): Options {
   try {
     return parse(Deno.args);
@@ -37,7 +37,7 @@ export function parsedOrExit<Options>(parse: (args: readonly string[]) => Option
   }
 }
 
-/** A number of at least 1; undefined where the flag is not given. */
+/** An integer of at least 1; undefined if the flag is not given. */
 export function countOf(flag: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const count = Number(value);
@@ -47,7 +47,7 @@ export function countOf(flag: string, value: string | undefined): number | undef
   return count;
 }
 
-/** The values between the commas, each once; undefined where the flag is not given. */
+/** The comma-separated values without duplicates; undefined if the flag is not given. */
 export function listOf(flag: string, value: string | undefined): readonly string[] | undefined {
   if (value === undefined) return undefined;
   const values = value.split(",").map((each) => each.trim());
@@ -55,7 +55,7 @@ export function listOf(flag: string, value: string | undefined): readonly string
   return [...new Set(values)];
 }
 
-/** The same of values that are among a few. */
+/** The same for values from a list of choices. */
 export function choicesOf<Choice extends string>(
   flag: string,
   value: string | undefined,
@@ -67,7 +67,7 @@ export function choicesOf<Choice extends string>(
   return values as readonly Choice[] | undefined;
 }
 
-/** That a flag's value is not what it must be. */
+/** The error for an invalid value of a flag. */
 export function wrong(flag: string, requirement: string, value: string): RangeError {
   return new RangeError(
     `Cannot ${action}: --${flag} must be ${requirement}, current value is ${JSON.stringify(value)}`,

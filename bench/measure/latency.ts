@@ -1,5 +1,5 @@
 /**
- * The time of a token.
+ * Measures the time of a token.
  *
  * @module
  */
@@ -16,23 +16,23 @@ import {
 } from "./subjects.ts";
 import { clocked, type Effort, type Progress, roundRobin, type Timed } from "./timer.ts";
 
-/** The time of a token. */
+/** The time of a token in a cell. */
 export interface LatencyRow extends Cell {
   readonly medianMs: number;
-  /** null under 100 samples. */
+  /** null if there are fewer than 100 samples. */
   readonly p99Ms: number | null;
   readonly samples: number;
 }
 
-/** Enough for a p99 of everything that the default report times. */
+/** Enough samples for a p99 of everything in the default report. */
 export const fullEffort: Effort = { warmUpMs: 60, leadInMs: 2, sampleMs: 0.1, rounds: 200, budgetMs: 12_000 };
 
-/** A token of a cell, which can be timed. */
+/** A token of a cell, ready to be timed. */
 export interface Token extends Timed {
   readonly cell: Cell;
 }
 
-/** A token of every model in every way at every length. Its logits are those of the whole context in one pass. */
+/** A token of every model, mode and length, whose logits were checked against a single pass over the whole context. */
 export async function checkedTokens(
   backend: Backend,
   preset: PresetName,
@@ -54,7 +54,7 @@ export async function checkedTokens(
   return tokens;
 }
 
-/** The rows of tokens, by their samples. */
+/** Combines tokens and their samples into rows. */
 export function latencyRows(
   tokens: readonly Token[],
   samples: readonly (readonly number[])[],
@@ -67,7 +67,7 @@ export function latencyRows(
   }));
 }
 
-/** Times a token of every model in every way at every length, on all backends in one run. */
+/** Times a token of every model, mode and length, on all backends in one run. */
 export async function measureLatency(
   backends: readonly Backend[],
   presets: readonly PresetName[],

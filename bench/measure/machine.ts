@@ -1,27 +1,27 @@
 /**
- * Where the numbers come from.
+ * Describes the machine and the runtime of a measurement.
  *
  * @module
  */
 import { cpus } from "node:os";
 import { idleProcessBytes } from "./memory.ts";
 
-export interface Machine {
+interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryBytes: number;
   readonly system: string;
 }
 
-export interface Runtime {
+interface Runtime {
   readonly deno: string;
   readonly v8: string;
   readonly typescript: string;
-  /** The peak of a process that loads the library and does nothing; null where the system doesn't tell. */
+  /** The peak of a process that only loads the library; null if the system does not report it. */
   readonly processBytes: number | null;
 }
 
-/** Which run of `deno task report` something is from. */
+/** The run of `deno task report` that a result is from. */
 export interface Origin {
   /** ISO 8601 */
   readonly date: string;

@@ -1,5 +1,5 @@
 /**
- * The memory of a token: the backend's own count, and the peak of a fresh process for each cell.
+ * The memory of a token: the backend's own count, and the peak of a new process for each cell.
  *
  * @module
  */
@@ -20,29 +20,29 @@ import {
 } from "./subjects.ts";
 import type { Progress } from "./timer.ts";
 
-/** What the backend's count says of a token. */
-export interface MemoryCount {
+/** The memory of a token as counted by the backend. */
+interface MemoryCount {
   readonly weightBytes: number;
-  /** What is kept between tokens. */
+  /** The state between tokens. */
   readonly stateBytes: number;
-  /** The most that a token held on top of the two, the state that it leaves included. */
+  /** The peak of the memory of a token in addition to the two, including the state after it. */
   readonly activationBytes: number;
   readonly totalBytes: number;
 }
 
 /** The peak of a process. */
 export interface ProcessPeak {
-  /** null where the system doesn't tell. */
+  /** null if the system does not report it. */
   readonly processBytes: number | null;
 }
 
-/** The memory of a token; the process is a fresh one that decodes the context and the token. */
+/** The memory of a token; the process is a new one that decodes the context and the token. */
 export interface MemoryRow extends Cell, MemoryCount, ProcessPeak {}
 
 /**
- * Counts a token on a backend that holds a subject's parameters and nothing else: its weights, the state on top of them,
- * a key-value cache with room for exactly the context, and the most that a step held on top of both, its logits and next
- * state included.
+ * Counts the memory of a token on a backend that holds only a subject's parameters: the weights, the state (a
+ * key-value cache with a capacity of exactly the context), and the peak of a step in addition to both, including
+ * its logits and next state.
  */
 export async function countMemory(subject: Subject, mode: Mode, length: number): Promise<MemoryCount> {
   const { backend } = subject;
@@ -61,7 +61,7 @@ export async function countMemory(subject: Subject, mode: Mode, length: number):
   };
 }
 
-/** What a backend counts of a preset's models in every way at every length. */
+/** The counts of a backend for a preset's models in every mode at every length. */
 export async function countAll(
   backendName: string,
   preset: PresetName,
@@ -81,7 +81,7 @@ export async function countAll(
   return rows;
 }
 
-/** Measures every model in every way at every length on all backends, a process each. */
+/** Measures every model in every mode at every length on all backends, each in a new process. */
 export async function measureMemory(
   backends: readonly string[],
   presets: readonly PresetName[],
@@ -93,7 +93,8 @@ export async function measureMemory(
       ways.flatMap(({ model, mode }) => lengths.map((length) => ({ preset, model, mode, backend, length })))
     )
   );
-  // Parameters come from files, as a program that decodes has them: making them takes more memory than a token.
+  // Parameters are read from files, as in a program that only decodes: creating them takes more memory than a
+  // token.
   const folder = await Deno.makeTempDir({ prefix: "seqmix-" });
   const fileOf = ({ preset, model }: Pick<Cell, "preset" | "model">) => `${folder}/${preset}-${model}`;
   try {
@@ -116,7 +117,7 @@ export async function measureMemory(
   }
 }
 
-/** The peak of a process that loads the library and does nothing: what of every other peak is not the model. */
+/** The peak of a process that only loads the library: the share of every other peak that is not the model's. */
 export async function idleProcessBytes(): Promise<number | null> {
   return (await inFreshProcess()).processBytes;
 }

@@ -1,6 +1,6 @@
 /**
- * A fresh process for one cell: loads the parameters, reads the context, decodes a token, and prints what that took
- * as JSON. Its arguments are the cell as JSON and the parameters' file; without them it only loads the library.
+ * A new process for one cell: loads the parameters, reads the context, decodes a token, and prints the memory used
+ * as JSON. Its arguments are the cell as JSON and the file of parameters; without them it only loads the library.
  *
  * @module
  */

@@ -1,15 +1,16 @@
 /**
- * Other processes: one that runs to its end, and one that answers requests, a line of JSON to it, a line of JSON back.
+ * Runs other processes: commands that run to their end, and servers that reply to requests, with one line of JSON
+ * each.
  *
  * @module
  */
 
-/** A process that answers. */
-export interface Answering {
-  /** Gives it bytes that are no request. */
+/** A process that replies to requests. */
+export interface ServerProcess {
+  /** Sends bytes that are not a request. */
   send(bytes: Uint8Array): Promise<void>;
-  /** The answer to a request. Rejects with the reason where the process has ended. */
-  ask<Answer>(request: unknown): Promise<Answer>;
+  /** Sends a request and returns the reply. Rejects with the reason if the process has ended. */
+  request<Reply>(message: unknown): Promise<Reply>;
   /** Ends the process. */
   close(): Promise<void>;
 }
@@ -17,15 +18,15 @@ export interface Answering {
 /** A command with its arguments. */
 export type CommandLine = readonly [command: string, ...args: string[]];
 
-/** This Deno, running a script. */
+/** The command that runs a script with this Deno. */
 export function denoRun(script: URL, ...args: string[]): CommandLine {
   return [Deno.execPath(), "run", "-A", "--no-check", script.href, ...args];
 }
 
 /**
- * What a process prints until it ends.
+ * Runs a command to its end and returns its output.
  *
- * @throws {Error} with the reason, where it fails
+ * @throws {Error} with the reason if it fails
  */
 export async function outputOf(commandLine: CommandLine): Promise<string> {
   const { child, failure } = start(commandLine);
@@ -36,33 +37,33 @@ export async function outputOf(commandLine: CommandLine): Promise<string> {
 }
 
 /**
- * Starts a process that answers.
+ * Starts a process that replies to requests.
  *
- * @throws {Error} where there is no such command
+ * @throws {Error} if the command does not exist
  */
-export function startProcess(commandLine: CommandLine): Answering {
+export function startProcess(commandLine: CommandLine): ServerProcess {
   const { child, failure } = start(commandLine);
-  const requests = child.stdin.getWriter();
-  const answers = lines(child.stdout);
+  const input = child.stdin.getWriter();
+  const replies = lines(child.stdout);
   const send = async (bytes: Uint8Array) => {
     try {
-      await requests.write(bytes);
+      await input.write(bytes);
     } catch {
-      // A process that ended before it read everything says why.
+      // The process ended before it read everything; report its error.
       throw await failure();
     }
   };
   return {
     send,
-    async ask(request) {
-      await send(new TextEncoder().encode(JSON.stringify(request) + "\n"));
-      const { value, done } = await answers.next();
+    async request(message) {
+      await send(new TextEncoder().encode(JSON.stringify(message) + "\n"));
+      const { value, done } = await replies.next();
       if (done) throw await failure();
       return JSON.parse(value);
     },
     async close() {
-      // Where the process has ended by itself there is nobody to tell.
-      await requests.close().catch(() => {});
+      // The process may have ended already.
+      await input.close().catch(() => {});
       await child.status;
     },
   };
@@ -72,7 +73,7 @@ function start([command, ...args]: CommandLine) {
   const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   const child = new Deno.Command(command, { args, env: { NO_COLOR: "1" }, ...piped }).spawn();
   const errors = new Response(child.stderr).text();
-  /** The last error that it has printed, or at least its last line or its code. */
+  /** The last error that it printed, or else its last line or its exit code. */
   const failure = async () => {
     const said = (await errors).trim().split("\n");
     return new Error(
@@ -83,7 +84,7 @@ function start([command, ...args]: CommandLine) {
   return { child, failure };
 }
 
-/** The lines of a text as they come. */
+/** The lines of a stream as they arrive. */
 async function* lines(bytes: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string, void> {
   let rest = "";
   for await (const chunk of bytes.pipeThrough(new TextDecoderStream())) {

@@ -1,11 +1,11 @@
-/** The middle of some numbers; of an even count the mean of the two in the middle. */
+/** The median; for an even number of samples the mean of the middle two. */
 export function median(samples: readonly number[]): number {
   const sorted = samples.toSorted((a, b) => a - b);
   const half = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** The number that 99% of the samples don't exceed; null under 100 samples, which can't tell. */
+/** The 99th percentile; null for fewer than 100 samples, which do not determine it. */
 export function p99(samples: readonly number[]): number | null {
   if (samples.length < 100) return null;
   return samples.toSorted((a, b) => a - b)[Math.ceil(0.99 * samples.length) - 1];
@@ -15,7 +15,7 @@ export function mean(samples: readonly number[]): number {
   return samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
 }
 
-/** The sample standard deviation, with n - 1; null of one sample, which can't tell. */
+/** The sample standard deviation, with n - 1; null for a single sample. */
 export function deviation(samples: readonly number[]): number | null {
   if (samples.length < 2) return null;
   const middle = mean(samples);

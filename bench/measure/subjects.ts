@@ -1,13 +1,13 @@
 /**
- * What is measured: a way for a model to get from the tokens so far to the logits of the next one.
+ * The subjects of measurements: ways for a model to compute the logits of the next token from the tokens so far.
  *
  * A context of length L is L tokens, the last of which is the step that is timed:
  *
- * - recurrent: the state after L - 1 tokens is kept, the step is one token (RWKV and LSTM);
- * - cached: the same with the key-value cache as the state, with room for L tokens reserved (Transformer);
- * - full: nothing is kept, the step runs all L tokens again (Transformer without a cache).
+ * - recurrent: the state after L - 1 tokens is kept, and the step is one token (RWKV and LSTM);
+ * - cached: the same with the key-value cache as the state, with a capacity of L tokens (Transformer);
+ * - full: nothing is kept, and the step runs all L tokens again (Transformer without a cache).
  *
- * A step leaves the kept state as it is, so that the same step can be measured again and again.
+ * A step does not change the kept state, so that it can be repeated.
  *
  * @module
  */
@@ -40,12 +40,12 @@ export type ModelName = "rwkv" | "transformer" | "lstm";
 export type Mode = "recurrent" | "cached" | "full";
 
 /** A way of decoding. */
-export interface Way {
+interface Way {
   readonly model: ModelName;
   readonly mode: Mode;
 }
 
-/** A way of decoding, at one size, on one backend, with so many tokens of context. */
+/** A way of decoding at one size, on one backend, with a context of `length` tokens. */
 export interface Cell extends Way {
   readonly preset: PresetName;
   readonly backend: string;
@@ -84,8 +84,8 @@ export interface Subject {
 }
 
 /**
- * A model of a preset with its initial parameters and noise on them. Fresh parameters would do for the time that a
- * step takes, but not for checking it: RWKV starts with matrices of zeros, and a Transformer almost as the identity.
+ * A model of a preset, with noise added to its initial parameters. Initial parameters would suffice for timing a
+ * step, but not for checking it: RWKV starts with matrices of zeros, and a Transformer almost as the identity.
  */
 export async function makeSubject(
   preset: PresetName,
@@ -105,12 +105,12 @@ export async function makeSubject(
   return { model, params, backend };
 }
 
-/** A model with parameters that `saveTree` wrote. */
+/** Loads a model with parameters written by `saveTree`. */
 export function loadSubject(name: ModelName, file: Uint8Array, backend: Backend): Subject {
   return { model: models[name], params: loadTree(file, backend).tree, backend };
 }
 
-/** How many parameters a model of a preset has. */
+/** The number of parameters of a preset's model. */
 export function parametersOf(preset: PresetName, name: ModelName): number {
   return parameterCount(models[name].init(presets[preset][name], 1));
 }
@@ -124,21 +124,24 @@ export function taskSequence(length: number): readonly number[] {
   return Array.from(tokens.subarray(0, length));
 }
 
-/** How many tokens a context is read at a time. Few, so that reading it takes no more memory than need be. */
+/** The number of tokens of a context that are read at a time. Small, to keep the memory for reading it low. */
 const chunk = 32;
 
-/** Ends when a tensor's numbers are in host memory, and frees it; a promise where that waits. */
+/**
+ * Waits until a tensor's numbers are in host memory, and frees it; returns a promise only if the read is
+ * asynchronous.
+ */
 export function settle(t: Tensor): void | Promise<void> {
   const downloaded = engineOf(t.backend).download(t);
   t.backend.free(t);
   if (downloaded instanceof Promise) return downloaded.then(() => {});
 }
 
-/** One step of decoding, with the state that it starts from. */
+/** A step of decoding, with the state before it. */
 export class Step {
   readonly #subject: Subject;
   readonly #tokens: readonly number[][];
-  /** What is kept between steps; undefined where nothing is. */
+  /** The state between steps; undefined if nothing is kept. */
   readonly #kept: unknown;
   readonly #length: number;
   /** Compiled, as in `generate`. */
@@ -155,7 +158,7 @@ export class Step {
     this.#kept = mode === "full" ? undefined : this.#read(context.slice(0, -1));
   }
 
-  /** The logits `[1, T, V]`, which are the caller's to free; everything else that the step makes is freed. */
+  /** The logits `[1, T, V]`, which the caller must free; everything else that the step makes is freed. */
   logits(): Tensor {
     const { params, backend } = this.#subject;
     return backend.scope(() => {
@@ -164,7 +167,10 @@ export class Step {
     });
   }
 
-  /** Runs the step some times, and ends when the last one's logits are in host memory; a promise where that waits. */
+  /**
+   * Runs the step `times` times, until the last logits are in host memory; returns a promise only if the read is
+   * asynchronous.
+   */
   run(times = 1): void | Promise<void> {
     const { backend } = this.#subject;
     for (let i = 1; i < times; i++) backend.free(this.logits());
@@ -180,9 +186,10 @@ export class Step {
   }
 
   /**
-   * Runs a step that keeps a state twice, each time from that state, and holds all of both until the second is done.
+   * Runs a step with a kept state twice, each time from that state, and keeps the results of both in memory until
+   * the second is done.
    *
-   * @returns the logits of the two, which are the caller's to free
+   * @returns both logits, which the caller must free
    */
   fork(): readonly [Tensor, Tensor] {
     const { params, backend } = this.#subject;
@@ -193,7 +200,7 @@ export class Step {
     });
   }
 
-  /** Frees the kept state, and what was compiled. */
+  /** Frees the kept state and the compiled function. */
   [Symbol.dispose](): void {
     this.#forward[Symbol.dispose]();
     this.#subject.backend.free(this.#kept);
@@ -212,20 +219,23 @@ export class Step {
   }
 }
 
-/** The state before the first token; a cache is given room for the whole context, so that no step pays for growing it. */
+/** The state before the first token. A cache has a capacity for the whole context, so that no step has to grow it. */
 function startOf({ model, params }: Subject, length: number): unknown {
   if (model.name !== "transformer") return model.initialState(params);
   const { blocks } = params as TransformerParams;
   return { blocks: blocks.map((block) => multiHeadAttentionState(block.attention, 1, length)) };
 }
 
-/** How far two ways of computing the same logits may be apart, in parts of the largest logit: float32's rounding. */
+/**
+ * The largest difference between two computations of the same logits, relative to the largest logit: float32
+ * rounding.
+ */
 const tolerance = 1e-4;
 
 /**
- * Checks that two ways of computing the same logits agree, before either is timed.
+ * Checks that two computations of the same logits agree, before either is timed.
  *
- * @throws {Error} if they don't, or a logit is not finite
+ * @throws {Error} if they differ, or a logit is not finite
  */
 export function checkLogits(name: string, logits: Float32Array, expected: Float32Array): void {
   const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
@@ -239,9 +249,9 @@ export function checkLogits(name: string, logits: Float32Array, expected: Float3
 }
 
 /**
- * Steps of a model that are checked: their logits are those of its whole context in one pass.
+ * Creates steps of a model, and checks that their logits equal those of a single pass over the whole context.
  *
- * @returns one step a mode
+ * @returns one step for each mode
  */
 export async function checkedSteps(
   name: string,

@@ -1,38 +1,45 @@
 /**
- * Round-robin timing: in each round everything has its turn, so that a machine that drifts drifts for all.
+ * Round-robin timing: every round times each subject once, so that a change in the machine's speed affects all
+ * equally.
  *
  * @module
  */
 import { randomSource } from "../../src/random.ts";
 
-/** Something to time. */
+/** A subject of timing. */
 export interface Timed {
-  /** Runs it some times in a row, and says how many ms a run took. */
+  /** Runs it `times` times in a row; returns the ms per run. */
   time(times: number): number | Promise<number>;
 }
 
-/** How long to measure. */
+/** The extent of a measurement. */
 export interface Effort {
-  /** How long a thing runs before its first sample, for the engine to compile it and for its cost to be known. */
+  /**
+   * The time that each subject runs before its first sample, so that the engine compiles it and its duration is
+   * known.
+   */
   readonly warmUpMs: number;
   /**
-   * How long it runs unclocked before each sample: a token follows other tokens, and not what pushed its weights out of
-   * the caches. What takes longer for one run has no lead-in.
+   * The time that it runs unmeasured before each sample, so that a token follows other tokens, with its weights in
+   * the caches. A subject whose single run takes longer has no lead-in.
    */
   readonly leadInMs: number;
   /** The shortest sample: the mean of as many runs as fill it. */
   readonly sampleMs: number;
   readonly rounds: number;
-  /** The most time for the samples of one thing. What is slow has a turn in some of the rounds only, but in three at least. */
+  /** The most time for all samples of one subject. Slow subjects are timed only in some rounds, at least three. */
   readonly budgetMs: number;
-  /** Whether the slow has its turn in every round too, so that samples of one round can be compared, and there are fewer rounds. */
+  /**
+   * Whether slow subjects are timed in every round as well, with fewer rounds, so that samples of a round can be
+   * compared.
+   */
   readonly together?: boolean;
 }
 
-/** How much was done of the whole. */
+/** Reports the completed and the total amount of work. */
 export type Progress = (done: number, total: number) => void;
 
-/** What runs here, by this clock. */
+/** Times a function of this process with a clock. */
 export function clocked(
   run: (times: number) => void | Promise<void>,
   clock: () => number = () => performance.now(),
@@ -41,27 +48,27 @@ export function clocked(
     time(times) {
       const start = clock();
       const running = run(times);
-      // An await costs a turn of the queue even where there is nothing to wait for.
+      // Without a promise, an await would still cost a microtask.
       const each = () => (clock() - start) / times;
       return running instanceof Promise ? running.then(each) : each();
     },
   };
 }
 
-/** A thing's part in the rounds. */
+/** The schedule of a subject. */
 interface Turn {
   readonly thing: Timed;
   readonly leadIn: number;
   readonly runs: number;
-  /** In how many of the rounds it has a turn. */
+  /** The number of rounds in which it is timed. */
   readonly turns: number;
-  /** ms a run */
+  /** In ms per run. */
   readonly samples: number[];
 }
 
-/** Things that were warmed up, and are timed round by round. */
+/** Subjects after their warm-up, timed round by round. */
 export class RoundRobin {
-  /** How many rounds give everything all the samples that it is to have. */
+  /** The number of rounds until all subjects have all their samples. */
   readonly rounds: number;
   readonly #turns: readonly Turn[];
   readonly #random = randomSource(5);
@@ -90,12 +97,12 @@ export class RoundRobin {
     }));
   }
 
-  /** Of each thing its samples so far, in ms a run. */
+  /** For each subject its samples so far, in ms per run. */
   get samples(): readonly (readonly number[])[] {
     return this.#turns.map(({ samples }) => samples);
   }
 
-  /** Gives each thing that has a turn in this round its turn, in an order drawn anew. */
+  /** Times each subject that is due in this round, in random order. */
   async round(): Promise<void> {
     const before = this.#done++;
     for (const i of shuffled(this.#turns.length, this.#random.integer)) {
@@ -109,7 +116,7 @@ export class RoundRobin {
   }
 }
 
-/** Times things in all rounds: of each its samples, in ms a run. */
+/** Times subjects in all rounds; returns the samples of each, in ms per run. */
 export async function roundRobin(
   things: readonly Timed[],
   effort: Effort,
@@ -120,7 +127,7 @@ export async function roundRobin(
   return robin.samples;
 }
 
-/** Runs a thing for so long, once at least: the fewest ms that a run took. */
+/** Runs a subject for some time, at least once; returns the fewest ms per run. */
 async function warmUp(thing: Timed, warmUpMs: number): Promise<number> {
   let fastest = Infinity, spent = 0;
   for (let times = 1; spent < warmUpMs || fastest === Infinity; times *= 2) {
@@ -133,7 +140,7 @@ async function warmUp(thing: Timed, warmUpMs: number): Promise<number> {
   return fastest;
 }
 
-/** The numbers below a count in an order of their own. */
+/** The integers below `count` in random order. */
 function shuffled(count: number, integer: (n: number) => number): number[] {
   const order = Array.from({ length: count }, (_, i) => i);
   for (let i = count - 1; i > 0; i--) {

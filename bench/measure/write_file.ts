@@ -1,11 +1,10 @@
 /**
- * Writes a file as a whole or not at all: whatever ends the process, the power included, the file is either the old one
- * or the new one.
+ * Writes a file atomically: even after a crash or power failure, the file has either its old or its new contents.
  *
- * The new contents go to a file beside it, reach the disk, and only then take its name.
+ * The new contents are written to another file and flushed to the disk before that is renamed.
  *
- * @param path the file; its folder has to be there
- * @param contents bytes, or a text
+ * @param path the file; its folder must exist
+ * @param contents bytes or a text
  */
 export async function writeWhole(path: string, contents: Uint8Array | string): Promise<void> {
   const bytes = typeof contents === "string" ? new TextEncoder().encode(contents) : contents;

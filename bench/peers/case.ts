@@ -1,5 +1,5 @@
 /**
- * What is compared: a model of a preset, with weights that every implementation gets the same.
+ * The cases of the comparison: a model of a preset, with the same weights for every implementation.
  *
  * @module
  */
@@ -21,8 +21,8 @@ export interface HostTensor {
   readonly data: Float32Array<ArrayBuffer>;
 }
 
-/** A tree with host tensors where `P` has tensors. */
-export type Host<P> = P extends Tensor ? HostTensor
+/** A tree like `P` with host tensors instead of tensors. */
+type Host<P> = P extends Tensor ? HostTensor
   : P extends object ? { readonly [K in keyof P]: Host<P[K]> }
   : P;
 
@@ -30,11 +30,11 @@ export type RwkvWeights = Host<RwkvParams>;
 export type TransformerWeights = Host<TransformerParams>;
 export type LstmWeights = Host<LstmModelParams>;
 
-/** A model to compare, its weights in host memory. */
+/** A model to compare, with its weights in host memory. */
 export type Case =
   & {
     readonly preset: PresetName;
-    /** How many tokens the model has seen with the one that is timed: a cache is that long. */
+    /** The number of tokens including the one that is timed, and so the length of a cache. */
     readonly length: number;
   }
   & (
@@ -78,12 +78,12 @@ async function weightsOf<P>(preset: PresetName, model: Case["model"]): Promise<H
   })) as Host<P>;
 }
 
-/** The weights as parameters of the library, on its reference. */
+/** The weights as parameters of the library, on the reference backend. */
 export async function paramsOf({ weights }: Case): Promise<unknown> {
   return await mapLeaves(weights, isHostTensor, ({ data, shape }) => Promise.resolve(tensor(data, shape)));
 }
 
-/** The host tensors of a tree, each with the names that lead to it. */
+/** The host tensors of a tree, with the names on their paths. */
 export function leavesOf(tree: unknown, path: readonly string[] = []): [path: string, leaf: HostTensor][] {
   if (isHostTensor(tree)) return [[path.join("."), tree]];
   if (!isBranch(tree)) return [];

@@ -1,5 +1,5 @@
 /**
- * The comparison: everything is held to the same outputs, then timed in rounds.
+ * Runs a comparison: checks the outputs of all implementations, then times them in rounds.
  *
  * @module
  */
@@ -7,29 +7,29 @@ import { type Effort, type Progress, roundRobin, type Timed } from "../measure/t
 import type { Case } from "./case.ts";
 import type { OpenPeer, Peer } from "./peer.ts";
 
-/** A model at a size. */
+/** A model of a preset. */
 export type Named = Pick<Case, "model" | "preset">;
 
-/** An implementation that is not compared, and why. */
+/** An implementation that is not compared, with the reason. */
 export interface LeftOut extends Named {
   readonly implementation: string;
   readonly reason: string;
 }
 
-export interface Comparison {
-  /** Of each implementation that is compared its samples, in ms a run. */
+interface Comparison {
+  /** For each compared implementation its samples, in ms per run. */
   readonly peers: readonly { readonly implementation: string; readonly samples: readonly number[] }[];
   readonly leftOut: readonly LeftOut[];
-  /** Those of what was timed beside them. */
+  /** The samples of the additional subjects. */
   readonly beside: readonly (readonly number[])[];
 }
 
 /**
  * Compares implementations of a case.
  *
- * @param expected the outputs that all must have; those of the first where there are none
- * @param beside what else has its turn in the same rounds
- * @throws {Error} if the library itself fails or is wrong; another that does is left out
+ * @param expected the outputs that all must have; by default those of the first
+ * @param beside additional subjects that are timed in the same rounds
+ * @throws {Error} if the library itself fails or is wrong; other implementations are left out instead
  */
 export async function compare(
   subject: Case,
@@ -69,7 +69,7 @@ export async function compare(
   }
 }
 
-/** How far an output may be off, in parts of the size of the largest. */
+/** The largest error of an output, relative to the largest output. */
 const tolerance = 1e-4;
 
 function checkOutputs(
@@ -91,14 +91,14 @@ function checkOutputs(
   }
 }
 
-/** A sentence for each reason: who is left out. */
+/** A sentence for each reason, with the implementations that are left out. */
 export function leftOutNotes(leftOut: readonly LeftOut[]): string[] {
   return [...Map.groupBy(leftOut, ({ reason }) => reason)].map(([reason, out]) =>
     `Left out: ${[...new Set(out.map(({ implementation }) => implementation))].join(", ")}: ${reason}`
   );
 }
 
-/** The column of each of some implementations, in the order in which they come. */
+/** The names of the implementations, in order of appearance. */
 export function columnsOf(rows: readonly { readonly implementation: string }[]): string[] {
   return [...new Set(rows.map(({ implementation }) => implementation))];
 }

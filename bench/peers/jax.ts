@@ -1,5 +1,5 @@
 /**
- * The models in jax-js, each a jitted function of a token.
+ * The models in jax-js, each as a jitted function of a token.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { type Peer, tokenPeer } from "./peer.ts";
 import type { Case, HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./case.ts";
 
 type JaxArray = np.Array;
-/** A step of a model: takes over token, position and state, and gives back the logits and the next state. */
+/** A step of a model: consumes token, position and state, and returns the logits and the next state. */
 interface JaxModel {
   readonly start: () => JaxArray[];
   readonly step: (token: JaxArray, position: JaxArray, state: JaxArray[]) => JaxArray[];
 }
 
-/** jax-js on its wasm device. What is read synchronously is computed on this thread, not by its workers. */
+/** jax-js on its wasm device. Reading synchronously makes it compute on this thread instead of its workers. */
 export const jax: Peer = {
   name: "jax-js",
   async open(subject) {
@@ -57,7 +57,7 @@ function modelOf(subject: Case): JaxModel {
 const array = ({ data, shape }: HostTensor) => np.array(data, { shape: [...shape] });
 const zeros = (...shape: number[]) => np.zeros(shape);
 
-/** x·Wᵀ of a vector. */
+/** x·Wᵀ for a vector x. */
 function linear(weight: HostTensor, x: JaxArray): JaxArray {
   return np.matmul(array(weight), x);
 }
@@ -128,7 +128,7 @@ function transformerModel(
 ): JaxModel {
   const [channels] = lnOut.weight.shape;
   return {
-    // The cache is [capacity, C]: of one size, since every other size would be compiled anew.
+    // The cache is [capacity, C], of a constant size, since every other size would be compiled again.
     start: () => blocks.flatMap(() => [zeros(capacity, channels), zeros(capacity, channels)]),
     step(token, position, state) {
       const here = np.equal(np.arange(capacity), position.ref).reshape([capacity, 1]);
@@ -157,7 +157,7 @@ function transformerModel(
   };
 }
 
-/** Turns the pairs (i, i + N/2) of each head by position·base^(-2i/N). */
+/** Rotates the pairs (i, i + N/2) of each head by position·base^(-2i/N). */
 function rotate(t: JaxArray, position: JaxArray, heads: number, base: number): JaxArray {
   const [channels] = t.shape;
   const size = channels / heads, half = size / 2;

@@ -1,12 +1,12 @@
 /**
- * Just enough of the ONNX format to write a graph down: operators, constants, inputs and outputs.
+ * A minimal writer of ONNX graphs: operators, constants, inputs and outputs.
  *
  * @module
  */
 import protobuf from "protobufjs";
 import type { HostTensor } from "./case.ts";
 
-// The part of onnx.proto3 that is used here; the field numbers are the format's.
+// The part of onnx.proto3 that is used here, with the format's field numbers.
 const schema = protobuf.parse(
   `
   syntax = "proto3";
@@ -36,8 +36,8 @@ const schema = protobuf.parse(
 const elementTypes = { float32: 1, int32: 6, int64: 7 };
 type ElementType = keyof typeof elementTypes;
 
-/** What modifies an operator: numbers are integers, except in `{ float: x }`. */
-export type Attributes = Readonly<Record<string, number | string | { readonly float: number }>>;
+/** The attributes of an operator: numbers are integers, except in `{ float: x }`. */
+type Attributes = Readonly<Record<string, number | string | { readonly float: number }>>;
 
 interface Node {
   readonly op_type: string;
@@ -53,7 +53,7 @@ function encodeAttribute(name: string, value: Attributes[string]) {
   return { name, type: 1, f: value.float };
 }
 
-/** A graph under construction: every method adds to it and gives back the name of what it added. */
+/** A graph under construction: every method adds a value and returns its name. */
 export class OnnxGraph {
   readonly #nodes: Node[] = [];
   readonly #constants: object[] = [];
@@ -62,36 +62,36 @@ export class OnnxGraph {
   readonly #renamed = new Map<string, string>();
   #names = 0;
 
-  /** An input. */
+  /** Adds an input. */
   input(name: string, type: ElementType, shape: readonly number[]): string {
     this.#inputs.push(describe(name, type, shape));
     return name;
   }
 
-  /** Makes a value an output. It gets the output's name, so that the operator writes into the caller's memory. */
+  /** Marks a value as an output. It takes the output's name, so that the operator writes to the caller's memory. */
   output(name: string, value: string, shape: readonly number[]): void {
     this.#renamed.set(value, name);
     this.#outputs.push(describe(name, "float32", shape));
   }
 
-  /** A float32 constant. */
+  /** Adds a float32 constant. */
   constant({ data, shape }: HostTensor): string {
     const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     return this.#addConstant("float32", shape, raw);
   }
 
-  /** An int64 constant, as operators take sizes and axes. */
+  /** Adds an int64 constant, for operators' sizes and axes. */
   integers(values: readonly number[]): string {
     const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
     return this.#addConstant("int64", [values.length], raw);
   }
 
-  /** An operator with one output. */
+  /** Adds an operator with one output. */
   node(type: string, inputs: readonly string[], attributes: Attributes = {}): string {
     return this.nodes(type, inputs, 1, attributes)[0];
   }
 
-  /** An operator with `count` outputs; one with a name like `com.microsoft.Gelu` comes from that domain. */
+  /** Adds an operator with `count` outputs; one with a name like `com.microsoft.Gelu` is from that domain. */
   nodes(type: string, inputs: readonly string[], count: number, attributes: Attributes = {}): string[] {
     const dot = type.lastIndexOf(".");
     const output = Array.from({ length: count }, () => this.#name());
@@ -105,7 +105,7 @@ export class OnnxGraph {
     return output;
   }
 
-  /** The graph as a file. */
+  /** Encodes the graph as a file. */
   encode(): Uint8Array {
     const model = schema.lookupType("Model");
     const rename = (name: string) => this.#renamed.get(name) ?? name;

@@ -1,14 +1,14 @@
 /**
- * One token of each model as an ONNX graph, in the form that ONNX Runtime runs fastest of those that we tried:
- * its fused operators, weights as [in, out] constants, and the state in as few tensors as it allows, since each
- * input or output costs two microseconds a call.
+ * One token of each model as an ONNX graph, in the fastest form for ONNX Runtime that we found: fused operators,
+ * weights as [in, out] constants, and the state in as few tensors as possible, since each input or output costs two
+ * microseconds per call.
  *
  * @module
  */
 import { OnnxGraph } from "./onnx_graph.ts";
 import type { HostTensor, LstmWeights, RwkvWeights, TransformerWeights } from "./case.ts";
 
-/** A graph and the values that its state starts with. Each state input `name` has an output `next_name`. */
+/** A graph and its initial state. Each state input `name` has an output `next_name`. */
 export interface OnnxModel {
   readonly bytes: Uint8Array;
   readonly state: Readonly<Record<string, HostTensor>>;
@@ -68,7 +68,7 @@ export function rwkvGraph(weights: RwkvWeights): OnnxModel {
   return { bytes: graph.encode(), state: { state: { shape, data: start } } };
 }
 
-/** The textbook recurrence, with what the output and the next state need side by side in the first axis. */
+/** The textbook recurrence, with the terms of the output and of the next state stacked along the first axis. */
 function wkvNodes(
   graph: OnnxGraph,
   { decay, bonus }: { readonly decay: HostTensor; readonly bonus: HostTensor },
@@ -97,8 +97,8 @@ function wkvNodes(
 }
 
 /**
- * Inputs `token`, `past` (how many tokens the cache holds) and `total` (one more), and for each layer `key` and
- * `value` [1, H, capacity, N], which are appended to in place where the output is given the same memory.
+ * Inputs `token`, `past` (the length of the cache) and `total` (one more), and for each layer `key` and `value` [1,
+ * H, capacity, N], which are extended in place if the output is given the same memory.
  */
 export function transformerGraph(
   weights: TransformerWeights,
@@ -123,7 +123,7 @@ export function transformerGraph(
     const h = ops.layerNorm(x, ln1);
     const packed = ops.linear(h, rowsOf([attention.query, attention.key, attention.value]));
     const positions = rotaryTables(graph, capacity, size, rotaryBase);
-    // The fused operator turns the heads itself, but not those of the smaller preset.
+    // The fused operator can rotate the heads, but not those of the smaller preset.
     const fused = size % 16 === 0;
     const [mixed, ...cache] = graph.nodes(
       "com.microsoft.GroupQueryAttention",
@@ -143,7 +143,7 @@ export function transformerGraph(
   return { bytes: graph.encode(), state };
 }
 
-/** Query, key and value, the first two turned by their position. */
+/** Query, key and value, the first two rotated by their position. */
 function turned(
   graph: OnnxGraph,
   packed: string,
@@ -159,7 +159,7 @@ function turned(
   return [turn(query), turn(key), value];
 }
 
-/** The cosines and sines of the angles, [capacity, N/2] each; none without positions. */
+/** The cosines and sines of the angles, [capacity, N/2] each; empty without positions. */
 function rotaryTables(graph: OnnxGraph, capacity: number, size: number, base: number | undefined): string[] {
   if (base === undefined) return [];
   const half = size / 2;
@@ -207,7 +207,7 @@ export function lstmGraph(weights: LstmWeights): OnnxModel {
       { hidden_size: channels },
     );
     next.push(hidden, cell);
-    // One step long, the sequence that the operator gives first is its last hidden state.
+    // For a single step, the operator's first output, the sequence, is the last hidden state.
     x = hidden;
   });
   ops.logits(x, weights.head);
@@ -218,7 +218,7 @@ export function lstmGraph(weights: LstmWeights): OnnxModel {
   };
 }
 
-/** ONNX has the gates as i o f g, we have them as i f g o. */
+/** Reorders gates from i f g o to ONNX's i o f g. */
 function gatesInOnnxOrder({ data, shape }: HostTensor, channels: number): HostTensor {
   const size = channels * (shape[1] ?? 1);
   const sorted = new Float32Array(data.length);
@@ -253,7 +253,7 @@ function operators(graph: OnnxGraph) {
   };
 }
 
-/** The rows of one matrix, then those of the next. */
+/** Concatenates matrices along their rows. */
 function rowsOf(matrices: readonly HostTensor[]): HostTensor {
   const [, columns] = matrices[0].shape;
   const data = new Float32Array(matrices.reduce((size, matrix) => size + matrix.data.length, 0));

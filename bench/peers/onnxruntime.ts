@@ -23,12 +23,12 @@ export const onnxRuntimeNode: Peer = {
   open: (subject) => open(native, oneThread, subject, { preallocate: true }),
 };
 
-/** The same compiled to WebAssembly. It copies in and out of its memory, outputs of the caller's it can't fill. */
+/** The same compiled to WebAssembly. It copies inputs and outputs, and can't write to the caller's memory. */
 export const onnxRuntimeWeb: Peer = {
   name: "onnxruntime-web",
   async open(subject) {
     web.env.wasm.numThreads = 1;
-    // It puts Node's Worker in the place of the runtime's, which whoever comes after it may need.
+    // It replaces the global Worker by Node's, which would break later users.
     const { Worker } = globalThis;
     try {
       return await open(web, { ...oneThread, executionProviders: ["wasm"] }, subject, { preallocate: false });
@@ -66,7 +66,7 @@ async function open(
   return tokenPeer(subject, {
     reset() {
       current = start();
-      // A cache is appended to in place; a recurrent state is written beside the one before it.
+      // A cache is extended in place; a recurrent state is written to separate memory.
       spare = subject.mode === "cached" ? current : start();
     },
     async step(id, { position }) {
@@ -84,7 +84,7 @@ async function open(
       return results.logits.data as Float32Array;
     },
     close() {
-      // Releasing is done by the time the promise is made: nothing waits for it.
+      // The release completes synchronously, so the promise need not be awaited.
       session.release();
     },
   });

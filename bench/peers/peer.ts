@@ -1,56 +1,57 @@
 /**
- * What the comparison asks of an implementation, and an implementation in a process of its own.
+ * The interface of the compared implementations, and an implementation in another process.
  *
  * @module
  */
-import type { Answering } from "../measure/process.ts";
+import type { ServerProcess } from "../measure/process.ts";
 import { taskSequence } from "../measure/subjects.ts";
 import { clocked, type Timed } from "../measure/timer.ts";
 import type { Case } from "./case.ts";
 
-/** An implementation that decodes, or one that trains. */
+/** An implementation of decoding or of training. */
 export interface Peer {
-  /** As the results have it. */
+  /** The name in the results. */
   readonly name: string;
-  /** Whether it is this library, which has to be right; another that is wrong or can't run here is left out. */
+  /** Whether it is this library, which must be right; others that are wrong or can't run here are left out. */
   readonly own?: boolean;
-  /** Takes over a case's weights. Rejects with the reason where the implementation can't run here. */
+  /** Loads a case's weights. Rejects with the reason if the implementation can't run here. */
   open(subject: Case): Promise<OpenPeer>;
 }
 
-/** An implementation that holds a model, and is timed for a token, or for a step of training. */
+/** A loaded implementation, timed for a token or for a step of training. */
 export interface OpenPeer extends Timed {
-  /** What has to be the same for all: the logits after each token, or the losses of the first steps. */
+  /** The outputs to compare: the logits after each token, or the losses of the first steps. */
   outputs(): Promise<readonly ArrayLike<number>[]>;
-  /** Ends what would outlive the comparison. */
+  /** Frees everything that would outlive the comparison. */
   close(): void | Promise<void>;
 }
 
-/** What a process that holds a model is asked: its outputs, or the time of so many runs. */
+/** A request to a process with a loaded model: its outputs, or the time of a number of runs. */
 export type PeerRequest = "outputs" | number;
 
-/** A model in another process, which has a clock of its own. */
-export function remotePeer({ ask, close }: Answering): OpenPeer {
-  const request = <Answer>(what: PeerRequest) => ask<Answer>(what);
-  return { outputs: () => request("outputs"), time: (times) => request(times), close };
+/** A model in another process, which measures its own time. */
+export function remotePeer({ request, close }: ServerProcess): OpenPeer {
+  const send = <Reply>(what: PeerRequest) => request<Reply>(what);
+  return { outputs: () => send("outputs"), time: (times) => send(times), close };
 }
 
-/** How a token is decoded. */
-export interface Step {
-  /** Its place in the sequence, from 0. */
+/** The position of a token and the use of its state. */
+interface Step {
+  /** The position in the sequence, from 0. */
   readonly position: number;
-  /** Whether the state goes on to the next token; else it stays as it is. */
+  /** Whether the state is carried over to the next token, or else discarded. */
   readonly advance: boolean;
 }
 
 /**
- * What decodes one token at a time in this process, timed with its logits in host memory after each. A recurrent model
- * goes on from its state; a Transformer decodes the last token again and again, so that the cache stays as long as it is.
+ * An implementation that decodes tokens in this process, timed until the logits of each are in host memory. A
+ * recurrent model continues from its state; a Transformer repeats the last token, so that the length of the cache
+ * stays constant.
  */
 export function tokenPeer(
   { mode, length }: Case,
   { reset, step, close }: {
-    /** Back to the state before the first token. */
+    /** Resets to the state before the first token. */
     reset(): void;
     step(token: number, step: Step): Float32Array | Promise<Float32Array>;
     close(): void | Promise<void>;
@@ -62,7 +63,7 @@ export function tokenPeer(
       reset();
       const logits: Float32Array[] = [];
       for (const [position, token] of taskSequence(length).entries()) {
-        // A copy, since an implementation may write all its logits into the same memory.
+        // A copy, since an implementation may reuse the memory of its logits.
         logits.push((await step(token, { position, advance: recurrent || position < last })).slice());
       }
       return logits;

@@ -1,5 +1,5 @@
 /**
- * The models in PyTorch, in Python processes that do their own timing, each on one thread.
+ * The models in PyTorch, in single-threaded Python processes that measure their own time.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { checkedSteps, hyper, trainingBatch } from "./training_set_up.ts";
 /** The Python that has PyTorch, if any. */
 export const python = () => Deno.env.get("PYTHON") ?? "python3";
 
-/** A token, eager and by `torch.compile`. */
+/** A token, eager and with `torch.compile`. */
 export const pyTorch: readonly Peer[] = [decoder("PyTorch", false), decoder("PyTorch, compiled", true)];
 
 /**
- * Training: RWKV's WKV as the loop over `key[:, t]` that people write, and with the one change to it that makes its
- * gradient cheaper, over `key.unbind(1)`; compiled, it is the latter, its step compiled by itself.
+ * Training. RWKV's WKV is a loop over `key[:, t]`, as usually written, and over `key.unbind(1)`, which makes its
+ * gradient cheaper; the compiled version uses the latter and compiles its step separately.
  */
 export function pyTorchTrainers(model: Case["model"]): Peer[] {
   return [
@@ -47,7 +47,7 @@ function trainer(name: string, how: { readonly unbind: boolean; readonly compile
   };
 }
 
-/** Starts a script beside this file and gives it a model: a line of JSON, then the weights as little-endian float32. */
+/** Starts a script of this folder and sends it a model: a line of JSON, then the weights as little-endian float32. */
 async function open(script: string, subject: Case, options: object): Promise<OpenPeer> {
   const process = startProcess([python(), new URL(script, import.meta.url).pathname]);
   const leaves = leavesOf(subject.weights);

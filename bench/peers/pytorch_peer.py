@@ -1,8 +1,8 @@
-"""The models in PyTorch, written as people write them, for pytorch.ts to talk to.
+"""The models in PyTorch, in idiomatic code, controlled by pytorch.ts.
 
 Standard input: a line of JSON {"model", "length", "heads", "rotaryBase", "compiled", "ids", "weights": [[name, shape],
 ...]}, the weights themselves as little-endian float32 one after another, then a line of JSON for each request: "outputs"
-is answered by the logits after each of the ids, a number by milliseconds a token, the mean of so many.
+is replied to with the logits after each of the ids, a number with the mean time of that many tokens, in ms per token.
 """
 
 import json
@@ -77,17 +77,17 @@ class Transformer:
     def __init__(self, w, options):
         self.w = w
         self.layers = count(w, "blocks")
-        self.heads, self.room = options["heads"], options["length"]
+        self.heads, self.capacity = options["heads"], options["length"]
         self.size = w["embedding"].shape[1] // self.heads
         half = torch.arange(self.size // 2, dtype=torch.float64)
         angles = torch.outer(
-            torch.arange(self.room, dtype=torch.float64), options["rotaryBase"] ** (-2 * half / self.size)
+            torch.arange(self.capacity, dtype=torch.float64), options["rotaryBase"] ** (-2 * half / self.size)
         )
         self.cos, self.sin = torch.cos(angles).float(), torch.sin(angles).float()
-        self.positions = torch.arange(self.room)
+        self.positions = torch.arange(self.capacity)
 
     def reset(self):
-        self.cache = torch.zeros(self.layers, 2, self.heads, self.room, self.size)
+        self.cache = torch.zeros(self.layers, 2, self.heads, self.capacity, self.size)
 
     def step(self, token, position, seen):
         w = self.w
@@ -169,20 +169,20 @@ def main():
         model.reset()
         return [step(token, i).tolist() for i, token in enumerate(options["ids"])]
 
-    answer_requests(outputs, lambda i: step(i % 64, last))
+    reply_to_requests(outputs, lambda i: step(i % 64, last))
 
 
-def answer_requests(outputs, run):
+def reply_to_requests(outputs, run):
     for line in sys.stdin.buffer:
         request = json.loads(line)
         if request == "outputs":
-            answer = outputs()
+            reply = outputs()
         else:
             start = time.perf_counter()
             for i in range(request):
                 run(i)
-            answer = 1000 * (time.perf_counter() - start) / request
-        print(json.dumps(answer), flush=True)
+            reply = 1000 * (time.perf_counter() - start) / request
+        print(json.dumps(reply), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Training in PyTorch, written as people write it, for pytorch.ts to talk to.
+"""Training in PyTorch, in idiomatic code, controlled by pytorch.ts.
 
-Standard input and answers: as in pytorch_peer.py, with "hyper", "ids" [B][T + 1], "checkedSteps" and "unbind" (how WKV's
+Standard input and replies: as in pytorch_peer.py, with "hyper", "ids" [B][T + 1], "checkedSteps" and "unbind" (how WKV's
 loop takes its steps) besides. The outputs are the losses before each of the first steps, the time is that of a step.
 """
 
@@ -10,7 +10,7 @@ import sys
 import torch
 import torch.nn.functional as F
 
-from pytorch_peer import answer_requests, count, layer_norm, mix, read_weights
+from pytorch_peer import count, layer_norm, mix, read_weights, reply_to_requests
 
 
 def rwkv(w, ids, options):
@@ -35,14 +35,14 @@ def time_mix(x, w, name, unbind):
     return F.linear(r * scan, w[name + "output"])
 
 
-# Unrolled into one graph, its steps take the compiler longer than ten minutes; so it is the step that is compiled.
+# Compiling all unrolled steps as one graph takes more than ten minutes, so only the step is compiled.
 @torch.compiler.disable(recursive=False)
 def wkv(decay, bonus, keys, values, unbind):
     """RWKV in 150 lines, a batch at once."""
     a = b = torch.zeros_like(keys[:, 0])
     p = torch.full_like(a, -1e38)
     ys = []
-    # Indexing is what people write; the gradient of each keys[:, t] is as large as all of keys, that of unbind is not.
+    # Indexing is the usual form, but the gradient of each keys[:, t] is as large as keys; that of unbind is not.
     steps = zip(keys.unbind(1), values.unbind(1)) if unbind else ((keys[:, t], values[:, t]) for t in range(keys.shape[1]))
     for k, v in steps:
         y, a, b, p = wkv_step(decay, bonus, k, v, a, b, p)
@@ -140,7 +140,7 @@ def main():
         return F.cross_entropy(forward(inputs).flatten(0, 1), targets)
 
     if options["compiled"]:
-        # A function that is given the names of other weights is compiled again.
+        # A function is recompiled for each set of weight names.
         torch._dynamo.config.recompile_limit = 64
         loss_of = torch.compile(loss_of)
 
@@ -152,7 +152,7 @@ def main():
         optimizer.step()
         return loss.item()
 
-    answer_requests(lambda: [[step()] for _ in range(options["checkedSteps"])], lambda _: step())
+    reply_to_requests(lambda: [[step()] for _ in range(options["checkedSteps"])], lambda _: step())
 
 
 main()

@@ -20,9 +20,9 @@ import { denoRun, startProcess } from "../measure/process.ts";
 import { type Case, paramsOf } from "./case.ts";
 import { type OpenPeer, type Peer, remotePeer, tokenPeer } from "./peer.ts";
 
-/** What a process of the library's is told as it starts: which case, and with how many workers it is to train. */
+/** The arguments of a process of the library: the case and the number of workers for training. */
 export interface Order extends Pick<Case, "model" | "preset" | "length"> {
-  /** It decodes where there are none. */
+  /** Undefined for decoding. */
   readonly workers?: number;
 }
 
@@ -41,7 +41,7 @@ export const inDeno: Peer = {
   open: (subject) => Promise.resolve(remotePeer(startProcess(denoRun(script, argument(subject))))),
 };
 
-/** Training on the WebAssembly backend, with so many workers. */
+/** Training on the WebAssembly backend with a number of workers. */
 export function trainer(workers: number): Peer {
   return {
     name: workers === 1 ? "seqmix-wasm" : `seqmix-wasm, ${workers} workers`,
@@ -51,8 +51,8 @@ export function trainer(workers: number): Peer {
 }
 
 /**
- * Two processes that train a model each: what two workers, who share every batch, could reach on this machine at best. Two
- * cores that are busy at once share caches and memory, and often a clock.
+ * Two processes that train a model each: an upper bound for two workers that share every batch on this machine. Two
+ * busy cores share caches and memory, and often a clock.
  */
 export const apartTrainer: Peer = {
   name: "seqmix-wasm, two processes",
@@ -72,13 +72,13 @@ export const apartTrainer: Peer = {
   },
 };
 
-/** The logits that all must have: the equations in double precision. */
+/** The expected logits: the equations in double precision. */
 export async function expectedLogits(subject: Case): Promise<readonly ArrayLike<number>[]> {
   using backend = createReference({ precision: "float64" });
   return await (await openDecoder(subject, backend)).outputs();
 }
 
-/** The library decoding in this process. */
+/** Decodes with the library in this process. */
 export async function openDecoder(subject: Case, backend: Backend): Promise<OpenPeer> {
   const model = models[subject.model];
   const params = await put(await paramsOf(subject), backend);
@@ -102,7 +102,7 @@ export async function openDecoder(subject: Case, backend: Backend): Promise<Open
   });
 }
 
-/** The state before the first token, a cache with room for all that are decoded. */
+/** The state before the first token; a cache has a capacity for all tokens. */
 function stateOf(model: AnyLanguageModel, params: unknown, { mode, length }: Case): unknown {
   if (mode === "recurrent") return model.initialState(params);
   const { blocks } = params as TransformerParams;

@@ -1,7 +1,7 @@
 /**
- * The library decoding, or training by its public `fit`, in a process of its own, as it has one where it is used: neither
- * what others leave in the heap nor what the engine has compiled for them is in its way. Runs in Deno and in Node.js. Its
- * argument is an order as JSON; then it is asked line by line, on the standard input, until that ends.
+ * Decodes with the library, or trains with its public `fit`, in a process of its own, as in an application: neither
+ * the heap nor the compiled code of other implementations can interfere. Runs in Deno and in Node.js. Its argument
+ * is an order as JSON; then it replies to requests on the standard input, one per line, until that ends.
  *
  * @module
  */
@@ -25,7 +25,7 @@ async function openTrainer(subject: Case, workers: number): Promise<OpenPeer> {
     learningRate,
     maxNorm,
     hyper: rest,
-    // An epoch is one batch, and so many that the learning rate does not go down.
+    // An epoch is one batch. There are enough of them that the learning rate stays constant.
     epochs: 1e9,
   });
   const take = async (steps: number) => {
@@ -50,14 +50,14 @@ try {
     : await openTrainer(subject, workers);
   for await (const line of createInterface({ input: process.stdin })) {
     const request: PeerRequest = JSON.parse(line);
-    const answer = request === "outputs"
+    const reply = request === "outputs"
       ? (await peer.outputs()).map((row) => Array.from(row))
       : await peer.time(request);
-    console.log(JSON.stringify(answer));
+    console.log(JSON.stringify(reply));
   }
   await peer.close();
 } catch (error) {
-  // Its last line is what the asker gives as the reason.
+  // The other process reports this last line as the reason.
   console.error(String(error));
   process.exit(1);
 }

@@ -1,9 +1,9 @@
 /**
- * How long it takes until the library can be used: its import, from a warm module cache, and `createWasm()`.
+ * Measures the time until the library can be used: its import, from a warm module cache, and `createWasm()`.
  *
- * The import is that of `mod.ts`, which is what a package exports: Deno looks up, reads and compiles about a hundred files,
- * and looks up those that an `import()` names. What it has made JavaScript of before comes from its cache; starting Deno
- * is not counted. `createWasm()` loads one build of the kernels, compiles it and makes a backend.
+ * The import is that of `mod.ts`, which a package exports: Deno resolves, reads and compiles about a hundred files,
+ * and resolves those named by an `import()`. Emitted JavaScript is cached; the start of Deno itself is not counted.
+ * `createWasm()` loads and compiles one build of the kernels and creates a backend.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import { median } from "../measure/statistics.ts";
 import type { Part } from "../report/document.ts";
 import { digits } from "../report/format.ts";
 
-/** Milliseconds until a fresh process has a backend. */
+/** The milliseconds until a new process has a backend. */
 export interface Startup {
   readonly importMs: number;
   readonly createMs: number;
-  /** Both together. */
+  /** The sum of both. */
   readonly totalMs: number;
 }
 
-/** One fresh process that starts a library, by the file that is imported. */
+/** Starts the library in a new process, given the file to import. */
 export async function startOnce(library: URL): Promise<Startup> {
   return JSON.parse(await outputOf(denoRun(new URL("startup_process.ts", import.meta.url), library.href)));
 }
 
-/** The medians over so many fresh processes, one after the other. */
+/** The medians over several new processes, one after another. */
 export async function measureStartup(processes: number): Promise<Startup> {
   const library = new URL("../../mod.ts", import.meta.url);
   // The first fills the cache, and is not counted.
@@ -36,7 +36,7 @@ export async function measureStartup(processes: number): Promise<Startup> {
   return { importMs: middle("importMs"), createMs: middle("createMs"), totalMs: middle("totalMs") };
 }
 
-/** A sentence for the comparison. */
+/** A sentence about the start-up time. */
 export function startupPart({ importMs, createMs, totalMs }: Startup): Part {
   const [total, imported, created] = [totalMs, importMs, createMs].map(digits);
   return {

@@ -1,7 +1,7 @@
-/** A fresh process that measures how it starts the library of its argument, and prints it as JSON. */
+/** A new process that measures the start of the library in its argument, and prints it as JSON. */
 import type { Startup } from "./startup.ts";
 
-// Not written out in the import: what is known before the program runs is loaded before it runs.
+// A dynamic import, since static imports are loaded before the program runs.
 const [library] = Deno.args;
 const start = performance.now();
 const { createWasm } = await import(library);

@@ -1,5 +1,6 @@
 /**
- * A token compared: here in Deno and Node.js, in ONNX Runtime, jax-js and PyTorch, and what it can't be faster than.
+ * Compares the time of a token: here in Deno and Node.js, in ONNX Runtime, jax-js and PyTorch, and its lower
+ * bounds.
  *
  * @module
  */
@@ -13,38 +14,38 @@ import { columnsOf, compare, type LeftOut, leftOutNotes, type Named } from "./co
 import { jax } from "./jax.ts";
 import { inNode } from "./node.ts";
 import { onnxRuntimeNode, onnxRuntimeWeb } from "./onnxruntime.ts";
-import { compileProbes } from "./probes.ts";
+import { compileRoofline } from "./roofline.ts";
 import { pyTorch } from "./pytorch.ts";
 import { expectedLogits, inDeno } from "./seqmix.ts";
 
-/** How long a token takes. */
-export interface TokenRow extends Named {
+/** The time of a token in an implementation. */
+interface TokenRow extends Named {
   readonly mode: Case["mode"];
   readonly length: number;
   readonly implementation: string;
   readonly medianMs: number;
 }
 
-/** What a token can't be faster than. */
-export interface LimitRow extends Named {
-  /** Of weights, and of the cache where there is one. */
+/** Lower bounds on the time of a token. */
+interface LimitRow extends Named {
+  /** The bytes of weights, and of the cache, if any. */
   readonly bytes: number;
   readonly multiplyAdds: number;
-  /** The matrix-vector products alone, the time to read as many bytes, and to do as many multiply-adds. */
+  /** The times of the matrix-vector products, of reading the bytes, and of the multiply-adds. */
   readonly productsMs: number;
   readonly readMs: number;
   readonly multiplyAddMs: number;
 }
 
-export interface TokenComparison {
+interface TokenComparison {
   readonly token: readonly TokenRow[];
   readonly limits: readonly LimitRow[];
   readonly leftOut: readonly LeftOut[];
 }
 
-/** Tokens that have been seen, with the one that is timed. */
+/** The number of tokens in the context, including the one that is timed. */
 const length = 256;
-/** Samples long enough for a token to follow many of its own kind, short enough that most are not interrupted. */
+/** Samples are long enough that a token follows many others, and short enough that most are not interrupted. */
 const effort: Effort = { warmUpMs: 400, leadInMs: 5, sampleMs: 10, rounds: 51, budgetMs: Infinity };
 
 const peers = [inDeno, inNode, onnxRuntimeNode, onnxRuntimeWeb, jax, ...pyTorch];
@@ -55,14 +56,14 @@ export async function compareTokens(
   progress: Progress,
 ): Promise<TokenComparison> {
   const token: TokenRow[] = [], limits: LimitRow[] = [], leftOut: LeftOut[] = [];
-  const probesOf = await compileProbes();
+  const rooflineOf = await compileRoofline();
   const cases = (await Promise.all(presetNames.map((preset) => casesOf(preset, length)))).flat();
   for (const subject of cases) {
     const { model, preset, mode } = subject;
-    const { bytes, multiplyAdds, ...probes } = await probesOf(subject);
+    const { bytes, multiplyAdds, ...roofline } = await rooflineOf(subject);
     const compared = await compare(subject, peers, {
       expected: await expectedLogits(subject),
-      beside: [clocked(probes.products), clocked(probes.read), clocked(probes.multiplyAdd)],
+      beside: [clocked(roofline.products), clocked(roofline.read), clocked(roofline.multiplyAdd)],
       effort: { ...effort, rounds: rounds ?? effort.rounds },
       progress: (done, total) => progress(limits.length + done / total, cases.length),
     });

@@ -1,5 +1,5 @@
 /**
- * Training compared: here with one worker and with two, and in PyTorch, each in a process of its own.
+ * Compares training: here with one worker and with two, and in PyTorch, each in a process of its own.
  *
  * @module
  */
@@ -15,23 +15,23 @@ import { pyTorchTrainers } from "./pytorch.ts";
 import { apartTrainer, trainer } from "./seqmix.ts";
 import { batchSize } from "./training_set_up.ts";
 
-/** How fast a model is trained. */
-export interface TrainingRow extends Named {
+/** The speed of training a model. */
+interface TrainingRow extends Named {
   readonly implementation: string;
-  /** The median of the rounds. */
+  /** The median over the rounds. */
   readonly tokensPerS: number;
-  /** What it has for each token of the library on one thread in the same round; again the median. */
+  /** The speed relative to the library on one thread in the same round, as the median. */
   readonly ofOne: number;
 }
 
-export interface TrainingComparison {
+interface TrainingComparison {
   readonly training: readonly TrainingRow[];
   readonly leftOut: readonly LeftOut[];
 }
 
-/** Tokens of a sequence. */
+/** The number of tokens in a sequence. */
 const length = 128;
-/** After the warm-up the engine, which compiles on the second worker's core, is done with that. */
+/** After the warm-up, the engine no longer compiles on the second worker's core. */
 const effort: Effort = {
   warmUpMs: 2000,
   leadInMs: 400,

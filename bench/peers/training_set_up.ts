@@ -1,14 +1,14 @@
 /**
- * What is trained on, and how: the same for all.
+ * The training that is compared, the same for all implementations.
  *
  * @module
  */
 import { motifTask, sampleSequences } from "@seqmix/seqmix";
 
-/** Sequences in a batch. */
+/** The number of sequences in a batch. */
 export const batchSize = 32;
 
-/** Of every step; the learning rate stays where it starts. */
+/** The hyperparameters of every step; the learning rate is constant. */
 export const hyper = {
   learningRate: 1e-3,
   beta1: 0.9,
@@ -18,10 +18,10 @@ export const hyper = {
   maxNorm: 1,
 };
 
-/** Steps whose losses are compared: those after the first tell whether the first were the same step. */
+/** The number of steps whose losses are compared: the later ones show whether the first updates were equal. */
 export const checkedSteps = 3;
 
-/** The batch, a token more than is read: each one's target is the next. */
+/** The batch, with one token more than is read: each token's target is the next. */
 export function trainingBatch(length: number): number[][] {
   const sequences = sampleSequences(motifTask({}, 1), { count: batchSize, length: length + 1, seed: 2 });
   return sequences.map((tokens) => Array.from(tokens));

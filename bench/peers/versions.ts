@@ -1,5 +1,5 @@
 /**
- * Which versions are compared.
+ * The versions of the compared implementations.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import config from "../../deno.json" with { type: "json" };
 import { type CommandLine, outputOf } from "../measure/process.ts";
 import { python } from "./pytorch.ts";
 
-/** Of each of them its version; null of what there is not. */
-export type Versions = Readonly<Record<string, string | null>>;
+/** The version of each; null if it is not installed. */
+type Versions = Readonly<Record<string, string | null>>;
 
 export async function findVersions(): Promise<Versions> {
   const said = (commandLine: CommandLine) => outputOf(commandLine).then((text) => text.trim(), () => null);

@@ -1,19 +1,19 @@
 /**
- * What "Deconstructing RWKV, Part 3" states, for the report to put its own numbers beside.
+ * The numbers of "Deconstructing RWKV, Part 3", to compare the report's with.
  *
  * @module
  */
 import type { ModelName } from "../measure/subjects.ts";
 
-export interface ArticleRow {
+interface ArticleRow {
   readonly length: number;
-  /** ms a token */
+  /** In ms per token. */
   readonly latency: Readonly<Record<ModelName, number>>;
-  /** MB */
+  /** In MB. */
   readonly memory: Readonly<Record<ModelName, number>>;
 }
 
-/** What the article has a table of. */
+/** The quantities of the article's tables. */
 export type Quantity = Exclude<keyof ArticleRow, "length">;
 
 export const article: readonly ArticleRow[] = [
@@ -39,19 +39,19 @@ export const article: readonly ArticleRow[] = [
   },
 ];
 
-/** What the article states at a length; undefined at a length that it does not have. */
+/** The article's numbers at a length; undefined for a length that it does not have. */
 export function articleAt(length: number): ArticleRow | undefined {
   return article.find((row) => row.length === length);
 }
 
-export interface ArticleTraining {
+interface ArticleTraining {
   readonly trainLoss: number;
   readonly testLoss: number;
-  /** 0 to 1 */
+  /** From 0 to 1. */
   readonly accuracy: number;
 }
 
-/** After 50 epochs, on sequences of its own. */
+/** After 50 epochs, on the article's own sequences. */
 export const articleTraining: Readonly<Record<ModelName, ArticleTraining>> = {
   rwkv: { trainLoss: 0.234, testLoss: 0.289, accuracy: 0.873 },
   transformer: { trainLoss: 0.198, testLoss: 0.267, accuracy: 0.889 },

@@ -1,5 +1,5 @@
 /**
- * What was measured of a token beside what the article states, and a sentence on what that says.
+ * Tables of measurements next to the article's numbers, with a sentence that compares them.
  *
  * @module
  */
@@ -12,7 +12,10 @@ import { distinct } from "./lookup.ts";
 const nouns: Readonly<Record<Quantity, string>> = { latency: "time", memory: "memory" };
 const decimals: Readonly<Record<Quantity, number>> = { latency: 2, memory: 1 };
 
-/** A row a backend and context, a column a way of decoding, and the article's columns; the cells are of one preset. */
+/**
+ * One row for each backend and context, one column for each way of decoding, and the article's columns; for cells
+ * of one preset.
+ */
 export function articleTable<R extends Cell>(
   rows: readonly R[],
   quantity: Quantity,
@@ -21,7 +24,7 @@ export function articleTable<R extends Cell>(
   const stated = (length: number) =>
     modelNames.map((model) => articleAt(length)?.[quantity][model].toFixed(decimals[quantity]) ?? "-");
   const [first, ...others] = modelNames.map((model) => labelOf({ model }));
-  // A model that has a second column is named in the first.
+  // The second column of a model only shows the mode.
   const names = ways.map((way, i) => way.model === ways[i - 1]?.model ? way.mode : labelOf(way));
   return {
     columns: ["backend", "context", ...names, `article: ${first}`, ...others],
@@ -37,7 +40,7 @@ export function articleTable<R extends Cell>(
   };
 }
 
-/** How many times RWKV's the Transformer takes at the article's longest context, and how each grows up to it. */
+/** The ratio of the Transformer to RWKV at the article's longest context, and how each grows up to it. */
 export function verdict<R extends Cell>(
   rows: readonly R[],
   quantity: Quantity,

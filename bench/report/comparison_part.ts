@@ -12,10 +12,9 @@ import { runOf } from "./merge.ts";
 import type { Result } from "./result.ts";
 
 /**
- * How many times RWKV's time and memory the Transformer needs, beside what the article says; none where neither was
- * measured.
+ * The Transformer's time and memory relative to RWKV's, next to the article's; empty if neither was measured.
  *
- * @param seedParameters how many parameters the models of the article's sizes have
+ * @param seedParameters the numbers of parameters of the models in the article's sizes
  */
 export function comparisonParts(result: Result, seedParameters: readonly number[]): Part[] {
   const { latency, memory } = result;
@@ -82,7 +81,7 @@ export function comparisonParts(result: Result, seedParameters: readonly number[
   }];
 }
 
-/** Cached and full, in times of RWKV. */
+/** Cached and full, relative to RWKV. */
 function ratios<R extends Cell>(
   rows: readonly R[],
   at: Pick<Cell, "preset" | "backend" | "length">,

@@ -1,5 +1,5 @@
 /**
- * A report as headings, paragraphs and tables, and how it is written for a terminal and in Markdown.
+ * A report as headings, paragraphs and tables, and its formatting for a terminal and as Markdown.
  *
  * @module
  */
@@ -21,14 +21,14 @@ export interface Part {
   readonly figure?: string;
 }
 
-/** For a terminal. */
+/** Formats a report for a terminal. */
 export function toText(parts: readonly Part[]): string {
   return parts.map(({ title, intro = [], table, notes = [] }) =>
     [title, ...intro.map(wrap), table && textTable(table), ...notes.map(wrap)].filter(Boolean).join("\n\n")
   ).join("\n\n\n") + "\n";
 }
 
-/** For a file. */
+/** Formats a report as Markdown. */
 export function toMarkdown(heading: string, parts: readonly Part[]): string {
   const bodies = parts.map(({ title, intro = [], table, notes = [], figure }) =>
     [
@@ -42,8 +42,8 @@ export function toMarkdown(heading: string, parts: readonly Part[]): string {
   return [`# ${heading}`, ...bodies].join("\n\n") + "\n";
 }
 
-/** A table for a terminal. */
-export function textTable(table: Table): string {
+/** Formats a table for a terminal. */
+function textTable(table: Table): string {
   const [columns, ...rows] = padded(table);
   const line = columns.map((cell) => "─".repeat(cell.length));
   return [columns, line, ...rows].map((row) => "  " + row.join("   ").trimEnd()).join("\n");
@@ -57,7 +57,7 @@ function markdownTable(table: Table): string {
   return [columns, line, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
-/** The columns' names and the rows, every column of one width: text to the left, numbers to the right. */
+/** The names of the columns and the rows, padded to equal widths: text left-aligned, numbers right-aligned. */
 function padded(table: Table): string[][] {
   const all = [table.columns, ...table.rows];
   const widths = table.columns.map((_, i) => Math.max(3, ...all.map((row) => row[i].length)));
@@ -66,12 +66,12 @@ function padded(table: Table): string[][] {
   );
 }
 
-/** Whether a column is text: one in which something starts with a letter. */
+/** Whether a column is text: one with a cell that starts with a letter. */
 function isText({ rows }: Table, column: number): boolean {
   return rows.some((row) => /^[a-z]/i.test(row[column]));
 }
 
-/** A paragraph in lines of at most 100 characters. */
+/** Wraps a paragraph to lines of at most 100 characters. */
 function wrap(paragraph: string): string {
   const lines: string[] = [];
   for (const word of paragraph.split(" ")) {

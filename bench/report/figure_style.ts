@@ -1,23 +1,23 @@
 /**
- * What the figures have in common: how they look, labels at the ends of lines, and being drawn without a browser.
+ * The common style of the figures: colours, labels at the ends of lines, and rendering without a browser.
  *
  * @module
  */
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 
-/** A panel, or panels laid over one another. */
+/** A panel, or several panels as layers. */
 export type PanelSpec = Extract<TopLevelSpec, { concat: unknown }>["concat"][number];
 
-/** Of a panel, without its axes and labels. */
+/** The size of a panel without its axes and labels. */
 export const width = 300, height = 260;
-/** Between the baselines of two labels. */
+/** The distance between the baselines of two labels. */
 const lineHeight = 15;
 const ink = "#3b3b3b", faint = "#e4e4e4";
-/** Of what is no model. */
+/** For everything that is not a model. */
 export const grey = "#7a7a7a";
 
-/** Rows of panels under a title as SVG. */
+/** Renders rows of panels under a title as SVG. */
 export async function drawPanels(
   title: string,
   subtitle: string,
@@ -30,7 +30,7 @@ export async function drawPanels(
     title: { text: title, subtitle, anchor: "start", offset: 14 },
     concat: [...panels.flat()],
     columns: panels[0].length,
-    // The frames in line, whatever stands beside them: room for labels on the right and an axis on the left.
+    // Aligns the frames, with space for labels on the right and an axis on the left.
     bounds: "flush",
     spacing: { row: 92, column: 232 },
     config: {
@@ -76,10 +76,10 @@ export function panelTitle(text: string) {
   };
 }
 
-/** Each datum has its colour with it, so that the panels of a figure need no scale in common. */
+/** Each datum includes its colour, so that the panels of a figure need no common scale. */
 export const color = { field: "color", type: "nominal" as const, scale: null, legend: null };
 
-/** 1, 2 and 5 times the powers of ten, or fewer where that is enough. */
+/** 1, 2 and 5 times the powers of ten, or fewer if that is enough. */
 export function ticks([low, high]: [number, number]): number[] {
   const decades = Math.log10(high / low);
   const steps = decades > 5 ? [1] : decades > 2.5 ? [1, 3] : [1, 2, 5];
@@ -90,14 +90,14 @@ export function ticks([low, high]: [number, number]): number[] {
   return all.filter((tick) => tick >= low && tick <= high);
 }
 
-/** A text right of a panel, so many pixels below its top. */
+/** A text to the right of a panel, `pixel` pixels below its top. */
 export interface Label {
   readonly text: string;
   readonly color: string;
   readonly pixel: number;
 }
 
-/** Labels right of a panel, moved apart where they would lie on one another. */
+/** Labels to the right of a panel, moved so that they do not overlap. */
 export function labelLayer(labels: readonly Label[]) {
   return {
     data: { values: spread(labels.toSorted((a, b) => a.pixel - b.pixel)) },
@@ -111,12 +111,12 @@ export function labelLayer(labels: readonly Label[]) {
   };
 }
 
-/** How far below the panel's top a value of a logarithmic axis is. */
+/** The position of a value on a logarithmic axis, in pixels below the panel's top. */
 export function logPixel(value: number, [low, high]: readonly [number, number]): number {
   return height * Math.log(high / value) / Math.log(high / low);
 }
 
-/** Moves sorted labels apart: those that touch become a group around the middle of where they wanted to be. */
+/** Separates sorted labels: those that overlap form a group around the mean of their positions. */
 function spread<L extends { readonly pixel: number }>(labels: readonly L[]): L[] {
   const groups: { labels: L[]; middle: number }[] = [];
   for (const label of labels) {

@@ -20,20 +20,20 @@ const colors: Readonly<Record<`${ModelName}-${Mode}`, string>> = {
   "transformer-full": "#2f4b8f",
 } as Record<`${ModelName}-${Mode}`, string>;
 
-/** Where a model is not told apart by how it decodes. */
+/** Where models are not distinguished by mode. */
 const modelColors: Readonly<Record<ModelName, string>> = {
   rwkv: colors["rwkv-recurrent"],
   lstm: colors["lstm-recurrent"],
   transformer: colors["transformer-cached"],
 };
 
-/** Of the article, which does not say how its Transformer decodes. */
+/** For the article, which does not say how its Transformer decodes. */
 const statedColors: Readonly<Record<ModelName, string>> = {
   ...modelColors,
   transformer: colors["transformer-full"],
 };
 
-/** The figures that a result allows, by the name of their file. */
+/** The figures for a result, by file name. */
 export async function drawFigures(
   { latency, memory, training }: Result,
 ): Promise<Map<string, string | Uint8Array>> {
@@ -77,7 +77,7 @@ export async function drawFigures(
   return figures;
 }
 
-/** A row a backend, a column a preset; in each the measured lines and those of the article. */
+/** One row for each backend and one column for each preset, with the measured lines and those of the article. */
 function panelsOf<R extends Cell>(
   rows: readonly R[],
   quantity: Quantity,

@@ -1,11 +1,11 @@
-/** Three digits that mean something: `0.0183`, `1.43`, `205`. */
+/** Formats three significant digits: `0.0183`, `1.43`, `205`. */
 export function digits(value: number): string {
   if (value === 0) return "0";
   const decimals = 2 - Math.floor(Math.log10(Math.abs(value)));
   return value.toFixed(Math.min(5, Math.max(0, decimals)));
 }
 
-/** Bytes in MB of 10⁶ bytes. */
+/** Formats bytes in MB of 10⁶ bytes. */
 export function megabytes(bytes: number | null): string {
   return bytes === null ? "-" : digits(bytes / 1e6);
 }

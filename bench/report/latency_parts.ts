@@ -11,7 +11,7 @@ import { digits, times } from "./format.ts";
 import { distinct, find } from "./lookup.ts";
 import type { Result } from "./result.ts";
 
-/** The tables of a result's latencies; none where it has none. */
+/** The tables of a result's latencies; empty if there are none. */
 export function latencyParts(result: Result): Part[] {
   if (result.latency.length === 0) return [];
   return [

@@ -1,25 +1,25 @@
 /**
- * A figure of lines over the context's length, drawn without a browser.
+ * A figure with lines over the length of the context, rendered without a browser.
  *
  * @module
  */
 import { color, drawPanels, height, labelLayer, logPixel, panelTitle, ticks, width } from "./figure_style.ts";
 
-export interface Series {
+interface Series {
   readonly name: string;
   readonly color: string;
   readonly points: readonly { readonly length: number; readonly value: number }[];
-  /** Whether someone else states it: it is dashed, and held against the first of its own kind. */
+  /** Whether it is another source's: it is dashed, and compared with the first of its kind. */
   readonly stated?: boolean;
 }
 
-/** A panel; the ratios at the ends of its lines are those to its first series, or the first that is stated. */
+/** A panel. The ratios at the ends of its lines are relative to its first series, or to the first that is stated. */
 export interface Panel {
   readonly title: string;
   readonly series: readonly Series[];
 }
 
-export interface Figure {
+interface Figure {
   readonly title: string;
   readonly subtitle: string;
   /** `time per token (ms)` */
@@ -28,19 +28,22 @@ export interface Figure {
   readonly panels: readonly (readonly Panel[])[];
 }
 
-/** The figure as SVG. Both axes are logarithmic: a straight line is a power, a level one does not grow. */
+/**
+ * Renders the figure as SVG. Both axes are logarithmic: a power law is a straight line, a constant a horizontal
+ * one.
+ */
 export async function drawFigure({ title, subtitle, axis, panels }: Figure): Promise<string> {
   return await drawPanels(title, subtitle, panels.map((row) => row.map((panel) => linePanel(panel, axis))));
 }
 
-/** A panel of a figure, its axes as long as its lines need them. */
+/** A panel of a figure, with axes that fit its lines. */
 export function linePanel({ title, series }: Panel, axis: string) {
   const points = series.flatMap(({ points }) => points);
   const values = points.map(({ value }) => value);
   const lengths = [...new Set(points.map(({ length }) => length))].toSorted((a, b) => a - b);
-  // Room above and below, so that no line runs along the frame.
+  // Margins above and below, so that no line touches the frame.
   const domain: [number, number] = [Math.min(...values) / 1.4, Math.max(...values) * 1.4];
-  // The first series last, on top of the others.
+  // The first series is drawn last, on top of the others.
   const rows = series.toReversed().flatMap(({ color, points, stated = false }) =>
     points.map((point) => ({ color, stated, ...point }))
   );
@@ -85,7 +88,7 @@ export function linePanel({ title, series }: Panel, axis: string) {
   };
 }
 
-/** Dashed where it is stated. */
+/** Dashed if stated. */
 const dash = {
   field: "stated",
   type: "nominal" as const,
@@ -93,7 +96,7 @@ const dash = {
   legend: null,
 };
 
-/** A label at the end of each line. */
+/** Labels for the ends of the lines. */
 function labelsOf(series: readonly Series[], domain: readonly [number, number]) {
   return series.filter(({ points }) => points.length > 0).map(({ name, color, points, stated }) => {
     const first = series.find((other) => other.stated === stated && other.points.length > 0)!;

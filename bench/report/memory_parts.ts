@@ -12,7 +12,7 @@ import { distinct } from "./lookup.ts";
 import { runOf } from "./merge.ts";
 import type { Result } from "./result.ts";
 
-/** The tables of a result's memory; none where it has none. */
+/** The tables of a result's memory; empty if there are none. */
 export function memoryParts(result: Result): Part[] {
   if (result.memory.length === 0) return [];
   return [
@@ -69,7 +69,7 @@ function breakdownPart({ memory }: Result): Part {
   };
 }
 
-/** The first and the last of the rows of one way that follow one another with the same bytes. */
+/** The first and the last row of each run of consecutive rows of one way with the same bytes. */
 function runsOf(rows: readonly MemoryRow[]): [first: MemoryRow, last: MemoryRow][] {
   const runs: [MemoryRow, MemoryRow][] = [];
   for (const row of rows) {

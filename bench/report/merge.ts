@@ -1,5 +1,5 @@
 /**
- * Parts of a report that were measured by different runs of it, in one report.
+ * Combines parts of a report that were measured in different runs.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import type { Section } from "./options.ts";
 import type { Result, Run } from "./result.ts";
 
 /**
- * What a report holds after a run: the sections that the run measured are its own, the others are what they were. Times
- * and bytes of one section compare with one another only within one run, so a section is replaced as a whole.
+ * The report after a run: the sections that the run measured are replaced, the others are kept. Times and bytes of
+ * a section are comparable only within one run, so a section is replaced as a whole.
  *
- * @param old what the report held before
- * @param now what the run measured, with that run alone in `runs`
+ * @param old the report before
+ * @param now the results of the run, with that run alone in `runs`
  */
 export function mergeResults(old: Result, now: Result): Result {
   const [run] = now.runs;
@@ -31,7 +31,7 @@ export function mergeResults(old: Result, now: Result): Result {
   };
 }
 
-/** What a report holds of which nothing was measured. */
+/** A report without measurements. */
 export const emptyResult: Result = {
   runs: [],
   latency: [],
@@ -42,9 +42,9 @@ export const emptyResult: Result = {
 };
 
 /**
- * The report in a folder, with the trainings that are there; empty where there is none.
+ * The report in a folder, including its trainings; empty if there is none.
  *
- * @throws {TypeError} if the file there is something else
+ * @throws {TypeError} if the file is not a report
  */
 export async function readResult(folder: string): Promise<Result> {
   const path = `${folder}/report.json`;
@@ -65,7 +65,7 @@ export async function readResult(folder: string): Promise<Result> {
   return { ...found, training };
 }
 
-/** The run that a section is from; the newest one where it is from several. */
+/** The run that a section is from; the newest if there are several. */
 export function runOf({ runs }: Result, section: Section): Run {
   return runs.findLast(({ sections }) => sections.includes(section)) ?? runs[runs.length - 1];
 }

@@ -1,5 +1,5 @@
 /**
- * The report's command line.
+ * Parses the report's command line.
  *
  * @module
  */
@@ -13,12 +13,12 @@ export type Section = "latency" | "memory" | "wkv" | "training";
 
 export interface Options {
   readonly help: boolean;
-  /** Measure nothing, and draw the report that is there anew. */
+  /** Measures nothing, and draws the existing report again. */
   readonly redraw: boolean;
-  /** Measure nothing, and print the commands of the trainings that are missing. */
+  /** Measures nothing, and prints the commands of the missing trainings. */
   readonly list: boolean;
   readonly only: readonly Section[];
-  /** Of latency and memory; the trainings' are in their plan. */
+  /** For latency and memory; trainings have their own in the plan. */
   readonly presets: readonly PresetName[];
   /** In ascending order. */
   readonly lengths: readonly number[];
@@ -29,10 +29,10 @@ export interface Options {
 }
 
 const sections: readonly Section[] = ["latency", "memory", "wkv", "training"];
-/** What is measured where nothing is asked for: training takes longer than all the rest. */
+/** The default sections: training takes longer than all the others. */
 const quick: readonly Section[] = ["latency", "memory", "wkv"];
 const defaultLengths: readonly number[] = [32, 64, 128, 256];
-/** A context that is longer fills the memory of a small machine with its caches. */
+/** Longer contexts would fill the memory of a small machine with their caches. */
 const longest = 65_536;
 
 export const usage = `Usage: deno task report [options]
@@ -66,9 +66,9 @@ function line(flag: string, meaning: string): string {
 }
 
 /**
- * Reads the command line.
+ * Parses the command line.
  *
- * @throws {RangeError} on a flag that there is not, or a value that its flag does not take
+ * @throws {RangeError} on an unknown flag, or an invalid value
  */
 export function parseOptions(args: readonly string[]): Options {
   const flags = readFlags(args, ["help", "redraw", "list"], [

@@ -1,5 +1,5 @@
 /**
- * The report as a whole.
+ * Assembles the report.
  *
  * @module
  */
@@ -20,8 +20,8 @@ import type { Result, Run } from "./result.ts";
 import { trainingParts } from "./training_parts.ts";
 import { wkvParts } from "./wkv_part.ts";
 
-/** How many parameters each model of each preset has. */
-export type ParameterCounts = Readonly<Record<PresetName, Readonly<Record<ModelName, number>>>>;
+/** The number of parameters of each model of each preset. */
+type ParameterCounts = Readonly<Record<PresetName, Readonly<Record<ModelName, number>>>>;
 
 export function countParameters(): ParameterCounts {
   return Object.fromEntries(

@@ -1,28 +1,28 @@
 /**
- * Figures as PNG, the same on every machine: with a font of its own and without a browser.
+ * Figures as PNG, identical on every machine: with an embedded font and without a browser.
  *
  * @module
  */
-// Deno fetches packages that something is imported from; this is all that this one has without React Native.
+// Deno only fetches packages with an import; without React Native, this is all that this one provides.
 import "@expo-google-fonts/arimo/package.json" with { type: "json" };
 import { initWasm, Resvg } from "@resvg/resvg-wasm";
 import { createRequire } from "node:module";
 
 const { resolve } = createRequire(import.meta.url);
 
-/** Arimo, which has the widths of the Arial that the figures ask for. */
+/** Arimo, which has the metrics of Arial, the figures' font. */
 const fonts = [
   "400Regular/Arimo_400Regular.ttf",
   "600SemiBold/Arimo_600SemiBold.ttf",
   "700Bold/Arimo_700Bold.ttf",
 ];
 
-/** Pixels for each unit of the SVG: sharp on a dense screen. */
+/** Pixels for each unit of the SVG: sharp on high-resolution screens. */
 const scale = 2;
 
 let ready: Promise<void> | undefined;
 
-/** The picture that an SVG describes. */
+/** Renders an SVG. */
 export async function toPng(svg: string): Promise<Uint8Array> {
   await (ready ??= Deno.readFile(resolve("@resvg/resvg-wasm/index_bg.wasm")).then(initWasm));
   const fontBuffers = await Promise.all(

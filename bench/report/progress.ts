@@ -1,5 +1,5 @@
 /**
- * How far a measurement is: a bar where stderr is a terminal, lines otherwise.
+ * Shows the progress of a measurement: as a bar if stderr is a terminal, otherwise as lines.
  *
  * @module
  */
@@ -7,11 +7,13 @@
 import { Presets, SingleBar } from "cli-progress";
 import { duration } from "./format.ts";
 
-/** Shows how far a task is, until it is disposed of. */
+/** Shows the progress of a task until it is disposed of. */
 export interface ProgressBar extends Disposable {
-  /** @param status what is going on, beside the bar */
+  /**
+   * @param status a description of the current work, shown next to the bar
+   */
   update(done: number, total: number, status?: string): void;
-  /** A line where there is no bar: a log can be read later. */
+  /** Prints a line if there is no bar, for logs. */
   log(line: string): void;
 }
 
@@ -24,11 +26,11 @@ export function startProgress(task: string): ProgressBar {
     {
       format: `${task} {bar} {percentage}% | {eta_formatted} left{status}`,
       barsize: 24,
-      // Before the first of it is done nothing is known of the rest, and the bar says so in letters.
+      // Before the first result the remaining time is unknown, which the bar would show in letters.
       formatTime: (seconds) => Number.isFinite(Number(seconds)) ? duration(seconds) : "?",
       clearOnComplete: true,
       hideCursor: true,
-      // Its own way of being interrupted ends the bar alone, and the task goes on unseen.
+      // Its own handling of interrupts only ends the bar, while the task continues.
       gracefulExit: false,
     },
     Presets.shades_classic,
@@ -42,7 +44,7 @@ export function startProgress(task: string): ProgressBar {
   let prepared = false;
   return {
     update(done, total, status) {
-      // Started again once the whole is known: what is left is reckoned from here, not from the preparations.
+      // Restarted once the total is known, so that the estimate does not include the preparations.
       if (!prepared) bar.start(total, done, { status: "" });
       prepared = true;
       bar.update(done, { status: status === undefined ? "" : ` | ${status}` });

@@ -1,5 +1,5 @@
 /**
- * What the report measures: the shape of `report.json`.
+ * The result of the report: the structure of `report.json`.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import type { Section } from "./options.ts";
 
 /** A run of `deno task report`. */
 export interface Run extends Origin {
-  /** Which sections of the report are from it. */
+  /** The sections of the report that are from it. */
   readonly sections: readonly Section[];
 }
 
-/** All that a report holds; a section that was never asked for is empty. */
+/** All results of a report; sections that were never measured are empty. */
 export interface Result {
-  /** The runs that the sections but `training` are from, the newest last. */
+  /** The runs that the sections other than `training` are from, the newest last. */
   readonly runs: readonly Run[];
   readonly latency: readonly LatencyRow[];
   readonly memory: readonly MemoryRow[];
-  /** Each in a file of its own, with its origin. */
+  /** Each has a file of its own, with its origin. */
   readonly training: readonly TrainingRow[];
   readonly wkv: readonly WkvRow[];
-  /** Which GPU it was, whose clock, and what was left out why. */
+  /** The GPU, its clock, and what was left out, with the reason. */
   readonly wkvNotes: readonly string[];
 }

@@ -1,10 +1,10 @@
 /**
- * Results as JSON that is compact and that a diff can be read of: a row a line, numbers of four significant digits.
+ * Formats results as compact JSON with readable diffs: one row per line, numbers with four significant digits.
  *
  * @module
  */
 
-/** Each item of a list at the top has a line of its own; whole numbers are exact. */
+/** Items of top-level lists have a line of their own; integers are exact. */
 export function toRows(result: object): string {
   const entries = Object.entries(result).filter(([, value]) => value !== undefined).map(([key, value]) => {
     const isRows = Array.isArray(value) && value.length > 0;

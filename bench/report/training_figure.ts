@@ -1,5 +1,5 @@
 /**
- * The article's figure of four panels: the losses while training, the time of a token, and the accuracy in the end.
+ * The article's figure of four panels: the losses during training, the time of a token, and the final accuracy.
  *
  * @module
  */
@@ -29,7 +29,7 @@ const ngram = { name: "n-gram", color: grey };
 /**
  * Draws the trainings of one comparison.
  *
- * @param colors of the models
+ * @param colors the colours of the models
  * @param latency the time of a token at the same preset; without it the figure has three panels
  */
 export async function drawTraining(
@@ -61,7 +61,7 @@ export async function drawTraining(
   ]);
 }
 
-/** A loss over the epochs, on a logarithmic axis, with its final value at the end of each line. */
+/** The loss over the epochs, on a logarithmic axis, with its final value at the end of each line. */
 function lossPanel(
   title: string,
   rows: readonly TrainingRow[],
@@ -84,7 +84,7 @@ function lossPanel(
     return { name, color: colors[model], points };
   });
   const points = lines.flatMap(({ points }) => points);
-  // Both losses on one scale.
+  // A common scale for both losses.
   const all = rows.flatMap(({ ceilingLoss, curve }) => [
     ceilingLoss,
     ...curve.flatMap(({ trainLoss, testLoss }) => [trainLoss, testLoss]),
@@ -114,7 +114,7 @@ function lossPanel(
     text: `${name} ${value.toFixed(3)}`,
     pixel: logPixel(value, domain),
   }));
-  // The first model last, on top of the others.
+  // The first model is drawn last, on top of the others.
   const data = { values: points.toReversed() };
   return {
     title: panelTitle(title),
@@ -143,7 +143,7 @@ function multiples(n: number, end: number): number[] {
   return Array.from({ length: Math.floor(end / n) }, (_, i) => n * (i + 1)).filter((each) => each > 1);
 }
 
-/** The accuracy after the last epoch: a point for each model, between the best that is possible and the n-gram's. */
+/** The accuracy after the last epoch: a point for each model, between the best possible and the n-gram's. */
 function accuracyPanel(
   rows: readonly TrainingRow[],
   colors: Readonly<Record<ModelName, string>>,
@@ -166,7 +166,7 @@ function accuracyPanel(
     { ...ngram, share: percent(seedsOf(rows).map((row) => row.ngramAccuracy)) },
   ];
   const lowest = Math.min(...points.map(({ low }) => low), ...marks.map(({ share }) => share));
-  // Down to the ten below, with room for the lowest point.
+  // Down to the next multiple of ten, with a margin below the lowest point.
   const domain: [number, number] = [Math.max(0, 10 * Math.floor((lowest - 2) / 10)), 100];
   const x = {
     field: "name",
@@ -216,7 +216,7 @@ function accuracyPanel(
         mark: { type: "point", filled: true, size: 70, opacity: 1 },
         encoding: { x, y: y("middle"), color },
       },
-      // White around the numbers, so that no line runs through them.
+      // A white outline, so that no line crosses the numbers.
       {
         data,
         mark: { ...text, stroke: "white", strokeWidth: 5, strokeJoin: "round" },

@@ -18,7 +18,7 @@ import type { Part } from "./document.ts";
 import { counted, digits } from "./format.ts";
 import { deviation, mean } from "../measure/statistics.ts";
 
-/** The tables of a result's trainings; none where it has none. */
+/** The tables of a result's trainings; empty if there are none. */
 export function trainingParts(training: readonly TrainingRow[]): Part[] {
   if (training.length === 0) return [];
   return [originPart(training), ...comparisonsOf(training).flatMap(partsOf)];
@@ -37,7 +37,7 @@ function partsOf(comparison: Comparison): Part[] {
   ];
 }
 
-/** The machines, which may be several: every training's own is in its file. */
+/** The machines. There may be several, since every training stores its own. */
 function originPart(training: readonly TrainingRow[]): Part {
   const keyOf = ({ origin: { machine, runtime }, workers }: TrainingRow) => [
     `${machine.cpu}, ${machine.cores} cores`,
@@ -63,14 +63,14 @@ function originPart(training: readonly TrainingRow[]): Part {
   };
 }
 
-/** The seeds' trainings of each model that there is, in the order of the tables. */
+/** The trainings of each model, one for each seed, in the order of the tables. */
 export function byModel(rows: readonly TrainingRow[]): (readonly [ModelName, TrainingRow[]])[] {
   return modelNames
     .map((model) => [model, rows.filter((row) => row.model === model)] as const)
     .filter(([, rows]) => rows.length > 0);
 }
 
-/** The name of a comparison's figure's files. */
+/** The file name of a comparison's figure. */
 export function figureName({ preset, backend, epochs }: Compared): string {
   return [
     `training-${preset}`,
@@ -186,15 +186,18 @@ function scorePart(title: string, rows: readonly TrainingRow[]): Part {
   };
 }
 
-/** The epochs that tell whether a training has converged: in the last fifth the rate is below a tenth of its highest. */
+/**
+ * The number of last epochs that show whether a training has converged: in the last fifth, the learning rate is
+ * below a tenth of its maximum.
+ */
 const lastOf = ({ epochs }: TrainingRow) => Math.ceil(epochs / 5);
 
-/** By how many percent the test loss changed over them. */
+/** The change of the test loss over them, in percent. */
 function changeOf(row: TrainingRow): number {
   return 100 * (row.testLoss / row.curve[row.epochs - 1 - lastOf(row)].testLoss - 1);
 }
 
-/** One row a seed: all models of a seed have the same sequences, and so the same baselines. */
+/** One row for each seed: all models of a seed have the same sequences, and so the same baselines. */
 export function seedsOf(rows: readonly TrainingRow[]): TrainingRow[] {
   return [...new Map(rows.map((row) => [row.seed, row])).values()];
 }

@@ -9,7 +9,7 @@ import type { Part, Table } from "./document.ts";
 import { digits, times } from "./format.ts";
 import type { Result } from "./result.ts";
 
-/** The part of a result's WKV scans; none where it has none. */
+/** The report's part on WKV scans; empty if there are none. */
 export function wkvParts({ wkv, wkvNotes }: Pick<Result, "wkv" | "wkvNotes">): Part[] {
   if (wkv.length === 0) return [];
   return [{
@@ -26,7 +26,7 @@ export function wkvParts({ wkv, wkvNotes }: Pick<Result, "wkv" | "wkvNotes">): P
   }];
 }
 
-/** Time, and GB/s nominal and real, of each kernel at each shape. */
+/** Time, and nominal and real GB/s, of each kernel at each shape. */
 export function wkvTable(rows: readonly WkvRow[]): Table {
   return {
     columns: [

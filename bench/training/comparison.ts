@@ -1,19 +1,20 @@
 /**
- * How the models are compared: each at its own best learning rate of one grid, and all at the article's.
+ * The comparison of the models: each at its own best learning rate from one grid, and all at the article's rate.
  *
- * The grid is trained with the first seed, and a rate is chosen by the accuracy on validation sequences, which are neither
- * trained nor tested on. Every training is independent of the others, and so a command of its own.
+ * The grid is trained with the first seed, and a rate is chosen by the accuracy on validation sequences, which are
+ * used for neither training nor testing. The trainings are independent of each other, so each can be a command of
+ * its own.
  *
  * @module
  */
 import { type ModelName, modelNames, type PresetName } from "../measure/subjects.ts";
 import { nameOf, type TrainingCell, type TrainingRow } from "./row.ts";
 
-/** The learning rates that every model is tried at. */
+/** The grid of learning rates, the same for every model. */
 export const rates: readonly number[] = [3e-4, 1e-3, 3e-3, 1e-2];
-/** The article's, of all models. */
+/** The article's learning rate, for all models. */
 export const articleRate = 1e-3;
-/** The article's too. */
+/** The article's number of epochs. */
 export const articleEpochs = 50;
 
 /** The seeds of each preset, and the epochs of its grid. */
@@ -24,17 +25,17 @@ const plans: Readonly<
   seed: { seeds: [1], gridEpochs: 10 },
 };
 
-/** What is compared with one another. */
+/** The parameters of a comparison. */
 export interface Compared {
   readonly preset: PresetName;
   readonly backend: string;
-  /** Of all but the grid; of the grid too where they are not the article's. */
+  /** The epochs of all trainings except the grid, and of the grid too if they are not the article's. */
   readonly epochs: number;
 }
 
-/** A comparison, as far as it was trained. */
+/** A comparison, with the trainings done so far. */
 export interface Comparison extends Compared {
-  /** With the first seed at the rates of the grid. */
+  /** Trainings with the first seed at the rates of the grid. */
   readonly grid: readonly TrainingRow[];
   /** The best rate of each model whose grid is complete. */
   readonly chosen: ReadonlyMap<ModelName, number>;
@@ -42,11 +43,11 @@ export interface Comparison extends Compared {
   readonly best: readonly TrainingRow[];
   /** All models at the article's rate. */
   readonly article: readonly TrainingRow[];
-  /** What is to be trained yet, as far as is known: at a model's chosen rate once its grid is complete. */
+  /** The known trainings that are still missing: those at a model's chosen rate are known once its grid is complete. */
   readonly missing: readonly TrainingCell[];
 }
 
-/** What of the trainings that there are belongs to a comparison. */
+/** Selects the trainings that belong to a comparison. */
 export function compare({ preset, backend, epochs }: Compared, training: readonly TrainingRow[]): Comparison {
   const { seeds } = plans[preset];
   const gridEpochs = epochs === articleEpochs ? plans[preset].gridEpochs : epochs;
@@ -86,7 +87,7 @@ export function compare({ preset, backend, epochs }: Compared, training: readonl
   };
 }
 
-/** The comparisons that there are trainings of. */
+/** All comparisons that have trainings. */
 export function comparisonsOf(training: readonly TrainingRow[]): Comparison[] {
   const compared = training.map(({ preset, backend, epochs }): Compared => ({
     preset,

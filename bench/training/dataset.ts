@@ -1,5 +1,5 @@
 /**
- * What the models are trained and tested on, and what they are held against.
+ * The datasets, and the baselines that models are compared with.
  *
  * @module
  */
@@ -18,42 +18,42 @@ import {
 } from "@seqmix/seqmix";
 import { drawSequence } from "../../src/tasks/sequences.ts";
 
-/** How many sequences of which lengths. */
+/** The numbers and lengths of sequences. */
 export interface DatasetSize {
   readonly train: number;
   readonly test: number;
   readonly lengths: readonly number[];
-  /** Where the task is not the default one. */
+  /** Differences from the default task. */
   readonly task?: Partial<MotifTaskConfig>;
 }
 
-/** The share of right predictions for each kind of position, 0 to 1; null where there is none of the kind. */
+/** The share of right predictions for each kind of position, 0 to 1; null if there are none of the kind. */
 export type KindAccuracy = Readonly<Record<PositionKind, number | null>>;
 
-/** How well a predictor that is no network does on the test sequences. */
-export interface Baseline {
+/** The score of a predictor that is not a network on the test sequences. */
+interface Baseline {
   readonly loss: number;
   readonly accuracy: number;
   readonly byKind: KindAccuracy;
 }
 
-/** One task with its sequences. */
+/** A task with its sequences. */
 export interface Dataset {
   readonly task: MotifTask;
   readonly train: readonly Uint16Array[];
   readonly test: readonly Uint16Array[];
-  /** As many as in `test`, to choose a learning rate by. */
+  /** As many as in `test`, for choosing a learning rate. */
   readonly validation: readonly Uint16Array[];
-  /** The best that is possible on these test sequences. */
+  /** The best possible score on these test sequences. */
   readonly ceiling: Baseline;
-  /** What the last few tokens tell. */
+  /** The score of an n-gram model. */
   readonly ngram: Baseline;
 }
 
-/** Tokens are predicted from the three before. More make the loss worse: what is seen too rarely tells nothing. */
+/** Tokens are predicted from the three before them. Longer contexts increase the loss, because they are too rare. */
 export const ngramOrder = 4;
 
-/** The dataset of a seed, which fixes the bank of motifs and all sequences; what is trained on is in no other set. */
+/** The dataset of a seed, which determines the bank of motifs and all sequences; the sets are disjoint. */
 export function makeDataset(size: DatasetSize, seed: number): Dataset {
   const task = motifTask(size.task ?? {}, seed);
   const { train, test } = trainAndTest(task, {
@@ -79,10 +79,10 @@ export function makeDataset(size: DatasetSize, seed: number): Dataset {
 }
 
 /**
- * Sequences drawn like those of the test set, from random numbers of their own, so that the other sets are the same
- * with and without them.
+ * Draws sequences like those of the test set from separate random numbers, so that the other sets do not depend on
+ * them.
  *
- * @param others what is drawn again
+ * @param others sequences that are drawn again
  */
 function drawValidation(
   task: MotifTask,
@@ -99,7 +99,7 @@ function drawValidation(
   });
 }
 
-/** The accuracy of predictions by the kind of memory that they took. */
+/** The accuracy of predictions by the kind of memory that they need. */
 export function kindAccuracy(
   task: MotifTask,
   sequences: readonly Uint16Array[],

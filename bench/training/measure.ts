@@ -1,5 +1,5 @@
 /**
- * The article's training, for every model, seed, learning rate and preset that is asked for.
+ * Runs the article's training for models, seeds, learning rates and presets.
  *
  * @module
  */
@@ -14,29 +14,29 @@ import { nameOf, type TrainingCell, type TrainingRow } from "./row.ts";
 import { absentAsUndefined, readRows, rowsFolder, writeRow } from "./rows.ts";
 import { type OnProgress, train } from "./train.ts";
 
-/** What to train and how. */
+/** The trainings to run. */
 export interface TrainingPlan {
   readonly presets: readonly PresetName[];
   readonly models: readonly ModelName[];
-  /** Every seed at every rate; without it, what the comparison of each preset is made of. */
+  /** Every seed at every rate; by default, the trainings of the comparison of each preset. */
   readonly named?: { readonly seeds: readonly number[]; readonly rates: readonly number[] } | undefined;
   readonly epochs: number;
-  /** Default: one a core, 4 at most: a batch is 32 sequences, and each wants some of them; on a GPU 1. */
+  /** Default: one for each core, at most 4, since a batch of 32 sequences is divided among them; 1 on a GPU. */
   readonly workers?: number | undefined;
 }
 
-/** Whole batches of 32 of each length. */
+/** Whole batches of 32 for each length. */
 const test = 384, lengths = [32, 64, 128, 256];
 
 /** The sequences of each preset, the same for all models. */
-export const datasetSizes: Readonly<Record<PresetName, DatasetSize>> = {
+const datasetSizes: Readonly<Record<PresetName, DatasetSize>> = {
   matched: { train: 3072, test, lengths },
   seed: { train: 768, test, lengths },
 };
 
 /**
- * The trainings of a plan that are not done, those of a seed together, whose sequences are the same. Those at a rate that is
- * chosen are among them once the grid is complete.
+ * The trainings of a plan that are not done, grouped by seed, so that a dataset is reused. Those at a chosen rate
+ * are included once the grid is complete.
  */
 export function missingCells(
   { presets, models, named, epochs }: TrainingPlan,
@@ -53,7 +53,7 @@ export function missingCells(
   ).filter((cell) => models.includes(cell.model) && !names.has(nameOf(cell, backend)));
 }
 
-/** The command that trains a cell alone. */
+/** The command that runs a single training. */
 export function commandOf(
   { preset, model, seed, rate, epochs }: TrainingCell,
   { workers }: TrainingPlan,
@@ -66,8 +66,8 @@ export function commandOf(
 
 type Progress = Pick<ProgressBar, "update" | "log">;
 
-/** Where trainings are run. */
-export interface Place {
+/** The setting of trainings. */
+interface Place {
   readonly backend: Backend;
   readonly origin: Origin;
   /** The report's folder. */
@@ -76,8 +76,8 @@ export interface Place {
 }
 
 /**
- * Trains what is missing, one after another, and leaves a file of each one's row. A training that was interrupted goes on
- * from its checkpoint.
+ * Runs the missing trainings, one after another, and writes a file with the row of each. An interrupted training
+ * resumes from its checkpoint.
  *
  * @param sizes the sequences of each preset
  */
@@ -108,7 +108,7 @@ export async function measureTraining(
   }
 }
 
-/** Shows each report of a training beside the bar; without a bar, a line for each epoch. */
+/** Shows each report of a training next to the bar, or a line for each epoch without a bar. */
 function shower(title: string, before: number, total: number, progress: Progress): OnProgress {
   let told = false;
   return (at, resumed) => {

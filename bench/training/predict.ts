@@ -1,13 +1,13 @@
 import { type AnyLanguageModel, read, sample } from "@seqmix/seqmix";
 import { backendOf } from "../../src/tree.ts";
 
-/** How many sequences are run as one batch. */
+/** The number of sequences in a batch. */
 const batchSize = 32;
 
 /**
- * The most probable next token after every token of some sequences but the last.
+ * The most probable next token after every token of the sequences except the last.
  *
- * @returns of each sequence `[T - 1]` ids
+ * @returns for each sequence `[T - 1]` ids
  */
 export async function predict(
   model: AnyLanguageModel,

@@ -1,5 +1,5 @@
 /**
- * A training, and how it ended.
+ * The definition and the result of a training.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Origin } from "../measure/machine.ts";
 import type { ModelName, PresetName } from "../measure/subjects.ts";
 import type { KindAccuracy } from "./dataset.ts";
 
-/** One training: all that decides how it goes, but for the backend. */
+/** A training: everything that determines its result, except the backend. */
 export interface TrainingCell {
   readonly preset: PresetName;
   readonly model: ModelName;
@@ -17,7 +17,7 @@ export interface TrainingCell {
   readonly epochs: number;
 }
 
-/** The name of a training's files. */
+/** The file name of a training. */
 export function nameOf({ preset, model, seed, rate, epochs }: TrainingCell, backend: string): string {
   return `${preset}-${model}-seed${seed}-rate${rate}-epochs${epochs}-${backend}`;
 }
@@ -25,30 +25,30 @@ export function nameOf({ preset, model, seed, rate, epochs }: TrainingCell, back
 /** A point of a learning curve. */
 export interface CurvePoint {
   readonly epoch: number;
-  /** The mean loss of a token over the epoch, while it was trained on. */
+  /** The mean loss of a token over the epoch, measured during training. */
   readonly trainLoss: number;
   readonly testLoss: number;
   /** On the test sequences, 0 to 1. */
   readonly accuracy: number;
 }
 
-/** How a training ended; losses are in nats a token. */
+/** The result of a training; losses are in nats per token. */
 export interface TrainingRow extends TrainingCell {
   readonly backend: string;
   readonly workers: number;
-  /** Of the command that finished it. */
+  /** The origin of the command that finished it. */
   readonly origin: Origin;
   readonly parameters: number;
   readonly trainSequences: number;
   readonly testSequences: number;
-  /** Those of the last epoch, as in `curve`. */
+  /** The values of the last epoch, as in `curve`. */
   readonly trainLoss: number;
   readonly testLoss: number;
   readonly accuracy: number;
   /** On the validation sequences, after the last epoch. */
   readonly validationLoss: number;
   readonly validationAccuracy: number;
-  /** The best that is possible on the same test sequences. */
+  /** The best possible score on the same test sequences. */
   readonly ceilingAccuracy: number;
   readonly ceilingLoss: number;
   readonly ngramOrder: number;
@@ -57,7 +57,7 @@ export interface TrainingRow extends TrainingCell {
   readonly accuracyByKind: KindAccuracy;
   readonly ceilingByKind: KindAccuracy;
   readonly ngramByKind: KindAccuracy;
-  /** All of it, evaluation included. */
+  /** The total time, including evaluation. */
   readonly seconds: number;
   /** Without evaluation. */
   readonly tokensPerS: number;

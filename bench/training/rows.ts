@@ -1,15 +1,16 @@
 /**
- * The results of trainings as files, one each: those of several machines are merged by being in one folder.
+ * Stores the results of trainings as one file each: results of several machines are merged by copying them to one
+ * folder.
  *
  * @module
  */
 import { writeWhole } from "../measure/write_file.ts";
 import { nameOf, type TrainingRow } from "./row.ts";
 
-/** The folder of the files in a report's folder. */
+/** The folder of these files in a report's folder. */
 export const rowsFolder = (out: string) => `${out}/training`;
 
-/** All rows of a report, in the order of their files' names. */
+/** All rows of a report, in the order of their file names. */
 export async function readRows(out: string): Promise<TrainingRow[]> {
   const folder = rowsFolder(out);
   const entries = await absentAsUndefined(Array.fromAsync(Deno.readDir(folder))) ?? [];
@@ -19,12 +20,12 @@ export async function readRows(out: string): Promise<TrainingRow[]> {
   );
 }
 
-/** Writes a row, on a single line, to its file. */
+/** Writes a row to its file, on a single line. */
 export async function writeRow(row: TrainingRow, out: string): Promise<void> {
   await writeWhole(`${rowsFolder(out)}/${nameOf(row, row.backend)}.json`, JSON.stringify(row) + "\n");
 }
 
-/** What a file is read as; undefined where there is none. */
+/** The result of reading a file; undefined if it does not exist. */
 export async function absentAsUndefined<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;

@@ -1,5 +1,5 @@
 /**
- * One model trained from the beginning to the end, so that a run that was killed goes on where it was.
+ * Trains one model from beginning to end, with checkpoints so that an interrupted run can resume.
  *
  * @module
  */
@@ -25,21 +25,21 @@ import { predict } from "./predict.ts";
 import type { CurvePoint, TrainingCell, TrainingRow } from "./row.ts";
 import { absentAsUndefined } from "./rows.ts";
 
-/** How a training is run. */
-export interface TrainingSetup {
+/** The setup of a training. */
+interface TrainingSetup {
   /** The sizes of the model. */
   readonly config: unknown;
   readonly backend: Backend;
   readonly workers: number;
   readonly origin: Origin;
-  /** The file that it goes on from, where it is there, and keeps after each epoch; its folder has to be there. */
+  /** The file that it resumes from, if it exists, and writes after each epoch; its folder must exist. */
   readonly checkpoint: string;
 }
 
-/** Hears how far a training is; `resumed` is the epoch that it went on from, 0 for none. */
+/** Receives the progress of a training; `resumed` is the epoch that it resumed from, or 0. */
 export type OnProgress = (at: FitProgress<unknown>, resumed: number) => void;
 
-/** What is known of a training besides what `fit` keeps; goes with its checkpoint, as metadata. */
+/** The history of a training in addition to the state of `fit`; stored as metadata in its checkpoint. */
 interface History {
   readonly curve: readonly CurvePoint[];
   readonly seconds: number;
@@ -47,14 +47,14 @@ interface History {
 
 const models = { rwkv, lstm: lstmModel, transformer } as Readonly<Record<ModelName, AnyLanguageModel>>;
 
-/** The article's optimiser; the rest of its set-up are the defaults of `fit`. */
+/** The article's optimiser; everything else is a default of `fit`. */
 const recipe = {
   batchSize: 32,
   maxNorm: 1,
   hyper: { beta1: 0.9, beta2: 0.95 },
 };
 
-/** Steps between two reports of progress. */
+/** The number of steps between reports of progress. */
 const every = 8;
 
 /** Trains a model and evaluates it after each epoch. */
@@ -125,7 +125,7 @@ export async function train(
   );
 }
 
-/** The name that a training's history has in its checkpoint's metadata. */
+/** The key of the history in the checkpoint's metadata. */
 const historyName = "seqmix.report";
 
 async function openCheckpoint(path: string): Promise<{ bytes: Uint8Array; history: History } | undefined> {
@@ -135,7 +135,7 @@ async function openCheckpoint(path: string): Promise<{ bytes: Uint8Array; histor
   return { bytes, history: JSON.parse(loadTree(bytes, host).metadata[historyName]) };
 }
 
-/** Writes a checkpoint of `fit` with the history in it: one file, so that the two are never of different epochs. */
+/** Writes a checkpoint of `fit` including the history: a single file, so that both are always of the same epoch. */
 async function saveCheckpoint(path: string, at: FitProgress<unknown>, history: History): Promise<void> {
   using host = createReference();
   const { tree, metadata } = loadTree(await at.checkpoint(), host);

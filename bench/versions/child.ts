@@ -1,4 +1,4 @@
-/** A fresh process that times a case with the libraries of two checkouts, and prints what both took as JSON. */
+/** A new process that times a case with the libraries of two checkouts, and prints the times as JSON. */
 import { type Case, type Checkouts, compareCase } from "./compare.ts";
 import { loadLibrary } from "./library.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Two versions of something, timed in the same rounds.
+ * Times two versions of a computation in the same rounds.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { startOnce } from "../peers/startup.ts";
 import { entryOf, type Library } from "./library.ts";
 import { startWork, unitsOf, type Work } from "./work.ts";
 
-/** What a model does, at a size, in how many rounds. */
+/** A model, its work, and the number of rounds. */
 export interface Case {
   readonly preset: PresetName;
   readonly model: ModelName;
@@ -19,31 +19,31 @@ export interface Case {
   readonly rounds: number;
 }
 
-/** The folders of the two. */
+/** The folders of both checkouts. */
 export interface Checkouts {
   readonly before: string;
   readonly now: string;
 }
 
-/** What both took. */
+/** The times of both. */
 export interface Times {
-  /** The medians of the rounds. */
+  /** The medians over the rounds. */
   readonly beforeMs: number;
   readonly nowMs: number;
-  /** The median of what each round has for now over before. */
+  /** The median of the ratios of now to before in each round. */
   readonly ratio: number;
 }
 
-/** Both have their turn in every round: a machine that changes its speed does so for both. */
+/** Both are timed in every round, so that a change in the machine's speed affects both. */
 const steadyPace = { warmUpMs: 1500, leadInMs: 5, sampleMs: 40, budgetMs: Infinity, together: true };
 
-/** Times a case in a fresh process, which has compiled for nothing else. */
+/** Times a case in a new process, which has compiled nothing else. */
 export async function compareInProcess(checkouts: Checkouts, timed: Case): Promise<Times> {
   const child = denoRun(new URL("child.ts", import.meta.url), JSON.stringify([checkouts, timed]));
   return JSON.parse(await outputOf(child));
 }
 
-/** Times a case with two libraries: a token, or a step. */
+/** Times a case with two libraries, per token or per step. */
 export async function compareCase(
   { before, now }: { readonly before: Library; readonly now: Library },
   { preset, model, work, rounds }: Case,
@@ -56,7 +56,7 @@ export async function compareCase(
   return { ...times, beforeMs: times.beforeMs / units, nowMs: times.nowMs / units };
 }
 
-/** Times `import` and `createWasm()`, each in fresh processes; the first of both fill the cache. */
+/** Times `import` and `createWasm()`, each in new processes; the first of both fills the cache. */
 export async function compareStartup({ before, now }: Checkouts, rounds: number): Promise<Times> {
   const starting = (folder: string): Timed => ({
     time: async () => (await startOnce(entryOf(folder))).totalMs,

@@ -1,5 +1,5 @@
 /**
- * The library of a checkout, loaded beside that of another.
+ * Loads the libraries of two checkouts side by side.
  *
  * @module
  */
@@ -7,12 +7,12 @@ import type { AnyLanguageModel, Backend } from "@seqmix/seqmix";
 import { pathToFileURL } from "node:url";
 import type { ModelName, PresetName } from "../measure/subjects.ts";
 
-/** The library; an older one may be without `compile`. */
+/** The library; an older one may lack `compile`. */
 export type Library = Omit<typeof import("@seqmix/seqmix"), "compile"> & {
   readonly compile?: typeof import("@seqmix/seqmix").compile;
 };
 
-/** Where the library of a checkout begins. */
+/** The entry point of a checkout's library. */
 export function entryOf(folder: string): URL {
   return new URL("src/mod.ts", pathToFileURL(`${folder}/`));
 }

@@ -1,5 +1,5 @@
 /**
- * What a model of a library does while it is timed: a token, a generation, steps of training.
+ * The work that is timed: a token, a generation, steps of training.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export function titleOf(work: Work): string {
   }
 }
 
-/** Into how many tokens or steps the time of a run is divided. */
+/** The number of tokens or steps in a run. */
 export function unitsOf(work: Work): number {
   switch (work.kind) {
     case "token":
@@ -37,7 +37,7 @@ export function unitsOf(work: Work): number {
   }
 }
 
-/** A model of a library that works when it is timed, until it is disposed of. */
+/** A model of a library that does some work when it is timed, until it is disposed of. */
 export async function startWork(
   library: Library,
   preset: PresetName,
@@ -59,7 +59,7 @@ function timedOf(subject: Subject, work: Work): Timed {
   }
 }
 
-/** A token at the end of a context, again and again from the state before it. */
+/** A token at the end of a context, repeated from the state before it. */
 function tokenAt(subject: Subject, length: number): Timed {
   const { library, model, params, backend } = subject;
   type Forward = (params: unknown, tokens: readonly number[][], state: unknown) => Prediction<unknown>;
@@ -80,14 +80,14 @@ function tokenAt(subject: Subject, length: number): Timed {
   });
 }
 
-/** The state before the first token; a cache is given room for the whole context. */
+/** The state before the first token; a cache has a capacity for the whole context. */
 function startOf({ library, model, params }: Subject, length: number): unknown {
   if (model.name !== "transformer") return model.initialState(params);
   const { blocks } = params as TransformerParams;
   return { blocks: blocks.map(({ attention }) => library.multiHeadAttentionState(attention, 1, length)) };
 }
 
-/** `generate` from its call to its last token. */
+/** `generate` from the call to the last token. */
 function generation({ library, model, params }: Subject, tokens: number): Timed {
   return clocked(async (times) => {
     for (; times > 0; times--) {
@@ -97,7 +97,7 @@ function generation({ library, model, params }: Subject, tokens: number): Timed 
   });
 }
 
-/** Steps of `fit`, an epoch at a time. */
+/** Steps of `fit`, one epoch at a time. */
 function training({ library, model, config, backend }: Subject, rows: number, length: number): Timed {
   const sequence = taskSequence(length + 1), every = stepsOf(rows);
   const reports = library.fit(model, { train: Array.from({ length: rows * every }, () => sequence) }, {
@@ -113,7 +113,7 @@ function training({ library, model, config, backend }: Subject, rows: number, le
   });
 }
 
-/** Steps of an epoch: of a batch of one sequence as many as take the time of a larger one. */
+/** The number of steps in an epoch: with small batches, as many as take the time of a large one. */
 function stepsOf(rows: number): number {
   return Math.max(1, Math.floor(32 / rows));
 }

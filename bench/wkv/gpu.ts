@@ -1,5 +1,5 @@
 /**
- * The WKV scans of a GPU, each by itself, and a copy for comparison.
+ * The WKV scans of a GPU, measured separately, and a copy for comparison.
  *
  * @module
  */
@@ -17,23 +17,23 @@ import { elementsOf } from "./shapes.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 /** A GPU and its kernels. */
-export interface Bench {
+interface Bench {
   readonly adapter: string;
-  /** Whether the times are the GPU's own, or those of waiting for it. */
+  /** Whether the GPU's own clock is used, or else the time of waiting for it. */
   readonly hasClock: boolean;
   readonly kernels: readonly WkvKernel[];
   [Symbol.dispose](): void;
 }
 
-/** What a run takes on a CPU that acts as a GPU, and what it takes at the most on a GPU, for each element. */
+/** Upper bounds on the time for an element, in ns: on a CPU that acts as a GPU, and on a GPU. */
 const softwareNs = 10, gpuNs = 0.1;
-/** Of one sample: runs are put behind one another, so that what surrounds them doesn't count. */
+/** The most runs in a sample: runs are queued back to back, so that overhead does not count. */
 const mostRuns = 128;
 
 /**
  * Opens the GPU.
  *
- * @throws {Error} (as a rejection) with the reason where there is none
+ * @throws {Error} (as a rejection) with the reason if there is none
  */
 export async function openGpu(): Promise<Bench> {
   const adapter = await requestAdapter("high-performance");

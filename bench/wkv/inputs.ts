@@ -1,5 +1,5 @@
 /**
- * Inputs of a WKV scan of any size, and whether its output is right.
+ * Inputs of a WKV scan of any size, and a check of its output.
  *
  * @module
  */
@@ -14,11 +14,11 @@ export interface Inputs {
   readonly key: Float32Array<ArrayBuffer>;
   readonly value: Float32Array<ArrayBuffer>;
   readonly state: Float32Array<ArrayBuffer>;
-  /** Of y; that of the last state is 0. */
+  /** The gradient of y; that of the last state is 0. */
   readonly gradient: Float32Array<ArrayBuffer>;
 }
 
-/** Normal keys and values. A large tensor repeats them, at a distance that is a prime. */
+/** Normally distributed keys and values. A large tensor repeats them with a prime period. */
 export function makeInputs(shape: Shape): Inputs {
   const { batch, channels } = shape;
   const random = randomSource(1);
@@ -40,7 +40,7 @@ export function makeInputs(shape: Shape): Inputs {
   };
 }
 
-/** Some channels of the last sequence, in double precision. */
+/** The expected results for some channels of the last sequence, in double precision. */
 function expected({ batch, length, channels }: Shape, inputs: Inputs) {
   const places = [0, channels >> 1, channels - 1];
   const pick = (data: Float32Array, rows: number, firstRow: number) =>
@@ -68,7 +68,7 @@ function expected({ batch, length, channels }: Shape, inputs: Inputs) {
 /**
  * Checks an output, or another result, on some channels of the last sequence.
  *
- * @throws {Error} if an element is further off than 1e-4 of the largest
+ * @throws {Error} if an error exceeds 1e-4 of the largest element
  */
 export function checkOutput(
   what: string,
@@ -82,7 +82,7 @@ export function checkOutput(
   let error = 0, scale = 0;
   wanted[checked].forEach((value, i) => {
     const row = (batch - 1) * length + Math.floor(i / wanted.places.length);
-    // Math.max keeps a NaN.
+    // Math.max propagates NaN.
     error = Math.max(
       error,
       Math.abs(output[row * channels + wanted.places[i % wanted.places.length]] - value),

@@ -1,5 +1,5 @@
 /**
- * What is measured: a WKV scan by one kernel, on one device.
+ * The kernels that are measured: a WKV scan by one kernel, on one device.
  *
  * @module
  */
@@ -8,31 +8,32 @@ import { clocked, type Timed } from "../measure/timer.ts";
 import type { Inputs } from "./inputs.ts";
 import { elementsOf, type Shape } from "./shapes.ts";
 
-/** A kernel, ready to run at one shape. */
+/** A kernel that is prepared for one shape. */
 export interface Prepared extends Timed {
-  /** Runs it, and ends when the result is there. */
+  /** Runs it until the result is available. */
   run(): void | Promise<void>;
-  /** The result of the last run that is checked; null of what computes no scan. */
+  /** The result of the last run that is checked; null if it computes no scan. */
   output(): Promise<Float32Array> | null;
   free(): void;
 }
 
-/** A way of computing the scan. */
+/** An implementation of the scan. */
 export interface WkvKernel {
   readonly backend: string;
   /**
-   * `serial`, `chunked`, each alone or `+ gradient`, or `copy`: no scan, but the most that the device's memory gives.
+   * `serial` or `chunked`, each alone or with `+ gradient`; or `copy`: no scan, but the limit of the device's
+   * memory.
    */
   readonly kernel: string;
-  /** What is checked: the scan's output, or the gradient of the keys. */
+  /** The result that is checked: the scan's output, or the gradient of the keys. */
   readonly checked: "y" | "gKey";
-  /** About what a run takes for each element, in ns, of all that is not memory alone. */
+  /** An estimate of the time for each element, in ns. */
   readonly nsPerElement: number;
-  /** Why this device can't hold the tensors of a shape; null if it can. */
+  /** The reason why this device can't hold the tensors of a shape; null if it can. */
   refusal(shape: Shape): string | null;
-  /** The bytes that every kernel for the same has to read and write. */
+  /** The bytes that every implementation has to read and write. */
   nominalBytes(shape: Shape): number;
-  /** The bytes that a run really reads and writes. */
+  /** The bytes that a run actually reads and writes. */
   trafficBytes(shape: Shape): number;
   prepare(shape: Shape, inputs: Inputs): Prepared;
 }
@@ -42,17 +43,17 @@ export function labelOf({ backend, kernel }: WkvKernel): string {
   return `${backend} ${kernel}`;
 }
 
-/** What every scan has to move: key and value in, y out. */
+/** The bytes that every scan has to move: key and value in, y out. */
 export function scanBytes(shape: Shape): number {
   return 12 * elementsOf(shape);
 }
 
-/** What a scan moves that goes through the steps once: that, and the state in and out. */
+/** The bytes of a serial scan: these, and the state in and out. */
 export function serialBytes(shape: Shape): number {
   return scanBytes(shape) + 2 * 16 * shape.batch * shape.channels;
 }
 
-/** The scan of a backend that computes on the CPU, as the library's users call it. */
+/** The scan of a backend that computes on the CPU, through the public function. */
 export function onCpu(backend: Backend, nsPerElement: number): WkvKernel {
   return {
     backend: backend.name,

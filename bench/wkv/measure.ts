@@ -1,5 +1,5 @@
 /**
- * Which kernels run at which shapes, and what they take.
+ * Chooses the kernels for each shape, and times them.
  *
  * @module
  */
@@ -17,23 +17,23 @@ export interface WkvRow extends Shape {
   readonly kernel: string;
   readonly medianMs: number;
   /**
-   * By the 12 bytes a step and channel that every scan has to move, the 32 with its gradient; of a copy, by those that it
-   * moves.
+   * By the 12 bytes for each step and channel that every scan has to move, or the 32 with its gradient; for a copy,
+   * by the bytes that it moves.
    */
   readonly gbPerS: number;
-  /** By the bytes that the kernel really moves. */
+  /** By the bytes that the kernel actually moves. */
   readonly trafficGbPerS: number;
 }
 
-/** All kernels that there are here. */
-export interface WkvKernels {
+/** All kernels that are available. */
+interface WkvKernels {
   readonly kernels: readonly WkvKernel[];
-  /** What one should know of them, in sentences: which GPU it is and whose clock is read, or why there is none. */
+  /** Notes in sentences: the GPU and the source of its times, or the reason why there is none. */
   readonly notes: readonly string[];
   [Symbol.dispose](): void;
 }
 
-/** Opens those of the backends that there are here; a GPU that there isn't is told of in the notes. */
+/** Opens the backends that are available; a missing GPU is reported in the notes. */
 export async function openKernels(backends: readonly string[]): Promise<WkvKernels> {
   using stack = new DisposableStack();
   const kernels: WkvKernel[] = [], notes: string[] = [];
@@ -53,18 +53,18 @@ export async function openKernels(backends: readonly string[]): Promise<WkvKerne
   return { kernels, notes, [Symbol.dispose]: () => owned.dispose() };
 }
 
-/** Why a kernel is not run at a shape; null if it is. */
+/** The reason why a kernel is not run at a shape; null if it is. */
 function reasonAgainst(kernel: WkvKernel, shape: Shape, mostMs: number): string | null {
   const ms = kernel.nsPerElement * elementsOf(shape) / 1e6;
   return kernel.refusal(shape) ?? (ms <= mostMs ? null : `a run would take more than about ${mostMs} ms`);
 }
 
-/** The kernels that run at a shape, in at most about so many ms. */
+/** The kernels that run at a shape in at most about `mostMs` ms. */
 export function kernelsAt(shape: Shape, kernels: readonly WkvKernel[], mostMs: number): readonly WkvKernel[] {
   return kernels.filter((kernel) => reasonAgainst(kernel, shape, mostMs) === null);
 }
 
-/** A sentence for each kernel and reason: where it is left out. */
+/** A sentence for each kernel and reason, with the shapes at which it is left out. */
 export function leftOut(kernels: readonly WkvKernel[], mostMs: number): readonly string[] {
   return kernels.flatMap((kernel) => {
     const byReason = Map.groupBy(shapes, (shape) => reasonAgainst(kernel, shape, mostMs));
@@ -74,7 +74,7 @@ export function leftOut(kernels: readonly WkvKernel[], mostMs: number): readonly
   });
 }
 
-/** A kernel that has run once, with the right result. */
+/** Prepares a kernel, runs it once and checks the result. */
 export async function prepare(kernel: WkvKernel, shape: Shape, inputs: Inputs): Promise<Prepared> {
   const prepared = kernel.prepare(shape, inputs);
   await prepared.run();
@@ -83,10 +83,10 @@ export async function prepare(kernel: WkvKernel, shape: Shape, inputs: Inputs): 
   return prepared;
 }
 
-/** Short, since there are many shapes, and what a run leaves in the caches is little beside what it reads. */
+/** Short, since there are many shapes, and caches hold only a small part of the data of a run. */
 const effort: Effort = { warmUpMs: 0, leadInMs: 0, sampleMs: 4, rounds: 7, budgetMs: Infinity };
 
-/** Times all kernels at all shapes, in turn at each, but for what {@linkcode leftOut} names. */
+/** Times all kernels in turn at each shape, except those that {@linkcode leftOut} names. */
 export async function measureWkv(
   kernels: readonly WkvKernel[],
   mostMs: number,

@@ -1,5 +1,5 @@
 /**
- * What a GPU's kernels are measured at: the WKV scans, the scans with their gradients, and a copy.
+ * The GPU kernels that are measured: the WKV scans, the scans with their gradients, and a copy.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { bestChunk } from "../../src/ops/wkv/shader.ts";
 import { scanBytes, serialBytes, type WkvKernel } from "./kernel.ts";
 import { elementsOf, type Shape } from "./shapes.ts";
 
-/** One way to compute it. */
+/** A way to compute the scan. */
 export interface Scan extends Pick<WkvKernel, "nominalBytes"> {
-  /** About how many times the work of the scan alone it is. */
+  /** The work relative to that of the scan alone, approximately. */
   readonly work: number;
   readonly trafficBytes: (shape: Shape, limits: GPUSupportedLimits) => number;
   readonly dispatch: (gpu: Gpu, blocks: ScanBlocks, gradient: GradientBlocks | null, shape: Shape) => void;
@@ -49,7 +49,7 @@ const chunked: Scan = {
     wkvChunked(gpu, ...blocks, shape.batch, shape.length, shape.channels, chunkAt(shape, gpu.limits)),
 };
 
-/** By name; `chunked…` stands beside `serial…`. */
+/** By name; `chunked…` is compared with `serial…`. */
 export const scans: Readonly<Record<string, Scan>> = {
   serial,
   chunked,
@@ -70,12 +70,12 @@ function chunkAt({ batch, length, channels }: Shape, limits: GPUSupportedLimits)
   return bestChunk(batch, channels, length, limits);
 }
 
-/** The scan, and then its gradient in chunks of so many steps. */
+/** The scan followed by its gradient in chunks. */
 function withGradient(scan: Scan, chunkAt: (shape: Shape, limits: GPUSupportedLimits) => number): Scan {
   return {
     work: 4,
     gradient: true,
-    // As the scan, and key, value and the gradient of y in, those of key and value out.
+    // The bytes of the scan; key, value and the gradient of y in, and those of key and value out.
     nominalBytes: (shape) => scanBytes(shape) + 20 * elementsOf(shape),
     trafficBytes: (shape, limits) =>
       scan.trafficBytes(shape, limits) + gradientBytes(shape, chunkAt(shape, limits)),
@@ -88,7 +88,7 @@ function withGradient(scan: Scan, chunkAt: (shape: Shape, limits: GPUSupportedLi
   };
 }
 
-/** The steps of all chunks but the last are read twice, and the sums of each are written twice and read three times. */
+/** The steps of all chunks but the last are read twice; the sums of each are written twice and read three times. */
 function chunkedBytes(shape: Shape, limits: GPUSupportedLimits): number {
   return serialBytes(shape) + carriesBytes(shape, chunkAt(shape, limits));
 }
@@ -98,8 +98,9 @@ function carriesBytes({ batch, length, channels }: Shape, chunk: number): number
 }
 
 /**
- * The carries once more; then key, value and gy are read twice, the gradients of key and value written, and one state in
- * eight written and read; for each chunk, what it asks is written twice and read three times, its parts once each.
+ * The carries again; then key, value and gy are read twice, the gradients of key and value are written, and one
+ * state in eight is written and read. For each chunk, its adjoint is written twice and read three times, its parts
+ * once each.
  */
 function gradientBytes(shape: Shape, chunk: number): number {
   const { batch, length, channels } = shape;

@@ -1,10 +1,10 @@
 /**
- * How long a GPU takes for what it is given.
+ * Measures the time of a GPU's work.
  *
  * @module
  */
 
-/** Measures with the GPU's own clock where the device has `timestamp-query`, and else by waiting. */
+/** Uses the GPU's own clock if the device has `timestamp-query`, and waits otherwise. */
 export class Stopwatch {
   readonly #device: GPUDevice;
   readonly #clock:
@@ -28,8 +28,8 @@ export class Stopwatch {
   }
 
   /**
-   * How many ms what `submit` submits takes. It is submitted twice, and only the second time is measured: the first keeps
-   * the GPU busy until the second is there.
+   * The time in ms of the work that `submit` submits. It is submitted twice and only the second is measured: the
+   * first keeps the GPU busy until the second has arrived.
    */
   async time(submit: () => void): Promise<number> {
     if (this.#clock === null) {
@@ -61,7 +61,7 @@ export class Stopwatch {
     this.#clock?.mapped.destroy();
   }
 
-  /** A pass of its own, with nothing in it: it ends when everything before it has. */
+  /** An empty pass, which ends after everything before it. */
   #stamp(index: number): void {
     const encoder = this.#device.createCommandEncoder();
     const timestampWrites = { querySet: this.#clock!.stamps, endOfPassWriteIndex: index };

@@ -1,5 +1,5 @@
-// The WKV scan as a plain CUDA kernel, a thread a channel, for comparison with the library's shaders. `run.ts` builds and
-// starts it. Arguments: B T C of each shape. Prints a line of JSON for each shape and kernel.
+// The WKV scan as a plain CUDA kernel with a thread for each channel, for comparison with the library's shaders.
+// `bench/cuda.ts` builds and runs it. Arguments: B T C of each shape. Prints a line of JSON for each shape and kernel.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -46,14 +46,14 @@ __global__ void wkv(float* __restrict__ y, float* __restrict__ nextState, const 
   nextState[row + 3 * channels] = age;
 }
 
-// The median time of a run, in ms: runs follow one another until they take 4 ms, so that what surrounds them counts little.
+// The median time of a run, in ms: runs are queued until they take 4 ms, so that overhead matters little.
 template <typename Run>
 static double medianMs(Run run) {
   cudaEvent_t start, end;
   check(cudaEventCreate(&start));
   check(cudaEventCreate(&end));
   const auto time = [&](int runs) {
-    // What comes before the first event keeps the GPU busy until the rest is there.
+    // The work before the first event keeps the GPU busy until the rest has been queued.
     for (int i = 0; i < runs; i++) run();
     check(cudaEventRecord(start));
     for (int i = 0; i < runs; i++) run();
@@ -72,7 +72,7 @@ static double medianMs(Run run) {
   return samples[3];
 }
 
-// The first sequence's first channel once more, in double precision.
+// Recomputes the first sequence's first channel in double precision.
 static double error(const std::vector<float>& y, const std::vector<float>& key, const std::vector<float>& value, double w,
                     double u, int time, int channels) {
   double sum = 0, weight = 0, exponent = -1e38, worst = 0, scale = 0;

@@ -1,5 +1,6 @@
 /**
- * Gradients: a function run on a backend that records, and gone through again from its end.
+ * Gradients by reverse-mode differentiation: a function runs on a recording backend, then the recording is
+ * traversed backwards.
  *
  * @module
  */
@@ -13,20 +14,21 @@ import { createTape } from "./tape.ts";
  * The value of a function and its gradient with respect to a tree of tensors, by reverse-mode differentiation
  * (Griewank, Walther: "Evaluating Derivatives", 2008; the interface is that of JAX's `value_and_grad`).
  *
- * `loss` is called once, with the parameters as tensors of a backend that records. Every operation runs on the
- * parameters' own backend and is remembered; then the gradient rules are applied from the last operation to the first.
- * Other tensors of that backend are constants. A tensor in several places of the parameters (`head === embedding`) is one
- * variable: its gradient, the sum over all places, is one tensor in all of them; other parameters have tensors of their own. What was recorded is freed on the way back, and `scope` and `free` inside
+ * `loss` is called once, with the parameters as tensors of a recording backend. Every operation runs on the
+ * parameters' own backend and is recorded; then the gradient rules are applied from the last operation to the
+ * first. Other tensors of that backend are constants. A tensor in several places of the parameters (`head === embedding`)
+ * is one variable: its gradient, summed over all places, is one tensor in all of them. Distinct parameters have
+ * distinct gradient tensors. Recorded tensors are freed on the way back; `scope` and `free` inside
  * `loss` take effect once the gradients are done.
  *
- * @param loss from the parameters to a single number, or to that and anything else that is of interest (a next state,
+ * @param loss from the parameters to a single number, or to a pair of that and any other value (a next state,
  *   logits)
- * @param params nested plain objects and arrays; everything in them that is a tensor gets a gradient: weights, and
- *   states too
- * @returns the value, a single number; the gradients, a tree of params' form (0 where the value does not depend on a
- *   tensor); and what else `loss` returned, as constants. All live on the parameters' backend
- * @throws {TypeError} if loss does not return a single number, or returns a promise, or if the parameters hold no
- *   tensor, or tensors of several backends
+ * @param params nested plain objects and arrays; every tensor in them gets a gradient, states as well as weights
+ * @returns the value, a single number; the gradients, a tree of the form of `params` (0 where the value does not
+ *   depend on a tensor); and the other value that `loss` returned, as constants. All live on the parameters'
+ *   backend
+ * @throws {TypeError} if loss does not return a single number that depends on params, or returns a promise, or if the parameters contain no
+ *   tensor or tensors of several backends
  *
  * @example The slope of a mean of squares
  * ```ts
@@ -50,7 +52,7 @@ import { createTape } from "./tape.ts";
  * console.log(value.shape, grads.head.shape, aux.blocks.length); // [] [ 64, 32 ] 4
  * ```
  *
- * @example A loop: what each step makes is freed in a scope or by `free`, what it reads is awaited
+ * @example A loop: a step's tensors are freed by a scope or `free`, and its value is awaited
  * ```ts
  * import { add, createWasm, linear, multiply, read, tensor, valueAndGrad } from "@seqmix/seqmix";
  *
@@ -85,21 +87,26 @@ export function valueAndGrad<P, A = undefined>(
         }`,
       );
     }
+    if (!tape.isReached(recorded)) {
+      throw new TypeError(
+        `Cannot ${action}: loss must depend on params by operations with gradients, current loss is a constant`,
+      );
+    }
     const value = tape.detach(recorded), aux = tape.detach(extra) as A;
-    const grads = tape.back([recorded], [inner.upload([1], value.shape)], [value, aux]);
+    const grads = tape.backward([recorded], [inner.upload([1], value.shape)], [value, aux]);
     return { value, grads: withTensors(params, grads), aux };
   });
 }
 
 /**
- * The results of a function, and what their gradients come to for its parameters: what is behind
- * {@linkcode valueAndGrad}, for results of any shape.
+ * The results of a function and the vector-Jacobian product: the generalisation of {@linkcode valueAndGrad} to
+ * results of any shape.
  *
  * @param f from the parameters to tensors
  * @param params a tree of tensors
  * @param seeds the gradients of the results, in their order
  */
-export function pullBack<P>(
+export function vjp<P>(
   f: (params: P) => readonly Tensor[],
   params: P,
   seeds: readonly Tensor[],
@@ -108,7 +115,7 @@ export function pullBack<P>(
   const tape = createTape(inner);
   return inner.hold(() => f(mapTensors(params, (t) => tape.variable(t))), (results) => {
     const values = tape.detach(results);
-    return { values, grads: withTensors(params, tape.back(results, seeds, values)) };
+    return { values, grads: withTensors(params, tape.backward(results, seeds, values)) };
   });
 }
 

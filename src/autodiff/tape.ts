@@ -1,5 +1,5 @@
 /**
- * A backend that records: it runs every operation on the backend inside it and remembers what it takes to go back.
+ * The recording backend: runs every operation on the backend that it wraps and keeps what the gradients need.
  *
  * @module
  */
@@ -8,17 +8,18 @@ import { run } from "../compute.ts";
 import type { Engine } from "../engine.ts";
 import type { GradientRule, Operation } from "../operation.ts";
 import { addOp } from "../ops/elementwise/mod.ts";
+import { makePrintable } from "../printable.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { mapTensors, tensorsByPlace } from "../tree.ts";
 import { zeros } from "../transfer.ts";
 
-/** A tensor that knows what its gradient has to go back through. */
+/** A tensor of the recording backend. */
 class RecordedTensor implements Tensor {
   readonly shape: readonly number[];
   readonly backend: Backend;
-  /** The tensor itself, on the backend inside. */
+  /** The tensor that it wraps, on the inner backend. */
   readonly inner: Tensor;
-  /** Its number among those that have gradients; -1 for a constant. */
+  /** Its index among the tensors with gradients; -1 for a constant. */
   readonly id: number;
 
   constructor(backend: Backend, inner: Tensor, id: number) {
@@ -27,23 +28,27 @@ class RecordedTensor implements Tensor {
     this.inner = inner;
     this.id = id;
   }
+
+  static {
+    makePrintable(this, () => ", recorded");
+  }
 }
 
 type Inputs = readonly (Tensor | undefined)[];
 
-/** One operation that was run. */
+/** A recorded operation. */
 interface Step {
   readonly rule: GradientRule<Inputs, readonly Tensor[]>;
   readonly inputs: Inputs;
   readonly constants: readonly number[];
-  /** Of each input, its number among those that have gradients, or -1. */
+  /** For each input, its index among the tensors with gradients, or -1. */
   readonly sources: readonly number[];
   readonly outputs: readonly Tensor[];
-  /** The number of its first output; the others follow. */
+  /** The index of its first output; the others follow. */
   readonly first: number;
 }
 
-/** A gradient, which several may share: those of a sum are the sum's. */
+/** A gradient with a reference count: the inputs of a sum share the gradient of the sum. */
 interface Gradient {
   readonly tensor: Tensor;
   holders: number;
@@ -54,21 +59,24 @@ function hasGradient(source: number): boolean {
 }
 
 /** A recording in progress. */
-export interface Tape {
+interface Tape {
   /** The recording backend. */
   readonly backend: Backend;
-  /** A tensor of the backend inside as one that has a gradient. */
+  /** Wraps a tensor of the inner backend as one that has a gradient. */
   variable(t: Tensor): Tensor;
-  /** A recorded tree with its tensors as they are on the backend inside. */
+  /** Whether operations with gradients lead from a variable to a tensor. */
+  isReached(t: Tensor): boolean;
+  /** Unwraps the recorded tensors of a tree. */
   detach<T>(tree: T): T;
   /**
-   * Goes back from tensors with these gradients to the variables, in the order in which those were made. Frees on the
-   * way what was recorded, but for `kept` and the variables. The recording is over then.
+   * Propagates the gradients `grads` of the tensors `from` back to the variables and returns those of the
+   * variables, in the order of their creation. Ends the recording and frees its tensors on the way, except `kept`
+   * and the variables.
    */
-  back(from: readonly Tensor[], grads: readonly Tensor[], kept: unknown): Tensor[];
+  backward(from: readonly Tensor[], grads: readonly Tensor[], kept: unknown): Tensor[];
 }
 
-/** A tape over a backend. */
+/** Creates a tape over a backend. */
 export function createTape(inner: Engine): Tape {
   const variables: Tensor[] = [];
   const steps: Step[] = [];
@@ -95,7 +103,7 @@ export function createTape(inner: Engine): Tape {
     return isRecorded(t) ? t.id : -1;
   }
 
-  // Arrays are made by `map`, as long as they have to be: one that grows is made with room for seventeen.
+  // Arrays are made by `map`, which allocates their exact length; a growing array reserves seventeen elements.
 
   function record(operation: Operation, given: Inputs, constants: readonly number[]): Tensor[] {
     checkGoingOn();
@@ -117,18 +125,18 @@ export function createTape(inner: Engine): Tape {
   }
 
   const backend: Engine = {
-    // What errors say of a tensor's place is said of the backend that computes.
+    // Error messages name the backend that computes.
     name: inner.name,
     inner,
     upload: (data, shape) => new RecordedTensor(backend, inner.upload(data, shape), -1),
-    download(x, room): Floats | Promise<Floats> {
+    download(x, out): Floats | Promise<Floats> {
       checkGoingOn();
-      return inner.download(unwrap(x), room);
+      return inner.download(unwrap(x), out);
     },
     run: record,
     expectZeros: (x, errorAt) => inner.expectZeros(unwrap(x), errorAt),
     reserveTime: (...sizes) => new RecordedTensor(backend, inner.reserveTime(...sizes), -1),
-    // Everything that was recorded is freed once the gradients are done.
+    // Recorded tensors are freed once the gradients are done.
     scope: (body) => complete(body()),
     free: () => {},
     hold: (body, after) => after(body()),
@@ -141,7 +149,7 @@ export function createTape(inner: Engine): Tape {
     },
   };
 
-  function back(from: readonly Tensor[], seeds: readonly Tensor[], kept: unknown): Tensor[] {
+  function backward(from: readonly Tensor[], seeds: readonly Tensor[], kept: unknown): Tensor[] {
     over = true;
     const grads: (Gradient | undefined)[] = new Array(count);
     const drop = (grad: Gradient) => {
@@ -160,7 +168,7 @@ export function createTape(inner: Engine): Tape {
 
     const spared = new Set([...variables, ...tensorsByPlace(kept)]);
     from.forEach((t, i) => {
-      // The caller holds it too.
+      // The caller holds a reference too.
       if (isRecorded(t) && t.id >= 0) add(t.id, { tensor: seeds[i], holders: 1 });
     });
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
@@ -168,7 +176,7 @@ export function createTape(inner: Engine): Tape {
       const known = grads.slice(first, first + outputs.length);
       if (known.some((grad) => grad !== undefined)) {
         const wanted = sources.map(hasGradient);
-        // In a scope, for what the rule leaves behind.
+        // The scope frees the temporaries of the rule.
         const found = inner.scope(() => {
           const grads = outputs.map((t, i) => known[i]?.tensor ?? zeros(t.shape, inner));
           return rule({ inputs, constants, outputs, grads, wanted });
@@ -196,7 +204,7 @@ export function createTape(inner: Engine): Tape {
       const grad = grads[id], { shape } = variables[i];
       if (grad === undefined) return zeros(shape, inner);
       if (grad.holders === 1) return grad.tensor;
-      // Somebody else's too: two variables have two gradients, since one tensor would say that they are one variable.
+      // The gradient is shared. Every variable gets a tensor of its own, since one tensor would mean one variable.
       grad.holders--;
       return run(addOp, [grad.tensor, zeros(shape, inner)])[0];
     });
@@ -211,7 +219,8 @@ export function createTape(inner: Engine): Tape {
       variableIds.push(count);
       return new RecordedTensor(backend, t, count++);
     },
+    isReached: (t) => idOf(t) >= 0,
     detach: (tree) => mapTensors(tree, unwrap),
-    back,
+    backward,
   };
 }

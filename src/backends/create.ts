@@ -4,6 +4,7 @@
  * @module
  */
 import { show } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
 import type { Backend } from "../tensor.ts";
 import { loadSelfCheck, loadWebGpu } from "./load.ts";
 import { createReference } from "./reference/mod.ts";
@@ -20,6 +21,8 @@ export interface CreateBackendOptions {
   /** Hears a line for each backend that was tried: that it is taken, or why it is not. */
   readonly onDecision?: ((line: string) => void) | undefined;
 }
+
+const optionNames: Names<CreateBackendOptions> = { prefer: 0, onDecision: 0 };
 
 /** A backend that may be taken, and what it runs on where that is not plain. */
 interface Candidate {
@@ -51,7 +54,7 @@ const makers: Readonly<Record<BackendName, (isLast: boolean) => Promise<Candidat
  *
  * @param options the order, and a function that hears why each was taken or not
  * @returns a backend of its own
- * @throws {TypeError} (as a rejection) on an unknown name or an empty list
+ * @throws {TypeError} (as a rejection) on an unknown name, of a backend or an option, or an empty list
  * @throws {Error} (as a rejection) with all reasons, if none can be taken
  *
  * @example
@@ -63,6 +66,14 @@ const makers: Readonly<Record<BackendName, (isLast: boolean) => Promise<Candidat
  * ```
  */
 export async function createBackend(options: CreateBackendOptions = {}): Promise<Backend> {
+  if (typeof options === "string") {
+    throw new TypeError(
+      `Cannot create backend: options must be an object ({ prefer: [${show(options)}] }), current value is ${
+        show(options)
+      }`,
+    );
+  }
+  checkNames("create backend", options, optionNames);
   const { onDecision = () => {} } = options;
   const prefer = checkPreferences(options.prefer ?? ["webgpu", "wasm", "reference"]);
   const reasons: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * A device's memory and kernels made into a backend: what an operation allocates and what its kernel is told, as its declaration
- * has it. Inputs come checked from the public functions.
+ * Turns a device's memory and kernels into a backend: allocates outputs and passes arguments to kernels as the
+ * operations' declarations specify. The public functions have checked the inputs.
  *
  * @module
  */
@@ -16,33 +16,37 @@ import type { Device, Kernels, Workspace } from "./kernels.ts";
 import { type DeviceTensor, TensorStore } from "./tensor_store.ts";
 
 const none: readonly number[] = [];
+const reading = { action: "read" };
 
 type Inputs = readonly (Tensor | undefined)[];
 type Arguments<M> = (M | number | null)[];
 
-/** What a device knows of an operation. */
+/** What a backend derives from an operation. */
 interface Prepared<M> {
   readonly operation: Operation;
   readonly plan: Plan;
-  /** What its kernel is called with, again and again: a list a call would be most of what it leaves to the collector. */
+  /**
+   * The kernel's arguments, reused at every call: an array for each call would be most of the garbage that it
+   * leaves.
+   */
   readonly args: Arguments<M>;
   readonly scratchSize: ((...sizes: number[]) => number) | undefined;
-  /** Whether it allocates its result and nothing else. */
+  /** Whether it allocates a single result and nothing else. */
   readonly isSimple: boolean;
 }
 
-/** The one implementation of {@linkcode Engine} for every device with memory and kernels. */
+/** The implementation of {@linkcode Engine} for every device with memory and kernels. */
 export class DeviceBackend<M> implements Engine {
   readonly name: string;
   readonly options: unknown;
   readonly workAtOnce: number;
   readonly #device: Device<M>;
-  /** Those of the device; while they are recorded, each writes down its call instead. */
+  /** The device's kernels, or kernels that record their calls. */
   #kernels: Kernels<M>;
   #recording: Recording<M> | null = null;
   #recordingKernels: Kernels<M> | null = null;
   #arena: Arena<M> | null = null;
-  /** By the operations' numbers. */
+  /** By the operations' ids. */
   readonly #prepared: Prepared<M>[] = [];
   readonly #store: TensorStore<M>;
   readonly #workspace: Workspace<M>;
@@ -64,27 +68,27 @@ export class DeviceBackend<M> implements Engine {
     };
   }
 
-  /** The memory that its tensors are in. */
+  /** The store of its tensors. */
   get store(): TensorStore<M> {
     return this.#store;
   }
 
-  /** What computes. */
+  /** The device that computes. */
   get device(): Device<M> {
     return this.#device;
   }
 
-  /** What programs have on the way. */
+  /** The memory of programs' temporaries. */
   get arena(): Arena<M> {
     return this.#arena ??= new Arena(this.#store);
   }
 
-  /** Whether what is computed is being written down. */
+  /** Whether kernel calls are being recorded instead of run. */
   get isRecording(): boolean {
     return this.#recording !== null;
   }
 
-  /** Runs `body` and writes down what it computes, which is not computed. */
+  /** Runs `body` and records its kernel calls without computing anything. */
   record<R>(recording: Recording<M>, body: () => R): R {
     this.#recording = this.#store.watcher = recording;
     this.#kernels = this.#recordingKernels ??= recordingKernels(this.#device.kernels, () => this.#recording!);
@@ -131,16 +135,16 @@ export class DeviceBackend<M> implements Engine {
     else this.#recording.uploaded(memory, data);
   }
 
-  download(x: Tensor, room?: Floats): Floats | Promise<Floats> {
+  download(x: Tensor, out?: Floats): Floats | Promise<Floats> {
     if (this.#recording !== null) {
       throw new TypeError(
         "Cannot read tensor: a function that is compiled must not look at its tensors' numbers, current one reads " +
           `a tensor of shape ${showShape(x.shape)}`,
       );
     }
-    const t = this.#store.alive(x), packed = this.#pack(t);
-    const numbers = this.#device.download(packed.memory, sizeOf(x.shape), room);
-    // Outside all scopes nobody else would free the packed copy.
+    const t = this.#store.alive(x, reading), packed = this.#pack(t);
+    const numbers = this.#device.download(packed.memory, sizeOf(x.shape), out);
+    // Outside scopes nothing else would free the packed copy.
     if (packed !== t) this.#store.free(packed);
     return numbers;
   }
@@ -151,7 +155,7 @@ export class DeviceBackend<M> implements Engine {
     else this.#recording.expected(memory, size, errorAt);
   }
 
-  /** {@linkcode expectZeros} of the first numbers of a block. */
+  /** The same for the first numbers of a block. */
   expectZerosIn(memory: M, size: number, errorAt: (index: number) => Error): void {
     if (this.#device.expectZeros !== undefined) return this.#device.expectZeros(memory, size, errorAt);
     const numbers = this.#device.download(memory, size) as Floats;
@@ -160,7 +164,7 @@ export class DeviceBackend<M> implements Engine {
   }
 
   reserveTime(batch: number, capacity: number, channels: number): Tensor {
-    // Without room it is empty, whatever the batch; but one that no step could be appended to is refused here.
+    // A capacity of 0 is empty whatever the batch, so check here that a step can be appended.
     sizeOf([batch, channels]);
     return this.#store.makeCache(batch, 0, channels, capacity);
   }
@@ -175,11 +179,14 @@ export class DeviceBackend<M> implements Engine {
     return [y];
   }
 
-  /** The same of what allocates more than once: in a scope of its own, so that if it fails it leaves nothing behind. */
+  /** Runs an operation that allocates more than its result, in a scope so that a failure leaves nothing behind. */
   #runAny(prepared: Prepared<M>, inputs: Inputs, constants: readonly number[]): Tensor[] {
     if (this.#store.outsideScopes) return this.#store.scope(() => this.#runAny(prepared, inputs, constants));
     const { operation, plan: { outputs, argumentCount }, args, scratchSize } = prepared;
-    if (operation.compute !== null) return operation.compute(this.#workspace, inputs as Tensor[], constants);
+    if (operation.compute !== null) {
+      for (const x of inputs) if (x !== undefined) this.#store.alive(x, operation);
+      return operation.compute(this.#workspace, inputs as Tensor[], constants);
+    }
     const results: DeviceTensor<M>[] = [];
     for (let i = 0; i < outputs.length; i++) {
       const shape = outputs[i], y = shape === null ? null : this.#make(shape, inputs);
@@ -194,22 +201,25 @@ export class DeviceBackend<M> implements Engine {
     const scratch = this.#store.makeScratch(
       scratchSize(...args.slice(told, argumentCount) as number[]),
     );
-    // A kernel that gets none finds nothing where it looks for it.
+    // A null pointer tells the kernel that it has no scratch memory.
     args[argumentCount] = scratch === null ? null : scratch.memory;
     this.#call(prepared);
     if (scratch !== null) this.#store.free(scratch);
     return results;
   }
 
-  /** Writes what a kernel takes behind its outputs; returns where the sizes begin. */
-  #fill({ plan, args }: Prepared<M>, inputs: Inputs, constants: readonly number[]): number {
+  /** Writes the arguments after the outputs; returns the index of the first size. */
+  #fill({ operation, plan, args }: Prepared<M>, inputs: Inputs, constants: readonly number[]): number {
     const { inputs: places, outputs, sizes } = plan;
     let at = outputs.length;
     for (let i = 0; i < inputs.length; i++) {
       const place = places[i], x = inputs[i];
       if (!place.read) continue;
       if (x === undefined) args[at++] = null;
-      else args[at++] = place.capacity === undefined ? this.#memory(x) : this.#store.alive(x).memory;
+      else {
+        const t = this.#store.alive(x, operation);
+        args[at++] = place.capacity === undefined ? this.#pack(t).memory : t.memory;
+      }
     }
     const told = at;
     for (let i = 0; i < sizes.length; i++) args[at++] = this.#sizeAt(sizes[i], inputs);
@@ -219,7 +229,7 @@ export class DeviceBackend<M> implements Engine {
 
   #call({ operation, args }: Prepared<M>): void {
     (this.#kernels[operation.kernel as keyof Kernels<M>] as (...args: Arguments<M>) => void)(...args);
-    // What was taken is not to be kept from the collector.
+    // Arguments that are objects must not be kept alive.
     if (typeof args[0] === "object") args.fill(null);
   }
 
@@ -238,7 +248,7 @@ export class DeviceBackend<M> implements Engine {
   #shapeOf({ leading, axes }: ShapePlan, inputs: Inputs): readonly number[] {
     const others = leading === null ? none : inputs[leading.input]!.shape;
     const before = leading === null ? 0 : others.length - leading.at;
-    // A list that grows is made with room for seventeen.
+    // A growing array reserves seventeen elements.
     const shape = new Array<number>(before + axes.length);
     for (let i = 0; i < before; i++) shape[i] = others[i];
     for (let i = 0; i < axes.length; i++) shape[before + i] = this.#sizeAt(axes[i], inputs);
@@ -255,12 +265,12 @@ export class DeviceBackend<M> implements Engine {
     return product;
   }
 
-  /** Where a tensor's values are, row-major without gaps. */
+  /** The memory of a tensor, row-major without gaps. */
   #memory(x: Tensor): M {
     return this.#pack(this.#store.alive(x)).memory;
   }
 
-  /** The tensor itself, or a copy where it is a cache with gaps. */
+  /** The tensor itself, or a packed copy of a cache with gaps. */
   #pack(t: DeviceTensor<M>): DeviceTensor<M> {
     if (t.packed) return t;
     const packed = this.#store.make(t.shape);
@@ -268,7 +278,7 @@ export class DeviceBackend<M> implements Engine {
     return packed;
   }
 
-  /** Writes the steps of `x` over those of the cache `y` from `start` on. */
+  /** Copies the steps of `x` to the cache `y`, from step `start` on. */
   #copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void {
     const [batch, time, channels] = shapeOf(x);
     const yStride = y.stepsApart * channels, xStride = x.stepsApart * channels;
@@ -276,7 +286,7 @@ export class DeviceBackend<M> implements Engine {
   }
 }
 
-/** Functions in the place of kernels that record the calls. */
+/** Functions that record the calls of kernels. */
 function recordingKernels<M>(kernels: Kernels<M>, recording: () => Recording<M>): Kernels<M> {
   const names = Object.keys(kernels);
   return Object.fromEntries(

@@ -1,6 +1,6 @@
 /**
- * What a device must bring to become a backend: memory, and one kernel an operation. Shapes, scopes and the counting of bytes
- * are the same for all devices: `device_backend.ts`.
+ * The interface of a device: memory, and one kernel for each operation. `device_backend.ts` adds shapes, scopes and
+ * the counting of bytes, which are the same for all devices.
  *
  * @module
  */
@@ -14,29 +14,29 @@ import type { DeviceTensor, TensorStore } from "./tensor_store.ts";
 type Declarations = (typeof operations)[number]["declaration"];
 
 /**
- * One kernel an operation and one its gradient, over memory `M` of the device: a typed array, an address, a GPU buffer. The order
- * of arguments is the same on every device: outputs, inputs, sizes, constants; of a gradient's kernel the
- * inputs' gradients, the outputs' gradients, what it needs, and the same sizes and constants. A kernel writes every element of
- * its outputs, reads none of them, and changes no input; outputs and inputs never overlap.
+ * One kernel for each operation and one for its gradient, over memory `M` of the device: a typed array, an address,
+ * a GPU buffer. The order of arguments is the same on every device: outputs, inputs, sizes, constants. A gradient's
+ * kernel takes the inputs' gradients, the outputs' gradients, the tensors that it needs, and the same sizes and
+ * constants. A kernel writes every element of its outputs, reads none of them, and changes no input; outputs and
+ * inputs never overlap.
  *
- * WebAssembly takes sizes as i32 and WebGPU as u32, and neither checks them. They need not: what is in the memory of
- * either has at most 2³⁰ elements, so the sizes of a tensor that holds any, and their products, fit. An empty tensor may have
- * a size that does not, but then no element is written, whatever the size became.
+ * WebAssembly takes sizes as i32 and WebGPU as u32, unchecked. Both hold at most 2³⁰ elements, so the sizes of
+ * non-empty tensors and their products fit. A size of an empty tensor may wrap, but then no element is written.
  */
 export type Kernels<M> =
   & { [D in Computed<Declarations> as D["name"]]: KernelOf<M, D> }
   & { [D in Differentiated<Declarations> as `${D["name"]}Backward`]: BackwardKernelOf<M, D> }
   & OtherKernels<M>;
 
-/** What is computed by hand has no sizes. */
+/** Operations with a `compute` function have no sizes. */
 type Computed<D> = D extends { sizes?: readonly [] } ? never : D;
 type Differentiated<D> = D extends { gradient: { needs: unknown } } ? D : never;
 
-/** Kernels that operations call by hand. */
+/** Kernels that only `compute` functions call. */
 interface OtherKernels<M> {
   /** y[at] = scale·‖x‖, and no other element of y. */
   norm(y: M, x: M, size: number, at: number, scale: number): void;
-  /** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart. */
+  /** Copies `rows` rows of `width` elements, with strides of `yStride` and `xStride` elements. */
   copyRows(
     y: M,
     yOffset: number,
@@ -49,56 +49,59 @@ interface OtherKernels<M> {
   ): void;
 }
 
-/** What an operation that is computed by hand may use of a device. */
+/** The parts of a device that a `compute` function may use. */
 export interface Workspace<M> {
   readonly store: TensorStore<M>;
-  /** Where a tensor's values are row-major without gaps. */
+  /** The memory of a tensor, row-major without gaps. */
   memory(x: Tensor): M;
   /** Calls a kernel. */
   call<K extends keyof Kernels<M>>(name: K, ...args: Parameters<Kernels<M>[K]>): void;
-  /** Writes the steps of `x` over those of the cache `y` from `start` on. */
+  /** Copies the steps of `x` to the cache `y`, from step `start` on. */
   copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void;
   upload(memory: M, data: ArrayLike<number>): void;
 }
 
-/** The memory of a device, in elements. */
+/** A device. Sizes of its memory are in elements. */
 export interface Device<M> {
   readonly name: string;
-  /** What the function that makes such a backend must be told to make another of the same kind. */
+  /** The options that create another backend of the same kind. */
   readonly options?: unknown;
   readonly kernels: Kernels<M>;
   /**
-   * For kernels that take scratch memory as a last argument more, its elements, given the sizes and constants that the
-   * kernel is told; at 0 elements it is told of none.
+   * For kernels with scratch memory as an additional last argument: its number of elements, from the sizes and
+   * constants of the call. For 0 elements, the kernel gets null.
    */
   readonly scratch?: {
     readonly [K in keyof Kernels<M>]?: (...sizes: number[]) => number;
   };
-  /** The most bytes that it may hold, where that is known. */
+  /** The maximum number of bytes, if known. */
   readonly maximumBytes?: number;
   /** See `Engine`. */
   readonly workAtOnce: number;
-  /** The bytes that a block of this many elements takes up. */
+  /** The number of bytes that a block of this many elements takes up. */
   bytesFor(size: number): number;
-  /** The elements that such a block has room for, where they are more. */
-  roomFor?(size: number): number;
-  /** A block of `size` elements with any contents. Throws a RangeError where there is none left. */
+  /** The number of elements that such a block can hold, if it is larger. */
+  capacityFor?(size: number): number;
+  /** Allocates a block of `size` elements with any contents. Throws a RangeError if memory is exhausted. */
   allocate(size: number): M;
-  /** Gives a block back. */
+  /** Releases a block. */
   release(memory: M, size: number): void;
   upload(memory: M, data: ArrayLike<number>): void;
-  /** A copy of the first `size` elements, in `room` if the device can put it there. */
-  download(memory: M, size: number, room?: Floats): Floats | Promise<Floats>;
-  /** Only where `download` gives promises: the next one rejects with the error of the first element that is not 0. */
+  /** Copies the first `size` elements, to `out` if the device supports that. */
+  download(memory: M, size: number, out?: Floats): Floats | Promise<Floats>;
+  /**
+   * Only if `download` returns promises: makes the next one reject with the error for the first element that is not
+   * 0.
+   */
   expectZeros?(memory: M, size: number, errorAt: (index: number) => Error): void;
-  /** Whether an argument of a kernel is memory, where memory is a number too. */
+  /** Whether an argument of a kernel is memory, for devices whose memory is a number. */
   isMemory?(kernel: string, at: number): boolean;
-  /** What runs recorded calls, where that is better than a loop over the kernels; `allocate` gives it memory. */
+  /** Creates a replayer that is faster than a loop over the kernels; `allocate` provides its memory. */
   replayer?(
     calls: readonly Call[],
     slotCount: number,
     allocate: (size: number) => { readonly memory: M; readonly free: () => void },
   ): Replayer<M>;
-  /** Gives all memory back. */
+  /** Releases all memory. */
   dispose(): void;
 }

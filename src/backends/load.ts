@@ -1,12 +1,12 @@
 /**
- * What takes long to load and is not always used: by `import()`, so that it is loaded where it is asked for. Bundlers that
- * build for browsers take `load_at_once.ts` in the place of this module.
+ * Modules that are large and not always needed, loaded on first use with `import()`. Bundlers that target browsers
+ * replace this module by `load_at_once.ts`.
  *
  * @module
  */
 type SelfCheck = typeof import("./self_check.ts");
 type WebGpu = typeof import("./webgpu/open.ts");
-/** A build of the kernels, in hexadecimal digits. */
+/** A build of the kernels, as hexadecimal digits. */
 interface Kernels {
   readonly hex: string;
   readonly kinds: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 /**
- * The same as `load.ts` without `import()`: a worker that a bundler makes one classic script of (Vite does, unless it is
- * configured otherwise) cannot be split. The bundler leaves out what is not used, and splits the page itself as it likes.
+ * The same as `load.ts` with static imports: a worker that a bundler turns into one classic script (Vite's default)
+ * cannot be split. The bundler removes what is not used, and can still split the page.
  *
  * @module
  */

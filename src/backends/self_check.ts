@@ -1,5 +1,5 @@
 /**
- * Whether a backend computes what the reference does, on the spot: drivers that compute wrongly are known.
+ * Checks at run time that a backend computes what the reference does: some drivers are known to compute wrongly.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import { createReference } from "./reference/mod.ts";
 
-/** What a model's forward pass is made of: what has a kernel, and a gradient or its reason for having none. */
+/** The operations of a model's forward pass: those with a kernel, and a gradient or a reason for having none. */
 const checked = operations.filter(({ compute, gradient }) => compute === null && gradient !== "none");
 
-/** Each operation twice, and a key-value cache. */
+/** Runs each operation twice, and attention over a key-value cache. */
 function outputs(backend: Engine): Tensor[] {
   const random = randomSource(1);
   const draw = (...shape: number[]) =>
@@ -35,9 +35,9 @@ function outputs(backend: Engine): Tensor[] {
 }
 
 /**
- * Runs the operations on a backend and compares with the float64 reference.
+ * Runs the operations on a backend and compares the results with the float64 reference.
  *
- * @throws {Error} that names the largest error where it is above 1e-4 of an output's scale
+ * @throws {Error} with the largest error if it exceeds 1e-4 of an output's scale
  */
 export async function selfCheck(backend: Backend): Promise<void> {
   const engine = engineOf(backend), exact = engineOf(createReference({ precision: "float64" }));
@@ -59,7 +59,7 @@ export async function selfCheck(backend: Backend): Promise<void> {
   }
 }
 
-/** The largest error, over the largest value; NaN where one is NaN. */
+/** The largest error, relative to the largest value; NaN if one is NaN. */
 function relativeError(actual: Floats, expected: Floats): number {
   let scale = 0, error = 0;
   for (let i = 0; i < expected.length; i++) {

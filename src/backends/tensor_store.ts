@@ -7,8 +7,10 @@ import { isBranch, isTensor, show, showShape } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { longerShape, shapeOf } from "../tracked_shape.ts";
 import type { NumberLists } from "../number_lists.ts";
+import { makePrintable } from "../printable.ts";
 import type { Backend, MemoryUse, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
+import type { DeviceBackend } from "./device_backend.ts";
 import type { Device } from "./kernels.ts";
 
 /** What the tensors that see a part of the same cache have in common. */
@@ -59,6 +61,15 @@ export class DeviceTensor<M> implements Tensor {
   get packed(): boolean {
     return this.cache === null || this.shape[0] === 1 || this.cache.capacity === shapeOf(this)[1];
   }
+
+  /** Whether its memory is another's by now. */
+  get isGone(): boolean {
+    return this.freed || (this.backend as DeviceBackend<M>).store.isDisposed;
+  }
+
+  static {
+    makePrintable(this, (t) => t.isGone ? ", freed" : "");
+  }
 }
 
 /** What is left of a tensor when the collector has taken it: all that it takes to give its memory back. */
@@ -71,6 +82,8 @@ export function complete<R>(result: R): R {
   }
   return result;
 }
+
+const use = { action: "use tensor" };
 
 /** How many tensors may wait outside all scopes before the registry is told of those still alive. */
 const mostWaiting = 1024;
@@ -289,10 +302,14 @@ export class TensorStore<M> {
     return before + time <= cache.capacity && before >= cache.steps[cache.steps.length - 1];
   }
 
-  /** The tensor as one of this backend's, alive. */
-  alive(x: Tensor): DeviceTensor<M> {
+  /**
+   * The tensor as one of this backend's, alive.
+   *
+   * @param by who is given it, for messages
+   */
+  alive(x: Tensor, by: { readonly action: string } = use): DeviceTensor<M> {
     if (!(x instanceof DeviceTensor) || x.backend !== this.#backend) throw this.#notOwn(x);
-    if (x.freed || this.#disposed) throw this.#notAlive(x);
+    if (x.freed || this.#disposed) throw this.#notAlive(x, by.action);
     this.watcher?.used(x);
     return x;
   }
@@ -306,9 +323,9 @@ export class TensorStore<M> {
 
   // The messages stand apart: what runs a hundred times in a token is small enough to be compiled into its callers.
 
-  #notAlive(t: DeviceTensor<M>): TypeError {
+  #notAlive(t: DeviceTensor<M>, action: string): TypeError {
     return new TypeError(
-      `Cannot use tensor: it must be alive, current tensor of shape ${showShape(t.shape)} on ` +
+      `Cannot ${action}: tensor must be alive, current tensor of shape ${showShape(t.shape)} on ` +
         `${this.#backend.name} was ${t.freed ? "freed" : "disposed of with its backend"}`,
     );
   }

@@ -7,12 +7,13 @@
 import { engineOf } from "../engine.ts";
 import { reference } from "../backends/reference/mod.ts";
 import { checkBackend, isBranch, show } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
 import type { Backend } from "../tensor.ts";
 import { forEachTensor } from "../tree.ts";
 import { hostValues } from "./host.ts";
 import { malformed } from "./malformed.ts";
 import { nest } from "./names.ts";
-import { decode, encode } from "./safetensors.ts";
+import { decode, encode, type StoredTensor } from "./safetensors.ts";
 import { decodeTree, encodeTree, type Leaf, structureName } from "./structure.ts";
 
 export { fromOfficialRwkv, toOfficialRwkv } from "./rwkv_names.ts";
@@ -24,6 +25,18 @@ export interface LoadedTree {
   /** What was saved with it. */
   readonly metadata: Readonly<Record<string, string>>;
 }
+
+/** What {@linkcode loadTree} is to read. */
+export interface LoadTreeOptions {
+  /**
+   * The names of the tensors that are wanted, as they are in the file; a branch's (`"blocks"`, `"blocks.0.att"`) is all below it.
+   * The others may be of any dtype, and take no memory. They are left out of the tree: of objects, and of a saved tree's arrays,
+   * which keep their length, as undefined. Default: all.
+   */
+  readonly only?: readonly string[] | undefined;
+}
+
+const optionNames: Names<LoadTreeOptions> = { only: 0 };
 
 /**
  * Writes a tree as a safetensors file, the same bytes each time.
@@ -72,10 +85,20 @@ export function saveTree(tree: unknown, metadata: Readonly<Record<string, string
  *
  * @param bytes the file
  * @param backend where the tensors live; default: the reference. Of F64, all but a float64 reference keep single precision
+ * @param options which tensors
  * @returns the tree, and the metadata without the tree's form
- * @throws {TypeError} if bytes is no Uint8Array, or what is in it breaks a rule: of the format, of the form of the tree
- *   (a version that this one doesn't know), or of names (one that is a tensor and begins another, one of more than 32 parts)
- * @throws {RangeError} if there is no room; the backend then holds what it held before
+ * @throws {TypeError} if bytes is neither a Uint8Array nor an ArrayBuffer, or what is in it is another kind of file (PyTorch's,
+ *   GGUF, a web page, a git-lfs pointer) or breaks a rule: of the format, of the form of the tree (a version that this one
+ *   doesn't know), or of names (one that is a tensor and begins another, one of more than 32 parts); or on an unknown option
+ * @throws {RangeError} if a name in `only` is not in the file, or there is no room; the backend then holds what it held before
+ *
+ * @example The embedding alone
+ * ```ts
+ * import { loadTree, presets, rwkv, saveTree } from "@seqmix/seqmix";
+ *
+ * const bytes = saveTree(rwkv.init(presets.matched.rwkv, 1));
+ * console.log(loadTree(bytes, undefined, { only: ["embedding"] }).tree); // { embedding: Tensor [64, 32] on reference, … }
+ * ```
  *
  * @example A file made elsewhere: the header's length, the header, one number
  * ```ts
@@ -88,14 +111,26 @@ export function saveTree(tree: unknown, metadata: Readonly<Record<string, string
  * console.log(await read(tree.blocks[0].weight)); // Float32Array [ 1 ]
  * ```
  */
-export function loadTree(bytes: Uint8Array, backend: Backend = reference): LoadedTree {
-  if (!(bytes instanceof Uint8Array)) {
-    throw malformed("bytes must be a Uint8Array", `value is ${show(bytes)}`);
+export function loadTree(
+  bytes: Uint8Array | ArrayBuffer,
+  backend: Backend = reference,
+  options: LoadTreeOptions = {},
+): LoadedTree {
+  const action = "load tree";
+  const file = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;
+  if (!(file instanceof Uint8Array)) {
+    throw malformed("bytes must be a Uint8Array or an ArrayBuffer", `value is ${show(bytes)}`);
   }
-  checkBackend("load tree", backend);
-  const { tensors, metadata } = decode(bytes);
+  checkBackend(action, backend);
+  checkNames(action, options, optionNames);
+  const { only } = options;
+  if (only !== undefined && !(Array.isArray(only) && only.every((name) => typeof name === "string"))) {
+    throw malformed("only must be a list of names", `value is ${show(only)}`);
+  }
+  const { tensors, metadata } = decode(file, only);
   const form = metadata.get(structureName);
-  const build = form === undefined ? (leaf: Leaf) => nest(tensors, leaf) : decodeTree(form, tensors);
+  const wanted = new Map([...tensors].filter((entry): entry is [string, StoredTensor] => entry[1] !== null));
+  const build = form === undefined ? (leaf: Leaf) => nest(wanted, leaf) : decodeTree(form, tensors);
   // Once for its errors, while no tensor exists yet; so what is found here only looks like one.
   forEachTensor(build((stored) => stored), () => {
     throw malformed(

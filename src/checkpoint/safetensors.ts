@@ -12,7 +12,9 @@ import { hostArray } from "../allocate.ts";
 import type { Floats } from "../tensor.ts";
 import { widenBfloat16, widenFloat16 } from "./half.ts";
 import { isObject, parseJson } from "./json.ts";
+import { nearest } from "../names.ts";
 import { brief, malformed } from "./malformed.ts";
+import { notSafetensors } from "./other_kinds.ts";
 
 /** The name in a header that is no tensor's. */
 export const metadataName = "__metadata__";
@@ -97,41 +99,73 @@ export function encode(
   return bytes;
 }
 
-/** The tensors of a file by name, and its metadata: all rules are checked, and none of the tensors' bytes copied. */
-export function decode(
-  bytes: Uint8Array,
-): { tensors: ReadonlyMap<string, StoredTensor>; metadata: ReadonlyMap<string, string> } {
+/**
+ * The tensors of a file by name, null for those that are not wanted, and its metadata: all rules are checked, and none of the
+ * tensors' bytes copied.
+ *
+ * @param only the names of those that are wanted, or what theirs begin with; none: all
+ */
+export function decode(bytes: Uint8Array, only?: readonly string[]): {
+  tensors: ReadonlyMap<string, StoredTensor | null>;
+  metadata: ReadonlyMap<string, string>;
+} {
   const { header, data } = split(bytes);
+  const isWanted = only === undefined ? () => true : wantedBy(only, Object.keys(header));
   const metadata = new Map<string, string>();
   const ranges: Range[] = [];
-  const tensors = new Map<string, StoredTensor>();
+  const tensors = new Map<string, StoredTensor | null>();
   for (const [name, entry] of Object.entries(header)) {
     if (name === metadataName) {
       for (const [key, value] of metadataEntries(entry)) metadata.set(key, value);
     } else {
-      const { format, shape, begin, end } = tensorEntry(name, entry, data.length);
+      const wanted = isWanted(name);
+      const { format, shape, begin, end } = tensorEntry(name, entry, data.length, wanted);
       ranges.push({ name, begin, end });
-      tensors.set(name, new StoredTensor(shape, format, data.subarray(begin, end)));
+      tensors.set(name, wanted ? new StoredTensor(shape, format!, data.subarray(begin, end)) : null);
     }
   }
   checkRanges(ranges, data.length);
   return { tensors, metadata };
 }
 
+/** Whether names are those that are wanted, or below them; each of these must be of the file. */
+function wantedBy(only: readonly string[], header: readonly string[]): (name: string) => boolean {
+  const names = header.filter((name) => name !== metadataName);
+  const isBelow = (name: string, branch: string) => name === branch || name.startsWith(`${branch}.`);
+  for (const wanted of only) {
+    if (names.some((name) => isBelow(name, wanted))) continue;
+    const parts = wanted.split(".").length;
+    const near = nearest(wanted, new Set(names.map((name) => name.split(".", parts).join("."))));
+    throw new RangeError(
+      `Cannot load tree: only must have names of the file (${
+        near === undefined ? `of ${brief(names)}` : `perhaps ${brief(near)}`
+      }), current one is ${brief(wanted)}`,
+    );
+  }
+  return (name) => only.some((wanted) => isBelow(name, wanted));
+}
+
 function split(bytes: Uint8Array): { header: Readonly<Record<string, unknown>>; data: Uint8Array } {
-  if (bytes.length < 8) throw malformed("a file must be at least 8 bytes", `length is ${bytes.length}`);
+  if (bytes.length < 8) {
+    throw notSafetensors(bytes, "a file must be at least 8 bytes", `length is ${bytes.length}`);
+  }
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > longestHeader) {
-    throw malformed(`header must be at most ${longestHeader} bytes`, `header's length is ${length}`);
+    throw notSafetensors(
+      bytes,
+      `header must be at most ${longestHeader} bytes`,
+      `header's length is ${length}`,
+    );
   }
   const start = 8 + Number(length);
   if (start > bytes.length) {
-    throw malformed(`a file with a header of ${length} bytes must be longer`, `length is ${bytes.length}`);
+    const requirement = `a file with a header of ${length} bytes must be longer`;
+    throw notSafetensors(bytes, requirement, `length is ${bytes.length}`);
   }
   const header = bytes.subarray(8, start);
   if (header[0] !== 0x7b) {
     const first = header.length === 0 ? "none" : `0x${header[0].toString(16).padStart(2, "0")}`;
-    throw malformed("header must begin with {", `first byte is ${first}`);
+    throw notSafetensors(bytes, "header must begin with {", `first byte is ${first}`);
   }
   // A text that begins with { is an object, or no JSON.
   return {
@@ -171,14 +205,17 @@ function tensorEntry(
   name: string,
   entry: unknown,
   dataLength: number,
-): { format: Format; shape: readonly number[]; begin: number; end: number } {
+  isWanted: boolean,
+): { format: Format | undefined; shape: readonly number[]; begin: number; end: number } {
   const tensor = `tensor ${brief(name)}`;
   if (!isObject(entry)) throw malformed(`${tensor} must be an object`, `value is ${brief(entry)}`);
   const { dtype, shape, data_offsets: offsets } = entry;
   const format = formats.get(dtype);
-  if (format === undefined) {
+  if (isWanted && format === undefined) {
     throw malformed(
-      `dtype of ${tensor} must be one of ${[...formats.keys()].join(", ")}`,
+      `dtype of ${tensor} must be one of ${
+        [...formats.keys()].join(", ")
+      } (the option only leaves others out)`,
       `dtype is ${brief(dtype)}`,
     );
   }
@@ -193,7 +230,7 @@ function tensorEntry(
   }
   const [begin, end] = offsets;
   // A product too large to be exact is larger than any file, and one that became NaN equals nothing.
-  if (shape.reduce((bytes, axis) => bytes * axis, format.bytes) !== end - begin) {
+  if (format !== undefined && shape.reduce((bytes, axis) => bytes * axis, format.bytes) !== end - begin) {
     throw malformed(
       `${tensor} must take the bytes of its shape ${brief(shape)} and dtype ${dtype}`,
       `length is ${end - begin}`,

@@ -28,6 +28,9 @@ const words: ReadonlyMap<unknown, unknown> = new Map<unknown, unknown>([
   ["-0", -0],
 ]);
 
+/** What is in the place of a tensor that is not wanted. */
+const absent = Symbol();
+
 /** What stands in a tree for a tensor of the file. */
 export type Leaf = (stored: StoredTensor) => unknown;
 
@@ -127,10 +130,10 @@ function pathName(path: readonly string[]): string {
   return name.length > 80 ? `${name.slice(0, 77)}...` : name;
 }
 
-/** Reads the form of a tree; the parts are checked as the tree is built. */
+/** Reads the form of a tree; the parts are checked as the tree is built. Null is a tensor that is not wanted. */
 export function decodeTree(
   text: string,
-  tensors: ReadonlyMap<string, StoredTensor>,
+  tensors: ReadonlyMap<string, StoredTensor | null>,
 ): (leaf: Leaf) => unknown {
   const content = parseJson(text, structureName);
   if (!isObject(content)) throw malformed(`${structureName} must be an object`, `value is ${brief(content)}`);
@@ -155,14 +158,14 @@ export function decodeTree(
           `value is ${brief(place)}`,
         );
       }
-      if (!placed.has(name)) placed.set(name, leaf(stored));
+      if (!placed.has(name)) placed.set(name, stored === null ? absent : leaf(stored));
       return placed.get(name);
     });
     for (const name of tensors.keys()) {
       if (placed.has(name)) continue;
       throw malformed("every tensor must have a place in the tree", `tensor ${brief(name)} has none`);
     }
-    return tree;
+    return tree === absent ? undefined : tree;
   };
 }
 
@@ -171,7 +174,12 @@ function decodeBranch(
   tensorAt: (place: Readonly<Record<string, unknown>>) => unknown,
 ): unknown {
   if (value === undefined) throw malformed(`${structureName} must have a tree`, "tree is missing");
-  if (Array.isArray(value)) return value.map((part) => decodeBranch(part, tensorAt));
+  if (Array.isArray(value)) {
+    return value.map((part) => {
+      const decoded = decodeBranch(part, tensorAt);
+      return decoded === absent ? undefined : decoded;
+    });
+  }
   if (!isObject(value)) return value;
   if ("$tensor" in value) return tensorAt(value);
   if ("$value" in value) return word(value);
@@ -184,7 +192,7 @@ function decodeBranch(
     }
     return [key.startsWith("$") ? key.slice(1) : key, decodeBranch(part, tensorAt)];
   });
-  return Object.fromEntries(parts);
+  return Object.fromEntries(parts.filter(([, part]) => part !== absent));
 }
 
 function word(value: Readonly<Record<string, unknown>>): unknown {

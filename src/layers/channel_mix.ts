@@ -1,5 +1,5 @@
 /**
- * RWKV-4's channel-mix: its feed-forward layer, with a look at the step before.
+ * RWKV-4's channel-mix: its feed-forward layer, whose input is mixed with the previous step.
  *
  * @module
  */
@@ -14,9 +14,9 @@ const action = "mix channels";
 
 /** The parameters of {@linkcode channelMix}. */
 export interface ChannelMixParams {
-  /** `[C]`, how much of the current step the keys see. */
+  /** `[C]`, the share of the current step in the input of the keys. */
   readonly mixK: Tensor;
-  /** `[C]`, how much of the current step the gate sees. */
+  /** `[C]`, the share of the current step in the input of the gate. */
   readonly mixR: Tensor;
   /** `[F, C]` */
   readonly key: Tensor;
@@ -26,7 +26,7 @@ export interface ChannelMixParams {
   readonly value: Tensor;
 }
 
-/** What {@linkcode channelMix} keeps between calls. */
+/** The state of {@linkcode channelMix} between calls. */
 export interface ChannelMixState {
   /** `[B, C]`, the last step's input. */
   readonly shift: Tensor;
@@ -40,9 +40,9 @@ export interface ChannelMixState {
  *
  * @param params see {@linkcode ChannelMixParams}
  * @param x `[B, T, C]`, T at least 1
- * @param state what an earlier call returned, or {@linkcode channelMixState}
+ * @param state the state that an earlier call returned, or {@linkcode channelMixState}
  * @returns y `[B, T, C]` and the state after the last step
- * @throws {TypeError} on other shapes, or tensors of two backends
+ * @throws {TypeError} on other shapes, or tensors of several backends
  * @throws {RangeError} if T is 0
  *
  * @example
@@ -68,14 +68,14 @@ export function channelMix(
   });
 }
 
-/** Checks what {@linkcode channelMix} is given; returns the backend on which it runs. */
+/** Checks the arguments of {@linkcode channelMix}; returns the backend on which it runs. */
 function checkChannelMix(params: ChannelMixParams, x: Tensor, state: ChannelMixState): Backend {
   return wider(checkChannelMixParams(params, x), checkChannelMixState(params, x, state));
 }
 
-/** Checks the parameters of {@linkcode channelMix}; returns the backend that takes them and x. */
+/** Checks the parameters of {@linkcode channelMix}; returns the backend for them and x. */
 export function checkChannelMixParams(params: ChannelMixParams, x: Tensor): Backend {
-  checkShape(action, "params.mixK", params.mixK, "C");
+  checkShape(action, "params.mixK", params?.mixK, "C");
   const [channels] = params.mixK.shape;
   checkShape(action, "params.key", params.key, "F", channels);
   const [features] = params.key.shape;
@@ -89,7 +89,10 @@ export function checkChannelMixParams(params: ChannelMixParams, x: Tensor): Back
   return wider(a, sharedBackend(action, "x, params.value", x, value));
 }
 
-/** Checks what {@linkcode channelMix} of checked parameters is given; returns the backend that takes x and the state. */
+/**
+ * Checks the other arguments of {@linkcode channelMix}, given checked parameters; returns the backend for x and the
+ * state.
+ */
 export function checkChannelMixState({ mixK }: ChannelMixParams, x: Tensor, state: ChannelMixState): Backend {
   const [channels] = mixK.shape;
   checkShape(action, "x", x, "B", "T", channels);
@@ -101,10 +104,11 @@ export function checkChannelMixState({ mixK }: ChannelMixParams, x: Tensor, stat
 /**
  * The state of {@linkcode channelMix} before the first token: zeros.
  *
- * @param params whose state it is; the state lives on their backend
+ * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
  * @returns a state
- * @throws {RangeError} if batch is not an integer of at least 1, or there is no room
+ * @throws {TypeError} if params are none
+ * @throws {RangeError} if batch is not an integer of at least 1, or memory is exhausted
  *
  * @example
  * ```ts
@@ -115,6 +119,8 @@ export function checkChannelMixState({ mixK }: ChannelMixParams, x: Tensor, stat
  * ```
  */
 export function channelMixState(params: ChannelMixParams, batch = 1): ChannelMixState {
-  checkInteger("make channel-mix state", "batch", batch, 1);
+  const action = "make channel-mix state";
+  checkInteger(action, "batch", batch, 1);
+  checkShape(action, "params.mixK", params?.mixK, "C");
   return { shift: zeros([batch, params.mixK.shape[0]], params.mixK.backend) };
 }

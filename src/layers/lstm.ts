@@ -1,5 +1,5 @@
 /**
- * A layer of long short-term memory.
+ * An LSTM layer.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { lstmRecurrence } from "../ops/lstm/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
 
-/** The parameters of {@linkcode lstm}, their rows the gates i, f, g, o. */
+/** The parameters of {@linkcode lstm}, with rows in the order of the gates i, f, g, o. */
 export interface LstmParams {
   /** `[4C, I]` */
   readonly inputWeight: Tensor;
   /** `[4C, C]` */
   readonly hiddenWeight: Tensor;
-  /** `[4C]`, the sum of PyTorch's two. */
+  /** `[4C]`, the sum of PyTorch's two biases. */
   readonly bias: Tensor;
 }
 
-/** What {@linkcode lstm} keeps between calls. */
+/** The state of {@linkcode lstm} between calls. */
 export interface LstmState {
   /** `[B, C]`, the last step's output. */
   readonly hidden: Tensor;
@@ -28,7 +28,7 @@ export interface LstmState {
 }
 
 /**
- * A layer of long short-term memory (Hochreiter, Schmidhuber, 1997; PyTorch's `LSTM` with its two biases added up):
+ * A layer of long short-term memory (Hochreiter, Schmidhuber, 1997; PyTorch's `LSTM` with its two biases summed):
  *
  *     i, f, g, o = W x_t + U h_{t-1} + b
  *     c_t = σ(f)·c_{t-1} + σ(i)·tanh(g)
@@ -36,9 +36,9 @@ export interface LstmState {
  *
  * @param params see {@linkcode LstmParams}
  * @param x `[B, T, I]`
- * @param state what an earlier call returned, or {@linkcode lstmState}
+ * @param state the state that an earlier call returned, or {@linkcode lstmState}
  * @returns y `[B, T, C]`, every h, and the state after the last step
- * @throws {TypeError} on other shapes, or tensors of two backends
+ * @throws {TypeError} on other shapes, or tensors of several backends
  *
  * @example
  * ```ts
@@ -52,7 +52,7 @@ export interface LstmState {
  */
 export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tensor; state: LstmState } {
   const action = "run LSTM";
-  checkShape(action, "params.inputWeight", params.inputWeight, "4C", "I");
+  checkShape(action, "params.inputWeight", params?.inputWeight, "4C", "I");
   checkShape(action, "params.hiddenWeight", params.hiddenWeight, params.inputWeight.shape[0], "C");
   checkShape(action, "params.bias", params.bias, params.inputWeight.shape[0]);
   const channels = params.hiddenWeight.shape[1];
@@ -67,10 +67,11 @@ export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tens
 /**
  * The state of {@linkcode lstm} before the first token: zeros.
  *
- * @param params whose state it is; the state lives on their backend
+ * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
  * @returns a state
- * @throws {RangeError} if batch is not an integer of at least 1, or there is no room
+ * @throws {TypeError} if params are none
+ * @throws {RangeError} if batch is not an integer of at least 1, or memory is exhausted
  *
  * @example
  * ```ts
@@ -81,7 +82,9 @@ export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tens
  * ```
  */
 export function lstmState(params: LstmParams, batch = 1): LstmState {
-  checkInteger("make LSTM state", "batch", batch, 1);
+  const action = "make LSTM state";
+  checkInteger(action, "batch", batch, 1);
+  checkShape(action, "params.hiddenWeight", params?.hiddenWeight, "4C", "C");
   const { shape: [, channels], backend } = params.hiddenWeight;
   const zero = () => zeros([batch, channels], backend);
   return backend.scope(() => ({ hidden: zero(), cell: zero() }));

@@ -3,7 +3,7 @@
  *
  *     (params, x: [B, T, C], state) -> { y: [B, T, C], state }
  *
- * and splitting a sequence anywhere, carrying the state, changes nothing.
+ * and splitting a sequence at any step and carrying the state over does not change the result.
  *
  * @example
  * ```ts

@@ -8,7 +8,7 @@ import { engineOf } from "../engine.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
-import { rotary } from "../ops/rotary/mod.ts";
+import { turn } from "../ops/rotary/mod.ts";
 import { shapeOf } from "../tracked_shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -24,41 +24,42 @@ export interface MultiHeadAttentionParams {
   readonly value: Tensor;
   /** `[C, C]` */
   readonly output: Tensor;
-  /** `[C]`; none adds nothing. */
+  /** `[C]`; default: no bias. */
   readonly queryBias?: Tensor | undefined;
-  /** `[C]`; none adds nothing. */
+  /** `[C]`; default: no bias. */
   readonly keyBias?: Tensor | undefined;
-  /** `[C]`; none adds nothing. */
+  /** `[C]`; default: no bias. */
   readonly valueBias?: Tensor | undefined;
-  /** `[C]`; none adds nothing. */
+  /** `[C]`; default: no bias. */
   readonly outputBias?: Tensor | undefined;
-  /** The base of rotary positions, usually 10,000; none: no positions. */
+  /** The base of rotary position embeddings, usually 10,000; default: no positions. */
   readonly rotaryBase?: number | undefined;
 }
 
-/** What {@linkcode multiHeadAttention} keeps between calls: the key-value cache of T steps, T = 0 at first. */
+/** The state of {@linkcode multiHeadAttention} between calls: the key-value cache of T steps, initially T = 0. */
 export interface MultiHeadAttentionState {
-  /** `[B, T, C]`, turned by their positions where those are used. */
+  /** `[B, T, C]`, rotated by their positions if `rotaryBase` is given. */
   readonly key: Tensor;
   /** `[B, T, C]` */
   readonly value: Tensor;
 }
 
 /**
- * Causal multi-head attention (Vaswani et al.: "Attention Is All You Need", 2017) over the steps of the cache and those
- * of x: with q = Q x, k = K x and v = V x, and q and k turned by their position where `rotaryBase` is given,
+ * Causal multi-head attention (Vaswani et al.: "Attention Is All You Need", 2017) over the steps of the cache and
+ * those of x: with q = Q x, k = K x and v = V x, and q and k rotated by their position if `rotaryBase` is given,
  *
  *     y_i = O concat_h(Σ_{j≤i} softmax_j(q_i·k_j / √(C/H)) v_j)
  *
- * The cache grows in place where the given state is its newest holder, and is copied otherwise, so that going on twice
- * from one state is safe.
+ * The cache grows in place if the given state is the newest that shares its memory, and is copied otherwise, so
+ * that a state can be continued more than once.
  *
  * @param params see {@linkcode MultiHeadAttentionParams}
  * @param x `[B, T, C]`, T at least 1
- * @param state what an earlier call returned, or {@linkcode multiHeadAttentionState}
+ * @param state the state that an earlier call returned, or {@linkcode multiHeadAttentionState}
  * @returns y `[B, T, C]` and the state after the last step
- * @throws {TypeError} on other shapes, or tensors of two backends
- * @throws {RangeError} if the heads don't divide C, or not into even sizes where positions are used
+ * @throws {TypeError} on other shapes, or tensors of several backends
+ * @throws {RangeError} if the number of heads does not divide C, or the size of a head is odd and `rotaryBase` is
+ *   given
  *
  * @example
  * ```ts
@@ -76,18 +77,18 @@ export function multiHeadAttention(
   state: MultiHeadAttentionState,
 ): { y: Tensor; state: MultiHeadAttentionState } {
   const action = "attend with heads";
+  checkShape(action, "params.query", params?.query, "C", "C");
   const { heads, rotaryBase } = params;
-  checkShape(action, "params.query", params.query, "C", "C");
   const channels = params.query.shape[1];
   checkHeads(action, heads, channels);
   checkShape(action, "x", x, "B", "T", channels);
   checkShape(action, "state.key", state?.key, x.shape[0], "T", channels);
   checkSameShape(action, "state.value", state.value, shapeOf(state.key));
   return x.backend.scope(() => {
-    const turn = (t: Tensor) =>
-      rotaryBase === undefined ? t : rotary(t, { heads, position: state.key, base: rotaryBase });
-    const query = turn(linear(x, params.query, params.queryBias));
-    const key = appendTime(state.key, turn(linear(x, params.key, params.keyBias)));
+    const turned = (t: Tensor) =>
+      rotaryBase === undefined ? t : turn(t, { heads, position: state.key, base: rotaryBase });
+    const query = turned(linear(x, params.query, params.queryBias));
+    const key = appendTime(state.key, turned(linear(x, params.key, params.keyBias)));
     const value = appendTime(state.value, linear(x, params.value, params.valueBias));
     return {
       y: linear(attention(query, key, value, heads), params.output, params.outputBias),
@@ -99,11 +100,13 @@ export function multiHeadAttention(
 /**
  * The state of {@linkcode multiHeadAttention} before the first token: an empty cache.
  *
- * @param params whose state it is; the state lives on their backend
+ * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
- * @param capacity the number of steps to reserve room for; the cache grows past it when it must
- * @returns a state of T = 0
- * @throws {RangeError} if batch is not an integer of at least 1, or capacity not one of at least 0, or there is no room
+ * @param capacity the number of steps to reserve memory for; the cache grows beyond it if necessary
+ * @returns a state with T = 0
+ * @throws {TypeError} if params are none
+ * @throws {RangeError} if batch is not an integer of at least 1, or capacity not one of at least 0, or memory is
+ *   exhausted
  *
  * @example
  * ```ts
@@ -121,9 +124,10 @@ export function multiHeadAttentionState(
   const action = "make attention state";
   checkInteger(action, "batch", batch, 1);
   checkInteger(action, "capacity", capacity, 0);
+  checkShape(action, "params.query", params?.query, "C", "C");
   const [channels] = params.query.shape;
   const backend = engineOf(params.query.backend);
-  // In a scope, so that a key that there is no room for a value beside is not left behind.
+  // The scope frees the key if there is no memory for the value.
   return backend.scope(() => ({
     key: backend.reserveTime(batch, capacity, channels),
     value: backend.reserveTime(batch, capacity, channels),

@@ -1,5 +1,5 @@
 /**
- * The blocks of RWKV-4: time-mix and channel-mix, each with its normalization before it and a way around it.
+ * The blocks of RWKV-4: time-mix and channel-mix, each with a normalization before it and a residual connection.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface RwkvBlockParams {
   readonly channelMix: ChannelMixParams;
 }
 
-/** What a block keeps between calls. */
+/** The state of a block between calls. */
 export interface RwkvBlockState {
   /** See {@linkcode timeMix}. */
   readonly timeMix: TimeMixState;
@@ -49,9 +49,9 @@ export interface RwkvBlockState {
  *
  * @param blocks see {@linkcode RwkvBlockParams}
  * @param x `[B, T, C]`, T at least 1
- * @param states of each block, what an earlier call returned, or the initial states of its two layers
+ * @param states for each block, the state that an earlier call returned, or the initial states of its two layers
  * @returns y `[B, T, C]` of the last block, and the states after the last step
- * @throws {TypeError} on other shapes, or tensors of two backends
+ * @throws {TypeError} on other shapes, or tensors of several backends
  * @throws {RangeError} if T is 0
  */
 export function rwkvBlocks(
@@ -77,9 +77,9 @@ export function rwkvBlocks(
   });
 }
 
-function checkParams({ ln1, timeMix, ln2, channelMix }: RwkvBlockParams, x: Tensor): Backend {
-  const a = checkLayerNorm(ln1, x), b = checkTimeMixParams(timeMix, x);
-  const c = checkLayerNorm(ln2, x), d = checkChannelMixParams(channelMix, x);
+function checkParams(params: RwkvBlockParams, x: Tensor): Backend {
+  const a = checkLayerNorm(params?.ln1, x), b = checkTimeMixParams(params?.timeMix, x);
+  const c = checkLayerNorm(params?.ln2, x), d = checkChannelMixParams(params?.channelMix, x);
   return wider(wider(a, b), wider(c, d));
 }
 

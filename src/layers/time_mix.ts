@@ -1,5 +1,5 @@
 /**
- * RWKV-4's time-mix: the layer that looks back in time.
+ * RWKV-4's time-mix: the layer that mixes information over time.
  *
  * @module
  */
@@ -15,15 +15,15 @@ const action = "mix time";
 
 /** The parameters of {@linkcode timeMix}. */
 export interface TimeMixParams {
-  /** `[C]`, how much of the current step the keys see. */
+  /** `[C]`, the share of the current step in the input of the keys. */
   readonly mixK: Tensor;
-  /** `[C]`, how much of the current step the values see. */
+  /** `[C]`, the share of the current step in the input of the values. */
   readonly mixV: Tensor;
-  /** `[C]`, how much of the current step the gate sees. */
+  /** `[C]`, the share of the current step in the input of the gate. */
   readonly mixR: Tensor;
   /** `[C]`, the raw `time_decay`: the decay is w = -e^decay. */
   readonly decay: Tensor;
-  /** `[C]`, `time_first`: what the current step's key gets on top. */
+  /** `[C]`, `time_first`: added to the current step's key. */
   readonly bonus: Tensor;
   /** `[C, C]` */
   readonly key: Tensor;
@@ -35,7 +35,7 @@ export interface TimeMixParams {
   readonly output: Tensor;
 }
 
-/** What {@linkcode timeMix} keeps between calls. */
+/** The state of {@linkcode timeMix} between calls. */
 export interface TimeMixState {
   /** `[B, C]`, the last step's input. */
   readonly shift: Tensor;
@@ -51,9 +51,9 @@ export interface TimeMixState {
  *
  * @param params see {@linkcode TimeMixParams}
  * @param x `[B, T, C]`, T at least 1
- * @param state what an earlier call returned, or {@linkcode timeMixState}
+ * @param state the state that an earlier call returned, or {@linkcode timeMixState}
  * @returns y `[B, T, C]` and the state after the last step
- * @throws {TypeError} on other shapes, or tensors of two backends
+ * @throws {TypeError} on other shapes, or tensors of several backends
  * @throws {RangeError} if T is 0
  *
  * @example
@@ -85,14 +85,14 @@ export function timeMix(
   });
 }
 
-/** Checks what {@linkcode timeMix} is given; returns the backend on which it runs. */
+/** Checks the arguments of {@linkcode timeMix}; returns the backend on which it runs. */
 function checkTimeMix(params: TimeMixParams, x: Tensor, state: TimeMixState): Backend {
   return wider(checkTimeMixParams(params, x), checkTimeMixState(params, x, state));
 }
 
-/** Checks the parameters of {@linkcode timeMix}; returns the backend that takes them and x. */
+/** Checks the parameters of {@linkcode timeMix}; returns the backend for them and x. */
 export function checkTimeMixParams(params: TimeMixParams, x: Tensor): Backend {
-  checkShape(action, "params.decay", params.decay, "C");
+  checkShape(action, "params.decay", params?.decay, "C");
   const [channels] = params.decay.shape;
   checkShape(action, "params.mixK", params.mixK, channels);
   checkShape(action, "params.mixV", params.mixV, channels);
@@ -111,7 +111,10 @@ export function checkTimeMixParams(params: TimeMixParams, x: Tensor): Backend {
   return wider(wider(a, b), c);
 }
 
-/** Checks what {@linkcode timeMix} of checked parameters is given; returns the backend that takes x and the state. */
+/**
+ * Checks the other arguments of {@linkcode timeMix}, given checked parameters; returns the backend for x and the
+ * state.
+ */
 export function checkTimeMixState({ decay }: TimeMixParams, x: Tensor, state: TimeMixState): Backend {
   const [channels] = decay.shape;
   checkShape(action, "x", x, "B", "T", channels);
@@ -124,10 +127,11 @@ export function checkTimeMixState({ decay }: TimeMixParams, x: Tensor, state: Ti
 /**
  * The state of {@linkcode timeMix} before the first token.
  *
- * @param params whose state it is; the state lives on their backend
+ * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
- * @returns a state: zeros for the step before, and {@linkcode wkvState}
- * @throws {RangeError} if batch is not an integer of at least 1, or there is no room
+ * @returns a state: zeros for the previous step, and {@linkcode wkvState}
+ * @throws {TypeError} if params are none
+ * @throws {RangeError} if batch is not an integer of at least 1, or memory is exhausted
  *
  * @example
  * ```ts
@@ -138,7 +142,9 @@ export function checkTimeMixState({ decay }: TimeMixParams, x: Tensor, state: Ti
  * ```
  */
 export function timeMixState(params: TimeMixParams, batch = 1): TimeMixState {
-  checkInteger("make time-mix state", "batch", batch, 1);
+  const action = "make time-mix state";
+  checkInteger(action, "batch", batch, 1);
+  checkShape(action, "params.decay", params?.decay, "C");
   const [channels] = params.decay.shape;
   const { backend } = params.decay;
   return backend.scope(() => ({

@@ -7,12 +7,13 @@ import { engineOf } from "../engine.ts";
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import { show } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
+import { checkNames, type Names } from "../names.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
 import { sample } from "../ops/sample/mod.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
 import { backendOf } from "../tree.ts";
-import type { LanguageModel } from "./language_model.ts";
+import { checkModel, type LanguageModel } from "./language_model.ts";
 import { pieceLength } from "./pieces.ts";
 
 /** How well a model predicts, over all tokens but the first of each sequence. */
@@ -31,6 +32,8 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignalLike | undefined;
 }
 
+const optionNames: Names<EvaluateOptions> = { signal: 0 };
+
 /** How many sequences are run as one batch. */
 const batchSize = 32;
 
@@ -44,7 +47,8 @@ const batchSize = 32;
  * @param sequences lists of ids, of at least two tokens each
  * @param options a signal that ends it
  * @returns loss, accuracy and perplexity, every predicted token counting the same
- * @throws {TypeError} if there is no sequence, or one of fewer than two tokens
+ * @throws {TypeError} if there is no sequence, or one of fewer than two tokens, or params are not the model's, or on an
+ *   unknown option
  * @throws {RangeError} on an id out of range
  *
  * @example
@@ -63,6 +67,8 @@ export async function evaluate<Params, State>(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const action = "evaluate";
+  checkModel(action, model);
+  checkNames(action, options, optionNames);
   const { signal } = options;
   if (!Array.isArray(sequences) || sequences.length === 0) {
     throw new TypeError(

@@ -8,14 +8,15 @@ import { checkInteger, isTensor, show } from "../check.ts";
 import { engineOf } from "../engine.ts";
 import { run } from "../compute.ts";
 import { eventLoop } from "../event_loop.ts";
+import { checkNames, type Names } from "../names.ts";
 import { concatBatchOp } from "../ops/batch/mod.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
-import { checkSampleOptions, sample, type SampleOptions } from "../ops/sample/mod.ts";
+import { checkSampleOptions, sample, sampleNames, type SampleOptions } from "../ops/sample/mod.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
 import { allDone, tensor } from "../transfer.ts";
 import { backendOf } from "../tree.ts";
-import type { LanguageModel } from "./language_model.ts";
+import { checkModel, type LanguageModel } from "./language_model.ts";
 import { pieceLength } from "./pieces.ts";
 
 /** How tokens are generated. */
@@ -29,6 +30,14 @@ export interface GenerateOptions<State> extends SampleOptions {
   /** Ends the stream, in the middle of the prompt too, with the signal's reason as an error. */
   readonly signal?: AbortSignalLike | undefined;
 }
+
+const optionNames: Names<GenerateOptions<unknown>> = {
+  ...sampleNames,
+  maxTokens: 0,
+  stop: 0,
+  state: 0,
+  signal: 0,
+};
 
 /**
  * The most tokens that are drawn before they are read, where reading takes time. The first token waits for no other, and
@@ -60,7 +69,8 @@ interface Block<State> {
  * @param options {@linkcode SampleOptions}, and when to stop, and where to go on from
  * @returns an async generator of ids; its return value is the state after the prompt and all of those ids, from which
  *   a conversation goes on, and which is the caller's to free
- * @throws {TypeError} at the first step, if the prompt is empty or not a list
+ * @throws {TypeError} at the first step, if the prompt is empty or not a list, or params or the state are not the model's, or
+ *   on an unknown option
  * @throws {RangeError} on an id or an option out of range, or when a logit is NaN
  *
  * @example
@@ -89,7 +99,8 @@ export async function* generate<Params, State>(
   prompt: ArrayLike<number>,
   options: GenerateOptions<State> = {},
 ): AsyncGenerator<number, State> {
-  const { maxTokens, stop } = checkOptions(prompt, options);
+  const { maxTokens, stop, sampling } = checkOptions(prompt, options);
+  checkModel("generate", model);
   const { state: given, signal } = options;
   const backend = backendOf("generate", "params", params);
   let state = given ?? model.initialState(params);
@@ -107,7 +118,7 @@ export async function* generate<Params, State>(
 
   using draw = compile((params: Params, input: Tensor, before: State, step: Tensor) => {
     const { logits, state: after } = model.forward(params, input, before);
-    return { id: sample(logits, options, step), after };
+    return { id: sample(logits, sampling, step), after };
   });
   let block: Block<State> | undefined;
   let finished = false;
@@ -192,7 +203,7 @@ export async function* generate<Params, State>(
     }
     return backend.scope(() => {
       const { logits, state: after } = model.forward(params, input, before);
-      return { id: sample(logits, options, step), after };
+      return { id: sample(logits, sampling, step), after };
     });
   }
 
@@ -226,11 +237,12 @@ function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknow
       `Cannot ${action}: prompt must hold at least one id, current value is ${show(prompt)}`,
     );
   }
+  checkNames(action, options, optionNames);
   const { maxTokens = Infinity, stop = [] } = options;
   if (maxTokens !== Infinity) checkInteger(action, "maxTokens", maxTokens, 0);
   if (!Array.isArray(stop)) {
     throw new TypeError(`Cannot ${action}: stop must be a list of ids, current value is ${show(stop)}`);
   }
-  checkSampleOptions(action, options);
-  return { maxTokens, stop: stop as readonly number[] };
+  const sampling = checkSampleOptions(action, options);
+  return { maxTokens, stop: stop as readonly number[], sampling };
 }

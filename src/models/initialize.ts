@@ -6,21 +6,20 @@
 import { hostArray } from "../allocate.ts";
 import { reference } from "../backends/reference/mod.ts";
 import { engineOf } from "../engine.ts";
-import { checkInteger, isBranch, isTensor, show } from "../check.ts";
+import { checkInteger, isBranch, isTensor } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
 import type { LayerNormParams } from "../ops/layer_norm/mod.ts";
 import type { RandomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 
-/** Checks that the sizes of a model's configuration are integers of at least 1. */
+/** Checks that a model's configuration has these sizes alone, integers of at least 1. */
 export function checkConfig<C extends object>(
   action: string,
   config: C,
   names: readonly (keyof C & string)[],
 ): void {
-  if (typeof config !== "object" || config === null) {
-    throw new TypeError(`Cannot ${action}: config must be an object, current value is ${show(config)}`);
-  }
+  checkNames(action, config, Object.fromEntries(names.map((name) => [name, 0])) as Names<C>, "config");
   for (const name of names) checkInteger(action, `config.${name}`, config[name] as number, 1);
 }
 

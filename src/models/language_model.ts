@@ -4,9 +4,11 @@
  * @module
  */
 import { show } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { lastStepAsSequence } from "../ops/shift_time/mod.ts";
-import type { Backend, Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
+import { checkParams, checkState, type Embedded, type Kind } from "./given.ts";
 
 /** What a model makes of tokens. */
 export interface Prediction<State, Logits extends Tensor | null = Tensor> {
@@ -25,6 +27,8 @@ export interface ForwardOptions {
   readonly logits?: "all" | "last" | "none" | undefined;
 }
 
+const optionNames: Names<ForwardOptions> = { logits: 0 };
+
 /** A network that predicts the next token: pure functions over its parameters and its state. */
 export interface LanguageModel<Config, Params, State> {
   /** `"rwkv"`, `"transformer"` or `"lstm"` */
@@ -32,8 +36,10 @@ export interface LanguageModel<Config, Params, State> {
   /**
    * Initial parameters, on the shared reference.
    *
-   * @throws {RangeError} if a size is not an integer of at least 1, or the seed not one from 0 to 2⁵³ - 1, or there is
-   *   no room
+   * @param config the sizes
+   * @param seed an integer from 0 to 2⁵³ - 1; the same seed gives the same parameters
+   * @throws {TypeError} if a size is missing or has an unknown name, or there is no seed
+   * @throws {RangeError} if a size is not an integer of at least 1, or the seed out of range, or there is no room
    */
   init(config: Config, seed: number): Params;
   /**
@@ -44,6 +50,7 @@ export interface LanguageModel<Config, Params, State> {
   /**
    * The state before the first token, on the parameters' backend.
    *
+   * @throws {TypeError} if params are not the model's: a promise of them, a config, another model's
    * @throws {RangeError} if batch is not an integer of at least 1, or there is no room
    */
   initialState(params: Params, batch?: number): State;
@@ -55,7 +62,7 @@ export interface LanguageModel<Config, Params, State> {
    * @param tokens ids from 0 to V - 1: one list a sequence, all of one length, or a tensor `[B, T]`
    * @param state from initialState or an earlier call, of the same batch
    * @param options of which steps the logits are wanted; a model of one's own may give those of all steps all the same
-   * @throws {TypeError} on other shapes, a state of another batch size, tensors of two backends, or options that are none
+   * @throws {TypeError} if params or state are not the model's, on other shapes, a state of another batch size, tensors of two backends, or options that are none
    * @throws {RangeError} on a list with an id out of range; where a tensor holds one, its logits are NaN
    */
   forward(
@@ -82,21 +89,23 @@ export type AnyLanguageModel = LanguageModel<unknown, unknown, unknown>;
  * A model's `forward` from what it computes before its head and the head itself, which sees the steps that are wanted. In one
  * scope on the backend of the parameters.
  */
-export function forwardWith<Params, State>(
+export function forwardWith<Params extends Embedded, State>(
   action: string,
-  backendOf: (params: Params) => Backend,
+  kind: Kind,
   body: (params: Params, tokens: Tokens, state: State) => { readonly y: Tensor; readonly state: State },
   head: (params: Params, y: Tensor) => Tensor,
 ): LanguageModel<never, Params, State>["forward"] {
   const forward = (params: Params, tokens: Tokens, state: State, options?: ForwardOptions) => {
-    if (options !== undefined) checkOptions(action, options);
+    if (options !== undefined) checkNames(action, options, optionNames);
     const logits = options?.logits ?? "all";
     if (logits !== "all" && logits !== "last" && logits !== "none") {
       throw new TypeError(
         `Cannot ${action}: logits must be "all", "last" or "none", current logits is ${show(logits)}`,
       );
     }
-    return backendOf(params).scope(() => {
+    const backend = checkParams(action, kind, params);
+    checkState(action, kind, state);
+    return backend.scope(() => {
       const { y, state: next } = body(params, tokens, state);
       if (logits === "none") return { logits: null, state: next };
       return { logits: head(params, logits === "all" ? y : lastStepAsSequence(y)), state: next };
@@ -105,15 +114,25 @@ export function forwardWith<Params, State>(
   return forward as LanguageModel<never, Params, State>["forward"];
 }
 
-function checkOptions(action: string, options: ForwardOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: options must be an object, current value is ${show(options)}`);
-  }
-  for (const name in options) {
-    if (name !== "logits") {
-      throw new TypeError(`Cannot ${action}: options must be of logits, current one is ${name}`);
-    }
-  }
+/** A model's `initialState` from what makes it, in one scope on the backend of the parameters. */
+export function initialStateWith<Params extends Embedded, State>(
+  action: string,
+  kind: Kind,
+  make: (params: Params, batch: number) => State,
+): LanguageModel<never, Params, State>["initialState"] {
+  return (params, batch = 1) => checkParams(action, kind, params).scope(() => make(params, batch));
+}
+
+/** Whether a value is a model. */
+export function isModel(value: unknown): value is LanguageModel<never, unknown, unknown> {
+  const { name, forward } = (value ?? {}) as Partial<AnyLanguageModel>;
+  return typeof name === "string" && typeof forward === "function";
+}
+
+/** Checks that a value is a model. */
+export function checkModel(action: string, model: unknown): void {
+  if (isModel(model)) return;
+  throw new TypeError(`Cannot ${action}: model must be a language model, current value is ${show(model)}`);
 }
 
 /** Checks that a state has a part for each of the model's layers. */

@@ -9,7 +9,7 @@ import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkConfig, filled, initFrom, normal, uniform } from "./initialize.ts";
-import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
+import { checkDepth, forwardWith, initialStateWith, type LanguageModel } from "./language_model.ts";
 
 const action = "run LSTM model";
 
@@ -72,17 +72,15 @@ export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelStat
     };
   }),
 
-  initialState(params, batch = 1) {
-    return params.embedding.backend.scope(() => ({
-      layers: params.layers.map((layer) => lstmState(layer, batch)),
-    }));
-  },
+  initialState: initialStateWith(action, "an LSTM", (params, batch) => ({
+    layers: params.layers.map((layer) => lstmState(layer, batch)),
+  })),
 
   forward: forwardWith(
     action,
-    (params) => params.embedding.backend,
+    "an LSTM",
     (params, tokens, state) => {
-      checkDepth(action, "layers", state?.layers, params.layers.length);
+      checkDepth(action, "layers", state.layers, params.layers.length);
       let x = embedding(params.embedding, tokens);
       const layers = params.layers.map((layer, i) => {
         const next = lstm(layer, x, state.layers[i]);

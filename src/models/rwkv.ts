@@ -12,7 +12,7 @@ import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkConfig, filled, initFrom, orthogonal, uniform, unitLayerNorm } from "./initialize.ts";
-import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
+import { checkDepth, forwardWith, initialStateWith, type LanguageModel } from "./language_model.ts";
 
 const action = "run RWKV";
 
@@ -107,20 +107,18 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
     };
   }),
 
-  initialState(params, batch = 1) {
-    return params.embedding.backend.scope(() => ({
-      blocks: params.blocks.map((block) => ({
-        timeMix: timeMixState(block.timeMix, batch),
-        channelMix: channelMixState(block.channelMix, batch),
-      })),
-    }));
-  },
+  initialState: initialStateWith(action, "RWKV", (params, batch) => ({
+    blocks: params.blocks.map((block) => ({
+      timeMix: timeMixState(block?.timeMix, batch),
+      channelMix: channelMixState(block?.channelMix, batch),
+    })),
+  })),
 
   forward: forwardWith(
     action,
-    (params) => params.embedding.backend,
+    "RWKV",
     (params, tokens, state) => {
-      checkDepth(action, "blocks", state?.blocks, params.blocks.length);
+      checkDepth(action, "blocks", state.blocks, params.blocks.length);
       const x = layerNorm(params.ln0, embedding(params.embedding, tokens));
       const { y, states } = rwkvBlocks(params.blocks, x, state.blocks);
       return { y, state: { blocks: states } };

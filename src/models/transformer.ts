@@ -17,7 +17,7 @@ import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkConfig, initFrom, normal, unitLayerNorm } from "./initialize.ts";
-import { checkDepth, forwardWith, type LanguageModel } from "./language_model.ts";
+import { checkDepth, forwardWith, initialStateWith, type LanguageModel } from "./language_model.ts";
 
 const action = "run Transformer";
 
@@ -121,22 +121,21 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
     };
   }),
 
-  initialState(params, batch = 1) {
-    return params.embedding.backend.scope(() => ({
-      blocks: params.blocks.map((block) => multiHeadAttentionState(block.attention, batch)),
-    }));
-  },
+  initialState: initialStateWith(action, "a Transformer", (params, batch) => ({
+    blocks: params.blocks.map((block) => multiHeadAttentionState(block?.attention, batch)),
+  })),
 
   forward: forwardWith(
     action,
-    (params) => params.embedding.backend,
+    "a Transformer",
     (params, tokens, state) => {
-      checkDepth(action, "blocks", state?.blocks, params.blocks.length);
+      checkDepth(action, "blocks", state.blocks, params.blocks.length);
       let x = embedding(params.embedding, tokens);
-      const blocks = params.blocks.map(({ ln1, attention, ln2, feedForward }, i) => {
-        const attended = multiHeadAttention(attention, layerNorm(ln1, x), state.blocks[i]);
+      const blocks = params.blocks.map((block, i) => {
+        const attended = multiHeadAttention(block?.attention, layerNorm(block?.ln1, x), state.blocks[i]);
+        const { ln2, feedForward } = block;
         x = add(x, attended.y);
-        x = add(x, linear(gelu(linear(layerNorm(ln2, x), feedForward.up)), feedForward.down));
+        x = add(x, linear(gelu(linear(layerNorm(ln2, x), feedForward?.up)), feedForward.down));
         return attended.state;
       });
       return { y: x, state: { blocks } };

@@ -1,5 +1,6 @@
 /**
- * Inputs of an operation that are as good as any, from its declaration: what the self-check and the tests of all operations run.
+ * Example inputs of an operation, generated from its declaration: the self-check and the tests of all operations
+ * use them.
  *
  * @module
  */
@@ -7,17 +8,17 @@ import type { Declaration, Example } from "../operation.ts";
 import type { RandomSource } from "../random.ts";
 import { sizeOf } from "../tree.ts";
 
-/** Sizes that are no multiple of a vector. Few and many rows and steps, since kernels go about them in ways of their own. */
+/** Sizes that are not multiples of a vector. Few and many rows and steps, since kernels treat these differently. */
 const sizes: Example = { "...": [2, 10], B: [1, 2], T: [2, 5], S: [3, 9], C: 14, I: 14, O: 9, V: 11 };
 const anySize = 3;
 
-/** What an operation is called with. */
-export interface ExampleCall {
+/** The arguments of a call. */
+interface ExampleCall {
   readonly inputs: readonly { readonly data: Float32Array; readonly shape: readonly number[] }[];
   readonly constants: readonly number[];
 }
 
-/** A call of the operation of a declaration; `others` are sizes in the place of the usual ones. */
+/** An example call of a declared operation; `others` override the default sizes. */
 export function exampleOf(
   { inputs, constants = [], example = {} }: Pick<Declaration, "inputs" | "constants" | "example">,
   random: RandomSource,
@@ -25,7 +26,7 @@ export function exampleOf(
   others: Example = {},
 ): ExampleCall {
   const numberOf = (name: string, otherwise: number): number => {
-    // A declaration's one size must be that, of few and of many are a choice.
+    // A single size in a declaration is mandatory, a pair is only a default.
     const own = Array.isArray(example[name]) ? others[name] ?? example[name] : example[name];
     const found = own ?? others[name] ?? sizes[name] ?? otherwise;
     return typeof found === "number" ? found : (found as readonly [number, number])[Number(isMany)];

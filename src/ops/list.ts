@@ -1,5 +1,6 @@
 /**
- * All operations: of these are the kernels' types, the exports of the WebAssembly module, the self-check and the tests.
+ * All operations. The kernels' types, the exports of the WebAssembly module, the self-check and the tests follow
+ * from this list.
  *
  * @module
  */

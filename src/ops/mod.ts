@@ -1,5 +1,6 @@
 /**
- * Operations on tensors: what layers are made of. Each runs where its tensors live, and can be differentiated.
+ * Operations on tensors, from which layers are composed. Each runs on the backend of its tensors and can be
+ * differentiated.
  *
  * @example
  * ```ts

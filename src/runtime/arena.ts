@@ -1,31 +1,31 @@
 /**
- * The memory of temporaries: what recorded calls make, and the function does not return. All programs of a backend share it, since one
- * runs at a time.
+ * The memory of temporaries: the tensors that recorded calls make and the function does not return. All programs of
+ * a backend share it, since only one runs at a time.
  *
  * @module
  */
 import type { DeviceTensor, TensorStore } from "../backends/tensor_store.ts";
 import type { Slot } from "./recording.ts";
 
-/** A place in the arena: the block of that number among those of that size. */
+/** A position in the arena: the block with this number among those of this size. */
 export interface Place {
   readonly size: number;
   readonly number: number;
 }
 
 /**
- * Where each slot goes: two slots share a place unless one is made while the other is held.
+ * Assigns each slot a place. Two slots share a place unless their lifetimes overlap.
  *
- * @param sizeFor from a number of elements to the size of the smallest block that has room for them
+ * @param sizeFor maps a number of elements to the size of the smallest block that holds them
  */
 export function planPlaces(slots: readonly Slot[], sizeFor: (size: number) => number): Map<Slot, Place> {
   const places = new Map<Slot, Place>();
-  /** Of each size, the blocks that are free again and how many there are. */
+  /** For each size, the blocks that are free again and the number of blocks in all. */
   const blocks = new Map<number, { free: number[]; count: number }>();
   const held: Slot[] = [];
   for (const slot of [...slots].sort((a, b) => a.madeAt - b.madeAt || a.index - b.index)) {
     for (let i = held.length - 1; i >= 0; i--) {
-      // What was released before a call was made is free for what is made now.
+      // A slot released before a call is free for what that call makes.
       if (held[i].releasedAt > slot.madeAt) continue;
       const { size, number } = places.get(held[i])!;
       blocks.get(size)!.free.push(number);
@@ -40,7 +40,7 @@ export function planPlaces(slots: readonly Slot[], sizeFor: (size: number) => nu
   return places;
 }
 
-/** A block, and how many temporaries of how many programs it holds. */
+/** A block, and the number of temporaries, over all programs, that are placed in it. */
 interface Block<M> {
   readonly tensor: DeviceTensor<M>;
   users: number;
@@ -49,16 +49,16 @@ interface Block<M> {
 /** The blocks of one backend. */
 export class Arena<M> {
   readonly #store: TensorStore<M>;
-  /** By their sizes and numbers. */
+  /** By size and number. */
   readonly #blocks = new Map<number, (Block<M> | undefined)[]>();
-  /** Whether a program that lets the event loop turn has not come to its end. */
+  /** Whether a program that lets the event loop turn is under way. */
   isInUse = false;
 
   constructor(store: TensorStore<M>) {
     this.#store = store;
   }
 
-  /** The block of a place, made where nobody has it yet. */
+  /** Returns the block of a place, and allocates it if no program uses it yet. */
   take({ size, number }: Place): M {
     let blocks = this.#blocks.get(size);
     if (blocks === undefined) this.#blocks.set(size, blocks = []);
@@ -67,7 +67,7 @@ export class Arena<M> {
     return block.tensor.memory;
   }
 
-  /** Gives back places, one for each time that they were taken; a block that nobody has any more is freed. */
+  /** Releases places, each once for every time it was taken. A block that no program uses any more is freed. */
   release(places: readonly Place[]): void {
     for (const { size, number } of places) {
       const blocks = this.#blocks.get(size)!, block = blocks[number]!;

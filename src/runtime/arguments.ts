@@ -1,5 +1,5 @@
 /**
- * The arguments of a program: whether those of a call have its form, and which tensors are in them.
+ * The arguments of a program: whether a call's arguments have the recorded form, and the tensors in them.
  *
  * @module
  */
@@ -11,41 +11,44 @@ import type { NumberLists } from "../number_lists.ts";
 import type { Leaf, Recorded } from "./recorded.ts";
 import { findForm, type Leaves, matches, type Template } from "./template.ts";
 
-/** A part of the results that has the form of an argument: a state, which comes back at the next call. */
+/** A part of the results that has the form of an argument, such as a state that is passed to the next call. */
 interface Returned {
   readonly path: readonly (string | number)[];
-  /** The numbers of its tensors among the results. */
+  /** The indices of its tensors among the results. */
   readonly indices: readonly number[];
-  /** What it was the last time. */
+  /** Its value after the last run. */
   tree: unknown;
   tensors: readonly Tensor[];
 }
 
-/** No argument of any call. */
+/** Differs from every argument. */
 const none = Symbol();
 
 let count = 0;
 
-/** What a call's arguments must be, and what the last ones were that were it. */
+/** Checks a call's arguments against the recorded form, and remembers the last ones that had it. */
 export class Arguments<M> {
-  /** Whether the last arguments were of the form, but for a cache that has no room to grow in place. */
-  lacksRoom = false;
-  /** A number of its own, for the marks on tensors; 0 is nobody's. */
+  /** Whether the last arguments had the form, except that a cache has no capacity to grow in place. */
+  lacksCapacity = false;
+  /** A unique number, for the marks on tensors; 0 marks none. */
   readonly #id = ++count;
   readonly #backend: DeviceBackend<M>;
   readonly #recorded: Recorded<M>;
   readonly #leaves: Leaves = { tensors: [], lists: [] };
-  /** Whether the length of caches does not matter. */
+  /** Whether caches of any length are accepted. */
   readonly #anyLength: boolean;
-  /** Of each argument, what was accepted last; and where that came twice, whether all its tensors still live. */
+  /**
+   * For each argument, the value that was accepted last; and, if it was accepted twice, whether all its tensors are
+   * still alive.
+   */
   readonly #accepted: unknown[];
   readonly #live: ((() => boolean) | undefined)[];
   readonly #returned: readonly (Returned | null)[];
-  /** Of each argument, whether it is the object that it was at the last call, with all its tensors alive. */
+  /** For each argument, whether it is the same object as at the last call, with all its tensors alive. */
   readonly #isKnown: boolean[];
-  /** Of each argument, whether there are caches in it, of which the room is another at every call. */
+  /** For each argument, whether it contains caches, whose free capacity differs at every call. */
   readonly #hasCaches: readonly boolean[];
-  /** Of each argument, whether its tensors are not what the program was bound to last. */
+  /** For each argument, whether its tensors differ from those that the program is bound to. */
   readonly #isNew: boolean[];
   #calls = 0;
 
@@ -59,7 +62,7 @@ export class Arguments<M> {
     this.#isKnown = templates.map(() => false);
     const { leaves, starts } = recorded;
     this.#hasCaches = templates.map((_, i) =>
-      leaves.slice(starts[i], starts[i + 1]).some(({ room }) => room !== null)
+      leaves.slice(starts[i], starts[i + 1]).some(({ capacity }) => capacity !== null)
     );
     this.#isNew = templates.map(() => true);
     this.#returned = templates.map((wanted) => {
@@ -68,27 +71,27 @@ export class Arguments<M> {
     });
   }
 
-  /** The tensors of the arguments that were accepted, by the numbers of their places. */
+  /** The tensors of the accepted arguments, in the order of the leaves. */
   get tensors(): readonly DeviceTensor<M>[] {
     return this.#leaves.tensors as DeviceTensor<M>[];
   }
 
-  /** Their lists. */
+  /** The lists of the accepted arguments. */
   get lists(): readonly NumberLists[] {
     return this.#leaves.lists;
   }
 
-  /** Whether arguments have the form. */
+  /** Returns whether arguments have the form. */
   accept(args: readonly unknown[]): boolean {
     const { templates } = this.#recorded;
-    this.lacksRoom = false;
+    this.lacksCapacity = false;
     this.#calls++;
     if (args.length !== templates.length) return false;
     let fits = false;
     try {
       fits = this.#match(args, templates) && this.#acceptAll(args);
     } finally {
-      // A getter may throw too.
+      // A getter may throw.
       if (!fits) this.#accepted.fill(none);
     }
     return fits;
@@ -111,7 +114,7 @@ export class Arguments<M> {
     return true;
   }
 
-  /** Whether a tensor is in an argument that was not walked now. */
+  /** Whether a tensor occurs in an argument that was not walked at this call. */
   #isInKnown(t: Tensor): boolean {
     const { starts } = this.#recorded;
     return this.#isKnown.some((isKnown, i) => {
@@ -120,7 +123,7 @@ export class Arguments<M> {
     });
   }
 
-  /** Calls `bind` with the tensors that are not what they were the last time, and the numbers of their places. */
+  /** Calls `bind` with every tensor that changed since the last call, and its index. */
   bindNew(bind: (at: number, t: DeviceTensor<M>) => void): void {
     const { starts } = this.#recorded;
     for (let i = 0; i < this.#isNew.length; i++) {
@@ -130,7 +133,7 @@ export class Arguments<M> {
     }
   }
 
-  /** Notes what a run returned. */
+  /** Remembers the results of a run. */
   note(result: unknown, tensors: readonly Tensor[]): void {
     for (const returned of this.#returned) {
       if (returned === null) continue;
@@ -155,7 +158,8 @@ export class Arguments<M> {
     const start = starts[i], end = starts[i + 1];
     for (let at = start; at < end; at++) if (!this.#fits(at, leaves[at])) return false;
     if (this.#isKnown[i]) return true;
-    // A tree of parameters comes at every call: it need not be walked each time. What comes once is not worth a watch.
+    // Parameters are the same tree at every call: watching it saves walking it. A tree that is passed once is not
+    // worth watching.
     const isWatched = arg === this.#accepted[i] && end > start && templates[i].kind !== "tensor";
     this.#live[i] = isWatched ? this.#backend.store.watch(this.tensors.slice(start, end)) : undefined;
     this.#accepted[i] = arg;
@@ -163,25 +167,25 @@ export class Arguments<M> {
     return true;
   }
 
-  #fits(at: number, { shape, room, growth }: Leaf): boolean {
+  #fits(at: number, { shape, capacity, growth }: Leaf): boolean {
     const t: Tensor = this.#leaves.tensors[at];
     if (!(t instanceof DeviceTensor) || t.backend !== this.#backend || t.freed) return false;
-    // A tensor in two places would be another form: by marks, since to compare all with all takes long.
+    // The same tensor in two places is another form. Marks find it without comparing all pairs.
     if (t.leafOf === this.#id) {
       if (t.leaf !== at && this.#leaves.tensors[t.leaf] === t) return false;
     } else if (t.leafOf !== 0 && this.#isInKnown(t)) return false; // Another program has marked it since.
     t.leafOf = this.#id;
     t.leaf = at;
-    if (room === null) return t.cache === null && isSameShape(t.shape, shape);
+    if (capacity === null) return t.cache === null && isSameShape(t.shape, shape);
     if (t.cache === null || t.shape[0] !== shape[0] || t.shape[2] !== shape[2]) return false;
-    if (!this.#anyLength && (t.shape[1] !== shape[1] || t.cache.capacity !== room)) return false;
+    if (!this.#anyLength && (t.shape[1] !== shape[1] || t.cache.capacity !== capacity)) return false;
     if (growth === undefined) return true;
-    // Two holders of one block can't both grow in it.
+    // Two caches that share a block can't both grow in it.
     if (t.cache.grownBy === this.#id && t.cache.grownAt === this.#calls) return false;
     t.cache.grownBy = this.#id;
     t.cache.grownAt = this.#calls;
     const { store } = this.#backend;
-    this.lacksRoom ||= !store.hasRoom(t, growth.steps);
-    return !this.lacksRoom && (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
+    this.lacksCapacity ||= !store.hasRoom(t, growth.steps);
+    return !this.lacksCapacity && (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A function made into one that writes down what it computes, and does that again when it is called again.
+ * Compiled functions: the first call records the kernels that run, later calls replay them.
  *
  * @module
  */
@@ -8,55 +8,60 @@ import { isNoRoom } from "../allocate.ts";
 import { show } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { tensorsByPlace } from "../tree.ts";
-import { Program } from "./program.ts";
+import { Program, running } from "./program.ts";
 import { record } from "./record.ts";
 import { copyOfArguments } from "./template.ts";
 
-/** A function that is compiled. */
+/** A compiled function. */
 export interface Compiled<Args extends readonly unknown[], R> extends Disposable {
   (...args: Args): R;
   /**
-   * The same while the event loop turns every 20 ms, so that timers fire and pages paint during a long computation. The
-   * arguments, and what f closes over, must not be freed before it is done; what it computes does not depend on the turns.
+   * Runs the function and lets the event loop turn every 20 ms, so that timers fire and pages paint during a long
+   * computation. The arguments, and what f closes over, must not be freed before it is done. The result is the same
+   * as without turns.
    *
    * @param args the arguments
-   * @param signal ends it, with the signal's reason as an error
+   * @param signal aborts the computation, with the signal's reason as the error
    */
   withTurns(args: Args, signal?: AbortSignalLike): Promise<R>;
-  /** Frees what was recorded; if it is called again, it is recorded again. */
+  /** Frees all recordings. A later call records again. */
   [Symbol.dispose](): void;
 }
 
-/** The number of recordings that are kept; of those beyond, the ones that were used longest ago are freed. */
+/** The number of recordings that are kept. Beyond it, the least recently used are freed. */
 const mostPrograms = 32;
-/** The number of recordings in a row that no later call used, from which on calls are recorded ever more seldom. */
+/** The number of consecutive recordings without reuse after which calls are recorded ever more rarely. */
 const mostInVain = 8;
 
 /**
- * Compiles a function of tensors: the same function, which takes less time when it is called again. The first call with
- * arguments of a form (shapes, and everything that is no tensor) records which kernels it calls on which memory, below
- * differentiation; later ones run those without going through the function, in WebAssembly in one call.
+ * Compiles a function of tensors: the result is the same function, faster from the second call on. The first call
+ * with arguments of a new form (their shapes, and every value that is not a tensor) records the kernel calls and
+ * the memory that they work on, below differentiation. Later calls replay those without running `f`, in WebAssembly
+ * in one call.
  *
- * `f` must be pure, and free nothing that it is given:
+ * `f` must be pure and must not free its arguments:
  *
- * - What it closes over, makes of numbers itself, or reads from an argument that is no tensor is the same at every run. Numbers
- *   among its arguments are part of the form: another number is another recording. What changes from call to call is a tensor (of
- *   shape `[]` for a learning rate or a count of steps: see `adamW`), or lists of numbers.
- * - Lists of numbers, token ids say, are an argument of their own: a list for each sequence, all of one length. `f` sees their
- *   lengths, and passes them on to operations, which check the numbers at every run; to read a number is a TypeError.
- * - An argument that is the same object as in the call before, or as in its result, is taken to have the same tensors in it: an
- *   object that was changed in place must not be passed again.
- * - It can't read a tensor's numbers, which are not there while it is recorded: a TypeError says so.
+ * - Whatever `f` closes over, uploads itself, or reads from an argument that is not a tensor is constant. Numbers among its
+ *   arguments are part of the form: another number is another recording. Pass what changes from call to call as a tensor (of
+ *   shape `[]` for a learning rate or a count of steps: see `adamW`), or as lists of numbers.
+ * - Lists of numbers, such as token ids, are an argument of their own: one list for each sequence, all of one length. `f` sees
+ *   their lengths and passes them on to operations, which check the numbers at every run. Reading a number is a TypeError.
+ * - An argument that is the same object as in the call before, or as a part of its result, is assumed to contain the same
+ *   tensors: do not pass an object that was changed in place.
+ * - `f` can't read a tensor's numbers, which do not exist while it is recorded. Trying to is a TypeError.
  *
- * Results are new tensors each time, so that states that are kept stay as they are. What else `f` makes is freed, or is in memory
- * that all compiled functions of a backend share and that counts as the backend's. A key-value cache that grows is of one
- * form at all lengths, as long as `f` itself does not read its length: operations and layers may. At most 32 forms are kept; forms
- * that do not come again are recorded ever more seldom, and are run as `f` is. `[Symbol.dispose]` frees what was recorded, as the end
- * of the backend does; so does a call that finds no room.
+ * Results are new tensors at every call, so that earlier states stay valid. Everything else that `f` makes is
+ * freed, or lives in memory that all compiled functions of a backend share and that counts towards the backend. A
+ * growing key-value cache has one form at all lengths, as long as `f` itself does not read its length; operations
+ * and layers may. At most 32 forms are kept; forms that do not recur are recorded ever more rarely, and `f` is
+ * called instead. `[Symbol.dispose]` frees the recordings, as disposing of the backend does, and as a call does
+ * that runs out of memory.
  *
- * @param f from trees of tensors, lists of numbers and anything else to a tree with tensors; not a promise of one
- * @returns f, compiled
- * @throws {TypeError} if f is not a function; when it is called, if f reads numbers or returns a promise; and what f throws
+ * @param f a function from trees of tensors, lists of numbers and any other values to a tree with tensors, not to a
+ *   promise
+ * @returns the compiled function
+ * @throws {TypeError} if f is not a function; when called, if f reads numbers or returns a promise; and whatever f
+ *   throws
  *
  * @example A step of a model, and its state
  * ```ts
@@ -80,7 +85,7 @@ const mostInVain = 8;
  *
  * using backend = await createWasm();
  * let params = await put(rwkv.init(presets.matched.rwkv, 1), backend);
- * // Steps that are counted in a tensor are not part of the form.
+ * // A step count in a tensor is not part of the form.
  * let state = { ...adamW.init(params), step: tensor([0], [], backend) };
  * type Params = typeof params;
  * using train = compile((params: Params, optimizer: typeof state, inputs: number[][], targets: number[][]) => {
@@ -119,27 +124,27 @@ export function compile<Args extends readonly unknown[], R>(f: (...args: Args) =
   });
 }
 
-/** A recording, and the backend that it is of. */
+/** A recording and its backend. */
 type Found = NonNullable<ReturnType<typeof record>>;
 
-/** Frees what a recording holds. */
+/** Frees the tensors of a recording's lists. */
 function freeLists({ backend, recorded }: Found): void {
   backend.store.free(recorded.lists.map(({ tensor }) => tensor));
 }
 
-/** What was recorded of one function. */
+/** The recordings of one function. */
 class Programs<Args extends readonly unknown[], R> {
   readonly #f: (...args: Args) => R;
-  /** The last used first. */
+  /** Most recently used first. */
   // deno-lint-ignore no-explicit-any
   #programs: Program<any>[] = [];
-  /** The number of recordings since one was used again, and of calls to let pass before the next. */
+  /** The number of recordings since one was reused, and of calls to let pass before the next. */
   #inVain = 0;
   #pass = 0;
-  /** Whether a cache was moved at the last call, to where there is more room. */
+  /** Whether the last call moved a cache to a larger block. */
   #movedBefore = false;
   #disposals = 0;
-  /** Done when what is being recorded while the event loop turns is a program. */
+  /** Resolves when the recording that runs with turns of the event loop has become a program. */
   #recording: Promise<unknown> | null = null;
 
   constructor(f: (...args: Args) => R) {
@@ -156,7 +161,7 @@ class Programs<Args extends readonly unknown[], R> {
     signal?.throwIfAborted();
     let program = this.#find(args);
     if (program === undefined) {
-      // What the caller changes while the event loop turns is none of this call's.
+      // The caller may change its arguments while the event loop turns.
       args = copyOfArguments(args) as unknown as Args;
       program = this.#bound(await this.#firstWithTurns(args, signal), args);
     }
@@ -171,7 +176,7 @@ class Programs<Args extends readonly unknown[], R> {
     this.#programs = [];
   }
 
-  /** The program for arguments, bound to them; null where f is to be run as it is. */
+  /** Returns the program for arguments, bound to them; null if f must be called instead. */
   // deno-lint-ignore no-explicit-any
   #programFor(args: Args): Program<any> | null {
     const found = this.#find(args);
@@ -179,7 +184,7 @@ class Programs<Args extends readonly unknown[], R> {
     return this.#mayRecord() ? this.#record(args) : null;
   }
 
-  /** The same among those that there are; undefined: there is none. */
+  /** The same among existing programs; undefined if there is none. */
   // deno-lint-ignore no-explicit-any
   #find(args: Args): Program<any> | null | undefined {
     const programs = this.#programs;
@@ -194,10 +199,10 @@ class Programs<Args extends readonly unknown[], R> {
     return undefined;
   }
 
-  /** Whether arguments for which there is no program are to be recorded; counts the calls that are not. */
+  /** Whether to record arguments that have no program; counts the calls that are not recorded. */
   #mayRecord(): boolean {
-    // What a moved cache is of now, it will not be again soon.
-    const isMoved = !this.#movedBefore && this.#programs.some(({ lacksRoom }) => lacksRoom);
+    // The present capacity of a cache that is being moved will not recur soon.
+    const isMoved = !this.#movedBefore && this.#programs.some(({ lacksCapacity }) => lacksCapacity);
     this.#movedBefore = isMoved;
     return !isMoved && this.#pass-- <= 0;
   }
@@ -208,7 +213,7 @@ class Programs<Args extends readonly unknown[], R> {
     return found && this.#bound(this.#keep(found), args);
   }
 
-  /** A program for arguments that there was none for; null where f is to be run as it is. One is recorded at a time. */
+  /** Makes a program for arguments that have none; null if f must be called instead. Only one is recorded at a time. */
   // deno-lint-ignore no-explicit-any
   async #firstWithTurns(args: Args, signal: AbortSignalLike | undefined): Promise<Program<any> | null> {
     while (this.#recording !== null) {
@@ -223,7 +228,7 @@ class Programs<Args extends readonly unknown[], R> {
     return await recording;
   }
 
-  /** Records while the event loop turns: to do so, and to make a program of that, takes as long as many kernels. */
+  /** Records with turns of the event loop: recording, and making a program of it, take as long as many kernels. */
   // deno-lint-ignore no-explicit-any
   async #recordWithTurns(args: Args, signal: AbortSignalLike | undefined): Promise<Program<any> | null> {
     const disposals = this.#disposals;
@@ -235,11 +240,11 @@ class Programs<Args extends readonly unknown[], R> {
     try {
       await eventLoop.turn();
       signal?.throwIfAborted();
-      // A call without turns may have recorded the same meanwhile.
+      // A call without turns may have recorded the same form meanwhile.
       const other = this.#find(args);
       if (other !== undefined) return other;
       const { backend, recorded } = found;
-      for (const closure of recorded.recording.closures.values()) backend.store.alive(closure);
+      for (const closure of recorded.recording.closures.values()) backend.store.alive(closure, running);
       isKept = this.#disposals === disposals;
       return isKept ? this.#keep(found) : null;
     } finally {
@@ -247,13 +252,13 @@ class Programs<Args extends readonly unknown[], R> {
     }
   }
 
-  /** A program bound to arguments, if it can run now. */
+  /** Binds a program to arguments; null if it can't run now. */
   // deno-lint-ignore no-explicit-any
   #bound(program: Program<any> | null, args: Args): Program<any> | null {
     return program?.bind(args) && program.canRun ? program : null;
   }
 
-  /** A program of what was recorded; null where there is no room for one. */
+  /** Makes a program of a recording; null if there is no memory for one. */
   // deno-lint-ignore no-explicit-any
   #keep(found: Found): Program<any> | null {
     this.#programs = this.#programs.filter((program) => program.isAlive);
@@ -270,7 +275,7 @@ class Programs<Args extends readonly unknown[], R> {
     } catch (error) {
       freeLists(found);
       if (!isNoRoom(error)) throw error;
-      // Where there is no room for the program, there may be for what f has in memory at once.
+      // There may still be memory for calling f, which frees as it goes.
       this.dispose();
       return null;
     }
@@ -282,21 +287,21 @@ class Programs<Args extends readonly unknown[], R> {
     try {
       return record(this.#f, args);
     } catch (error) {
-      // It is for f itself to say so, once nothing else has the room.
+      // f reports the error itself, once the programs have freed their memory.
       if (!isNoRoom(error) || this.#programs.length === 0) throw error;
       this.dispose();
       return null;
     }
   }
 
-  /** Runs f itself, and frees what it leaves behind, as a program does. */
+  /** Calls f itself and frees its temporaries, as a program does. */
   #runAsItIs(args: Args): R {
     const [first] = tensorsByPlace(args), f = this.#f;
     const run = () => first === undefined ? f(...args) : first.backend.scope(() => f(...args));
     try {
       return run();
     } catch (error) {
-      // What programs hold may be the room that it needs.
+      // Freeing the programs may make enough room.
       if (!isNoRoom(error) || this.#programs.length === 0) throw error;
       this.dispose();
       return run();

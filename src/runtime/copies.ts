@@ -1,20 +1,20 @@
 /**
- * Recorded calls without those that only copy: tensors never change, so the copy may as well be what it was made of.
+ * Removes recorded calls that only copy: tensors never change, so a copy can be replaced by its source.
  *
  * @module
  */
 import type { Call, Slot } from "./recording.ts";
 
-/** The kernels that write to a part of their output, or to memory that something else has filled: which argument that is. */
+/** The kernels that write to a part of their output, or to memory that is already filled: which argument that is. */
 const partly: Readonly<Record<string, number>> = { adamW: 3, copyRows: 0, norm: 0 };
 
-/** A call that copies all of a slot into another. */
+/** A call that copies a whole slot to another. */
 interface Copy {
   readonly to: Slot;
   readonly from: Slot;
 }
 
-/** What a call copies, if that is all that it does. */
+/** What a call copies; null if it does anything else. */
 function copyOf({ kernel, args }: Call): Copy | null {
   if (kernel === "copyRows") {
     const [to, toStart, toStride, from, fromStart, fromStride, rows, width] = args;
@@ -23,13 +23,13 @@ function copyOf({ kernel, args }: Call): Copy | null {
     const isWhole = (to as Slot).size === (rows as number) * (width as number);
     return isWhole ? { to: to as Slot, from: from as Slot } : null;
   }
-  // Of one step, the sequence before it is the step before, and its last step is itself.
+  // For a single step, `shiftTime` returns the previous step and `lastStep` its input.
   if (kernel === "shiftTime" && args[4] === 1) return { to: args[0] as Slot, from: args[2] as Slot };
   if (kernel === "lastStep" && args[3] === 1) return { to: args[0] as Slot, from: args[1] as Slot };
   return null;
 }
 
-/** The calls that are left, of which `results` are the slots whose memory is the function's result. */
+/** Returns the remaining calls. `results` are the slots whose memory is the function's result. */
 export function withoutCopies(calls: readonly Call[], results: ReadonlySet<Slot>): Call[] {
   const writes = new Map<Slot, number>();
   for (const { kernel, args } of calls) {
@@ -42,7 +42,7 @@ export function withoutCopies(calls: readonly Call[], results: ReadonlySet<Slot>
     const other = same.get(slot);
     return other === undefined ? slot : now(other);
   };
-  /** Lets one slot be another from now on and before. */
+  /** Replaces a slot by another for its whole lifetime. */
   const join = (slot: Slot, other: Slot) => {
     same.set(slot, other);
     other.releasedAt = Math.max(other.releasedAt, slot.releasedAt);
@@ -55,7 +55,7 @@ export function withoutCopies(calls: readonly Call[], results: ReadonlySet<Slot>
     const parts = writes.get(copy.to) ?? 0;
     if (to.kind !== "made" || parts > (call.kernel === "copyRows" ? 1 : 0)) return true;
     if (!results.has(to)) join(to, from);
-    // What is copied into a result is made there; but what a caller gave, or has as another result, is not.
+    // A value that is copied into a result is computed in the result, unless it is the caller's or another result.
     else if (from.kind === "made" && !results.has(from) && from.size === to.size && !writes.has(from)) {
       join(from, to);
     } else return true;

@@ -1,5 +1,5 @@
 /**
- * A recorded run of a function, to be run again on other arguments of the same form.
+ * A recorded run of a function that can be replayed on other arguments of the same form.
  *
  * @module
  */
@@ -17,6 +17,9 @@ import { type Replayer, replayInLoop } from "./replay.ts";
 import { slicesOf } from "./slices.ts";
 import { build } from "./template.ts";
 
+/** Who is given what a function closes over. */
+export const running = { action: "run compiled function" };
+
 /** A program on one backend. */
 export class Program<M> {
   readonly backend: DeviceBackend<M>;
@@ -24,16 +27,16 @@ export class Program<M> {
   readonly #arena: Arena<M>;
   readonly #replayer: Replayer<M>;
   readonly #cacheNumbers: CacheNumbers<M> | null;
-  /** What holds uploaded numbers. */
+  /** Tensors of uploaded numbers. */
   readonly #constants: DeviceTensor<M>[] = [];
-  /** Whether all tensors that the function closes over still live. */
+  /** Whether all tensors that the function closes over are alive. */
   readonly #closuresLive: () => boolean;
   /** The memory of each slot. */
   readonly #memories: M[] = [];
   readonly #arguments: Arguments<M>;
-  /** Where its calls may be left for a turn of the event loop. */
+  /** Where a run may pause for a turn of the event loop. */
   #slices: readonly number[] | undefined;
-  /** The blocks of the arena that it uses, one for each temporary. */
+  /** Its places in the arena, one for each temporary. */
   readonly #temporaries: Place[] = [];
   #isDisposed = false;
   #isRunning = false;
@@ -73,14 +76,14 @@ export class Program<M> {
     this.#arguments = new Arguments(backend, recorded);
   }
 
-  /** Gives memory to what is made and is no result. */
+  /** Allocates temporaries: everything that is made and not returned. */
   #placeTemporaries(results: ReadonlySet<Slot>): void {
     const { recording: { slots, expectations }, calls } = this.#recorded;
     const used = new Set<unknown>(calls.flatMap(({ args }) => args));
     for (const { slot } of expectations) slot.releasedAt = Infinity;
     const temporaries = slots.filter((slot) => slot.kind === "made" && used.has(slot) && !results.has(slot));
     const { device } = this.backend;
-    const places = planPlaces(temporaries, (size) => device.roomFor?.(size) ?? size);
+    const places = planPlaces(temporaries, (size) => device.capacityFor?.(size) ?? size);
     for (const [slot, place] of places) {
       this.#bind(slot, this.#arena.take(place));
       this.#temporaries.push(place);
@@ -96,55 +99,58 @@ export class Program<M> {
     this.#replayer.bind(slot.index, memory);
   }
 
-  /** Learns from another recording how its numbers depend on the length of caches; whether that is all in which they differ. */
+  /**
+   * Learns from another recording how the numbers depend on the length of caches. Returns false if the two differ
+   * in more.
+   */
   learn(other: Recorded<M>): boolean {
     return this.#cacheNumbers?.learn(other) ?? false;
   }
 
-  /** Binds it to arguments, if they have its form. */
+  /** Binds arguments if they have the form. */
   bind(args: readonly unknown[]): boolean {
     return !this.#isDisposed && this.#arguments.accept(args) &&
       (this.#cacheNumbers === null || this.#fitsCaches(this.#cacheNumbers));
   }
 
-  /** Whether the last arguments were of its form, but for a cache that has no room to grow in place. */
-  get lacksRoom(): boolean {
-    return this.#arguments.lacksRoom;
+  /** Whether the last arguments had the form, except that a cache has no capacity to grow in place. */
+  get lacksCapacity(): boolean {
+    return this.#arguments.lacksCapacity;
   }
 
   #fitsCaches(numbers: CacheNumbers<M>): boolean {
     const { caches } = this.#recorded;
-    const [length, room] = this.#lengthAndRoom(caches[0]);
+    const [length, capacity] = this.#lengthAndCapacity(caches[0]);
     for (let i = 1; i < caches.length; i++) {
       const other = this.#arguments.tensors[caches[i]];
-      if (other.shape[1] !== length || other.cache!.capacity !== room) return false;
+      if (other.shape[1] !== length || other.cache!.capacity !== capacity) return false;
     }
-    return numbers.knows(length, room);
+    return numbers.knows(length, capacity);
   }
 
-  #lengthAndRoom(leaf: number): [length: number, room: number] {
+  #lengthAndCapacity(leaf: number): [length: number, capacity: number] {
     const { shape, cache } = this.#arguments.tensors[leaf];
     return [shape[1], cache!.capacity];
   }
 
-  /** Whether it, and its backend, are not disposed of. */
+  /** Whether neither it nor its backend has been disposed of. */
   get isAlive(): boolean {
     return !this.#isDisposed && !this.backend.store.isDisposed;
   }
 
-  /** Whether nothing else uses its temporaries, and nothing is recorded. */
+  /** Whether no other program uses the arena and nothing is being recorded. */
   get canRun(): boolean {
     return !this.#arena.isInUse && !this.backend.isRecording;
   }
 
   /**
-   * Makes the results of a run on the arguments that it is bound to; null where f itself is to be run: there is no room, or a check
-   * of lists fails.
+   * Allocates the results of a run on the bound arguments; null if f must be called instead, because memory is
+   * short or a check of lists fails.
    */
   start(): DeviceTensor<M>[] | null {
     const { recording, lists, results, caches } = this.#recorded;
     const { store, device } = this.backend;
-    if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t); }
+    if (!this.#closuresLive()) { for (const t of recording.closures.values()) store.alive(t, running); }
     for (let i = 0; i < lists.length; i++) lists[i].tensor.lists = this.#arguments.lists[i];
     const made: DeviceTensor<M>[] = [];
     try {
@@ -160,12 +166,12 @@ export class Program<M> {
     }
     this.#arguments.bindNew(this.#bindLeaf);
     if (this.#cacheNumbers !== null) {
-      this.#cacheNumbers.set(this.#replayer, ...this.#lengthAndRoom(caches[0]));
+      this.#cacheNumbers.set(this.#replayer, ...this.#lengthAndCapacity(caches[0]));
     }
     return made;
   }
 
-  /** Runs it, with the results that {@linkcode start} made; returns what the function does. */
+  /** Runs with the results of {@linkcode start}; returns what the function returns. */
   run(results: readonly DeviceTensor<M>[]): unknown {
     try {
       this.#replayer.run(0, this.#recorded.calls.length);
@@ -176,13 +182,13 @@ export class Program<M> {
     }
   }
 
-  /** The same while the event loop turns. */
+  /** The same with turns of the event loop. */
   async runWithTurns(
     results: readonly DeviceTensor<M>[],
     signal: AbortSignalLike | undefined,
   ): Promise<unknown> {
     const slices = this.#slices ??= slicesOf(this.#recorded.calls);
-    // Other calls may ask whether their arguments fit meanwhile.
+    // Meanwhile other calls may check their arguments and replace these.
     const lists = [...this.#arguments.lists];
     this.#arena.isInUse = this.#isRunning = true;
     try {
@@ -207,7 +213,7 @@ export class Program<M> {
     });
   }
 
-  /** What the function returns, once all calls have run. */
+  /** Returns the function's result after all calls have run. */
   #finish(results: readonly DeviceTensor<M>[], lists: readonly NumberLists[]): unknown {
     const { recording: { expectations }, template } = this.#recorded;
     for (const { slot, size, errorAt } of expectations) {
@@ -222,10 +228,10 @@ export class Program<M> {
     const { store } = this.backend;
     switch (result.kind) {
       case "made": {
-        const { slot, shape, size, room } = result;
-        const t = room === null
+        const { slot, shape, size, capacity } = result;
+        const t = capacity === null
           ? store.makeOf(shape, size)
-          : store.makeCache(shape[0], shape[1], shape[2], room);
+          : store.makeCache(shape[0], shape[1], shape[2], capacity);
         this.#bind(slot, t.memory);
         return t;
       }
@@ -240,7 +246,7 @@ export class Program<M> {
     }
   }
 
-  /** Gives back what it holds, once it does not run. */
+  /** Frees its memory, once it is not running. */
   dispose(): void {
     this.#disposeLater = this.#isRunning;
     if (this.#isDisposed || this.#isRunning) return;
@@ -251,7 +257,7 @@ export class Program<M> {
   }
 }
 
-/** The numbers of lists, one list after the other. */
+/** The numbers of lists, concatenated. */
 function ravel(lists: NumberLists): ArrayLike<number> {
   if (lists.length === 1) return lists[0];
   const [{ length }] = lists;

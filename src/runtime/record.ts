@@ -1,5 +1,5 @@
 /**
- * A function run with kernels that compute nothing, to record what it computes.
+ * Records what a function computes by running it with kernels that only note their calls.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import { Recording, type Slot } from "./recording.ts";
 import { build, type Leaves, markLists, type Template, templateOf, templateOfArgument } from "./template.ts";
 
 /**
- * Records a function on the backend of the tensors among its arguments; null where the recording could not be run: it would be of no
- * backend, or of several, or of tensors that share memory, or of results that are no program's.
+ * Records a function on the backend of its tensor arguments. Null if the recording could not be replayed: no
+ * backend or several, tensors that share memory, or results that come from another program.
  */
 export function record<Args extends readonly unknown[], M>(
   f: (...args: Args) => unknown,
@@ -59,7 +59,7 @@ export function record<Args extends readonly unknown[], M>(
     const leaves = tensors.map((t, i): Leaf => ({
       slot: slots[i],
       shape: t.shape,
-      room: t.cache?.capacity ?? null,
+      capacity: t.cache?.capacity ?? null,
       growth: recording.growths.get(slots[i]),
     }));
     const written = new Set(found.results.flatMap((result) => result.kind === "made" ? [result.slot] : []));
@@ -79,7 +79,10 @@ export function record<Args extends readonly unknown[], M>(
   }
 }
 
-/** The backend of tensors that a recording can be made of: all of one that computes, in memory of their own. */
+/**
+ * The backend of tensors that can be recorded: all on one backend that computes, each in memory of its own; else
+ * null.
+ */
 function backendFor(tensors: readonly Tensor[]): DeviceBackend<unknown> | null {
   const [first] = tensors;
   if (!(first instanceof DeviceTensor)) return null;
@@ -106,9 +109,9 @@ function listSlot<M>(backend: DeviceBackend<M>, recording: Recording<M>, numbers
   return { tensor, slot: recording.argument(tensor) };
 }
 
-/** What is given in the place of key-value caches: the same memory, of shapes that tell when their length is read. */
+/** Stand-ins for key-value caches: the same memory, with shapes that report when their length is read. */
 class StandInCaches<M> {
-  /** All tensors, with stand-ins in the places of caches. */
+  /** All tensors, with caches replaced by stand-ins. */
   readonly tensors: readonly DeviceTensor<M>[];
   /** Whether the function read a length. */
   wereRead = false;
@@ -127,7 +130,7 @@ class StandInCaches<M> {
     });
   }
 
-  /** A tree with the caches themselves in the places of their stand-ins, and no shape tracked. */
+  /** Returns a tree with the original caches instead of their stand-ins, and no tracked shapes. */
   replaceIn(tree: unknown): unknown {
     const tensors = tensorsByPlace(tree);
     for (const t of tensors) if (t instanceof DeviceTensor && !this.#originals.has(t)) untrack(t);
@@ -136,7 +139,7 @@ class StandInCaches<M> {
   }
 }
 
-/** A recording computes nothing: the tensors that the function made hold no numbers. */
+/** Frees the tensors that the function made: nothing was computed, so they hold no numbers. */
 function freeRecorded<M>(
   backend: DeviceBackend<M>,
   recording: Recording<M>,
@@ -152,14 +155,14 @@ function freeRecorded<M>(
 
 function refusePromise<R>(output: R): R {
   if (typeof (output as Promise<unknown> | null | undefined)?.then !== "function") return output;
-  // It may be that of a tensor that can't be read now.
+  // It may be the rejection of a read that is not possible now.
   (output as Promise<unknown>).then(() => {}, () => {});
   throw new TypeError(
     "Cannot compile: f must return its result and read no tensor's numbers, current result is a promise",
   );
 }
 
-/** Where the tensors of a result come from; null where that can't be said of a later run. */
+/** The origin of each tensor of a result; null if it can't be determined for a later run. */
 function resultsOf<M>(
   tree: unknown,
   recording: Recording<M>,
@@ -169,7 +172,7 @@ function resultsOf<M>(
   const found: Leaves = { tensors: [], lists: [] };
   const template = templateOf(tree, found);
   const results: Result<M>[] = [];
-  /** The last result, or argument, in each slot that grows. */
+  /** For each growing slot, the last result or argument in it. */
   const last = new Map<Slot, { of: "leaf" | "result"; index: number; length: number }>();
   leaves.forEach((t, index) => {
     if (t.cache !== null) last.set(slots[index], { of: "leaf", index, length: t.shape[1] });
@@ -192,7 +195,7 @@ function resultsOf<M>(
       if (shape[1] <= length) return null;
       results.push({ kind: "grown", of, index, steps: shape[1] - length });
     } else if (slot.kind === "made") {
-      results.push({ kind: "made", slot, shape, size: sizeOf(shape), room: t.cache?.capacity ?? null });
+      results.push({ kind: "made", slot, shape, size: sizeOf(shape), capacity: t.cache?.capacity ?? null });
     } else {
       return null;
     }

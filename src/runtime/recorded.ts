@@ -1,5 +1,5 @@
 /**
- * A run of a function as it was recorded, with the forms of its arguments and results.
+ * The recording of a run of a function, with the forms of its arguments and results.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import { isSameShape } from "../check.ts";
 import type { Call, Growth, KernelArgument, Recording, Slot } from "./recording.ts";
 import { isSameTemplate, type Template } from "./template.ts";
 
-/** What a tensor among the arguments is. */
+/** A tensor among the arguments. */
 export interface Leaf {
   readonly slot: Slot;
   readonly shape: readonly number[];
-  /** The steps that its block has room for, where it is a key-value cache. */
-  readonly room: number | null;
+  /** The capacity of its block in steps, if it is a key-value cache. */
+  readonly capacity: number | null;
   readonly growth: Growth | undefined;
 }
 
-/** Where a tensor among the results comes from. */
+/** The origin of a tensor among the results. */
 export type Result<M> =
-  /** Its own memory; of a key-value cache, with room for `room` steps. */
+  /** Memory of its own; for a key-value cache, with its capacity in steps. */
   | {
     readonly kind: "made";
     readonly slot: Slot;
     readonly shape: readonly number[];
-    /** Of the shape. */
+    /** The number of elements of the shape. */
     readonly size: number;
-    readonly room: number | null;
+    readonly capacity: number | null;
   }
-  /** The memory of an argument, or of a result before it, which it has `steps` more of. */
+  /** The memory of an argument or of an earlier result, extended by `steps`. */
   | { readonly kind: "grown"; readonly of: "leaf" | "result"; readonly index: number; readonly steps: number }
   | { readonly kind: "leaf"; readonly index: number }
   | { readonly kind: "closure"; readonly tensor: DeviceTensor<M> };
@@ -39,36 +39,36 @@ export interface ListSlot<M> {
   readonly slot: Slot;
 }
 
-/** A run. */
+/** A recorded run. */
 export interface Recorded<M> {
   readonly recording: Recording<M>;
   readonly calls: readonly Call[];
-  /** Of each argument of the function. */
+  /** For each argument of the function. */
   readonly templates: readonly Template[];
   readonly leaves: readonly Leaf[];
-  /** Of each argument where its leaves start, and where the last ones end. */
+  /** For each argument the index of its first leaf, and at the end the number of leaves. */
   readonly starts: readonly number[];
   readonly lists: readonly ListSlot<M>[];
   readonly template: Template;
   readonly results: readonly Result<M>[];
   /**
-   * The caches among the leaves, where all are of one length and have one room, and the function itself looked at neither; else none:
-   * a cache's length is then a size like others.
+   * The caches among the leaves, if all have one length and one capacity and the function itself read neither.
+   * Otherwise empty: a cache's length is then a size like any other.
    */
   readonly caches: readonly number[];
 }
 
-/** The caches of leaves, for {@linkcode Recorded}. */
+/** The caches of leaves, for {@linkcode Recorded.caches}. */
 export function cachesOf(leaves: readonly Leaf[]): number[] {
-  const caches = leaves.flatMap(({ room }, i) => room === null ? [] : [i]);
+  const caches = leaves.flatMap(({ capacity }, i) => capacity === null ? [] : [i]);
   const [first] = caches;
   const areAlike = caches.every((i) =>
-    leaves[i].shape[1] === leaves[first].shape[1] && leaves[i].room === leaves[first].room
+    leaves[i].shape[1] === leaves[first].shape[1] && leaves[i].capacity === leaves[first].capacity
   );
   return areAlike ? caches : [];
 }
 
-/** Whether two runs differ in nothing but the length of their caches, the room of those, and numbers in their calls. */
+/** Whether two runs differ only in the length and capacity of their caches and in numbers of their calls. */
 export function areAlike<M>(a: Recorded<M>, b: Recorded<M>): boolean {
   return a.caches.join() === b.caches.join() &&
     areSame(
@@ -104,21 +104,23 @@ function areSame<T>(a: readonly T[], b: readonly T[], isSame: (x: T, y: T) => bo
   return a.length === b.length && a.every((x, i) => isSame(x, b[i]));
 }
 
-/** The number of a slot; -1 of what is none. */
+/** The index of a slot; -1 for any other argument. */
 function indexOf(arg: KernelArgument): number {
   return typeof arg === "object" && arg !== null ? arg.index : -1;
 }
 
 function isSameLeaf(a: Leaf, b: Leaf): boolean {
   if (a.growth?.steps !== b.growth?.steps || a.growth?.tooMany !== b.growth?.tooMany) return false;
-  if (a.room === null || b.room === null) return a.room === b.room && isSameShape(a.shape, b.shape);
+  if (a.capacity === null || b.capacity === null) {
+    return a.capacity === b.capacity && isSameShape(a.shape, b.shape);
+  }
   return a.shape[0] === b.shape[0] && a.shape[2] === b.shape[2];
 }
 
 function isSameResult<M>(a: Result<M>, b: Result<M>): boolean {
   switch (a.kind) {
     case "made":
-      return b.kind === "made" && a.slot.index === b.slot.index && a.room === b.room &&
+      return b.kind === "made" && a.slot.index === b.slot.index && a.capacity === b.capacity &&
         isSameShape(a.shape, b.shape);
     case "grown":
       return b.kind === "grown" && a.of === b.of && a.index === b.index && a.steps === b.steps;
@@ -129,7 +131,7 @@ function isSameResult<M>(a: Result<M>, b: Result<M>): boolean {
   }
 }
 
-/** The numbers of a run's calls, in order. */
+/** The numbers in a run's calls, in order. */
 export function numbersOf(calls: readonly Call[]): number[] {
   return calls.flatMap(({ args }) => args.filter((arg) => typeof arg === "number"));
 }

@@ -1,27 +1,27 @@
 /**
- * What a function computes, written down call by call: which kernels, on which blocks of memory, with which numbers.
+ * A recording: the kernels that a function calls, with the blocks of memory and the numbers that it passes to them.
  *
  * @module
  */
 import type { DeviceTensor, StoreWatcher } from "../backends/tensor_store.ts";
 import type { ListChecks } from "../number_lists.ts";
 
-/** A block of memory that recorded calls work on, whichever it will be when they are replayed. */
+/** A block of memory in recorded calls. Replaying binds it to an actual block. */
 export interface Slot {
   readonly index: number;
   /** In elements. */
   readonly size: number;
   /**
-   * An argument of the function, or made while it ran; or holds the same numbers at every replay: what the function uploads, or
-   * what it closes over.
+   * An argument of the function, a tensor made while it ran, or a block with the same numbers at every replay:
+   * uploaded by the function or closed over.
    */
   readonly kind: "argument" | "made" | "uploaded" | "closure";
-  /** How many calls came before it was made, and before it was released. */
+  /** The number of calls before it was made, and before it was released. */
   madeAt: number;
   releasedAt: number;
 }
 
-/** An argument of a kernel: memory, none, or a number. */
+/** An argument of a kernel: memory, null, or a number. */
 export type KernelArgument = Slot | number | null;
 
 /** One call of a kernel. */
@@ -30,51 +30,51 @@ export interface Call {
   readonly args: readonly KernelArgument[];
 }
 
-/** Numbers that must be 0 after a run, and what to throw where one is not. */
-export interface Expectation {
+/** Numbers that must be 0 after a run, and the error to throw for one that is not. */
+interface Expectation {
   readonly slot: Slot;
   readonly size: number;
   readonly errorAt: (index: number) => Error;
 }
 
-/** How far a function appends to a tensor that it was given. */
+/** By how many steps a function extends one of its arguments. */
 export interface Growth {
-  /** The number of steps in place. */
+  /** The number of steps appended in place. */
   steps: number;
-  /** The number for which there was no room; 0: there always was. */
+  /** The number of steps that exceeded the capacity; 0 if none did. */
   tooMany: number;
 }
 
-/** Records what happens on a backend. */
+/** Records the calls on a backend. */
 export class Recording<M> implements StoreWatcher<M> {
   readonly slots: Slot[] = [];
   readonly calls: Call[] = [];
   readonly expectations: Expectation[] = [];
-  /** What is checked of lists at every run. */
+  /** The checks of lists that are repeated at every run. */
   readonly checks: ListChecks = { checks: [], failed: false };
-  /** The tensors that the function is given. */
+  /** The function's tensor arguments. */
   readonly given = new Set<DeviceTensor<M>>();
-  /** Why it can't be run again: it frees one of them, or appends in place to a cache that it closes over. */
+  /** Whether it can't be replayed, because it frees an argument or appends in place to a cache that it closes over. */
   cannotRepeat = false;
   readonly growths = new Map<Slot, Growth>();
-  /** The numbers of slots that are uploaded. */
+  /** The numbers of uploaded slots. */
   readonly uploads = new Map<Slot, ArrayLike<number>>();
   /** The tensors that the function closes over. */
   readonly closures = new Map<Slot, DeviceTensor<M>>();
   readonly #isMemory: (kernel: string, at: number, value: unknown) => boolean;
-  /** The slot of a block, as long as that is not released. */
+  /** The slots of blocks that are not released. */
   readonly #slots = new Map<M, Slot>();
 
   constructor(isMemory: (kernel: string, at: number, value: unknown) => boolean) {
     this.#isMemory = isMemory;
   }
 
-  /** The slot of a tensor that the function is given. */
+  /** Adds a slot for an argument of the function. */
   argument({ memory, size }: DeviceTensor<M>): Slot {
     return this.#add(memory, size, "argument");
   }
 
-  /** The slot of a tensor of the function's. */
+  /** The slot of a tensor's memory, if it has one. */
   slotOf({ memory }: DeviceTensor<M>): Slot | undefined {
     return this.#slots.get(memory);
   }
@@ -104,7 +104,7 @@ export class Recording<M> implements StoreWatcher<M> {
 
   extended(past: DeviceTensor<M>, time: number, isInPlace: boolean): void {
     const slot = this.#slots.get(past.memory);
-    // Another may have gone on from such a cache by the next run.
+    // By the next run, another tensor may have been appended to such a cache.
     this.cannotRepeat ||= slot?.kind === "closure" && isInPlace;
     if (slot?.kind !== "argument") return;
     const growth = this.growths.get(slot) ?? { steps: 0, tooMany: 0 };
@@ -113,7 +113,7 @@ export class Recording<M> implements StoreWatcher<M> {
     this.growths.set(slot, growth);
   }
 
-  /** Numbers were written to a block that was just made. */
+  /** Notes that numbers were written to a new block. */
   uploaded(memory: M, data: ArrayLike<number>): void {
     const made = this.#slots.get(memory)!;
     const constant: Slot = {
@@ -125,7 +125,7 @@ export class Recording<M> implements StoreWatcher<M> {
     };
     this.slots.push(constant);
     this.uploads.set(constant, Float64Array.from(data));
-    // Other calls may write to it, and it may be a result; else the copy is left out.
+    // The copy is needed if other calls write to the block, or if it is a result; otherwise it is removed.
     this.calls.push({ kernel: "copyRows", args: [made, 0, 0, constant, 0, 0, 1, data.length] });
   }
 

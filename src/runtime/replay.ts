@@ -1,5 +1,5 @@
 /**
- * Recorded calls run again, on whatever memory their slots are bound to.
+ * Replays recorded calls on the memory that their slots are bound to.
  *
  * @module
  */
@@ -7,22 +7,22 @@ import type { Call } from "./recording.ts";
 
 /** Runs recorded calls. */
 export interface Replayer<M> {
-  /** Puts memory into a slot. */
+  /** Binds a slot to memory. */
   bind(slot: number, memory: M): void;
-  /** What changes a number that a call is told. */
+  /** Returns a function that changes a number among the arguments of a call. */
   setterOf(call: number, at: number): (value: number) => void;
-  /** Runs the calls `from .. to`. */
+  /** Runs the calls from `from` up to, but not including, `to`. */
   run(from: number, to: number): void;
-  /** Gives back what it took. */
+  /** Frees its own memory. */
   free(): void;
 }
 
-/** Runs the calls one by one, on a device whose kernels are functions of JavaScript. */
+/** Runs the calls one by one, on a device whose kernels are JavaScript functions. */
 export function replayInLoop<M>(
   calls: readonly Call[],
   kernels: Readonly<Record<string, (...args: never[]) => void>>,
 ): Replayer<M> {
-  /** Of each slot, its places among the arguments. */
+  /** For each slot, where it occurs among the arguments. */
   const places: { readonly args: unknown[]; readonly at: number }[][] = [];
   const steps = calls.map((call) => {
     const args: unknown[] = [...call.args];

@@ -1,19 +1,22 @@
 /**
- * Where recorded calls are left for a turn of the event loop.
+ * Divides recorded calls into slices, between which the event loop may turn.
  *
  * @module
  */
 import type { Call } from "./recording.ts";
 
-/** Numbers that the calls of a slice take and make, unless it is one call: the largest matrix product of so many takes about a ms. */
+/**
+ * The most numbers that the calls of a slice read and write, unless it is a single call: the largest matrix product
+ * of this size takes about 1 ms.
+ */
 const mostNumbers = 2 ** 16;
-/** Calls of a slice. */
+/** The most calls in a slice. */
 const mostCalls = 64;
 
 /**
- * Where each slice of calls starts, and where the last ends. A slice is a single large call, or many small ones, because to look at the
- * clock takes as long as a small one. By what calls take, never by how long they took: a call that takes long comes after many that did
- * not.
+ * The start of each slice of calls, and the end of the last. A slice is a single large call or many small ones,
+ * because reading the clock takes as long as a small call. Slices are cut by the sizes of calls rather than by the
+ * time they took, since a slow call may follow many fast ones.
  */
 export function slicesOf(calls: readonly Call[]): number[] {
   const starts = [0];

@@ -1,5 +1,5 @@
 /**
- * The form of a compiled function's arguments and results: a tree with numbered places for tensors.
+ * The form of a compiled function's arguments and results: a tree whose tensors are numbered.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import type { Tensor } from "../tensor.ts";
 import { isLists, type NumberLists } from "../number_lists.ts";
 
 /**
- * A tree with the number of a tensor, or of lists of numbers, in the places of those, and other values as they are. All nodes have the
- * same fields, since every call walks them, and engines read those of objects of one kind sooner.
+ * A tree in which tensors and lists of numbers are replaced by their indices and other values are kept. Every call
+ * walks the nodes, so all have the same fields: engines read those of objects with one hidden class faster.
  */
 export interface Template {
   readonly kind: "tensor" | "lists" | "array" | "object" | "value";
-  /** Of a tensor or lists: which it is; and whether this is the first place of a tensor. */
+  /** For a tensor or lists, the index, and whether this is the first occurrence of the tensor. */
   readonly index: number;
   readonly isFirst: boolean;
-  /** Of an object. */
+  /** For an object. */
   readonly keys: readonly string[];
-  /** What is in an array, or an object in the order of its keys. */
+  /** For an array its items, for an object its values in the order of its keys. */
   readonly items: readonly Template[];
-  /** Of lists: how many there are, and of how many numbers each. */
+  /** For lists, their number and their common length. */
   readonly count: number;
   readonly length: number;
-  /** What is none of these. */
+  /** For any other value. */
   readonly value: unknown;
 }
 
@@ -38,18 +38,18 @@ const empty: Template = {
   value: undefined,
 };
 
-/** What is in the numbered places. */
+/** The tensors and lists of a tree, by index. */
 export interface Leaves {
   readonly tensors: Tensor[];
   readonly lists: NumberLists[];
 }
 
-/** In the place of an argument's lists in a result. */
+/** Stands for an argument's lists in a result. */
 class ListsMark {
   constructor(readonly index: number) {}
 }
 
-/** A tree with marks in the places of lists, which are not to be walked; the tree itself where it has none of them. */
+/** Replaces lists by marks, so that they are not walked. A tree without lists is returned as it is. */
 export function markLists(tree: unknown, lists: readonly NumberLists[]): unknown {
   const index = lists.indexOf(tree as NumberLists);
   if (index >= 0) return new ListsMark(index);
@@ -59,14 +59,14 @@ export function markLists(tree: unknown, lists: readonly NumberLists[]): unknown
   return Array.isArray(tree) ? entries.map(([, item]) => item) : Object.fromEntries(entries);
 }
 
-/** The form of an argument, whose leaves come behind those that there are: lists of numbers, or a tree. */
+/** The form of an argument, either lists of numbers or a tree. Its leaves are appended to `leaves`. */
 export function templateOfArgument(argument: unknown, leaves: Leaves): Template {
   if (!isLists(argument)) return templateOf(argument, leaves);
   const index = leaves.lists.push(argument) - 1;
   return { ...empty, kind: "lists", index, count: argument.length, length: argument[0].length };
 }
 
-/** Arguments as they are now: the same tensors, in trees and lists that nobody else changes. */
+/** Copies trees and lists, so that later changes by the caller have no effect. The tensors are the same. */
 export function copyOfArguments(args: readonly unknown[]): unknown[] {
   return args.map((arg) => isLists(arg) ? arg.map((list) => (list as number[]).slice()) : copyOf(arg));
 }
@@ -77,7 +77,7 @@ function copyOf(tree: unknown): unknown {
   return Object.fromEntries(Object.keys(tree).map((key) => [key, copyOf(tree[key])]));
 }
 
-/** The form of a tree, whose leaves come behind those that there are; a tensor in several places has one number. */
+/** The form of a tree. Its leaves are appended to `leaves`; a tensor in several places has one index. */
 export function templateOf(tree: unknown, leaves: Leaves): Template {
   if (tree instanceof ListsMark) return { ...empty, kind: "lists", index: tree.index };
   if (isTensor(tree)) {
@@ -86,7 +86,7 @@ export function templateOf(tree: unknown, leaves: Leaves): Template {
     return { ...empty, kind: "tensor", index: leaves.tensors.push(tree) - 1, isFirst: true };
   }
   if (Array.isArray(tree)) {
-    // Holes too.
+    // Includes holes.
     return { ...empty, kind: "array", items: Array.from(tree, (item) => templateOf(item, leaves)) };
   }
   if (!isBranch(tree)) return { ...empty, value: tree };
@@ -95,8 +95,8 @@ export function templateOf(tree: unknown, leaves: Leaves): Template {
 }
 
 /**
- * Whether a tree has a form, but for what its tensors and lists are, which are put into their places of `leaves`. The order of
- * the keys counts, since that of operations may be the same.
+ * Whether a tree has a form. Writes its tensors and lists to `leaves`. The order of keys matters, since the order
+ * of operations may depend on it.
  */
 export function matches(template: Template, tree: unknown, leaves: Leaves): boolean {
   const { kind, items } = template;
@@ -135,7 +135,10 @@ export function isSameTemplate(a: Template, b: Template): boolean {
     a.items.every((item, i) => isSameTemplate(item, b.items[i]));
 }
 
-/** The first part of a form that has the form of another, all of each tensor of which has one place: how to get to it, and its tensors. */
+/**
+ * The first part of `form` that has the form `wanted`, with each tensor in one place only: its path and the indices
+ * of its tensors.
+ */
 export function findForm(
   form: Template,
   wanted: Template,
@@ -160,7 +163,7 @@ function isAlike(form: Template, wanted: Template, indices: number[]): boolean {
     form.items.every((item, i) => isAlike(item, wanted.items[i], indices));
 }
 
-/** A tree of a form. */
+/** Builds a tree of a form. */
 export function build(
   template: Template,
   tensors: readonly Tensor[],

@@ -1,20 +1,20 @@
 /**
- * What can be known of a sequence's cycle from its tokens so far: exact Bayesian inference.
+ * Exact Bayesian inference of a sequence's cycle from its tokens so far.
  *
- * All that a sequence hides is its cycle. Once the cycle is assumed, the motif of every visit is known, every slot's
- * token has been seen in the open, and the next token's distribution is read off the equation of `motifTask`. So a
- * belief is a list of the cycles that the tokens allow, each with its probability; only cycles of probability 0 are
- * left out. It stays short because a wrong motif is contradicted within a token or two.
+ * The cycle is the only hidden variable of a sequence. Given the cycle, the motif of every visit is known, every
+ * slot's token has been observed, and the next token's distribution follows from the equation of `motifTask`. A
+ * belief is a list of the cycles that are consistent with the tokens, each with its probability; only cycles of
+ * probability 0 are omitted. The list stays short because a wrong motif is contradicted within a token or two.
  *
  * @module
  */
 import type { Motif, MotifTask } from "./motif_task.ts";
 
-/** A beginning of a cycle that the tokens so far allow. */
-export interface Hypothesis {
-  /** The motifs of the visits so far, up to where the cycle closes. */
+/** A prefix of a cycle that is consistent with the tokens so far. */
+interface Hypothesis {
+  /** The motifs of the visits so far, until the cycle closes. */
   readonly cycle: readonly number[];
-  /** Whether the first motif has come round again, so that the cycle is known to be all of it. */
+  /** Whether the first motif has recurred, so that the cycle is known completely. */
   readonly closed: boolean;
   readonly probability: number;
 }
@@ -22,16 +22,19 @@ export interface Hypothesis {
 /** The hypotheses, their probabilities summing to 1. */
 export type Belief = readonly Hypothesis[];
 
-/** Where a sequence is before its first token. */
+/** The belief before the first token. */
 export const beginning: Belief = [{ cycle: [], closed: false, probability: 1 }];
 
-/** The belief just before token t, from the belief after token t - 1: where a motif begins, which it may be. */
+/**
+ * The belief just before token t, from the belief after token t - 1: where a motif begins, each possible one is
+ * added.
+ */
 export function expectToken(task: MotifTask, belief: Belief, t: number): Belief {
   if (t % task.config.motifLength !== 0) return belief;
   return belief.flatMap((hypothesis) => hypothesis.closed ? [hypothesis] : nextMotif(task, hypothesis));
 }
 
-/** The next token's distribution `[V]`: the hypotheses' own, weighted by their probabilities. */
+/** The distribution `[V]` of the next token: those of the hypotheses, weighted by their probabilities. */
 export function predictToken(
   task: MotifTask,
   belief: Belief,
@@ -49,7 +52,7 @@ export function predictToken(
   return probabilities;
 }
 
-/** The belief after token t, by Bayes' rule; empty if the task cannot have made these tokens. */
+/** The belief after token t, by Bayes' rule; empty if the task cannot generate these tokens. */
 export function observeToken(task: MotifTask, belief: Belief, tokens: ArrayLike<number>, t: number): Belief {
   const weighted = belief.map((hypothesis) => {
     const { motif, place, previous } = locate(task, hypothesis, tokens, t);
@@ -63,7 +66,10 @@ export function observeToken(task: MotifTask, belief: Belief, tokens: ArrayLike<
   return possible.map((hypothesis) => ({ ...hypothesis, probability: hypothesis.probability / total }));
 }
 
-/** After k different motifs: the cycle closes with the probability that it has k, given at least k; or a new one. */
+/**
+ * After k different motifs, the cycle closes with the probability that its length is k given that it is at least k;
+ * else a new motif follows.
+ */
 function nextMotif(task: MotifTask, { cycle, probability }: Hypothesis): Hypothesis[] {
   const { motifs, shortestCycle, longestCycle } = task.config;
   const k = cycle.length;
@@ -79,7 +85,7 @@ function nextMotif(task: MotifTask, { cycle, probability }: Hypothesis): Hypothe
   return next;
 }
 
-/** Where token t stands if the hypothesis is true, and what stood there one cycle earlier, if anything did. */
+/** The position of token t under a hypothesis, and the token one cycle earlier, if there is one. */
 function locate(task: MotifTask, { cycle }: Hypothesis, tokens: ArrayLike<number>, t: number) {
   const { motifLength } = task.config;
   const earlier = t - motifLength * cycle.length;

@@ -1,5 +1,5 @@
 /**
- * The best that anything can do at the synthetic task.
+ * The best achievable predictions of the synthetic task.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import { checkSequences, checkTokens, type PredictionScore, scorePredictions } f
  *
  *     P(x_t = v | x_0 .. x_{t-1}) = Σ_cycle P(cycle | x_0 .. x_{t-1}) · P(x_t = v | cycle, x_0 .. x_{t-1})
  *
- * It knows the bank and the probabilities of `motifTask`, and that a sequence starts at the start of a motif. Of the
- * sequence it knows the tokens before this one and nothing else: neither the cycle, nor its length, nor the slots. The
- * sum is over every cycle that is possible, so nothing is approximated but by rounding.
+ * It knows the bank and the probabilities of `motifTask`, and that a sequence starts at the start of a motif. Of
+ * the sequence it only knows the tokens before this one, but not the cycle, its length, or the slots. The sum is
+ * over all possible cycles, so the result is exact up to rounding.
  *
- * @param task of `motifTask`
- * @param prefix the ids of the tokens before, `[t]`, none for the first token's distribution
+ * @param task a task of `motifTask`
+ * @param prefix the ids of the tokens before, `[t]`; empty for the first token's distribution
  * @returns probabilities `[V]`
- * @throws {TypeError} if the prefix is no list
- * @throws {RangeError} if an id is out of range, or the task cannot make such a prefix
+ * @throws {TypeError} if the prefix is not a list
+ * @throws {RangeError} if an id is out of range, or the task cannot generate such a prefix
  *
- * @example After its first token, a motif goes on without a doubt unless two of the bank begin alike
+ * @example The token after a motif's first one is certain, unless two motifs of the bank begin with the same token
  * ```ts
  * import { idealProbabilities, motifTask } from "@seqmix/seqmix";
  *
@@ -38,15 +38,15 @@ export function idealProbabilities(task: MotifTask, prefix: ArrayLike<number>): 
 }
 
 /**
- * The best possible loss and accuracy on sequences of the task: those of the predictor that answers with
- * `idealProbabilities`, which no predictor that sees the same tokens beats but by luck. As with a model, tokens 1 to
- * T - 1 are predicted, each from all before it, and the means are over all of them.
+ * The best possible loss and accuracy on sequences of the task: those of the predictor that uses
+ * `idealProbabilities`, which no predictor that sees the same tokens can beat except by chance. As with a model,
+ * tokens 1 to T - 1 are predicted, each from all before it, and the means are over all of them.
  *
- * @param task of `motifTask`
- * @param sequences of that task, each `[T]` ids with T at least 2; lengths may differ
- * @returns the score on these very sequences, in all and by position
+ * @param task a task of `motifTask`
+ * @param sequences sequences of that task, each `[T]` ids with T at least 2; lengths may differ
+ * @returns the score on these sequences, in total and by position
  * @throws {TypeError} if there is no sequence, or one is shorter than 2
- * @throws {RangeError} if an id is out of range, or the task cannot make such a sequence
+ * @throws {RangeError} if an id is out of range, or the task cannot generate such a sequence
  *
  * @example
  * ```ts
@@ -63,7 +63,7 @@ export function ceiling(task: MotifTask, sequences: readonly ArrayLike<number>[]
   return scorePredictions(sequences, (tokens) => idealPredictions(task, tokens, action));
 }
 
-/** What the tokens tell of the cycle. */
+/** Infers the belief about the cycle after some tokens. */
 export function infer(task: MotifTask, tokens: ArrayLike<number>, action: string): Belief {
   let belief = beginning;
   for (let t = 0; t < tokens.length; t++) {

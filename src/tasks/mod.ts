@@ -1,5 +1,5 @@
 /**
- * The synthetic next-token task: its sequences, the best that can be done at it, and an n-gram baseline.
+ * The synthetic next-token task: its sequences, the best achievable predictions, and an n-gram baseline.
  *
  * @module
  */

@@ -1,10 +1,11 @@
 /**
- * The synthetic task: what it is made of.
+ * The definition of the synthetic task.
  *
  * @module
  */
 import { checkLength } from "../allocate.ts";
 import { checkInteger, show } from "../check.ts";
+import { checkNames } from "../names.ts";
 import { type RandomSource, randomSource } from "../random.ts";
 
 /** The sizes and probabilities of a task. */
@@ -21,23 +22,23 @@ export interface MotifTaskConfig {
   readonly longestCycle: number;
   /** K, the number of tokens that a slot chooses from; 2. */
   readonly alternatives: number;
-  /** The probability that a slot's token is drawn anew when its motif comes round again; 1/4. */
+  /** The probability that a slot's token is drawn again when its motif recurs; 1/4. */
   readonly flip: number;
 }
 
 /** One motif of the bank. */
 export interface Motif {
-  /** `[M]`; what stands at the slot here, the first of its alternatives, means nothing. */
+  /** `[M]`; the token at the slot, the first of its alternatives, has no meaning. */
   readonly tokens: readonly number[];
-  /** The slot's place in the motif, from 1 to M - 1. */
+  /** The position of the slot in the motif, from 1 to M - 1. */
   readonly slot: number;
-  /** `[K]`, the different tokens that the slot chooses from. */
+  /** `[K]`, the distinct tokens that the slot chooses from. */
   readonly alternatives: readonly number[];
 }
 
 /** A task: its sizes and its bank. A plain object, the same for the same config and seed. */
 export interface MotifTask {
-  /** The sizes and probabilities, the defaults filled in. */
+  /** The sizes and probabilities, including defaults. */
   readonly config: MotifTaskConfig;
   /** The motifs that sequences are made of. */
   readonly bank: readonly Motif[];
@@ -54,11 +55,13 @@ const defaults: MotifTaskConfig = {
 };
 
 /**
- * A synthetic next-token task that needs both memories: motifs of fixed tokens (short-term: where am I in the motif)
- * that come round again in an order of the sequence's own, with slots of its own (long-term: what was it last time).
+ * A synthetic next-token task that needs two kinds of memory: motifs of fixed tokens (short-term: the position in
+ * the motif) that recur in an order specific to the sequence, with slots specific to the sequence (long-term: their
+ * previous values).
  *
- * The bank is drawn here, once: every token of a motif uniformly from the V, its slot uniformly from places 1 to
- * M - 1, the slot's K alternatives uniformly and different. A sequence is drawn as
+ * The bank is drawn once, by this function: every token of a motif uniformly from the vocabulary, its slot
+ * uniformly from positions 1 to M - 1, and the slot's K alternatives uniformly without repetition. A sequence is
+ * drawn as
  *
  *     m ~ uniform{shortestCycle .. longestCycle};   c_0 .. c_{m-1} ~ different motifs of the bank, in any order
  *     token t:  visit j = ⌊t / M⌋,  place p = t mod M,  motif c = c_{j mod m}
@@ -66,16 +69,16 @@ const defaults: MotifTaskConfig = {
  *       p = slot, j < m:  s_j ~ uniform(alternatives)
  *       p = slot, j ≥ m:  s_j = s_{j-m} with probability 1 - flip, else s_j ~ uniform(alternatives)
  *
- * A flip draws from all alternatives, the present one among them, and what it draws stays until the next flip. So a
- * slot has its last token again with probability 1 - flip + flip / K: 7/8 as the task comes.
+ * A flip draws from all alternatives, including the current one, and the result stays until the next flip. A slot
+ * therefore repeats its last token with probability 1 - flip + flip / K: 7/8 by default.
  *
- * @param config what is to differ from the default sizes, `{}` for none
- * @param seed a whole number of at least 0, from which the bank is drawn
+ * @param config differences from the default sizes; `{}` for none
+ * @param seed an integer from 0 to 2⁵³ - 1, from which the bank is drawn
  * @returns the task
- * @throws {TypeError} if a size is not a number
+ * @throws {TypeError} if a size is not a number, or has an unknown name
  * @throws {RangeError} if a size or the seed is out of range: the vocabulary 2 to 65,536 and not below the
- *   alternatives, which are at least 1; the motif length at least 2; 1 ≤ shortestCycle ≤ longestCycle ≤ motifs; flip
- *   from 0 to 1
+ *   alternatives, which are at least 1; the motif length at least 2; 1 ≤ shortestCycle ≤ longestCycle ≤ motifs;
+ *   flip from 0 to 1
  *
  * @example
  * ```ts
@@ -85,10 +88,15 @@ const defaults: MotifTaskConfig = {
  * console.log(task.config.vocabulary, task.bank.length, task.bank[0].tokens.length); // 64 8 8
  * ```
  *
- * The shape is that of the task in "Deconstructing RWKV, Part 3": 64 tokens, repeating patterns, two memories.
+ * The structure is that of the task in "Deconstructing RWKV, Part 3": 64 tokens, repeating patterns, two memories.
  */
-export function motifTask(config: Partial<MotifTaskConfig>, seed: number): MotifTask {
-  const full = { ...defaults, ...config };
+export function motifTask(
+  config: { readonly [K in keyof MotifTaskConfig]?: MotifTaskConfig[K] | undefined },
+  seed: number,
+): MotifTask {
+  checkNames(action, config, defaults, "config");
+  const given = Object.entries(config).filter(([, value]) => value !== undefined);
+  const full: MotifTaskConfig = { ...defaults, ...Object.fromEntries(given) };
   checkConfig(full);
   checkInteger(action, "seed", seed, 0);
 
@@ -96,7 +104,7 @@ export function motifTask(config: Partial<MotifTaskConfig>, seed: number): Motif
   return { config: full, bank: Array.from({ length: full.motifs }, () => drawMotif(full, random)) };
 }
 
-/** `count` different whole numbers from 0 to n - 1, in any order: the beginning of a shuffle. */
+/** `count` distinct integers from 0 to n - 1, in random order: the beginning of a shuffle. */
 export function drawDifferent(random: RandomSource, count: number, n: number): number[] {
   const all = Array.from({ length: n }, (_, i) => i);
   for (let i = 0; i < count; i++) {

@@ -1,9 +1,10 @@
 /**
- * The n-gram baseline: what the last few tokens tell, and nothing older.
+ * The n-gram baseline: a prediction from the last few tokens only.
  *
  * @module
  */
 import { checkInteger } from "../check.ts";
+import { checkNames } from "../names.ts";
 import { checkSequences, checkTokens, type PredictionScore, scorePredictions } from "./score.ts";
 
 /** An n-gram model: how often each token followed each context of up to `order` - 1 tokens. */
@@ -12,29 +13,30 @@ export interface NgramModel {
   readonly order: number;
   /** V, the number of different tokens. */
   readonly vocabulary: number;
-  /** The context of no tokens; the others hang from it, the newest token first. */
+  /** The empty context. Longer contexts are its descendants, the newest token first. */
   readonly root: NgramContext;
 }
 
-/** What followed one context. */
+/** The counts of the tokens that followed a context. */
 export interface NgramContext {
-  /** c(h, ·), how often each token followed. */
+  /** c(h, ·), the number of times that each token followed. */
   readonly followers: ReadonlyMap<number, number>;
-  /** c(h), how often any did. */
+  /** c(h), the sum of these. */
   readonly total: number;
-  /** The contexts that are one token longer, by the token that they have before this one. */
+  /** The contexts with one more token, indexed by that token, which precedes the others. */
   readonly longer: ReadonlyMap<number, NgramContext>;
 }
 
 /**
- * Counts the n-grams of some sequences. In the usual terms, an n-gram of order n predicts a token from the n - 1 before
- * it: order 1 knows only how frequent tokens are.
+ * Counts the n-grams of sequences. As usual, an n-gram of order n predicts a token from the n - 1 before it: order
+ * 1 only uses the frequencies of tokens.
  *
- * @param sequences to count, each `[T]` ids with T at least 2. Tokens 1 to T - 1 are counted, as they are predicted
+ * @param sequences sequences of `[T]` ids with T at least 2. Tokens 1 to T - 1, which are the predicted ones, are
+ *   counted
  * @param options `order`, n; `vocabulary`, V
  * @returns the model
- * @throws {TypeError} if there is no sequence, or one is shorter than 2
- * @throws {RangeError} if the order or the vocabulary is not a whole number of at least 1, or an id is out of range
+ * @throws {TypeError} if there is no sequence, or one is shorter than 2, or on an unknown option
+ * @throws {RangeError} if the order or the vocabulary is not an integer of at least 1, or an id is out of range
  *
  * @example
  * ```ts
@@ -50,6 +52,7 @@ export function fitNgram(
   options: { readonly order: number; readonly vocabulary: number },
 ): NgramModel {
   const action = "fit an n-gram model";
+  checkNames(action, options, { order: 0, vocabulary: 0 });
   const { order, vocabulary } = options;
   checkInteger(action, "order", order, 1);
   checkInteger(action, "vocabulary", vocabulary, 1, 2 ** 16);
@@ -63,18 +66,18 @@ export function fitNgram(
 }
 
 /**
- * The distribution of the next token by an n-gram model, every order interpolated with the one below it, as Witten
- * and Bell do: with c(h, v) how often v followed the context h, D(h) how many different tokens did, and h' the
- * context without its oldest token,
+ * The distribution of the next token by an n-gram model. Every order is interpolated with the one below it as by
+ * Witten and Bell: with c(h, v) the number of times that v followed the context h, D(h) the number of different
+ * tokens that did, and h' the context without its oldest token,
  *
  *     P(v | h) = (c(h, v) + D(h)·P(v | h')) / (c(h) + D(h)),    below the empty context 1 / V
  *
- * A context that was never seen leaves P(v | h').
+ * For a context that was never seen, P(v | h) = P(v | h').
  *
- * @param model of `fitNgram`
+ * @param model a model of `fitNgram`
  * @param prefix the ids of the tokens before, `[t]`
- * @returns probabilities `[V]`, none of them 0
- * @throws {TypeError} if the prefix is no list
+ * @returns probabilities `[V]`, all positive
+ * @throws {TypeError} if the prefix is not a list
  * @throws {RangeError} if an id is out of range
  *
  * @example
@@ -94,12 +97,12 @@ export function ngramProbabilities(model: NgramModel, prefix: ArrayLike<number>)
 }
 
 /**
- * The loss and accuracy of an n-gram model, measured as a network's are: tokens 1 to T - 1 are predicted, each from
+ * The loss and accuracy of an n-gram model, measured like a network's: tokens 1 to T - 1 are predicted, each from
  * those before it, and the means are over all of them.
  *
- * @param model of `fitNgram`
+ * @param model a model of `fitNgram`
  * @param sequences each `[T]` ids with T at least 2; lengths may differ
- * @returns the score, in all and by position
+ * @returns the score, in total and by position
  * @throws {TypeError} if there is no sequence, or one is shorter than 2
  * @throws {RangeError} if an id is out of range
  *
@@ -142,11 +145,11 @@ function count(root: Counting, tokens: ArrayLike<number>, t: number, order: numb
   }
 }
 
-/** Token t's distribution, from the shortest context to the longest that was seen. */
+/** The distribution of token t, interpolated from the shortest context to the longest that was seen. */
 function interpolate(model: NgramModel, tokens: ArrayLike<number>, t: number): Float64Array {
   const probabilities = new Float64Array(model.vocabulary).fill(1 / model.vocabulary);
   let context: NgramContext | undefined = model.root;
-  // A model holds no context longer than its order allows, so the walk ends by itself.
+  // Contexts are at most as long as the model's order allows, so the loop ends.
   for (let age = 1; context !== undefined; age++) {
     const { followers, total, longer }: NgramContext = context;
     const scale = 1 / (total + followers.size);

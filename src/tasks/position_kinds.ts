@@ -1,5 +1,5 @@
 /**
- * Which memory each token of a sequence asks for.
+ * The kind of memory that each token of a sequence needs.
  *
  * @module
  */
@@ -9,24 +9,24 @@ import type { MotifTask } from "./motif_task.ts";
 import { checkSequences, checkTokens } from "./score.ts";
 
 /**
- * What it takes to predict a token:
+ * The memory that predicting a token needs:
  *
- * - `"motif"`, short-term memory: a fixed token inside a motif, told by the tokens just before it;
- * - `"slot"`, long-term memory: the slot of a motif that has come round again;
- * - `"order"`, long-term memory: the first token of a motif that has come round again, told by what followed last time;
- * - `"new"`, luck: the first token or the slot of a motif that the sequence has not shown before.
+ * - `"motif"`, short-term memory: a fixed token inside a motif, determined by the tokens just before it;
+ * - `"slot"`, long-term memory: the slot of a motif that recurs;
+ * - `"order"`, long-term memory: the first token of a motif that recurs, determined by what followed last time;
+ * - `"new"`, chance: the first token or the slot of a motif that is new in the sequence.
  */
 export type PositionKind = "motif" | "slot" | "order" | "new";
 
 /**
- * Which memory each token of a sequence asks for. The cycle is inferred from the whole sequence; should two fit, the
- * more probable one is taken.
+ * The kind of memory that each token of a sequence needs. The cycle is inferred from the whole sequence; if several
+ * are possible, the most probable one is used.
  *
- * @param task of `motifTask`
+ * @param task a task of `motifTask`
  * @param tokens a sequence of that task, `[T]` ids
- * @returns the kinds `[T]`, entry t that of token t
- * @throws {TypeError} if the sequence is no list or empty
- * @throws {RangeError} if an id is out of range, or the task cannot make such a sequence
+ * @returns the kinds `[T]`, entry t for token t
+ * @throws {TypeError} if the sequence is not a list, or empty
+ * @throws {RangeError} if an id is out of range, or the task cannot generate such a sequence
  *
  * @example
  * ```ts
@@ -53,15 +53,15 @@ export function positionKinds(task: MotifTask, tokens: ArrayLike<number>): Posit
 }
 
 /**
- * The accuracy of some predictions, by the memory that they asked for.
+ * The accuracy of predictions, by the kind of memory that they need.
  *
- * @param task of `motifTask`
- * @param sequences of that task, each `[T]` ids with T at least 2
- * @param predicted of each sequence, at least `[T - 1]`: entry t is the id predicted for token t + 1, as in
- *   `ceiling(...).predicted` or a model's most probable ids; what comes after is not looked at
- * @returns of each kind, the number of tokens and the share of them predicted, NaN where there are none
+ * @param task a task of `motifTask`
+ * @param sequences sequences of that task, each `[T]` ids with T at least 2
+ * @param predicted for each sequence, at least `[T - 1]`: entry t is the id predicted for token t + 1, as in
+ *   `ceiling(...).predicted` or a model's most probable ids; later entries are ignored
+ * @returns for each kind, the number of tokens and the share of them that was predicted, NaN if there are none
  * @throws {TypeError} if there is no sequence, one is shorter than 2, or the predictions do not fit them
- * @throws {RangeError} if an id is out of range, or the task cannot make such a sequence
+ * @throws {RangeError} if an id is out of range, or the task cannot generate such a sequence
  *
  * @example
  * ```ts

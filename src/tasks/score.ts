@@ -1,15 +1,15 @@
 /**
- * How predictions of the next token are scored, alike for every predictor that is no network.
+ * Scores predictions of the next token, in the same way for all predictors that are not networks.
  *
  * @module
  */
 import { show } from "../check.ts";
 
-/** How well tokens 1 to T - 1 of some sequences were predicted, each from those before it. */
+/** The quality of predictions of tokens 1 to T - 1 of some sequences, each from those before it. */
 export interface PredictionScore {
   /** Mean negative log-likelihood over all predicted tokens, in nats. */
   readonly loss: number;
-  /** Share of the predicted tokens that were the most probable one, 0 to 1; of equals, the lowest id counts. */
+  /** The share of predicted tokens that were the most probable one, 0 to 1; among equals, the lowest id counts. */
   readonly accuracy: number;
   /** e to the loss. */
   readonly perplexity: number;
@@ -17,14 +17,14 @@ export interface PredictionScore {
   readonly lossByPosition: Float64Array;
   /** Entry t is the accuracy at token t + 1, over the sequences that have one. */
   readonly accuracyByPosition: Float64Array;
-  /** Of each sequence, `[T - 1]`: entry t is the id predicted for token t + 1. */
+  /** For each sequence, `[T - 1]`: entry t is the id predicted for token t + 1. */
   readonly predicted: readonly Uint16Array[];
 }
 
 /**
  * Scores a predictor.
  *
- * @param predictions yields the distributions `[V]` of tokens 1 to T - 1 of the sequence, in order
+ * @param predictions returns the distributions `[V]` of tokens 1 to T - 1 of a sequence, in order
  */
 export function scorePredictions(
   sequences: readonly ArrayLike<number>[],
@@ -58,7 +58,7 @@ export function scorePredictions(
   };
 }
 
-/** Checks that there are sequences, each of at least `shortest` ids from 0 to vocabulary - 1. */
+/** Checks that there are sequences, each with at least `shortest` ids from 0 to vocabulary - 1. */
 export function checkSequences(
   action: string,
   sequences: readonly ArrayLike<number>[],

@@ -5,42 +5,46 @@
  */
 import { checkLength, hostArray } from "../allocate.ts";
 import { checkInteger, show } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
 import { type RandomSource, randomSource } from "../random.ts";
 import { drawDifferent, type MotifTask } from "./motif_task.ts";
 
-/** What sequences to draw. */
+/** Options of {@linkcode sampleSequences}. */
 export interface SequenceOptions {
-  /** How many. */
+  /** The number of sequences. */
   readonly count: number;
-  /** Tokens in a sequence, at least 2, or a list that they take in turn: sequence i has the (i mod n)-th length. */
+  /** The number of tokens in a sequence, at least 2, or a list of lengths: sequence i has the (i mod n)-th. */
   readonly length: number | readonly number[];
-  /** A whole number of at least 0. */
+  /** An integer from 0 to 2⁵³ - 1. */
   readonly seed: number;
 }
 
-/** What sets to draw. */
+/** Options of {@linkcode trainAndTest}. */
 export interface TrainAndTestOptions {
-  /** How many sequences to train on. */
+  /** The number of training sequences. */
   readonly train: number;
-  /** How many sequences to test on. */
+  /** The number of test sequences. */
   readonly test: number;
-  /** Tokens in a sequence, as in {@link SequenceOptions}. */
+  /** The number of tokens in a sequence, as in {@link SequenceOptions}. */
   readonly length: number | readonly number[];
-  /** A whole number of at least 0. */
+  /** An integer from 0 to 2⁵³ - 1. */
   readonly seed: number;
 }
+
+const sequenceNames: Names<SequenceOptions> = { count: 0, length: 0, seed: 0 };
+const setNames: Names<TrainAndTestOptions> = { train: 0, test: 0, length: 0, seed: 0 };
 
 /**
  * Sequences drawn from a task, by the equation of `motifTask`.
  *
- * Sequence i depends on the task, the seed and i alone: more of them begin with the same ones, and a longer one
- * begins with the shorter one.
+ * Sequence i depends only on the task, the seed and i: a larger set begins with the same sequences, and a longer
+ * sequence begins with the shorter one.
  *
- * @param task of `motifTask`
+ * @param task a task of `motifTask`
  * @param options `count`, `length` and `seed`
  * @returns the sequences' token ids, each `[length]`
- * @throws {TypeError} if the options are no numbers, or the list of lengths is empty
- * @throws {RangeError} if the count or the seed is not a whole number of at least 0, or a length one of at least 2
+ * @throws {TypeError} if the options are not numbers or not known, or the list of lengths is empty
+ * @throws {RangeError} if the count or the seed is not an integer of at least 0, or a length one of at least 2
  *
  * @example Sequences of several lengths
  * ```ts
@@ -52,6 +56,7 @@ export interface TrainAndTestOptions {
  */
 export function sampleSequences(task: MotifTask, options: SequenceOptions): Uint16Array[] {
   const action = "sample sequences";
+  checkNames(action, options, sequenceNames);
   checkInteger(action, "count", options.count, 0);
   checkLength(action, "count", options.count);
   checkInteger(action, "seed", options.seed, 0);
@@ -63,18 +68,18 @@ export function sampleSequences(task: MotifTask, options: SequenceOptions): Uint
 }
 
 /**
- * A set to train on and one to test on, drawn from one task, with no sequence in common.
+ * Disjoint training and test sets, drawn from one task.
  *
- * The test set is drawn first and is not touched: it is a fair sample of the task, so the ceiling holds on it, and it
- * is the same however many sequences there are to train on. A training sequence that is in it is drawn again. Where
- * lengths are mixed, a shorter sequence may still be how a longer one begins.
+ * The test set is drawn first and left unchanged: it is a fair sample of the task, so the ceiling applies to it,
+ * and it does not depend on the number of training sequences. A training sequence that is in the test set is drawn
+ * again. With mixed lengths, a shorter sequence may still be the beginning of a longer one.
  *
- * @param task of `motifTask`
+ * @param task a task of `motifTask`
  * @param options `train`, `test`, `length` and `seed`
- * @returns the two sets, each a list of token ids as of `sampleSequences`
- * @throws {TypeError} if the options are no numbers, or the list of lengths is empty
- * @throws {RangeError} if a count or the seed is not a whole number of at least 0, or a length one of at least 2, or
- *   if the task has too few different sequences
+ * @returns the two sets, each a list of token ids like those of `sampleSequences`
+ * @throws {TypeError} if the options are not numbers or not known, or the list of lengths is empty
+ * @throws {RangeError} if a count or the seed is not an integer of at least 0, or a length one of at least 2, or if
+ *   the task has too few different sequences
  *
  * @example
  * ```ts
@@ -89,6 +94,7 @@ export function trainAndTest(
   options: TrainAndTestOptions,
 ): { train: Uint16Array[]; test: Uint16Array[] } {
   const action = "draw train and test sets";
+  checkNames(action, options, setNames);
   const { train, test, seed } = options;
   checkInteger(action, "train", train, 0);
   checkInteger(action, "test", test, 0);
@@ -118,10 +124,13 @@ export function trainAndTest(
   return { train: trainSet, test: testSet };
 }
 
-/** After so many draws in vain the test set holds nearly all that the task can draw, and would measure nothing. */
+/**
+ * The most attempts to draw a new sequence. Beyond it, the test set contains nearly all sequences of the task and
+ * would measure nothing.
+ */
 const attempts = 1000;
 
-/** One sequence and what the equation of `motifTask` calls c_0 .. c_{m-1}. */
+/** A sequence, and its cycle c_0 .. c_{m-1} in the equation of `motifTask`. */
 export function drawSequence(
   task: MotifTask,
   length: number,

@@ -3,9 +3,18 @@
  *
  * @module
  */
-import { checkInteger, checkSameShape, isSameShape, isTensor, sharedBackend, show } from "../check.ts";
+import {
+  checkInteger,
+  checkNumber,
+  checkSameShape,
+  isSameShape,
+  isTensor,
+  sharedBackend,
+  show,
+} from "../check.ts";
 import { run } from "../compute.ts";
 import { engineOf } from "../engine.ts";
+import { checkNames, type Names } from "../names.ts";
 import { adamWOp } from "../ops/adam_w/mod.ts";
 import { add } from "../ops/elementwise/mod.ts";
 import type { Tensor } from "../tensor.ts";
@@ -73,8 +82,8 @@ export interface Optimizer<Hyper> {
    * @param hyper the hyperparameters of this step
    * @returns the parameters and the state after the step
    * @throws {TypeError} if the trees are of different forms or backends, or a parameter in several places has several
-   *   gradients or moments, or a learning rate or count of steps is neither a number nor a tensor `[]` on the parameters'
-   *   backend
+   *   gradients or moments, or the learning rate is missing, or it or the count of steps is neither a number nor a tensor `[]`
+   *   on the parameters' backend, or a hyperparameter is no number or not known
    * @throws {RangeError} if a hyperparameter is out of range, or if the mean of squared gradients overflows, which would stop
    *   a parameter for good. On a device that answers later (WebGPU) it is the next {@linkcode read} that rejects with this
    */
@@ -90,6 +99,16 @@ export interface Optimizer<Hyper> {
 }
 
 const action = "update parameters";
+
+/** The names of {@linkcode AdamWHyper} but the learning rate, which `fit` has from its schedule. */
+export const hyperNames: Names<Omit<AdamWHyper, "learningRate">> = {
+  rateFactor: 0,
+  beta1: 0,
+  beta2: 0,
+  epsilon: 0,
+  weightDecay: 0,
+};
+const allHyperNames: Names<AdamWHyper> = { learningRate: 0, ...hyperNames };
 
 /**
  * Adam with decoupled weight decay (Kingma, Ba: "Adam", 2015; Loshchilov, Hutter: "Decoupled Weight Decay Regularization",
@@ -166,6 +185,7 @@ export const adamW: Optimizer<AdamWHyper> = {
     params: P,
     hyper: AdamWHyper,
   ): { params: P; state: OptimizerState<P, Step> } {
+    checkNames(action, hyper, allHyperNames, "hyper");
     backendOf(action, "params", params);
     const places = placesOf(params);
     const means = sameForm("state.mean", state?.mean, places);
@@ -173,6 +193,9 @@ export const adamW: Optimizer<AdamWHyper> = {
     const gradients = sameForm("grads", grads, places);
     const { learningRate, rateFactor = 1, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.01 } =
       hyper;
+    if (!isTensor(learningRate) && typeof learningRate !== "function") {
+      checkNumber(action, "learningRate", learningRate);
+    }
     const [first] = places.expected;
     const taken: number | Tensor = state.step;
     if (!isTensor(taken)) checkInteger(action, "state.step", taken, 0);
@@ -240,12 +263,13 @@ function scalarOr(other: Tensor, name: string, of: unknown): Tensor {
 
 function valueFor(name: string, of: PerLeaf, leaf: Leaf, least: number, below: number): number {
   const value = typeof of === "function" ? of(leaf) : of;
-  if (!(typeof value === "number" && value >= least && value < below)) {
+  checkNumber(action, name, value);
+  if (!(value >= least && value < below)) {
     const range = below === Infinity
       ? least > 0 ? "above 0 and finite" : "at least 0 and finite"
       : `from ${least} to below ${below}`;
     throw new RangeError(
-      `Cannot ${action}: ${name} must be ${range}, current ${name} of ${nameOf(leaf.path)} is ${show(value)}`,
+      `Cannot ${action}: ${name} must be ${range}, current ${name} of ${nameOf(leaf.path)} is ${value}`,
     );
   }
   return value;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { show } from "../check.ts";
+import { checkNumber } from "../check.ts";
 import { run } from "../compute.ts";
 import { clipToNormOp, normOp } from "../ops/clip/mod.ts";
 import { multiply } from "../ops/elementwise/mod.ts";
@@ -50,7 +50,7 @@ const scale = 2 ** -40;
  * @param grads nested plain objects and arrays of tensors
  * @param maxNorm the bound, above 0
  * @returns gradients of the same form; what was given stays as it is
- * @throws {TypeError} if grads hold no tensor
+ * @throws {TypeError} if grads hold no tensor, or maxNorm is not a number
  * @throws {RangeError} if maxNorm is not above 0
  *
  * @example
@@ -63,10 +63,9 @@ const scale = 2 ** -40;
  */
 export function clipByGlobalNorm<P>(grads: P, maxNorm: number): P {
   const action = "clip gradients";
-  if (!(typeof maxNorm === "number" && maxNorm > 0)) {
-    throw new RangeError(
-      `Cannot ${action}: maxNorm must be a number above 0, current maxNorm is ${show(maxNorm)}`,
-    );
+  checkNumber(action, "maxNorm", maxNorm);
+  if (!(maxNorm > 0)) {
+    throw new RangeError(`Cannot ${action}: maxNorm must be a number above 0, current maxNorm is ${maxNorm}`);
   }
   const backend = backendOf(action, "grads", grads);
   return backend.scope(() => {

@@ -6,14 +6,15 @@
 import type { AbortSignalLike } from "../abort.ts";
 import { reference } from "../backends/reference/mod.ts";
 import { checkBackend, checkInteger, show } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
 import { trainingStep } from "./step.ts";
 import { eventLoop } from "../event_loop.ts";
 import { evaluate, type Evaluation } from "../models/evaluate.ts";
-import type { LanguageModel } from "../models/language_model.ts";
+import { checkModel, type LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
 import { put } from "../transfer.ts";
-import { tensorsOf } from "../tree.ts";
-import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
+import { backendOf, tensorsOf } from "../tree.ts";
+import { adamW, type AdamWHyper, hyperNames, type OptimizerState } from "./adam_w.ts";
 import { batchOf, batchOrder } from "./batches.ts";
 import { loadRun, type Run, saveRun, settingsOf } from "./run.ts";
 import { cosineDecay } from "./schedule.ts";
@@ -36,7 +37,10 @@ export interface FitOptions<Config, Params> {
   readonly params?: Params | undefined;
   /** A checkpoint to go on from, instead of either. */
   readonly resume?: Uint8Array | undefined;
-  /** Of the initial values and of the batches' order; default 0. */
+  /**
+   * Of the initial values and of the batches' order, an integer from 0 to 2⁵³ - 1; default 0, a fixed seed: the same call
+   * trains the same model.
+   */
   readonly seed?: number | undefined;
   /** How often every sequence is trained on; default 50. */
   readonly epochs?: number | undefined;
@@ -109,6 +113,24 @@ export interface FitProgress<Params> {
 }
 
 const action = "fit";
+const optionNames: Names<FitOptions<unknown, unknown>> = {
+  config: 0,
+  params: 0,
+  resume: 0,
+  seed: 0,
+  epochs: 0,
+  batchSize: 0,
+  learningRate: 0,
+  warmup: 0,
+  maxNorm: 0,
+  hyper: 0,
+  backend: 0,
+  every: 0,
+  workers: 0,
+  worker: 0,
+  module: 0,
+  signal: 0,
+};
 /** A device may be so many steps behind before it is waited for. */
 const stepsAhead = 8;
 
@@ -122,7 +144,7 @@ const stepsAhead = 8;
  * @param task what to train and test on
  * @param options how; of `config`, `params` and `resume` exactly one
  * @returns reports of progress; who leaves the loop ends the training
- * @throws {TypeError} (at the first step) on options or sequences that are none, or a checkpoint of another model or of
+ * @throws {TypeError} (at the first step) on options or sequences that are none, an unknown option, or a checkpoint of another model or of
  *   other sequences
  * @throws {RangeError} (at the first step) on numbers out of range, and at the step whose loss is NaN or infinite
  *
@@ -142,6 +164,7 @@ export async function* fit<Config, Params, State>(
   task: FitTask,
   options: FitOptions<Config, Params>,
 ): AsyncGenerator<FitProgress<Params>, void> {
+  checkModel(action, model);
   check(task, options);
   const { backend = reference, workers = 1, signal } = options;
   signal?.throwIfAborted();
@@ -325,9 +348,8 @@ async function initialize<Config, Params>(
 }
 
 function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: options must be an object, current value is ${show(options)}`);
-  }
+  checkNames(action, options, optionNames);
+  if (options.hyper !== undefined) checkNames(action, options.hyper, hyperNames, "hyper");
   const { config, params, resume, backend = reference, every, workers = 1, worker } = options;
   const starts = Object.entries({ config, params, resume }).filter(([, value]) => value !== undefined);
   if (starts.length !== 1) {
@@ -337,6 +359,7 @@ function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
       }`,
     );
   }
+  if (params !== undefined) backendOf(action, "params", params);
   checkBackend(action, backend);
   if (every !== undefined) checkInteger(action, "every", every, 1);
   checkInteger(action, "workers", workers, 1);

@@ -4,7 +4,7 @@
  * @module
  */
 import { createReference } from "../backends/reference/mod.ts";
-import { checkInteger, show } from "../check.ts";
+import { checkInteger, checkNumber, show } from "../check.ts";
 import { loadTree, saveTree } from "../checkpoint/mod.ts";
 import type { Backend } from "../tensor.ts";
 import { put } from "../transfer.ts";
@@ -56,10 +56,9 @@ export function settingsOf(options: Partial<Settings>): Settings {
   checkInteger(action, "warmup", settings.warmup, 0);
   for (const name of ["learningRate", "maxNorm"] as const) {
     const value = settings[name];
-    if (!(typeof value === "number" && value > 0)) {
-      throw new RangeError(
-        `Cannot ${action}: ${name} must be a number above 0, current ${name} is ${show(value)}`,
-      );
+    checkNumber(action, name, value);
+    if (!(value > 0)) {
+      throw new RangeError(`Cannot ${action}: ${name} must be a number above 0, current ${name} is ${value}`);
     }
   }
   return settings;

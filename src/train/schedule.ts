@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { checkInteger, show } from "../check.ts";
+import { checkInteger, checkNumber } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
 
 /** What {@linkcode cosineDecay} may do besides. */
 export interface CosineDecayOptions {
@@ -12,6 +13,8 @@ export interface CosineDecayOptions {
   /** The rate at the end; default 0. */
   readonly floor?: number | undefined;
 }
+
+const optionNames: Names<CosineDecayOptions> = { warmup: 0, floor: 0 };
 
 /**
  * Cosine annealing (Loshchilov, Hutter: "SGDR", 2017; PyTorch's `CosineAnnealingLR`): in step s of n, counted from 0, with a
@@ -25,6 +28,7 @@ export interface CosineDecayOptions {
  * @param peak the highest rate, at least 0
  * @param options warm-up and floor
  * @returns the learning rate of that step
+ * @throws {TypeError} if one is not a number, or on an unknown option
  * @throws {RangeError} if a number is out of range
  *
  * @example
@@ -41,14 +45,16 @@ export function cosineDecay(
   options: CosineDecayOptions = {},
 ): number {
   const action = "decay learning rate";
+  checkNames(action, options, optionNames);
   const { warmup = 0, floor = 0 } = options;
   checkInteger(action, "step", step, 0);
   checkInteger(action, "total", total, 1);
   checkInteger(action, "warmup", warmup, 0, total);
   for (const [name, rate] of [["peak", peak], ["floor", floor]] as const) {
-    if (!(typeof rate === "number" && rate >= 0 && rate < Infinity)) {
+    checkNumber(action, name, rate);
+    if (!(rate >= 0 && rate < Infinity)) {
       throw new RangeError(
-        `Cannot ${action}: ${name} must be finite and at least 0, current ${name} is ${show(rate)}`,
+        `Cannot ${action}: ${name} must be finite and at least 0, current ${name} is ${rate}`,
       );
     }
   }

@@ -22,7 +22,7 @@ import { createWasm, type WasmOptions } from "../backends/wasm/mod.ts";
 import { createWebGpu, type WebGpuOptions } from "../backends/webgpu/mod.ts";
 import { show } from "../check.ts";
 import { loadTree } from "../checkpoint/mod.ts";
-import type { LanguageModel } from "../models/language_model.ts";
+import { isModel, type LanguageModel } from "../models/language_model.ts";
 import type { Backend, Floats } from "../tensor.ts";
 import { flatGradient, type PartGradient, partGradient } from "./batch_gradient.ts";
 import { type Part, splitBatch } from "./batches.ts";
@@ -160,9 +160,4 @@ async function modelOf({ model: name, isOwn, module }: Start): Promise<Model> {
 async function exportsOf(module: string): Promise<Readonly<Record<string, unknown>>> {
   // No bundler knows it.
   return await import(/* @vite-ignore */ /* webpackIgnore: true */ module);
-}
-
-function isModel(value: unknown): value is Model {
-  const { name, forward } = (value ?? {}) as Partial<Model>;
-  return typeof name === "string" && typeof forward === "function";
 }

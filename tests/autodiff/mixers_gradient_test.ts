@@ -3,7 +3,7 @@
  * every backend gives the float64 reference's.
  */
 import { type Backend, createReference, readFloat64, type Tensor, tensor } from "@seqmix/seqmix";
-import { pullBack } from "../../src/autodiff/mod.ts";
+import { vjp } from "../../src/autodiff/mod.ts";
 import { randomSource } from "../../src/random.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { backends } from "../backends.ts";
@@ -37,7 +37,7 @@ const widthOf = (mixer: Mixer, both: Both, backend: Backend) =>
 async function whole(mixer: Mixer, both: Both, backend: Backend): Promise<Float64Array[]> {
   const width = widthOf(mixer, both, backend);
   const seed = seedsOf([batch, time, width], 6, backend);
-  const { grads } = pullBack(
+  const { grads } = vjp(
     ({ params, state }: Both) => [mixer.run(params, x(mixer), state, backend).y],
     both,
     [seed],
@@ -60,12 +60,12 @@ async function pieces(mixer: Mixer, both: Both, backend: Backend): Promise<Float
   const first = sequence.map((steps) => steps.slice(0, cut)),
     rest = sequence.map((steps) => steps.slice(cut));
   const between = mixer.run(both.params, first, both.state, backend).state;
-  const later = pullBack(
+  const later = vjp(
     ({ params, state }: Both) => [mixer.run(params, rest, state, backend).y],
     { params: both.params, state: between },
     [part(cut, time)],
   ).grads;
-  const earlier = pullBack(
+  const earlier = vjp(
     ({ params, state }: Both) => {
       const next = mixer.run(params, first, state, backend);
       return [next.y, ...tensorsOf(next.state)];

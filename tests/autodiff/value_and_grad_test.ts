@@ -60,9 +60,25 @@ testOnAll("valueAndGrad() gives 0 where the value does not depend on a parameter
   const { grads } = valueAndGrad(({ used }: typeof params) => weighed(used, 3), params);
   assertSame(await read(grads.used), [3]);
   assertSame(await read(grads.unused), [0, 0]);
-  const constant = valueAndGrad(() => three(backend, 5), params);
-  assertSame(await read(constant.value), [5]);
-  assertSame(await read(constant.grads.used), [0]);
+});
+
+testOnAll("valueAndGrad() refuses a loss that does not depend on the parameters", (backend) => {
+  const x = three(backend, 2), { bytes } = backend.memory();
+  const losses: readonly ((t: Tensor) => Tensor)[] = [
+    () => weighed(x, 3),
+    (t) => sample(three(t.backend, 1, 2), { temperature: 0 }),
+    (t) => sample(multiply(t, t), { temperature: 0 }),
+    () => weighed(add(x, x), 1),
+  ];
+  for (const loss of losses) {
+    assertThrows(
+      () => valueAndGrad(loss, x),
+      TypeError,
+      "Cannot differentiate: loss must depend on params by operations with gradients, current loss is a constant",
+    );
+    assertEquals(backend.memory().bytes, bytes);
+  }
+  assertEquals(valueAndGrad((t: Tensor) => t, x).grads.shape, [1]);
 });
 
 testOnAll("valueAndGrad() gives aux back as tensors of the parameters' backend", async (backend) => {
@@ -194,7 +210,7 @@ testFailures("valueAndGrad()", [
     "no tensor",
     () => valueAndGrad(() => x, { heads: 2 }),
     TypeError,
-    "Cannot differentiate: params must hold tensors, current value is an object (Object)",
+    "Cannot differentiate: params must hold tensors, current value is an object of heads",
   ],
   [
     "several backends",
@@ -228,7 +244,7 @@ testFailures("valueAndGrad()", [
     () => valueAndGrad((x: Tensor) => wrong(Promise.resolve(x)), x),
     TypeError,
     "Cannot differentiate: loss must return a single number, or a list of that and something else, current value is " +
-    "an object (Promise)",
+    "a promise",
   ],
   [
     "a gradient's gradient",

@@ -118,10 +118,11 @@ const operations: readonly [
   ["sliceState", [[2, 2]], (state) => sliceState({ state }, 1)],
 ];
 
+/** The words behind what could not be done. */
+const requirementOf = ({ message }: Error) => message.replace(/^Cannot [^:]+: /, "");
+
 const freedWords = (t: Tensor, backend: Backend) =>
-  `Cannot use tensor: it must be alive, current tensor of shape [${
-    t.shape.join(", ")
-  }] on ${backend.name} was freed`;
+  `tensor must be alive, current tensor of shape [${t.shape.join(", ")}] on ${backend.name} was freed`;
 
 testOnAll("free() makes every operation refuse the tensor, wherever it stands", (backend) => {
   for (const [name, shapes, run] of operations) {
@@ -129,7 +130,7 @@ testOnAll("free() makes every operation refuse the tensor, wherever it stands", 
       const tensors = shapes.map((shape) => zeros(shape, backend));
       backend.free(tensors[i]);
       const error = assertThrows(() => backend.scope(() => run(...tensors)), TypeError);
-      assertEquals(error.message, freedWords(tensors[i], backend), `argument ${i} of ${name}`);
+      assertEquals(requirementOf(error), freedWords(tensors[i], backend), `argument ${i} of ${name}`);
       backend.free(tensors);
       assertEquals(bytesOf(backend), 0, `bytes after ${name}`);
     }
@@ -141,7 +142,7 @@ testOnAll("free() makes read, readFloat64 and put refuse the tensor", async (bac
   backend.free(t);
   using another = createReference();
   for (const use of [() => read(t), () => readFloat64(t), () => put({ deep: [t] }, another)]) {
-    assertEquals((await assertRejects(use, TypeError)).message, freedWords(t, backend));
+    assertEquals(requirementOf(await assertRejects(use, TypeError)), freedWords(t, backend));
   }
 });
 
@@ -155,7 +156,11 @@ testOnAll("free() makes every layer of a model refuse its state and its paramete
         const victim = tensorsOf(part === "state" ? state : params)[i];
         backend.free(victim);
         const error = assertThrows(() => model.forward(params, [[1], [2]], state), TypeError);
-        assertEquals(error.message, freedWords(victim, backend), `tensor ${i} of the ${part} of ${name}`);
+        assertEquals(
+          requirementOf(error),
+          freedWords(victim, backend),
+          `tensor ${i} of the ${part} of ${name}`,
+        );
         backend.free([params, state]);
         assertEquals(bytesOf(backend), 0);
       }

@@ -39,14 +39,14 @@ Deno.test("a process's answers come line by line, and what it says as it ends is
     if (line.includes("end")) { console.error("first\\nCannot go on"); Deno.exit(1); }
     console.log("[" + line.trim() + "]");
   }`;
-  const { ask, close } = startProcess([Deno.execPath(), "eval", echo]);
-  assertEquals(await ask(1), [1]);
-  assertEquals(await ask({ a: "b" }), [{ a: "b" }]);
-  await assertRejects(() => ask("end"), Error, "Cannot go on");
-  await assertRejects(() => ask(2), Error, "Cannot go on");
+  const { request, close } = startProcess([Deno.execPath(), "eval", echo]);
+  assertEquals(await request(1), [1]);
+  assertEquals(await request({ a: "b" }), [{ a: "b" }]);
+  await assertRejects(() => request("end"), Error, "Cannot go on");
+  await assertRejects(() => request(2), Error, "Cannot go on");
   await close();
   const silent = startProcess([Deno.execPath(), "eval", "Deno.exit(7)"]);
-  await assertRejects(() => silent.ask(1), Error, "it ended with code 7");
+  await assertRejects(() => silent.request(1), Error, "it ended with code 7");
   await silent.close();
 });
 

@@ -77,12 +77,14 @@ const files: readonly [name: string, bytes: Uint8Array, words: string][] = [
   ...["I64", "f32", "constructor", "__proto__", "", null, 32, ["F32"]].map((dtype): typeof files[number] => [
     `a dtype ${JSON.stringify(dtype)}`,
     fileOf({ a: entry([1], [0, 8], dtype) }, eight),
-    `dtype of tensor "a" must be one of F64, F32, F16, BF16, current dtype is ${JSON.stringify(dtype)}`,
+    `dtype of tensor "a" must be one of F64, F32, F16, BF16 (the option only leaves others out), current dtype is ${
+      JSON.stringify(dtype)
+    }`,
   ]),
   [
     "no dtype",
     fileOf({ a: { shape: [1], data_offsets: [0, 4] } }, eight),
-    'dtype of tensor "a" must be one of F64, F32, F16, BF16, current dtype is undefined',
+    'dtype of tensor "a" must be one of F64, F32, F16, BF16 (the option only leaves others out), current dtype is undefined',
   ],
   ...["[-1]", "[1.5]", '["1"]', "[null]", "[-0]", "[1e400]", "[9007199254740992]", "2", '{"0":1}'].map((
     shape,
@@ -255,13 +257,13 @@ testFailures("loadTree()", [
     "no bytes",
     () => loadTree(wrong("file")),
     TypeError,
-    'Cannot load tree: bytes must be a Uint8Array, current value is "file"',
+    'Cannot load tree: bytes must be a Uint8Array or an ArrayBuffer, current value is "file"',
   ],
   [
     "no backend",
     () => loadTree(fileOf({}), wrong(Promise.resolve())),
     TypeError,
-    "Cannot load tree: backend must be a backend (await the promise of one), current value is an object (Promise)",
+    "Cannot load tree: backend must be a backend (await the promise of one), current value is a promise",
   ],
 ]);
 

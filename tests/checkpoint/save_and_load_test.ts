@@ -304,7 +304,7 @@ testFailures("saveTree()", [
     "a freed tensor",
     () => saveTree([freed]),
     TypeError,
-    "Cannot use tensor: it must be alive, current tensor of shape [1] on reference was freed",
+    "Cannot read: tensor must be alive, current tensor of shape [1] on reference was freed",
   ],
   [
     "what only looks like a tensor",

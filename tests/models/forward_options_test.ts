@@ -76,7 +76,7 @@ for (const { name, model, make } of models) {
       "another option",
       () => run({ logit: "last" }),
       TypeError,
-      `Cannot run ${action}: options must be of logits, current one is logit`,
+      `Cannot run ${action}: options must have known names (perhaps logits), current one is logit`,
     ],
     [
       "no object",

@@ -308,10 +308,10 @@ testFailures("generate()", [
     RangeError,
     `Cannot generate: topP must be above 0 and at most 1, current topP is ${value}`,
   ]),
-  ...[-1, 0.5, NaN, 2 ** 32].map((value): Failure => [
+  ...[-1, 0.5, NaN, 2 ** 53].map((value): Failure => [
     `seed ${value}`,
     option("seed", value),
     RangeError,
-    `Cannot generate: seed must be an integer from 0 to 4294967295, current value is ${value}`,
+    `Cannot generate: seed must be an integer at least 0, current value is ${value}`,
   ]),
 ]);

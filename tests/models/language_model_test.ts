@@ -226,9 +226,11 @@ for (const { name, model, make } of models) {
       forward([[1]], {}),
       TypeError,
       {
-        rwkv: "Cannot run RWKV: state.blocks must have 2 parts, current value is undefined",
-        transformer: "Cannot run Transformer: state.blocks must have 2 parts, current value is undefined",
-        lstmModel: "Cannot run LSTM model: state.layers must have 2 parts, current value is undefined",
+        rwkv: "Cannot run RWKV: state must be a state of RWKV, current value is an object (Object)",
+        transformer:
+          "Cannot run Transformer: state must be a state of a Transformer, current value is an object (Object)",
+        lstmModel:
+          "Cannot run LSTM model: state must be a state of an LSTM, current value is an object (Object)",
       }[name]!,
     ],
   ]);

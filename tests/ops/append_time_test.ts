@@ -149,7 +149,8 @@ const past = tensor([1, 2, 3, 4], [2, 1, 2]);
 const elsewhere = createReference();
 const freed = tensor(list([1, 2, 3, 4]).data, [2, 1, 2]);
 freed.backend.free(freed);
-const dead = "Cannot use tensor: it must be alive, current tensor of shape [2, 1, 2] on reference was freed";
+const dead =
+  "Cannot append time: tensor must be alive, current tensor of shape [2, 1, 2] on reference was freed";
 
 testFailures("appendTime()", [
   [

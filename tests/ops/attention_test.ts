@@ -126,6 +126,6 @@ testFailures("attention()", [
     "freed",
     () => attention(freed, freed, freed, 1),
     TypeError,
-    "Cannot use tensor: it must be alive, current tensor of shape [1, 1, 1] on reference was freed",
+    "Cannot attend: tensor must be alive, current tensor of shape [1, 1, 1] on reference was freed",
   ],
 ]);

@@ -53,7 +53,8 @@ const one = tensor([1, 2], [1, 2]), other = tensor([1, 2, 3], [1, 3]);
 const elsewhere = createReference();
 const freed = tensor([1], [1, 1]);
 freed.backend.free(freed);
-const dead = "Cannot use tensor: it must be alive, current tensor of shape [1, 1] on reference was freed";
+const dead = (action: string) =>
+  `Cannot ${action}: tensor must be alive, current tensor of shape [1, 1] on reference was freed`;
 
 testFailures("stackStates()", [
   [
@@ -118,7 +119,7 @@ testFailures("stackStates()", [
     "Cannot stack states: all tensors must live on one backend (move them with put), current state.a of state 0 " +
     "lives on reference and state.a of state 1 on another reference",
   ],
-  ["freed", () => stackStates([freed, freed]), TypeError, dead],
+  ["freed", () => stackStates([freed, freed]), TypeError, dead("stack states")],
 ]);
 
 testFailures("sliceState()", [
@@ -146,5 +147,5 @@ testFailures("sliceState()", [
     TypeError,
     'Cannot slice state: index must be a number, current value is "0"',
   ],
-  ["freed", () => sliceState(freed, 0), TypeError, dead],
+  ["freed", () => sliceState(freed, 0), TypeError, dead("slice state")],
 ]);

@@ -23,7 +23,7 @@ import {
   wkv,
   wkvState,
 } from "@seqmix/seqmix";
-import { pullBack } from "../../src/autodiff/mod.ts";
+import { vjp } from "../../src/autodiff/mod.ts";
 import { compute, run } from "../../src/compute.ts";
 import { geluOp, mixOp, negativeExpOp } from "../../src/ops/elementwise/mod.ts";
 import { layerNormOp } from "../../src/ops/layer_norm/mod.ts";
@@ -366,7 +366,7 @@ testOnAll("attention() has gradients of which a part is infinite", async (backen
     for (const on of [exact, backend]) {
       const [query, key, value] = inputs.map((x) => tensor(x, [1, x.length / size, size], on));
       const gy = tensor(wave(queries, 1e20, 2), [1, queries, size], on);
-      const { grads } = pullBack((x: Tensor[]) => [attention(x[0], x[1], x[2], 1)], [query, key, value], [
+      const { grads } = vjp((x: Tensor[]) => [attention(x[0], x[1], x[2], 1)], [query, key, value], [
         gy,
       ]);
       results.push(await Promise.all(grads.map(readFloat64)));

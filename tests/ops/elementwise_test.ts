@@ -86,7 +86,8 @@ const elsewhere = createReference();
 const moved = tensor([1, 2, 3, 4, 5, 6], [2, 3], elsewhere);
 const freed = tensor([1], [1]);
 freed.backend.free(freed);
-const dead = "Cannot use tensor: it must be alive, current tensor of shape [1] on reference was freed";
+const dead = (action: string) =>
+  `Cannot ${action}: tensor must be alive, current tensor of shape [1] on reference was freed`;
 const apart = "all tensors must live on one backend (move them with put), current";
 
 testFailures("add()", [
@@ -109,7 +110,7 @@ testFailures("add()", [
     TypeError,
     `Cannot add: ${apart} a lives on reference and b on another reference`,
   ],
-  ["freed", () => add(freed, freed), TypeError, dead],
+  ["freed", () => add(freed, freed), TypeError, dead("add")],
 ]);
 
 testFailures("multiply()", [
@@ -161,6 +162,6 @@ for (const [symbol, action] of Object.entries(actions)) {
       TypeError,
       `Cannot ${action}: x must be a tensor [...], current value is null`,
     ],
-    ["freed", () => run(freed), TypeError, dead],
+    ["freed", () => run(freed), TypeError, dead(action)],
   ]);
 }

@@ -9,7 +9,7 @@
 import { AssertionError } from "@std/assert";
 import { type Backend, createReference, type Floats, readFloat64, type Tensor, tensor } from "@seqmix/seqmix";
 import fc from "fast-check";
-import { pullBack } from "../../src/autodiff/mod.ts";
+import { vjp } from "../../src/autodiff/mod.ts";
 import { engineOf } from "../../src/engine.ts";
 import { type RandomSource, randomSource } from "../../src/random.ts";
 import { sizeOf } from "../../src/tree.ts";
@@ -86,7 +86,7 @@ async function run(
     const { data } = scaled(normal(randomSource(seed, i), shape), gradientPower);
     return tensor(Float64Array.from(data, move), shape, backend);
   });
-  const { values, grads } = pullBack(
+  const { values, grads } = vjp(
     (params: readonly Tensor[]) => {
       let next = 0;
       return subject.run(tensors.map((t, i) => constant.has(i) ? t : params[next++]));

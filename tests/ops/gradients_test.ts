@@ -3,7 +3,7 @@
  * differences, and of every backend by the float64 reference.
  */
 import { type Backend, createReference, readFloat64, type Tensor, tensor } from "@seqmix/seqmix";
-import { pullBack } from "../../src/autodiff/mod.ts";
+import { vjp } from "../../src/autodiff/mod.ts";
 import { type RandomSource, randomSource } from "../../src/random.ts";
 import { backends } from "../backends.ts";
 import { assertNear, assertSame, normal, type Numbers } from "../helpers.ts";
@@ -40,7 +40,7 @@ async function gradientsOf({ subject, inputs, seeds }: Subject, backend: Backend
   const shapes = backend.scope(() => subject.run(tensors).map(({ shape }) => shape));
   const given = seeds(shapes).map(({ data, shape }) => tensor(data, shape, backend));
   const variables = tensors.filter((_, i) => !constant.has(i));
-  const { values, grads } = pullBack(
+  const { values, grads } = vjp(
     (params: readonly Tensor[]) => {
       let next = 0;
       return subject.run(tensors.map((t, i) => constant.has(i) ? t : params[next++]));

@@ -78,6 +78,6 @@ testFailures("linear()", [
     "freed",
     () => linear(freed, weight),
     TypeError,
-    "Cannot use tensor: it must be alive, current tensor of shape [1, 3] on reference was freed",
+    "Cannot compute linear: tensor must be alive, current tensor of shape [1, 3] on reference was freed",
   ],
 ]);

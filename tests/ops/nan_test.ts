@@ -1,7 +1,7 @@
 /** A NaN is never turned into a number: of every operation and its gradient, from its declaration. */
 import { assertEquals } from "@std/assert";
 import { type Backend, createReference, readFloat64, tensor } from "@seqmix/seqmix";
-import { pullBack } from "../../src/autodiff/mod.ts";
+import { vjp } from "../../src/autodiff/mod.ts";
 import { randomSource } from "../../src/random.ts";
 import { backends } from "../backends.ts";
 import { normal, type Numbers } from "../helpers.ts";
@@ -30,7 +30,7 @@ async function nansOf(
     return tensor(data, shape, backend);
   });
   const variables = tensors.filter((_, i) => !constants.includes(i));
-  const { values, grads } = pullBack(
+  const { values, grads } = vjp(
     (params: typeof variables) => {
       let next = 0;
       return run(tensors.map((t, i) => constants.includes(i) ? t : params[next++]));

@@ -12,7 +12,7 @@ import {
   valueAndGrad,
 } from "@seqmix/seqmix";
 import { sample as kernel } from "../../src/ops/sample/reference.ts";
-import { randomSource } from "../../src/random.ts";
+import { randomSource, seedOf32Bits } from "../../src/random.ts";
 import { assertSame, normal, runKernel, testFailures, testOnAll, wrong } from "../helpers.ts";
 import { sampleCases } from "./cases/sample.ts";
 import { runOnAll } from "./run_on_all.ts";
@@ -62,6 +62,18 @@ testOnAll("sample() draws by the hash pcg4d of seed, step, row and id", async (b
   for (const [seed, step, ids] of known) {
     assertSame(await read(sample(logits, { seed }, step)), ids, `seed ${seed}, step ${step}`);
   }
+});
+
+testOnAll("sample() takes seeds of 53 bits, those of 32 as they are", async (backend) => {
+  const logits = tensor(new Float32Array(5 * 997), [5, 997], backend);
+  const draw = async (seed: number) => String(await read(sample(logits, { seed }, 3)));
+  const large = [2 ** 32, 2 ** 32 + 7, 2 ** 33 + 7, 2 ** 40, 2 ** 53 - 2, 2 ** 53 - 1];
+  // Low words alone would make 7 of two of them.
+  assertEquals(new Set(await Promise.all([0, 7, ...large].map(draw))).size, 2 + large.length);
+  for (const seed of large) assertEquals(await draw(seed), await draw(seedOf32Bits(seed)));
+  for (const seed of [0, 1, 2 ** 31, 2 ** 32 - 1]) assertEquals(seedOf32Bits(seed), seed);
+  // (seed mod 2³²) ^ fmix32(⌊seed / 2³²⌋), with fmix32(1) from MurmurHash3's source.
+  assertEquals(seedOf32Bits(2 ** 32), 0x514e28b7);
 });
 
 testOnAll("sample() at temperature 0 takes the largest, of equals the first", async (backend) => {
@@ -210,13 +222,13 @@ const words = {
   temperature: "Cannot sample: temperature must be finite and at least 0, current temperature is",
   topK: "Cannot sample: topK must be an integer at least 0, current value is",
   topP: "Cannot sample: topP must be above 0 and at most 1, current topP is",
-  seed: "Cannot sample: seed must be an integer from 0 to 4294967295, current value is",
+  seed: "Cannot sample: seed must be an integer at least 0, current value is",
 };
 const outOfRange: readonly (readonly [keyof typeof words, number])[] = [
   ...[-0.1, NaN, Infinity].map((value) => ["temperature", value] as const),
   ...[-1, 1.5, NaN, Infinity].map((value) => ["topK", value] as const),
   ...[0, -0.5, 1.001, NaN].map((value) => ["topP", value] as const),
-  ...[-1, 0.5, 2 ** 32, NaN].map((value) => ["seed", value] as const),
+  ...[-1, 0.5, 2 ** 53, NaN].map((value) => ["seed", value] as const),
 ];
 
 testFailures("sample()", [

@@ -255,7 +255,6 @@ testFailures("wkvState()", [
     "a backend not awaited",
     () => wkvState(1, 1, wrong(Promise.resolve(elsewhere))),
     TypeError,
-    "Cannot make WKV state: backend must be a backend (await the promise of one), current value is an object " +
-    "(Promise)",
+    "Cannot make WKV state: backend must be a backend (await the promise of one), current value is a promise",
   ],
 ]);

@@ -278,7 +278,7 @@ for (const { name, create } of backends) {
     using step = compile((x: Tensor) => add(x, closed));
     step(x), step(x);
     backend.free(closed);
-    assertThrows(() => step(x), TypeError, "Cannot use tensor: it must be alive");
+    assertThrows(() => step(x), TypeError, "Cannot run compiled function: tensor must be alive");
   });
 
   Deno.test(`compile() holds masked targets and weights to what crossEntropy() does, on ${name}`, async () => {
@@ -444,9 +444,9 @@ for (const { name, create } of backends) {
       backend.free(w);
       const another = await put(draws(5, [4]), backend);
       const result = await adding.catch((error) => error);
-      if (result instanceof Error) assertStringIncludes(result.message, "it must be alive");
+      if (result instanceof Error) assertStringIncludes(result.message, "tensor must be alive");
       else backend.free(result);
-      assertThrows(() => step(x), TypeError, "it must be alive");
+      assertThrows(() => step(x), TypeError, "tensor must be alive");
       backend.free(another);
     }
     assertEquals(backend.memory().bytes, bytes);

@@ -71,8 +71,8 @@ Deno.test("motifTask() refuses what is no number", () => {
     'Cannot make a motif task: flip must be a number, current value is "a quarter"',
   );
   assertThrows(
-    () => motifTask({ motifs: undefined }, 1),
+    () => motifTask({ motifs: null as unknown as number }, 1),
     TypeError,
-    "Cannot make a motif task: motifs must be a number, current value is undefined",
+    "Cannot make a motif task: motifs must be a number, current value is null",
   );
 });

@@ -10,7 +10,15 @@ import {
   tensor,
 } from "@seqmix/seqmix";
 import { tensorsOf } from "../../src/tree.ts";
-import { assertNear, assertSame, randomTensor, testFailures, testOnAll, wrong } from "../helpers.ts";
+import {
+  assertNear,
+  assertSame,
+  type Failure,
+  randomTensor,
+  testFailures,
+  testOnAll,
+  wrong,
+} from "../helpers.ts";
 
 testOnAll("adamW.update() takes the steps of the equation", async (backend) => {
   const gradients = [[0.5, -2, 0], [0.25, 1, 0], [-1, 1e-3, 0]];
@@ -293,6 +301,26 @@ testFailures("adamW.update()", [
     update(params, { learningRate: NaN }),
     RangeError,
     "Cannot update parameters: learningRate must be at least 0 and finite, current learningRate of a is NaN",
+  ],
+  ...[{}, { learningRate: undefined }, { learningRate: "1e-3" }].map((hyper): Failure => [
+    `learning rate ${Deno.inspect(hyper)}`,
+    () => adamW.update(params, state, params, wrong(hyper)),
+    TypeError,
+    `Cannot update parameters: learningRate must be a number, current value is ${
+      "learningRate" in hyper && hyper.learningRate ? '"1e-3"' : "undefined"
+    }`,
+  ]),
+  [
+    "no hyperparameters",
+    () => adamW.update(params, state, params, wrong(undefined)),
+    TypeError,
+    "Cannot update parameters: hyper must be an object, current value is undefined",
+  ],
+  [
+    "a function that gives no number",
+    update(params, { weightDecay: () => undefined }),
+    TypeError,
+    "Cannot update parameters: weightDecay must be a number, current value is undefined",
   ],
   [
     "rate factor",

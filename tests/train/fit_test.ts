@@ -364,7 +364,7 @@ testFailures("fit()", [
     "a promise of a backend",
     run(task, { config, backend: wrong(Promise.resolve()) }),
     TypeError,
-    "Cannot fit: backend must be a backend (await the promise of one), current value is an object (Promise)",
+    "Cannot fit: backend must be a backend (await the promise of one), current value is a promise",
   ],
   [
     "a checkpoint of another model",

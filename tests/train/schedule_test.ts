@@ -29,6 +29,12 @@ Deno.test("cosineDecay() never rises behind the warm-up", () => {
 
 testFailures("cosineDecay()", [
   [
+    "no rate",
+    () => cosineDecay(1, 2, undefined as never),
+    TypeError,
+    "Cannot decay learning rate: peak must be a number, current value is undefined",
+  ],
+  [
     "step",
     () => cosineDecay(-1, 10, 1),
     RangeError,

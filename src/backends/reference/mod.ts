@@ -1,5 +1,6 @@
 /**
- * The reference backend: plain TypeScript straight from the equations. It is the specification of all others.
+ * The reference backend: plain TypeScript, written directly from the equations. It is the specification of all
+ * others.
  *
  * @module
  */
@@ -20,6 +21,7 @@ import * as sample from "../../ops/sample/reference.ts";
 import * as shiftTime from "../../ops/shift_time/reference.ts";
 import * as softmax from "../../ops/softmax/reference.ts";
 import * as wkv from "../../ops/wkv/reference.ts";
+import { checkNames, type Names } from "../../names.ts";
 import type { Backend, Floats } from "../../tensor.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { Kernels } from "../kernels.ts";
@@ -42,18 +44,20 @@ const kernels: Kernels<Floats> = {
   ...wkv,
 };
 
-/** How a reference backend computes. */
+/** Options of a reference backend. */
 export interface ReferenceOptions {
-  /** What its tensors hold; default `"float32"`. Sums are in double precision in either case. */
+  /** The element type of its tensors; default `"float32"`. Sums are in double precision in either case. */
   readonly precision?: "float32" | "float64" | undefined;
 }
+
+const optionNames: Names<ReferenceOptions> = { precision: 0 };
 
 /**
  * A backend of plain TypeScript, the specification of all others.
  *
  * @param options `precision: "float64"` for checks to twelve digits
- * @returns a backend of its own, whose bytes are counted by themselves
- * @throws {TypeError} on another precision
+ * @returns a new backend, which counts its own bytes
+ * @throws {TypeError} on another precision or an unknown option
  *
  * @example
  * ```ts
@@ -64,6 +68,7 @@ export interface ReferenceOptions {
  * ```
  */
 export function createReference(options: ReferenceOptions = {}): Backend {
+  checkNames("create reference", options, optionNames);
   const { precision = "float32" } = options;
   if (precision !== "float32" && precision !== "float64") {
     throw new TypeError(
@@ -92,7 +97,7 @@ export function createReference(options: ReferenceOptions = {}): Backend {
   });
 }
 
-/** The shared float32 reference, where tensors live unless told otherwise. It can't be disposed of. */
+/** The shared float32 reference, the default backend of tensors. It can't be disposed of. */
 export const reference: Backend = Object.defineProperty(createReference(), Symbol.dispose, {
   value: () => {
     throw new TypeError(

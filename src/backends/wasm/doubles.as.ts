@@ -1,6 +1,6 @@
-// Elementary functions in double precision, for the few places where single precision is not enough: the noise and the
-// thresholds of `sample`, the angles of `rotary`, the logarithm of `crossEntropy`, the corrections of `adamW`.
-// AssemblyScript's own bring several kilobytes of tables along.
+// Elementary functions in double precision, where single precision is not enough: the noise and the thresholds of
+// `sample`, the angles of `rotary`, the logarithm of `crossEntropy`, the corrections of `adamW`. AssemblyScript's
+// own add several kilobytes of tables to the module.
 
 /** ln 2 in two parts; up to 2,000,000 multiples of the first are exact. */
 const LN2_HIGH: f64 = 0.693147180369123816490;
@@ -14,7 +14,7 @@ export function exp(x: f64): f64 {
   return (shortExpm1(r) + 1) * reinterpret<f64>((<i64> n + 1023) << 52);
 }
 
-/** e^x - 1 of an x up to 700, accurate where it is small. */
+/** e^x - 1 for x up to 700, accurate near 0. */
 export function expm1(x: f64): f64 {
   return abs(x) < 0.35 ? shortExpm1(x) : exp(x) - 1;
 }
@@ -39,16 +39,19 @@ function shortExpm1(r: f64): f64 {
   return p * r;
 }
 
-/** ln x of a positive normal x: with x = 2^n·m, ln m = 2·artanh s = 2·(s + s³/3 + s⁵/5 …) of s = (m - 1) / (m + 1) */
+/**
+ * ln x for a positive normal x: with x = 2^n·m, ln m = 2·artanh s = 2·(s + s³/3 + s⁵/5 …) with s = (m - 1) / (m +
+ * 1)
+ */
 export function log(x: f64): f64 {
-  // Shifted so that m lies between √½ and √2.
+  // Shifted so that m is between √½ and √2.
   const shifted = reinterpret<i64>(x) - 0x3FE6A09E667F3BCD;
   const n = <f64> (shifted >> 52);
   const m = reinterpret<f64>((shifted & 0x000FFFFFFFFFFFFF) + 0x3FE6A09E667F3BCD);
   return n * LN2_HIGH + (twiceArtanh((m - 1) / (m + 1)) + n * LN2_LOW);
 }
 
-/** ln(1 + x) of an x from 0 on, accurate where it is small. */
+/** ln(1 + x) for x ≥ 0, accurate near 0. */
 export function log1p(x: f64): f64 {
   return x < 0.4 ? twiceArtanh(x / (2 + x)) : log(1 + x);
 }
@@ -74,13 +77,13 @@ const HALF_PI_HIGH: f64 = 1.57079632673412561417;
 const HALF_PI_MIDDLE: f64 = 6.07710050630396597660e-11;
 const HALF_PI_LOW: f64 = 2.02226624879595063154e-21;
 
-/** What is left of an angle when its nearest multiple of π/2 is taken away; good up to a million radians. */
+/** The remainder of an angle after subtracting its nearest multiple of π/2; accurate up to a million radians. */
 export function quarterTurnRest(angle: f64): f64 {
   const n = quarterTurns(angle);
   return ((angle - n * HALF_PI_HIGH) - n * HALF_PI_MIDDLE) - n * HALF_PI_LOW;
 }
 
-/** The nearest whole number of quarter turns. */
+/** The nearest integer number of quarter turns. */
 // @ts-ignore: decorator
 @inline
 export function quarterTurns(angle: f64): f64 {

@@ -1,7 +1,7 @@
-// Sums of products in double precision, for the few that come out of single precision infinite or as NaN: partial sums may be
-// past its range where the sum is not.
+// Dot products in double precision, to recompute the few that are infinite or NaN in single precision: partial sums
+// may overflow where the sum does not.
 
-/** Σ a·b of `count` numbers, those of a and of b so many bytes apart. */
+/** Σ a·b over `count` numbers, with strides of `aStep` and `bStep` bytes. */
 export function dot(a: usize, aStep: usize, b: usize, bStep: usize, count: i32): f64 {
   let sum: f64 = 0;
   for (; count > 0; count--, a += aStep, b += bStep) sum += <f64> load<f32>(a) * <f64> load<f32>(b);
@@ -16,8 +16,8 @@ export function isFinite32(x: f32): bool {
 }
 
 /**
- * Computes anew what is not finite of y = a·b + bias: `rows` rows of a, `columns` of b and so of y, sums of `inner` products
- * whose factors are `aStep` and `bStep` bytes apart.
+ * Recomputes the elements of y = a·b + bias that are not finite: `rows` rows of a and `columns` columns of b, sums
+ * of `inner` products whose factors have strides of `aStep` and `bStep` bytes.
  */
 export function mendProducts(
   y: usize,

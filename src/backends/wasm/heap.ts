@@ -1,27 +1,27 @@
 /**
- * Which addresses of a linear memory are taken. A block that is given back waits in the list of its size class, so
- * taking and giving are a pop and a push.
+ * Allocates blocks in a linear memory. A released block is kept in the free list of its size class, so allocating
+ * and releasing are a pop and a push.
  *
  * @module
  */
 import { noRoom } from "../../allocate.ts";
 import { blockSize, sizeClass, sizeOfClass } from "../block_size.ts";
 
-/** A part of the memory in which nothing is held. */
+/** A free part of the memory. */
 interface Gap {
   address: number;
   size: number;
 }
 
-/** A heap in `memory` from the address `base` on, of at most `limit` bytes in all. */
+/** A heap in `memory` that starts at the address `base` and ends below `limit`. */
 export class Heap {
   readonly #memory: WebAssembly.Memory;
   readonly #limit: number;
-  /** For each class the blocks that wait to be used again. */
+  /** The free list of each size class. */
   readonly #waiting: number[][] = [];
-  /** What blocks that waited were joined to, when the memory was used up. */
+  /** Merged free blocks, made when the memory was exhausted. */
   #gaps: Gap[] = [];
-  /** Where the part that was never used begins. */
+  /** The start of the part that was never used. */
   #end: number;
   #held = 0;
 
@@ -32,9 +32,9 @@ export class Heap {
   }
 
   /**
-   * The address of a block of at least `bytes` bytes, a multiple of 64.
+   * Allocates a block of at least `bytes` bytes and returns its address, a multiple of 64.
    *
-   * @throws {RangeError} if there is no room; everything that is held stays as it is
+   * @throws {RangeError} if there is no room; existing blocks are unchanged
    */
   allocate(bytes: number): number {
     const size = blockSize(bytes);
@@ -43,7 +43,7 @@ export class Heap {
     return address;
   }
 
-  /** Gives back a block that was allocated with this number of bytes. */
+  /** Releases a block that was allocated with this number of bytes. */
   release(address: number, bytes: number): void {
     const size = blockSize(bytes);
     (this.#waiting[sizeClass(size)] ??= []).push(address);
@@ -63,7 +63,7 @@ export class Heap {
     return address;
   }
 
-  /** A block from the part that was never used. */
+  /** Takes a block from the part that was never used. */
   #extend(size: number): number | undefined {
     const address = this.#end;
     const missing = address + size - this.#memory.buffer.byteLength;
@@ -72,7 +72,7 @@ export class Heap {
     return address;
   }
 
-  /** A block from the first gap that has room. */
+  /** Takes a block from the first gap that is large enough. */
   #cut(size: number): number | undefined {
     const gap = this.#gaps.find((gap) => gap.size >= size);
     if (gap === undefined) return undefined;
@@ -82,7 +82,7 @@ export class Heap {
     return address;
   }
 
-  /** Joins the blocks that wait to gaps: a block of another size may fit where several of them lie side by side. */
+  /** Merges adjacent free blocks into gaps, which can hold blocks of another size. */
   #joinWaiting(): void {
     const pieces = this.#gaps.concat(
       this.#waiting.flatMap((addresses, number) =>

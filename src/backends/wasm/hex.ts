@@ -1,9 +1,9 @@
 /**
- * The bytes that hexadecimal digits stand for. Base64 would take less room as it stands, but more once a package is
- * compressed, for it cuts bytes apart.
+ * Decodes hexadecimal digits. Base64 is shorter, but takes more space once a package is compressed, because its
+ * digits straddle bytes.
  */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {
-  // The loop below takes milliseconds, before it is compiled; not all runtimes can do without it.
+  // The loop below takes milliseconds before it is optimised, but not all runtimes have `fromHex`.
   if (typeof Uint8Array.fromHex === "function") return Uint8Array.fromHex(text);
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) {
@@ -12,7 +12,7 @@ export function fromHex(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Of "0" to "9" and "a" to "f". */
+/** The value of a digit "0" to "9" or "a" to "f". */
 function digit(code: number): number {
   return code < 58 ? code - 48 : code - 87;
 }

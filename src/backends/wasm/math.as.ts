@@ -1,21 +1,21 @@
-// Exponentials and their kin, four at a time, each within 3 ulp where the result is a normal number. Nothing here may
-// turn NaN into a number: pmin and pmax return their first argument when a comparison with NaN fails, which is why the
-// variable stands first. (The exact min and max and the saturating conversions take several instructions each.)
+// Exponentials and related functions, four at a time, each within 3 ulp where the result is a normal number. NaN
+// must stay NaN: pmin and pmax return their first argument when a comparison with NaN fails, so the variable comes
+// first. (The exact min and max and the saturating conversions take several instructions each.)
 
 import { madd, nmadd } from "./vectors.as";
 
-// Constants stand in memory: V8 puts a vector constant together out of 64-bit halves wherever it is used, inside loops
-// too, and that made e^x take twice as long as loading it does.
+// Constants are kept in memory: V8 builds a vector constant from 64-bit halves at every use, even inside loops,
+// which made e^x twice as slow as loading it.
 export const ONE = memory.data<f32>([1]);
 const TWO = memory.data<f32>([2]);
 const LOG2_E = memory.data<f32>([1.44269504]);
 /** ln 2 in two parts; up to 128 multiples of the first are exact. */
 const LN2_HIGH = memory.data<f32>([0.693359375]);
 const LN2_LOW = memory.data<f32>([-2.12194440e-4]);
-/** Added to a small integer n in floating point, this leaves the exponent bits of 2^n in the low bits. */
+/** Adding this to a small integer n in floating point leaves the exponent bits of 2^n in the low bits. */
 const EXPONENT = memory.data<f32>([12582912 + 127]);
 
-/** Past these, e^x is infinite or 0, and its 2^n is just that. */
+/** Beyond these, e^x is infinite or 0, and so is its 2^n. */
 const HIGHEST = memory.data<f32>([89]);
 const LOWEST = memory.data<f32>([-88]);
 const Q1 = memory.data<f32>([0.5000013137965977]);
@@ -24,7 +24,7 @@ const Q3 = memory.data<f32>([0.041807554369179184]);
 const Q4 = memory.data<f32>([0.007943651961551331]);
 const Q5 = memory.data<f32>([0.0018705648168210285]);
 
-/** e^x = 2^n·(1 + r·q(r)) with r from 0 to ln 2: 2^n then is a normal number whenever e^x is one. */
+/** e^x = 2^n·(1 + r·q(r)) with r from 0 to ln 2, so that 2^n is a normal number whenever e^x is one. */
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
@@ -48,7 +48,7 @@ export function sigmoid(x: v128): v128 {
   return f32x4.div(one, f32x4.add(one, exp(f32x4.neg(x))));
 }
 
-/** Past half of this, tanh is 1 to single precision. */
+/** Beyond half of this, tanh is 1 to single precision. */
 const STEEP = memory.data<f32>([20]);
 const T1 = memory.data<f32>([0.49999998009550267]);
 const T2 = memory.data<f32>([0.16666499716679561]);
@@ -56,7 +56,7 @@ const T3 = memory.data<f32>([0.041667155269070416]);
 const T4 = memory.data<f32>([0.008369786579097553]);
 const T5 = memory.data<f32>([0.0013888872335797904]);
 
-/** With m = e^2|x| - 1 = 2^n·(r + r²·q(r)) + (2^n - 1), free of cancellation: tanh |x| = m / (m + 2) */
+/** With m = e^2|x| - 1 = 2^n·(r + r²·q(r)) + (2^n - 1), which avoids cancellation: tanh |x| = m / (m + 2) */
 // @ts-ignore: decorator
 @inline
 export function tanh(x: v128): v128 {
@@ -74,7 +74,7 @@ export function tanh(x: v128): v128 {
   return v128.or(y, v128.xor(x, size));
 }
 
-/** A constant of these, in all four lanes. */
+/** Loads one of these constants into all four lanes. */
 // @ts-ignore: decorator
 @inline
 export function constant(address: usize): v128 {

@@ -1,9 +1,10 @@
 /**
- * The WebAssembly backend: tensors in one linear memory, kernels with 128-bit vectors.
+ * The WebAssembly backend: tensors in one linear memory, kernels with 128-bit SIMD.
  *
  * @module
  */
 import { checkInteger, show } from "../../check.ts";
+import { checkNames, type Names } from "../../names.ts";
 import type { Backend } from "../../tensor.ts";
 import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
@@ -14,16 +15,18 @@ import { fromHex } from "./hex.ts";
 import { replayInWasm } from "./replay.ts";
 import { scratch } from "./scratch.ts";
 
-/** How a WebAssembly backend is made. */
+/** Options of a WebAssembly backend. */
 export interface WasmOptions {
   /**
-   * Which instructions the kernels use: `"relaxed"` multiplies and adds in one step, `"baseline"` runs wherever there
-   * is WebAssembly SIMD. Default: the best that this runtime has.
+   * The instructions that the kernels use: `"relaxed"` has fused multiply-add, `"baseline"` runs wherever there is
+   * WebAssembly SIMD. Default: the best that this runtime supports.
    */
   readonly simd?: "relaxed" | "baseline" | undefined;
-  /** The most bytes that the memory may grow to; default and at most 4 GiB less a page. */
+  /** The maximum size of the memory in bytes; at most and by default 4 GiB less a page. */
   readonly maximumBytes?: number | undefined;
 }
+
+const optionNames: Names<WasmOptions> = { simd: 0, maximumBytes: 0 };
 
 type Instructions = NonNullable<WasmOptions["simd"]>;
 
@@ -33,22 +36,22 @@ interface Exports extends Kernels<number> {
   readonly __heap_base: WebAssembly.Global;
 }
 
-/** What tools/build.ts makes of the kernels. */
+/** A build of the kernels by tools/build.ts. */
 interface Build {
   readonly hex: string;
   readonly kinds: Readonly<Record<string, string>>;
 }
 
-/** Short of 2³², so that the address behind the last byte is never 0. */
+/** Below 2³², so that the address after the last byte is never 0. */
 const most = 2 ** 32 - 65_536;
 
-/** Only the build that is used is loaded. */
+/** Only the build in use is loaded. */
 const builds: Readonly<Record<Instructions, () => Promise<Build>>> = {
   relaxed: loadRelaxed,
   baseline: loadBaseline,
 };
 
-/** Functions of one instruction, in modules that are valid where a runtime has it; the builds take long to validate. */
+/** Functions of a single instruction, to test whether a runtime supports it: validating a whole build takes long. */
 const probes: Readonly<Record<Instructions, string>> = {
   // (v128, v128, v128) -> v128: f32x4.relaxed_madd
   relaxed: "0061736d0100000001080160037b7b7b017b030201000a0d010b00200020012002fd85020b",
@@ -56,15 +59,15 @@ const probes: Readonly<Record<Instructions, string>> = {
   baseline: "0061736d0100000001060160017b017b030201000a080106002000fd4d0b",
 };
 
-/** The compiled modules, shared by all backends; each backend has an instance and a memory of its own. */
+/** The compiled modules, shared by all backends. Each backend has an instance and a memory of its own. */
 const compiled = new Map<Instructions, Promise<{ module: WebAssembly.Module; kinds: Build["kinds"] }>>();
 
 /**
- * A backend of WebAssembly kernels with 128-bit SIMD, on one core. Needs no permission and no shared memory.
+ * A backend of WebAssembly kernels with 128-bit SIMD, on one core. It needs no permission and no shared memory.
  *
- * @param options which instructions, how much memory
- * @returns a backend of its own, with a memory of its own
- * @throws {TypeError} (as a rejection) where the runtime lacks the instructions
+ * @param options the instructions and the maximum size of the memory
+ * @returns a new backend, with a memory of its own
+ * @throws {TypeError} (as a rejection) if the runtime lacks the instructions, or on an unknown option
  * @throws {RangeError} (as a rejection) if maximumBytes is not an integer from 65,536 to 2³² - 65,536
  *
  * @example
@@ -77,13 +80,14 @@ const compiled = new Map<Instructions, Promise<{ module: WebAssembly.Module; kin
  * ```
  */
 export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
+  checkNames("create wasm", options, optionNames);
   const { maximumBytes = most } = options;
   checkInteger("create wasm", "maximumBytes", maximumBytes, 65_536, most);
   const simd = supported(options.simd), { module, kinds } = await compile(simd);
   const exports = (await WebAssembly.instantiate(module)).exports as unknown as Exports;
   const { memory } = exports;
   const heap = new Heap(memory, exports.__heap_base.value, maximumBytes);
-  // A view goes stale when the memory grows: its length is 0 from then on.
+  // A view is detached when the memory grows: its length becomes 0.
   let view = new Float32Array(memory.buffer), wordView = new Uint32Array(memory.buffer);
   const floats = () => view.length === 0 ? view = new Float32Array(memory.buffer) : view;
   const words = () => wordView.length === 0 ? wordView = new Uint32Array(memory.buffer) : wordView;
@@ -96,16 +100,16 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
     maximumBytes,
     workAtOnce: 2 ** 27,
     bytesFor: (size) => blockSize(4 * size),
-    roomFor: (size) => blockSize(4 * size) / 4,
+    capacityFor: (size) => blockSize(4 * size) / 4,
     allocate: (size) => heap.allocate(4 * size),
     release: (address, size) => heap.release(address, 4 * size),
     upload: (address, data) => write(floats(), data, address / 4),
-    download: (address, size, room) => {
+    download: (address, size, out) => {
       const numbers = floats().subarray(address / 4, address / 4 + size);
-      // Twice as fast as `slice` for the logits of a step.
-      if (room === undefined) return new Float32Array(numbers);
-      room.set(numbers);
-      return room;
+      // Twice as fast as `slice` for a step's logits.
+      if (out === undefined) return new Float32Array(numbers);
+      out.set(numbers);
+      return out;
     },
     isMemory: (kernel, at) => kinds[kernel][at] === "a",
     replayer: (calls, slotCount, allocate) =>
@@ -117,13 +121,13 @@ export async function createWasm(options: WasmOptions = {}): Promise<Backend> {
   });
 }
 
-/** The few ids of a step are written sooner than `set` begins. */
+/** For the few ids of a step, a loop is faster than a call of `set`. */
 function write(view: Float32Array, data: ArrayLike<number>, at: number): void {
   if (data.length > 16) view.set(data, at);
   else for (let i = 0; i < data.length; i++) view[at + i] = data[i];
 }
 
-/** The instructions that were asked for, or the best that there are. */
+/** The requested instructions, or the best supported ones. */
 function supported(simd: Instructions | undefined): Instructions {
   if (simd !== undefined && simd !== "relaxed" && simd !== "baseline") {
     throw new TypeError(
@@ -151,7 +155,7 @@ function compile(instructions: Instructions): Promise<{ module: WebAssembly.Modu
       kinds,
     }));
     compiled.set(instructions, module);
-    // A build that a network did not bring may come the next time.
+    // A failed download may succeed the next time.
     module.catch(() => compiled.delete(instructions));
   }
   return module;

@@ -1,19 +1,19 @@
-// Matrices packed into panels of eight columns, so that whatever their shape was, the loop of a product reads them from end to
-// end, eight numbers at a time (see tiles.as.ts).
+// Packs matrices into panels of eight columns, so that the inner loop of a product reads them sequentially, eight
+// numbers at a time (see tiles.as.ts).
 
 import { loadPart, read } from "./vectors.as";
 
 /** The columns of a panel. */
 export const WIDTH: i32 = 8;
 
-/** A number of columns in whole panels. */
+/** A number of columns, rounded up to whole panels. */
 // @ts-ignore: decorator
 @inline
 export function inPanels(columns: i32): i32 {
   return (columns + WIDTH - 1) & -WIDTH;
 }
 
-/** Packs `rows` rows, `row` bytes apart, of `columns` columns; columns past the last are zeros. */
+/** Packs `rows` rows of `columns` columns, with a row stride of `row` bytes. Columns are padded with zeros. */
 export function pack(to: usize, from: usize, row: usize, rows: i32, columns: i32): void {
   for (; columns >= WIDTH; columns -= WIDTH, from += 32) {
     let at = from;
@@ -31,7 +31,7 @@ export function pack(to: usize, from: usize, row: usize, rows: i32, columns: i32
   }
 }
 
-/** Packs the transposed matrix: a panel has eight rows, and past the last it stands again. */
+/** Packs the transposed matrix, with eight rows to a panel; the last row is repeated as padding. */
 export function packTransposed(to: usize, from: usize, row: usize, rows: i32, columns: i32): void {
   for (; rows > 0; rows -= WIDTH, from += WIDTH * row, to += (<usize> columns) << 5) {
     const lower = min(rows - 1, 4);
@@ -40,21 +40,21 @@ export function packTransposed(to: usize, from: usize, row: usize, rows: i32, co
   }
 }
 
-/** Turns four rows to columns, `apart` bytes apart; where there are fewer, the last one stands again. */
-export function turn(to: usize, apart: usize, a: usize, row: usize, rows: i32, columns: i32): void {
+/** Transposes four rows; output rows are `stride` bytes apart. If there are fewer rows, the last is repeated. */
+export function turn(to: usize, stride: usize, a: usize, row: usize, rows: i32, columns: i32): void {
   const b = rows > 1 ? a + row : a, c = rows > 2 ? b + row : b, d = rows > 3 ? c + row : c;
   const whole = (<usize> (columns & ~3)) << 2, end = (<usize> columns) << 2;
   let at: usize = 0;
-  for (; at < whole; at += 16, to += 4 * apart) {
+  for (; at < whole; at += 16, to += 4 * stride) {
     const p = v128.load(a + at), q = v128.load(b + at), r = v128.load(c + at), s = v128.load(d + at);
     const pq01 = v128.shuffle<f32>(p, q, 0, 4, 1, 5), rs01 = v128.shuffle<f32>(r, s, 0, 4, 1, 5);
     const pq23 = v128.shuffle<f32>(p, q, 2, 6, 3, 7), rs23 = v128.shuffle<f32>(r, s, 2, 6, 3, 7);
     v128.store(to, v128.shuffle<f32>(pq01, rs01, 0, 1, 4, 5));
-    v128.store(to + apart, v128.shuffle<f32>(pq01, rs01, 2, 3, 6, 7));
-    v128.store(to + 2 * apart, v128.shuffle<f32>(pq23, rs23, 0, 1, 4, 5));
-    v128.store(to + 3 * apart, v128.shuffle<f32>(pq23, rs23, 2, 3, 6, 7));
+    v128.store(to + stride, v128.shuffle<f32>(pq01, rs01, 2, 3, 6, 7));
+    v128.store(to + 2 * stride, v128.shuffle<f32>(pq23, rs23, 0, 1, 4, 5));
+    v128.store(to + 3 * stride, v128.shuffle<f32>(pq23, rs23, 2, 3, 6, 7));
   }
-  for (; at < end; at += 4, to += apart) {
+  for (; at < end; at += 4, to += stride) {
     let x = v128.load32_zero(a + at);
     x = v128.load_lane<f32>(b + at, x, 1);
     x = v128.load_lane<f32>(c + at, x, 2);
@@ -62,7 +62,7 @@ export function turn(to: usize, apart: usize, a: usize, row: usize, rows: i32, c
   }
 }
 
-/** Packs the first `count` numbers of rows that are `row` bytes apart, in fours. */
+/** Packs the first `count` numbers of rows with a stride of `row` bytes, in groups of four. */
 export function packFour(to: usize, from: usize, row: usize, rows: i32, count: i32): void {
   for (const end = to + ((<usize> rows) << 4); to < end; to += 16, from += row) v128.store(to, read(from, count));
 }

@@ -1,26 +1,26 @@
 /**
- * Recorded calls as a program in WebAssembly's own memory, which one call runs.
+ * Encodes recorded calls as a program in WebAssembly's memory, which a single call runs.
  *
  * @module
  */
 import type { Call } from "../../runtime/recording.ts";
 import type { Replayer } from "../../runtime/replay.ts";
 
-/** What the module and its memory offer to programs. */
-export interface ReplayModule {
-  /** Runs the calls from one address to another, on the slots of a table: see `tools/replay_source.ts`. */
+/** The parts of the module that programs use. */
+interface ReplayModule {
+  /** Runs the calls between two addresses, with a table of slots: see `tools/replay_source.ts`. */
   readonly replay: (start: number, end: number, slots: number) => void;
-  /** Of each kernel, in the order of their numbers, a letter an argument: an address, an integer or a float. */
+  /** For each kernel, in the order of their numbers, one letter per argument: address, integer or float. */
   readonly kinds: Readonly<Record<string, string>>;
-  /** All memory; a new view where it has grown. */
+  /** A view of all memory; a new one after it grows. */
   readonly words: () => Uint32Array;
 }
 
 /**
- * A program of words of 32 bits: of each call the number of its kernel and then its arguments, of which a float takes two words
- * and an address is the place of its slot in a table, where it is looked up. The first slot is no memory.
+ * Encodes calls as 32-bit words. Each call is the number of its kernel and its arguments: a float takes two words,
+ * and an address is an index into the table of slots, whose first entry is null.
  *
- * @param allocate gives memory for a number of elements, and what frees it
+ * @param allocate allocates a number of elements; returns the memory and a function that frees it
  */
 export function replayInWasm(
   calls: readonly Call[],
@@ -30,7 +30,7 @@ export function replayInWasm(
 ): Replayer<number> {
   const numbers = new Map(Object.keys(kinds).map((kernel, number) => [kernel, number]));
   const tableWords = slotCount + 1;
-  /** Where each call starts, in words behind the table, and where the last ends. */
+  /** The start of each call, in words after the table, and the end of the last. */
   const starts = [tableWords];
   for (const { kernel } of calls) {
     const floats = kinds[kernel].split("f").length - 1;
@@ -43,7 +43,7 @@ export function replayInWasm(
     const letters = kinds[calls[call].kernel];
     let word = table + starts[call] + 1;
     for (let i = 0; i < at; i++) word += letters[i] === "f" ? 2 : 1;
-    // Integers wrap as where JavaScript calls WebAssembly.
+    // Integers wrap as they do when JavaScript calls WebAssembly.
     if (letters[at] !== "f") return (value) => words()[word] = value;
     const float = new Float64Array(1), halves = new Uint32Array(float.buffer);
     return (value) => {

@@ -1,14 +1,14 @@
 /**
- * The scratch memory of the WebAssembly kernels, in floats. Where a kernel gets none it takes the way without.
+ * The scratch memory of the WebAssembly kernels, in floats. A kernel with none takes a path that needs none.
  *
  * @module
  */
-/** A number of columns in whole panels: see `panels.as.ts`. */
+/** A number of columns, rounded up to whole panels: see `panels.as.ts`. */
 function inPanels(columns: number): number {
   return 8 * Math.ceil(columns / 8);
 }
 
-/** See `Device` in `../kernels.ts`: from a kernel's sizes to the floats that it asks for. */
+/** Maps a kernel's sizes to the number of floats that it needs; see `Device` in `../kernels.ts`. */
 export const scratch = {
   attention(
     _batch: number,

@@ -1,20 +1,23 @@
-// Products of matrices that are small, or long and thin, in tiles whose sums stay in registers. The right side is in panels
-// (see panels.as.ts).
+// Products of small or long and thin matrices, in tiles whose sums stay in registers. The right side is packed in
+// panels (see panels.as.ts).
 
 import { packFour, turn, WIDTH } from "./panels.as";
 import { loadPart, madd, storePart } from "./vectors.as";
 
-/** Floats in the rows of the left side that are packed at a time: 16 KB, half of a small first-level cache. */
+/** The floats of the left side that are packed at a time: 16 KB, half of a small L1 cache. */
 const LEFT: i32 = 4096;
 const packedLeft = memory.data(4096 << 2, 64);
-/** So many steps of a sum are packed at most: as many as `linear` has in a panel, so that its sums are not cut twice. */
+/**
+ * The most steps of a sum that are packed, as many as `linear` has in a panel, so that its sums are not split
+ * twice.
+ */
 const LEFT_STEPS: i32 = LEFT / 16;
 
 /**
- * y = a·b, or y += a·b where `adds`: `rows`×`inner` by `inner`×`columns`. Of a, rows are `aRow` bytes apart and columns
- * `aStep`, of which one is 4: it may as well stand transposed. The panels of b are `apart` bytes apart. Where b has
- * several, a is packed too, by four rows, so that the numbers of a step are one load: in Deno every load is followed by a
- * comparison with the end of the memory, which costs as much.
+ * y = a·b, or y += a·b if `adds`: `rows`×`inner` by `inner`×`columns`. The rows of a have a stride of `aRow` bytes
+ * and its columns of `aStep`, one of which is 4, so that a may be transposed. The panels of b are
+ * `stride` bytes apart. If b has several, a is packed too, in groups of four rows, so that the numbers of a step are one
+ * load: in Deno every load is followed by a comparison with the end of the memory, which costs as much.
  */
 export function multiply(
   y: usize,
@@ -23,7 +26,7 @@ export function multiply(
   aRow: usize,
   aStep: usize,
   b: usize,
-  apart: usize,
+  stride: usize,
   rows: i32,
   inner: i32,
   columns: i32,
@@ -37,12 +40,12 @@ export function multiply(
   }
   for (let step = 0; step < inner || step == 0; step += LEFT_STEPS) {
     const steps = min(LEFT_STEPS, inner - step);
-    multiplyPart(y, yRow, a, aRow, aStep, b, apart, rows, steps, columns, adds || step > 0);
+    multiplyPart(y, yRow, a, aRow, aStep, b, stride, rows, steps, columns, adds || step > 0);
     a += LEFT_STEPS * aStep, b += LEFT_STEPS << 5;
   }
 }
 
-/** The same of a sum of so few steps that at least 16 rows of a are packed together. */
+/** The same for a sum short enough that at least 16 rows of a are packed together. */
 function multiplyPart(
   y: usize,
   yRow: usize,
@@ -50,7 +53,7 @@ function multiplyPart(
   aRow: usize,
   aStep: usize,
   b: usize,
-  apart: usize,
+  stride: usize,
   rows: i32,
   steps: i32,
   columns: i32,
@@ -65,11 +68,11 @@ function multiplyPart(
       if (aStep == 4) turn(to, 16, from, aRow, count - r, steps);
       else packFour(to, from, aStep, steps, min(4, count - r));
     }
-    // A tile for four would be half empty.
+    // A tile of four rows would be half empty.
     const pair = (count & 3) == 1 || (count & 3) == 2 ? count & 3 : 0;
     const fours = count - pair;
     let panel = b, into = y;
-    for (let column = 0; column < columns; column += WIDTH, into += 32, panel += apart) {
+    for (let column = 0; column < columns; column += WIDTH, into += 32, panel += stride) {
       const width = min(WIDTH, columns - column);
       let from = packedLeft, to = into;
       for (let r = 0; r < fours; r += 4, from += group, to += 4 * yRow) {
@@ -78,12 +81,12 @@ function multiplyPart(
     }
     if (pair) {
       const from = packedLeft + <usize> (fours >> 2) * group;
-      multiplyPair(y + <usize> fours * yRow, yRow, from, b, apart, pair, steps, columns, adds);
+      multiplyPair(y + <usize> fours * yRow, yRow, from, b, stride, pair, steps, columns, adds);
     }
   }
 }
 
-/** `rows` (1 to 4) by `columns` (1 to 8); of `a`, the four numbers of each step stand together. */
+/** Multiplies `rows` (1 to 4) by `columns` (1 to 8). The four numbers of each step of `a` are adjacent. */
 // @ts-ignore: decorator
 @inline
 function multiplyTile(
@@ -115,21 +118,21 @@ function multiplyTile(
   if (rows > 3) finish(y + 3 * yRow, s3, t3, columns, adds);
 }
 
-/** One row or two, by all columns: two panels at a time. */
+/** Multiplies one or two rows by all columns, two panels at a time. */
 function multiplyPair(
   y: usize,
   yRow: usize,
   a: usize,
   b: usize,
-  apart: usize,
+  stride: usize,
   rows: i32,
   steps: i32,
   columns: i32,
   adds: bool,
 ): void {
-  for (; columns > 0; columns -= 2 * WIDTH, y += 64, b += 2 * apart) {
-    // Where there is no second panel the first is taken again, and not stored.
-    let from = a, c = columns > WIDTH ? b + apart : b;
+  for (; columns > 0; columns -= 2 * WIDTH, y += 64, b += 2 * stride) {
+    // Without a second panel, the first is multiplied again and the result discarded.
+    let from = a, c = columns > WIDTH ? b + stride : b;
     let s0 = f32x4.splat(0), s1 = s0, t0 = s0, t1 = s0;
     let u0 = s0, u1 = s0, v0 = s0, v1 = s0;
     let at = b;
@@ -150,7 +153,7 @@ function multiplyPair(
   }
 }
 
-/** What `multiplyTile` does, of `a` as it stands; past the last row, the last row is taken again and not stored. */
+/** The same as `multiplyTile` without packing `a`. Past the last row, the last row is repeated and not stored. */
 // @ts-ignore: decorator
 @inline
 function multiplyTileInPlace(

@@ -1,4 +1,4 @@
-// What every kernel needs of 128-bit vectors: multiply-add, rows whose end is no multiple of four, sums, copies.
+// Basic operations on 128-bit vectors: multiply-add, rows whose length is not a multiple of four, sums, copies.
 
 /** a·b + c; rounded once where the build has relaxed SIMD. */
 // @ts-ignore: decorator
@@ -16,7 +16,7 @@ export function nmadd(a: v128, b: v128, c: v128): v128 {
   return f32x4.sub(c, f32x4.mul(a, b));
 }
 
-/** The first `count` (1 to 3) of four floats, zeros after them: nothing past the end of an array is read. */
+/** Loads the first `count` (1 to 3) of four floats, followed by zeros, without reading past the end of an array. */
 export function loadPart(from: usize, count: i32): v128 {
   if (count == 1) return v128.load32_zero(from);
   const pair = v128.load64_zero(from);
@@ -33,7 +33,7 @@ export function storePart(to: usize, x: v128, count: i32): void {
   if (count == 3) v128.store_lane<f32>(to, x, 2, 8);
 }
 
-/** The first `count` (1 to 4) of four floats. */
+/** Loads the first `count` (1 to 4) of four floats. */
 // @ts-ignore: decorator
 @inline
 export function read(from: usize, count: i32): v128 {
@@ -65,7 +65,7 @@ export function sum(x: v128): f32 {
   return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
 }
 
-/** The largest of four lanes; a NaN may be passed over, since what is taken from it is NaN again. */
+/** The largest of four lanes. A NaN may be ignored: subtracting the result from it gives NaN anyway. */
 // @ts-ignore: decorator
 @inline
 export function largest(x: v128): f32 {
@@ -73,7 +73,7 @@ export function largest(x: v128): f32 {
   return f32x4.extract_lane(f32x4.pmax(pairs, v128.shuffle<f32>(pairs, pairs, 1, 0, 3, 2)), 0);
 }
 
-/** Copies `count` floats. For a row of a few hundred a loop is quicker than the engine's memory.copy. */
+/** Copies `count` floats. For rows of a few hundred, a loop is faster than memory.copy. */
 export function copy(to: usize, from: usize, count: i32): void {
   if (count > 1024) {
     memory.copy(to, from, (<usize> count) << 2);
@@ -92,7 +92,7 @@ export function accumulate(y: usize, x: usize, count: i32): void {
   if (rest) storePart(y, f32x4.add(loadPart(y, rest), loadPart(x, rest)), rest);
 }
 
-/** Whether there is neither NaN nor infinity in so many bytes. */
+/** Whether none of the floats in `bytes` bytes is NaN or infinite. */
 export function areFinite(x: usize, bytes: usize): bool {
   const zero = f32x4.splat(0);
   let a = zero, b = zero, c = zero, d = zero;
@@ -106,7 +106,7 @@ export function areFinite(x: usize, bytes: usize): bool {
   return sum(f32x4.add(f32x4.add(a, b), f32x4.add(c, d))) + rest == 0;
 }
 
-/** The largest of the absolute values of so many floats; passes NaN over. */
+/** The largest absolute value of `count` floats; ignores NaN. */
 export function magnitude(x: usize, count: i32): f32 {
   let a = f32x4.splat(0), b = a;
   const end = x + ((<usize> count) << 2), whole = x + ((<usize> (count & ~7)) << 2);
@@ -117,7 +117,7 @@ export function magnitude(x: usize, count: i32): f32 {
   return largest(f32x4.pmax(a, b));
 }
 
-/** Whether one of four numbers is NaN: zero times numbers, added up, where one of them was infinite or NaN. */
+/** Whether a lane is NaN. Used with sums of zero times each number, which are NaN if a number was infinite or NaN. */
 // @ts-ignore: decorator
 @inline
 export function isSpoiled(x: v128): bool {

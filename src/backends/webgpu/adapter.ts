@@ -1,13 +1,13 @@
 /**
- * Which GPU there is, and what it is asked for.
+ * Chooses a GPU and requests its limits and features.
  *
  * @module
  */
 
 /**
- * The adapter that the runtime offers.
+ * Requests the runtime's adapter.
  *
- * @throws {Error} (as a rejection) that says why there is none
+ * @throws {Error} (as a rejection) with the reason if there is none
  */
 export async function requestAdapter(powerPreference?: GPUPowerPreference): Promise<GPUAdapter> {
   const action = "create webgpu";
@@ -21,7 +21,7 @@ export async function requestAdapter(powerPreference?: GPUPowerPreference): Prom
   return adapter;
 }
 
-/** A device with buffers as large as the adapter allows, and clocks where it has them. */
+/** Requests a device with buffers as large as the adapter allows, and timestamps if supported. */
 export function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   return adapter.requestDevice({
@@ -30,15 +30,15 @@ export function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   });
 }
 
-/** Names of drivers that compute on the CPU, which not all runtimes call a fallback. */
+/** Names of drivers that compute on the CPU; not all runtimes report them as fallback adapters. */
 const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|\bwarp\b/i;
 
-/** Whether an adapter computes on the CPU, where WebAssembly is faster. */
+/** Whether an adapter computes on the CPU, in which case WebAssembly is faster. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
   return info.isFallbackAdapter === true || softwareNames.test(namesOf(info).join(" "));
 }
 
-/** An adapter's name; browsers say only the maker and the family. */
+/** The name of an adapter; browsers only report vendor and architecture. */
 export function describeAdapter(info: GPUAdapterInfo): string {
   const { vendor, architecture, description } = info;
   return description || [vendor, architecture].filter((name) => name !== "").join(" ") ||

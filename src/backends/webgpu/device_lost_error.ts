@@ -1,12 +1,12 @@
 /**
- * The error that tells of a lost device.
+ * The error for a lost device.
  *
  * @module
  */
 
 /**
- * The device of a WebGPU backend is gone, and its tensors with it: the driver was reset, the GPU was unplugged, or
- * somebody destroyed the device. Every later call of the backend throws it. What helps is a new backend.
+ * The device of a WebGPU backend was lost together with its tensors: the driver was reset, the GPU was unplugged,
+ * or the device was destroyed. Every later call of the backend throws this error. Create a new backend to continue.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * A WebGPU device as kernels see it: buffers, and dispatches that are collected and submitted together.
+ * A WebGPU device for kernels: buffers, and dispatches that are batched into submissions.
  *
  * @module
  */
@@ -11,39 +11,39 @@ import { Slots } from "./slots.ts";
 /** A block of GPU memory, of 32-bit floats. */
 export interface GpuBlock {
   readonly buffer: GPUBuffer;
-  /** Tells the buffers of one device apart, for the cache of bind groups. */
+  /** Unique among the buffers of a device; part of the keys of cached bind groups. */
   readonly id: number;
 }
 
-/** One run of a shader. */
+/** One dispatch of a shader. */
 export interface Dispatch {
   /**
-   * WGSL with an entry point `main`. Its bindings in group 0 are: 0 the uniform `params`, a struct of the sizes as u32
-   * and then the constants as f32; from 1 on the outputs (storage, read_write), then the inputs (storage, read), then the
-   * scalars (uniform). The text is also the key under which the compiled pipeline is kept, so it depends on little else
-   * than the device.
+   * WGSL with an entry point `main`. Its bindings in group 0 are: 0 the uniform `params`, a struct of the sizes as
+   * u32 and then the constants as f32; from 1 on the outputs (storage, read_write), then the inputs (storage,
+   * read), then the scalars (uniform). The text is also the key of the cached pipeline, so it should depend on
+   * little but the device.
    */
   readonly code: string;
   readonly outputs: readonly GpuBlock[];
   readonly inputs: readonly GpuBlock[];
-  /** Blocks of a single number. They don't count among the storage buffers, of which a device may allow only eight. */
+  /** Blocks of a single number. They do not count as storage buffers, of which a device may allow only eight. */
   readonly scalars?: readonly GpuBlock[] | undefined;
   readonly sizes: readonly number[];
   readonly constants?: readonly number[];
-  /** How many workgroups in x, y and z. */
+  /** The number of workgroups in x, y and z. */
   readonly workgroups: readonly [x: number, y?: number, z?: number];
 }
 
-/** A run that is ready to be dispatched again. */
+/** A dispatch that can be repeated. */
 export interface Prepared {
   readonly run: Dispatch;
   readonly pipeline: Pipeline;
   readonly blocks: GpuBlock[];
-  /** Of each block, which of the kernel's arguments it is; -1 for none. */
+  /** For each block, its index among the kernel's arguments, or -1. */
   readonly arguments: readonly number[];
   bindGroup: GPUBindGroup;
   offset: number;
-  /** When the offset was right, and when the bind group was. */
+  /** The values of the two counters of resets when offset and bind group were valid. */
   uniformsCleared: number;
   groupsCleared: number;
 }
@@ -54,65 +54,71 @@ interface Part {
   readonly size: number;
 }
 
-/** Numbers that must be 0, and what to throw where one is not. */
+/** Numbers that must be 0, and the error to throw for one that is not. */
 interface Expectation extends Part {
   readonly errorAt: (index: number) => Error;
 }
 
-/** What the kernels of the operations are written against. */
+/** The interface that the operations' kernels use. */
 export interface Gpu {
   readonly limits: GPUSupportedLimits;
-  /** Puts a run of a shader behind those before it; it sees what they wrote. */
+  /** Appends a dispatch, which sees the results of those before it. */
   dispatch(run: Dispatch): void;
-  /** Lends memory of `size` floats, with any contents, to the dispatches that `body` makes. */
+  /** Provides scratch memory of `size` floats, with any contents, to the dispatches of `body`. */
   withScratch(size: number, body: (scratch: GpuBlock) => void): void;
-  /** A block of numbers that a kernel always needs again, made when its name is first asked for. */
+  /** A block of constant numbers for kernels, created when its name is first requested. */
   table(name: string, make: () => Uint32Array<ArrayBuffer>): GpuBlock;
 }
 
-/** A submission costs as much as about eighty dispatches; many in one would leave the GPU idle while they are collected. */
+/** A submission costs as much as about eighty dispatches; larger ones leave the GPU idle while they are collected. */
 const mostDispatches = 256;
-/** A driver that computes on the CPU does so while commands are submitted, and nothing else gets its turn meanwhile. */
+/** A driver that computes on the CPU does so during submission, which blocks the event loop. */
 const mostDispatchesOfSoftware = 16;
-/** How many slots there are: of uniform values, and of small uploads, of which a larger one is a submission of its own. */
+/**
+ * The number of slots for uniform values and for small uploads, and the largest small upload in words; a larger one
+ * is a submission of its own.
+ */
 const slots = 512, mostWords = 1024;
-/** So many expectations wait for somebody's read; then they get one of their own. */
+/** The most expectations that wait for the next read; more are read separately. */
 const mostExpected = 16;
-/** Prompts of ever new lengths make ever new combinations of buffers. */
+/** Limits bind groups, since prompts of new lengths keep creating new combinations of buffers. */
 const mostBindGroups = 1024;
 
-/** Collects dispatches in one compute pass until they are submitted. */
+/** Batches dispatches into a compute pass until they are submitted. */
 export class GpuQueue implements Gpu {
   readonly device: GPUDevice;
   readonly limits: GPUSupportedLimits;
   readonly #pool: GpuPool;
   readonly #pipelines: Pipelines;
-  /** By pipeline, then by the ids of the buffers. */
+  /** By pipeline, then by the buffers' ids. */
   readonly #bindGroups = new Map<Pipeline, Map<string, GPUBindGroup>>();
   readonly #tables = new Map<string, GpuBlock>();
-  /** Uniform values stay in their slots as long as there is room: most dispatches of a step are those of the step before. */
+  /**
+   * Uniform values keep their slots while there is space, because most dispatches of a step repeat those of the
+   * step before.
+   */
   readonly #uniforms: Slots;
-  /** Where uniform values stand, by the values. */
+  /** Offsets of uniform values, by value. */
   readonly #offsets = new Map<string, number>();
   readonly #uploads: Slots;
-  /** How often uniform values and bind groups were thrown away. */
+  /** The number of times that uniform values and bind groups were discarded. */
   #uniformsCleared = 0;
   #groupsCleared = 0;
-  /** What the kernel that {@linkcode prepare} runs has dispatched, and its arguments. */
+  /** The dispatches of the kernel that {@linkcode prepare} runs, and its arguments. */
   #preparing: Prepared[] | null = null;
   #preparingArguments: readonly unknown[] = [];
   #dispatches = 0;
   readonly #mostDispatches: number;
   #encoder: GPUCommandEncoder | null = null;
   #pass: GPUComputePassEncoder | null = null;
-  /** Why nothing can be computed any more. */
+  /** The reason why the device can't be used any more. */
   #ended: Error | null = null;
-  /** The first error that no read has told of yet. */
+  /** The first error that no read has reported yet. */
   #failure: Error | null = null;
   #expected: Expectation[] = [];
-  /** Reads of expectations alone that are under way. */
+  /** Pending reads of expectations only. */
   readonly #checks = new Set<Promise<void>>();
-  /** Rejects the reads that wait. */
+  /** Functions that reject the pending reads. */
   readonly #waiting = new Set<(reason: Error) => void>();
 
   constructor(device: GPUDevice, pool: GpuPool, software = false) {
@@ -163,13 +169,13 @@ export class GpuQueue implements Gpu {
   }
 
   /**
-   * Runs a kernel on these arguments; returns what it dispatched, for {@linkcode dispatchAgain}, or null where it borrowed memory that
-   * will be another's.
+   * Runs a kernel on these arguments. Returns its dispatches for {@linkcode dispatchAgain}, or null if it used
+   * scratch memory, which is reused afterwards.
    */
   prepare(kernel: () => void, args: readonly unknown[]): readonly Prepared[] | null {
     const prepared: Prepared[] = this.#preparing = [];
     this.#preparingArguments = args;
-    // Which of two equal ones a dispatch took can't be told.
+    // With equal arguments, the argument of a dispatch is ambiguous.
     const own = args.filter((arg) => typeof arg === "object" && arg !== null);
     try {
       kernel();
@@ -179,7 +185,7 @@ export class GpuQueue implements Gpu {
     }
   }
 
-  /** Dispatches a run again, on the blocks among these arguments now; null: on the same as before. */
+  /** Repeats a dispatch with the blocks among these arguments; null: with the same blocks as before. */
   dispatchAgain(prepared: Prepared, args: readonly unknown[] | null): void {
     this.check();
     const { run, pipeline, blocks } = prepared;
@@ -206,7 +212,7 @@ export class GpuQueue implements Gpu {
     try {
       body(scratch);
     } finally {
-      // Whoever takes the block next writes to it behind the dispatches of this body.
+      // The next user of the block writes to it after the dispatches of this body.
       this.#pool.give(scratch, size);
     }
   }
@@ -222,13 +228,13 @@ export class GpuQueue implements Gpu {
     return block;
   }
 
-  /** Writes numbers, or words of any meaning, behind everything that was dispatched so far. */
+  /** Writes numbers, or words of any meaning, after everything that was dispatched so far. */
   write(block: GpuBlock, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): void {
     this.check();
-    // Deno ends the process when it is to write nothing.
+    // Deno ends the process on a write of no bytes.
     if (data.length === 0) return;
     if (data.length > mostWords) {
-      // A queue's writes happen before the commands that are submitted after them, so those before must go first.
+      // The queue writes before commands that are submitted later, so submit the earlier ones first.
       this.submit();
       this.device.queue.writeBuffer(block.buffer, 0, data);
       return;
@@ -239,7 +245,7 @@ export class GpuQueue implements Gpu {
     this.#commands().copyBufferToBuffer(this.#uploads.buffer, offset, block.buffer, 0, data.byteLength);
   }
 
-  /** Reads numbers behind everything that was dispatched so far, and sees what was expected of it. */
+  /** Reads numbers after everything that was dispatched so far, and checks the expectations. */
   async read(block: GpuBlock, size: number): Promise<Float32Array> {
     this.check();
     if (size === 0) return new Float32Array();
@@ -251,7 +257,7 @@ export class GpuQueue implements Gpu {
     return numbers;
   }
 
-  /** Makes the next read throw the error of the first number of a block that is not 0. */
+  /** Makes the next read throw the error for the first number of a block that is not 0. */
   expectZeros(block: GpuBlock, size: number, errorAt: (index: number) => Error): void {
     this.check();
     if (size === 0) return;
@@ -271,7 +277,7 @@ export class GpuQueue implements Gpu {
     this.#checks.add(check);
   }
 
-  /** Hands what was collected to the device. */
+  /** Submits the collected commands. */
   submit(): void {
     if (this.#encoder === null) return;
     this.#endPass();
@@ -283,14 +289,14 @@ export class GpuQueue implements Gpu {
     this.#uploads.clear();
   }
 
-  /** Prepares for the end of buffers that wait for another use: nothing goes on holding them. */
+  /** Releases all references to unused buffers, before they are destroyed. */
   letGo(): void {
     this.submit();
     this.#bindGroups.clear();
     this.#groupsCleared++;
   }
 
-  /** Throws why nothing can be computed any more, if that is so. */
+  /** Throws the reason if the device can't be used any more. */
   check(): void {
     if (this.#ended !== null) throw this.#ended;
   }
@@ -305,8 +311,11 @@ export class GpuQueue implements Gpu {
     this.#uploads.buffer.destroy();
   }
 
-  /** What the device says of commands long after they were given. The next read tells, instead of the console. */
-  // Of unknown, because what an Event is differs between the type libraries that a project may have.
+  /**
+   * Keeps errors that the device reports long after a command, so that the next read throws them instead of the
+   * console printing them.
+   */
+  // The type is unknown because Event differs between the type libraries that a project may use.
   readonly #onError = (event: unknown): void => {
     const { error: { message } } = event as GPUUncapturedErrorEvent;
     (event as GPUUncapturedErrorEvent).preventDefault();
@@ -328,7 +337,7 @@ export class GpuQueue implements Gpu {
     if (failure !== null) throw failure;
   }
 
-  /** Reads numbers, and with them all that is expected to be 0: the error of what is not. */
+  /** Reads numbers together with all expectations; returns the numbers and the first error. */
   async #readBack(wanted: readonly Part[]): Promise<{ numbers: Float32Array; failure: Error | null }> {
     const expected = this.#expected;
     this.#expected = [];
@@ -341,7 +350,7 @@ export class GpuQueue implements Gpu {
       offset += 4 * size;
     }
     this.submit();
-    // Whoever takes these blocks next writes to them behind the commands above.
+    // The next user of these blocks writes to them after the commands above.
     for (const { block, size } of expected) this.#pool.give(block, size);
     await this.#map(staging, bytes);
     const mapped = staging.getMappedRange(0, bytes);
@@ -357,12 +366,12 @@ export class GpuQueue implements Gpu {
     return { numbers, failure };
   }
 
-  /** Waits until a buffer may be read, or for the reason why it will never be. */
+  /** Waits until a buffer is mapped; throws the reason if it never will be. */
   async #map(staging: GPUBuffer, bytes: number): Promise<void> {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#waiting.add(reject);
-        // Behind the end of the device a runtime may reject, or resolve, or never answer.
+        // After the device is lost, a runtime may reject, resolve, or do neither.
         staging.mapAsync(GPUMapMode.READ, 0, bytes).then(resolve, reject).finally(() =>
           this.#waiting.delete(reject)
         );
@@ -377,7 +386,7 @@ export class GpuQueue implements Gpu {
     }
   }
 
-  /** Waits until the device says why a buffer can't be mapped, which browsers do a little later, but not for long. */
+  /** Waits up to half a second for the reason of a failed mapping, which browsers report a little later. */
   async #explanation(): Promise<void> {
     if (this.#ended !== null || this.#failure !== null) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -398,7 +407,7 @@ export class GpuQueue implements Gpu {
     const key = `${sizes.join()} ${constants.join()}`;
     let offset = this.#offsets.get(key);
     if (offset === undefined) {
-      // A uniform is a u32. What is held has fewer elements, but an empty tensor may have any sizes.
+      // Uniforms are u32. Existing elements fit, but an empty tensor may have any sizes.
       if (sizes.some((size) => size >= 2 ** 32)) {
         throw new RangeError(
           `Cannot compute on webgpu: sizes must be below 2 to the 32, current sizes are ${sizes.join(", ")}`,

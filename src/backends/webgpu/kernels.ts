@@ -1,5 +1,5 @@
 /**
- * The compute shaders of all operations as one table of kernels.
+ * The table of kernels: the compute shaders of all operations.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import * as wkv from "../../ops/wkv/shader.ts";
 import type { Kernels } from "../kernels.ts";
 import type { Gpu, GpuBlock } from "./gpu.ts";
 
-/** A kernel's dispatches: the kernel's own arguments behind the GPU that they go to. */
+/** The functions that dispatch kernels: a GPU followed by the kernel's arguments. */
 type Shaders = {
   readonly [K in keyof Kernels<GpuBlock>]: (
     gpu: Gpu,
@@ -51,9 +51,9 @@ const shaders: Shaders = {
   ...wkv,
 };
 
-/** The kernels of one device. */
+/** Binds the kernels to a device. */
 export function gpuKernels(gpu: Gpu): Kernels<GpuBlock> {
-  // What else those files export comes along, and nobody looks it up.
+  // Skips constants that these files export; their other functions are bound too, but never used.
   const all = Object.entries<unknown>(shaders).filter(([, shader]) => typeof shader === "function");
   const bound = all.map(([name, shader]) => [name, (shader as (gpu: Gpu) => void).bind(null, gpu)]);
   return Object.fromEntries(bound) as unknown as Kernels<GpuBlock>;

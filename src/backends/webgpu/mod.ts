@@ -4,36 +4,39 @@
  * @module
  */
 import { show } from "../../check.ts";
+import { checkNames, type Names } from "../../names.ts";
 import type { Backend } from "../../tensor.ts";
 import { loadWebGpu } from "../load.ts";
 import { isSoftware, requestAdapter } from "./adapter.ts";
 
-/** A `GPUDevice`: the name is TypeScript's from version 6 on, and a page's alone. */
+/** A `GPUDevice`. TypeScript has the type from version 6 on, and only for pages. */
 export interface GpuDeviceLike {
-  /** Makes a buffer; and so on. */
+  /** Creates a buffer. The other members are not listed. */
   createBuffer(descriptor: never): object;
 }
 
-/** How a WebGPU backend is made. */
+/** Options of a WebGPU backend. */
 export interface WebGpuOptions {
-  /** Which adapter, where there are several. */
+  /** The preferred adapter, if there are several. */
   readonly powerPreference?: "low-power" | "high-performance" | undefined;
-  /** A device of the caller's own, which stays the caller's: disposing of the backend does not destroy it. */
+  /** An existing device. The caller keeps it: disposing of the backend does not destroy it. */
   readonly device?: GpuDeviceLike | undefined;
 }
 
+const optionNames: Names<WebGpuOptions> = { powerPreference: 0, device: 0 };
+
 /**
- * A backend of WebGPU compute shaders. Operations return at once; {@linkcode read} waits for the GPU, and rejects where
- * the GPU reports an error of what was computed before. Once its device is lost, everything throws a
+ * A backend of WebGPU compute shaders. Operations return at once; {@linkcode read} waits for the GPU, and rejects
+ * if the GPU reports an error of an earlier computation. Once its device is lost, every call throws a
  * {@linkcode DeviceLostError}.
  *
- * @param options which adapter, or a device of one's own
- * @returns a backend of its own
- * @throws {TypeError} (as a rejection) on options that are none
- * @throws {Error} (as a rejection) with the reason where there is no adapter
- * @throws {DeviceLostError} (as a rejection) if the device that is given is lost already
+ * @param options the preferred adapter, or an existing device
+ * @returns a new backend
+ * @throws {TypeError} (as a rejection) on invalid options
+ * @throws {Error} (as a rejection) with the reason if there is no adapter
+ * @throws {DeviceLostError} (as a rejection) if the given device is lost
  *
- * @example Where there is a GPU
+ * @example If there is a GPU
  * ```ts
  * import { createWebGpu, presets, put, read, rwkv } from "@seqmix/seqmix";
  *
@@ -48,6 +51,7 @@ export interface WebGpuOptions {
  * ```
  */
 export async function createWebGpu(options: WebGpuOptions = {}): Promise<Backend> {
+  checkNames("create webgpu", options, optionNames);
   const { powerPreference, device } = options;
   if (
     powerPreference !== undefined && powerPreference !== "low-power" && powerPreference !== "high-performance"
@@ -70,12 +74,12 @@ export async function createWebGpu(options: WebGpuOptions = {}): Promise<Backend
   return await openDevice(device as GPUDevice, await isOnSoftware(device as GPUDevice), () => {});
 }
 
-/** Of devices that callers brought. */
+/** For devices that callers provided. */
 const onSoftware = new WeakMap<GPUDevice, Promise<boolean>>();
 
 /**
- * Whether a device computes on the CPU, by the adapter that the runtime offers: Deno 2.9.6 ends the process where a device is
- * asked for its `adapterInfo` after its adapter was collected.
+ * Whether a device computes on the CPU, judged by the runtime's adapter: Deno 2.9.6 ends the process if
+ * `adapterInfo` of a device is read after its adapter was garbage-collected.
  */
 function isOnSoftware(device: GPUDevice): Promise<boolean> {
   let answer = onSoftware.get(device);

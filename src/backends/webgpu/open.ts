@@ -1,6 +1,6 @@
 /**
- * A backend on a GPU. It brings all shaders, a third of the library, so nothing may import it but when a backend of
- * WebGPU is asked for.
+ * Opens a backend on a GPU. This module contains all shaders, a third of the library, so it must only be imported
+ * when a WebGPU backend is requested.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { gpuKernels } from "./kernels.ts";
 import { GpuPool } from "./pool.ts";
 import { replayOnGpu } from "./replay.ts";
 
-/** A backend with a device of its own. */
+/** Opens a backend with a device of its own. */
 export async function openAdapter(adapter: GPUAdapter, options?: unknown): Promise<Backend> {
   const device = await requestDevice(adapter);
   return await openDevice(device, isSoftware(adapter.info), () => device.destroy(), options);
 }
 
 /**
- * A backend on a device, which may be software; `close` is called when the backend is disposed of, and another is made with
- * `options`.
+ * Opens a backend on a device, which may be software. `close` is called when the backend is disposed of; `options`
+ * create another one.
  */
 export async function openDevice(
   device: GPUDevice,
@@ -31,7 +31,7 @@ export async function openDevice(
 ): Promise<Backend> {
   const pool = new GpuPool(device, () => queue.letGo());
   const queue = new GpuQueue(device, pool, software);
-  // Whether the device is lost already is known a moment later.
+  // A microtask later, a lost device is known.
   await Promise.resolve();
   queue.check();
   const kernels = gpuKernels(queue);
@@ -40,8 +40,8 @@ export async function openDevice(
     options,
     kernels,
     replayer: (calls) => replayOnGpu(calls, kernels as unknown as Record<string, () => void>, queue),
-    roomFor: (size) => blockSize(4 * size) / 4,
-    // A driver that computes on the CPU does so while commands are submitted.
+    capacityFor: (size) => blockSize(4 * size) / 4,
+    // A driver that computes on the CPU does so during submission.
     workAtOnce: software ? 2 ** 21 : Infinity,
     bytesFor: (size) => blockSize(4 * size),
     allocate(size) {

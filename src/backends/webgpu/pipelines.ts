@@ -1,16 +1,16 @@
 /**
- * Compiled shaders, once a device: compiling one takes longer than most computations.
+ * Caches compiled shaders for each device: compiling one takes longer than most computations.
  *
  * @module
  */
 
-/** A shader, ready to run, and what it is to be bound to. */
+/** A compiled shader and the layout of its bindings. */
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
 
-/** By device and WGSL, shared by all backends on a device. */
+/** By device and WGSL, shared by all backends of a device. */
 const compiled = new WeakMap<GPUDevice, Map<string, Pipeline>>();
 
 /** The pipelines of a device. */
@@ -24,7 +24,7 @@ export class Pipelines {
     compiled.set(device, this.#known);
   }
 
-  /** The pipeline of this WGSL, which always has as many outputs, inputs and scalars. */
+  /** The pipeline of this WGSL, which always has the same numbers of outputs, inputs and scalars. */
   get(code: string, outputs: number, inputs: number, scalars: number): Pipeline {
     let pipeline = this.#known.get(code);
     if (pipeline === undefined) {
@@ -34,7 +34,7 @@ export class Pipelines {
     return pipeline;
   }
 
-  /** With a layout written out, because the uniform values of each dispatch stand at an offset of their own. */
+  /** Compiles with an explicit layout, because the uniform values of each dispatch have their own offset. */
   #compile(code: string, outputs: number, inputs: number, scalars: number): Pipeline {
     const visibility = GPUShaderStage.COMPUTE;
     const buffers = Array.from({ length: outputs + inputs + scalars }, (_, i): GPUBindGroupLayoutEntry => ({

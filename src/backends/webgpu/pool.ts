@@ -1,5 +1,5 @@
 /**
- * GPU buffers that are used again: a loop that makes the same tensors over and over creates none.
+ * A pool of GPU buffers: a loop that allocates the same tensors repeatedly creates no buffers.
  *
  * @module
  */
@@ -7,26 +7,31 @@ import { noRoom } from "../../allocate.ts";
 import { blockSize } from "../block_size.ts";
 import type { GpuBlock } from "./gpu.ts";
 
-/** So many bytes may wait for another use, and as many as are in use. */
+/** The number of unused bytes that are kept, in addition to as many as are in use. */
 const spareBytes = 2 ** 28;
-/** Shaders count in u32, past the end of a tensor too, by a stride or a workgroup: up to 2³⁰ elements that never wraps. */
+/**
+ * Shaders index with u32, also past the end of a tensor by a stride or a workgroup; with up to 2³⁰ elements this
+ * never wraps.
+ */
 const indexedBytes = 2 ** 32;
 
 /** The buffers of one device. */
 export class GpuPool {
   readonly #device: GPUDevice;
   readonly #beforeDestroy: () => void;
-  /** The most bytes of a tensor, and what says so. */
+  /** The maximum size of a tensor in bytes, and the limit that determines it. */
   readonly #limit: { readonly name: string; readonly bytes: number };
   readonly #all = new Set<GPUBuffer>();
-  /** By size, those that wait for another use. */
+  /** Unused blocks by size. */
   readonly #waiting = new Map<number, GpuBlock[]>();
   readonly #waitingStaging = new Map<number, GPUBuffer[]>();
   #waitingBytes = 0;
   #lentBytes = 0;
   #created = 0;
 
-  /** @param beforeDestroy called before buffers are destroyed that commands may still be about to use */
+  /**
+   * @param beforeDestroy called before buffers are destroyed that pending commands may use
+   */
   constructor(device: GPUDevice, beforeDestroy: () => void) {
     this.#device = device;
     this.#beforeDestroy = beforeDestroy;
@@ -38,13 +43,13 @@ export class GpuPool {
     ].reduce((a, b) => b.bytes < a.bytes ? b : a);
   }
 
-  /** How many buffers were ever created. */
+  /** The number of buffers created so far. */
   get created(): number {
     return this.#created;
   }
 
   /**
-   * A block of at least `size` floats, with any contents.
+   * Takes a block of at least `size` floats, with any contents.
    *
    * @throws {RangeError} if the device allows no buffer of that size
    */
@@ -65,13 +70,13 @@ export class GpuPool {
     if (this.#waitingBytes > this.#lentBytes + spareBytes) this.#destroyWaiting();
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
     const usage = STORAGE | UNIFORM | COPY_SRC | COPY_DST;
-    // A block is a little larger than what it is for, but not than what the device allows.
+    // A block may be larger than needed, but not larger than the device allows.
     const buffer = this.#create(Math.min(bytes, most - most % 4), usage);
     this.#lentBytes += bytes;
     return { buffer, id: this.#created };
   }
 
-  /** Takes a block back, of which the size is what it was taken for. */
+  /** Returns a block, with the size it was taken for. */
   give(block: GpuBlock, size: number): void {
     const bytes = blockSize(4 * size);
     this.#lentBytes -= bytes;
@@ -79,7 +84,7 @@ export class GpuPool {
     keep(this.#waiting, bytes, block);
   }
 
-  /** A buffer that can be mapped for reading. */
+  /** Takes a buffer that can be mapped for reading. */
   takeStaging(bytes: number): GPUBuffer {
     const most = this.#device.limits.maxBufferSize;
     const size = Math.min(blockSize(bytes), most - most % 4);
@@ -94,7 +99,7 @@ export class GpuPool {
     keep(this.#waitingStaging, buffer.size, buffer);
   }
 
-  /** For one that can't be used again. */
+  /** Destroys a buffer that can't be reused. */
   destroyStaging(buffer: GPUBuffer): void {
     buffer.destroy();
     this.#all.delete(buffer);
@@ -115,7 +120,7 @@ export class GpuPool {
     return buffer;
   }
 
-  /** Work on ever new sizes would pile up buffers that nobody asks for again. */
+  /** Frees unused blocks, which accumulate if sizes keep changing. */
   #destroyWaiting(): void {
     this.#beforeDestroy();
     const blocks = [...this.#waiting.values()].flat().map(({ buffer }) => buffer);

@@ -1,5 +1,5 @@
 /**
- * Recorded calls on a GPU: what a kernel dispatched is dispatched again, without going through the kernel.
+ * Replays recorded calls on a GPU by repeating the dispatches of a kernel without running its JavaScript.
  *
  * @module
  */
@@ -9,23 +9,26 @@ import type { GpuBlock, GpuQueue, Prepared } from "./gpu.ts";
 
 type Kernel = (...args: unknown[]) => void;
 
-/** A call, and what it dispatched the last time. */
+/** A call and its last dispatches. */
 interface Step {
   readonly kernel: Kernel;
   readonly args: unknown[];
-  /** Undefined: that is not known, or not of these numbers; null: it borrows memory, and goes through the kernel each time. */
+  /**
+   * Undefined: unknown, or outdated because a number changed. Null: the kernel uses scratch memory and runs every
+   * time.
+   */
   prepared: readonly Prepared[] | null | undefined;
-  /** Whether other blocks were bound since. */
+  /** Whether its blocks were rebound since. */
   isRebound: boolean;
 }
 
-/** Runs the calls one by one; pipelines, uniform values and bind groups stay what they were where nothing else was bound. */
+/** Replays the calls one by one. Pipelines, uniform values and bind groups are reused unless a slot was rebound. */
 export function replayOnGpu(
   calls: readonly Call[],
   kernels: Readonly<Record<string, Kernel>>,
   queue: GpuQueue,
 ): Replayer<GpuBlock> {
-  /** Of each slot, its places among the arguments. */
+  /** For each slot, where it occurs among the arguments. */
   const places: { readonly step: Step; readonly at: number }[][] = [];
   const steps = calls.map((call) => {
     const step: Step = {

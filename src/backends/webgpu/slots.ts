@@ -1,13 +1,13 @@
 /**
- * Small numbers on their way to the GPU: collected in slots of one buffer, and written to it together.
+ * Collects small uploads in slots of one buffer, which are written together.
  *
  * @module
  */
 
-/** A buffer of slots, each at an offset that a uniform binding may have. */
+/** A buffer of slots, each at a valid offset of a uniform binding. */
 export class Slots {
   readonly buffer: GPUBuffer;
-  /** The size of one. */
+  /** The size of a slot. */
   readonly bytes: number;
   readonly #device: GPUDevice;
   readonly #count: number;
@@ -25,12 +25,12 @@ export class Slots {
     this.#floats = new Float32Array(this.#words.buffer);
   }
 
-  /** Whether there is room for so many words. */
+  /** Whether there is space for this many words. */
   fits(words: number): boolean {
     return this.#used + this.#needed(words) <= this.#count;
   }
 
-  /** Puts integers, and floats behind them, into free slots that there must be. Returns their offset in bytes. */
+  /** Puts integers followed by floats into free slots, which must exist. Returns their offset in bytes. */
   put(integers: ArrayLike<number>, floats: ArrayLike<number> = []): number {
     const offset = this.#used * this.bytes;
     this.#words.set(integers, offset / 4);
@@ -39,7 +39,7 @@ export class Slots {
     return offset;
   }
 
-  /** Writes what was put in since the last time, for the commands that are submitted next. */
+  /** Writes the slots that were filled since the last time, for the commands that are submitted next. */
   write(): void {
     if (this.#written === this.#used) return;
     const start = this.#written * this.bytes, end = this.#used * this.bytes;
@@ -47,7 +47,7 @@ export class Slots {
     this.#written = this.#used;
   }
 
-  /** Makes all slots free, when the commands that use them are submitted. */
+  /** Frees all slots, after the commands that use them were submitted. */
   clear(): void {
     this.#used = 0;
     this.#written = 0;

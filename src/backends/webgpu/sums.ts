@@ -1,6 +1,7 @@
 /**
- * Sums over rows on a GPU, by thousands of rows at once and always in the same order. Rows are cut into parts, a
- * workgroup each and some columns, in which every invocation adds up some rows; then the parts are added up in turn.
+ * Sums over rows on a GPU, thousands of rows at a time and always in the same order. Rows are split into parts. A
+ * workgroup sums some columns of a part, each of its invocations some rows; then the parts are summed in the same
+ * way.
  *
  * @module
  */
@@ -10,19 +11,19 @@ import { wideNumbers, wideSumOf } from "./wide.ts";
 
 /** Invocations in a workgroup. */
 const threads = 256;
-/** Rows that an invocation adds up in a part, and the most where there is one part only. */
+/** The rows that an invocation sums in a part, and the most if there is only one part. */
 const fewRows = 16, manyRows = 128;
 
-/** How a sum is computed anew that is not finite, though it may be only its parts that are not. */
+/** How to recompute a sum that is not finite, since only partial sums may overflow. */
 interface Mending {
-  /** Sizes that only the term has. */
+  /** Sizes that only the term uses. */
   readonly sizes?: readonly string[];
-  /** A term: an expression for a wide number in its row `i`, and in `column`. */
+  /** An expression for the term in row `i` and `column`, as a wide number. */
   readonly term: (i: string) => string;
 }
 
-/** The sum of a row's `term`, an expression in `row`, `column` and the element's number `at`, over a part of the rows. */
-export function sumsShader(
+/** The sum of `term`, an expression in `row`, `column` and the element's index `at`, over a part of the rows. */
+function sumsShader(
   across: number,
   inputs: readonly string[],
   term: string,
@@ -65,8 +66,8 @@ var<workgroup> sums: array<f32, ${threads}>;
   );
 }
 
-/** Sums of a term over rows: of every column, y `[columns]`. */
-export type Sums = (
+/** Sums of a term over rows, for every column: y is `[columns]`. */
+type Sums = (
   gpu: Gpu,
   y: GpuBlock,
   inputs: readonly GpuBlock[],
@@ -76,13 +77,16 @@ export type Sums = (
 
 type ShaderFor = (columns: number) => string;
 
-/** A choice of a shader by how many columns there are. */
+/** Chooses between two variants of a shader by the number of columns. */
 function byColumns(shader: (across: number) => string): ShaderFor {
   const ofOne = shader(1), ofMany = shader(32);
   return (columns) => columns === 1 ? ofOne : ofMany;
 }
 
-/** Runs a shader, and then another for its parts; `rest` are the inputs that both have, and `sizes` those of the mending. */
+/**
+ * Runs a shader, and then another to sum its parts. `rest` are the inputs of both, and `sizes` those of the
+ * mending.
+ */
 function sumUp(
   gpu: Gpu,
   codeFor: ShaderFor,
@@ -117,14 +121,14 @@ const rowsCodeFor = byColumns((across) => sumsShader(across, ["x"], "x[at]"));
 export const sumRows: Sums = (gpu, y, inputs, rows, columns) =>
   sumUp(gpu, rowsCodeFor, rowsCodeFor, y, inputs, [], rows, columns, []);
 
-/** The sums of `term`, see {@linkcode sumsShader}. */
+/** Sums of `term`; see {@linkcode sumsShader}. */
 export function sumsOf(inputs: readonly string[], term: string): Sums {
   const codeFor = byColumns((across) => sumsShader(across, inputs, term));
   return (gpu, y, blocks, rows, columns) =>
     sumUp(gpu, codeFor, rowsCodeFor, y, blocks, [], rows, columns, []);
 }
 
-/** The same, and what is not finite computed anew from `wideTerm`, see {@linkcode Mending}. */
+/** The same; sums that are not finite are recomputed from `wideTerm`, see {@linkcode Mending}. */
 export function mendedSumsOf(inputs: readonly string[], term: string, wideTerm: Mending["term"]): Sums {
   const codeFor = byColumns((across) => sumsShader(across, inputs, term, { term: wideTerm }));
   const partsCodeFor = byColumns((across) => partsShader(across, inputs, { term: wideTerm }));
@@ -132,7 +136,7 @@ export function mendedSumsOf(inputs: readonly string[], term: string, wideTerm: 
     sumUp(gpu, codeFor, partsCodeFor, y, [], blocks, rows, columns, [rows]);
 }
 
-/** Adds up parts `[parts, columns]` of sums over `terms` rows of the inputs. */
+/** Sums parts `[parts, columns]` of sums over `terms` rows of the inputs. */
 export type PartsSums = (
   gpu: Gpu,
   y: GpuBlock,

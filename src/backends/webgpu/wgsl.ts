@@ -1,15 +1,15 @@
 /**
- * Pieces of WGSL that many shaders share, and how many workgroups a dispatch has.
+ * WGSL fragments shared by many shaders, and the number of workgroups of a dispatch.
  *
- * NaN is told by its bits wherever it matters, because compilers of shaders may take it that there is none: they make
- * numbers of it in comparisons, minima and maxima.
+ * Where it matters, NaN is detected by its bits, because shader compilers may assume that there are none:
+ * comparisons, minima and maxima then treat NaN as a number.
  *
  * @module
  */
 import type { Gpu, GpuBlock } from "./gpu.ts";
 
-/** What a shader is bound to, in the order of {@linkcode Dispatch}. An element is an f32 unless a name says `name: u32`. */
-export interface Bindings {
+/** The bindings of a shader, in the order of {@linkcode Dispatch}. Elements are f32 unless a name says `name: u32`. */
+interface Bindings {
   readonly sizes: readonly string[];
   readonly constants?: readonly string[];
   readonly outputs: readonly string[];
@@ -17,7 +17,7 @@ export interface Bindings {
   readonly scalars?: readonly string[];
 }
 
-/** The declarations of `params` and of the buffers. */
+/** Declares `params` and the buffers. */
 export function bindings({ sizes, constants = [], outputs, inputs, scalars = [] }: Bindings): string {
   const members = [...sizes.map((name) => `${name}: u32`), ...constants.map((name) => `${name}: f32`)];
   const buffers = [
@@ -34,7 +34,7 @@ export function bindings({ sizes, constants = [], outputs, inputs, scalars = [] 
 ${buffers.join("")}${uniforms.join("")}`;
 }
 
-/** An entry point of which every workgroup knows its number, `group`, and every invocation its number in it, `lane`. */
+/** An entry point with the index `group` of the workgroup, and the index `lane` of the invocation in it. */
 export function main(threads: number, body: string): string {
   return `
 @compute @workgroup_size(${threads})
@@ -49,10 +49,10 @@ fn main(
 `;
 }
 
-/** Invocations in a workgroup of {@linkcode each}. */
+/** The size of a workgroup of {@linkcode each}. */
 const eachThreads = 256;
 
-/** An entry point of which every invocation has a number `i` of its own, below `params.size`. */
+/** An entry point that runs once for each `i` below `params.size`. */
 export function each(body: string): string {
   return main(
     eachThreads,
@@ -76,35 +76,38 @@ export function runEach(
   gpu.dispatch({ code, outputs, inputs, scalars, sizes, constants, workgroups });
 }
 
-/** So many workgroups, and less than a row more, in as many rows as the device needs. */
+/** Arranges at least `groups` workgroups, and less than a row more, in as many rows as the device's limits require. */
 export function inRows(groups: number, limits: GPUSupportedLimits): [number, number] {
   const rows = Math.max(1, Math.ceil(groups / limits.maxComputeWorkgroupsPerDimension));
   return [Math.ceil(groups / rows), rows];
 }
 
-/** Elements up to which a row is short: few invocations wait less for each other than many. */
+/** The longest row that is short, so that a small workgroup, which waits less at barriers, is faster. */
 const shortRow = 512;
 
-/** A choice of how many invocations share a row, by its length, and of the shader with so many. */
+/** Chooses between two variants of a shader, with the number of invocations that share a row, by the row's length. */
 export function forRows(shader: (threads: number) => string): (length: number) => string {
   const short = shader(64), long = shader(256);
   return (length) => length <= shortRow ? short : long;
 }
 
 /**
- * The most iterations that the loops of one invocation run through in a dispatch: a software driver ends them all
- * after 65,535, nested ones counted together, without a word. Longer work is split into dispatches.
+ * The most iterations of all loops of an invocation in a dispatch. A software driver silently ends all loops after
+ * 65,535, nested ones counted together; longer computations are split into dispatches.
  */
 export const iterationsAtOnce = 60_000;
 
-/** What a loop adds to them, with what it has inside each time; to leave it counts as well, up to twice. */
+/**
+ * The iterations of a loop that runs `times` times with `inside` iterations in its body; leaving it counts too, up
+ * to twice.
+ */
 export function iterationsOf(times: number, inside = 0): number {
   return times * (1 + inside) + 2;
 }
 
 /**
- * A function `name(lane, value)` that all invocations of a workgroup call at once, and that gives each of them what
- * their values come to together.
+ * A function `name(lane, value)` that all invocations of a workgroup call at once; it returns the combination of
+ * all values to each.
  */
 export function reduction(
   name: string,
@@ -127,17 +130,17 @@ fn ${name}(lane: u32, value: ${type}) -> ${type} {
     workgroupBarrier();
   }
   let all = ${name}Parts[0];
-  // Nobody writes the next values before everybody has read.
+  // No invocation may write its next value before all have read.
   workgroupBarrier();
   return all;
 }
 `;
 }
 
-/** The least and the greatest of the positive numbers of single precision that keep all of their digits. */
+/** The smallest and the largest positive normal number of single precision. */
 export const smallestNormal = 2 ** -126, largestFinite = (2 - 2 ** -23) * 2 ** 127;
 
-/** Functions that make a NaN, and that tell NaN and infinities by their bits. */
+/** Functions that make NaN, and that detect NaN and infinities by their bits. */
 export const nan = `
 fn isNan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
@@ -147,15 +150,15 @@ fn isFinite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) < 0x7f800000u;
 }
 
-// Of any number that is not known before the shader runs: a NaN among the constants is an error.
+// Takes a number that is unknown at compile time: a constant NaN is an error.
 fn nanOf(any: u32) -> f32 {
   return bitcast<f32>(0x7fc00000u | (any & 1u));
 }
 `;
 
 /**
- * Floats as integers of the same order, -0 and 0 as one and every NaN above all numbers: maxima of these can't lose
- * a NaN, and the integers can be bisected. Needs {@linkcode nan}.
+ * Maps floats to integers of the same order, with -0 equal to 0 and every NaN above all numbers, so that a maximum
+ * can't lose a NaN and values can be bisected. Needs {@linkcode nan}.
  */
 export const rank = `
 const rankOfInfinity = 0xff800000u;
@@ -175,8 +178,8 @@ fn unrank(place: u32) -> f32 {
 `;
 
 /**
- * e^x within 2 ulp, where the built-in one may be off by 3 + 2|x|; from 0 below e^-87, by the driver, to infinity.
- * Needs {@linkcode nan}.
+ * e^x within 2 ulp, where the built-in function may be off by 3 + 2|x|; from 0 below e^-87, depending on the
+ * driver, to infinity. Needs {@linkcode nan}.
  */
 export const exponential = `
 fn powerOf2(n: i32) -> f32 {
@@ -196,18 +199,18 @@ fn exponential(x: f32) -> f32 {
   p = p * r + 0.5;
   p = p * r + 1.0;
   p = p * r + 1.0;
-  // 2^n may be past the range of floats where e^x is not, or where it is infinite.
+  // 2^n may overflow where e^x does not, or where e^x is infinite.
   let half = i32(n) >> 1u;
   return select(p * powerOf2(half) * powerOf2(i32(n) - half), x, isNan(x));
 }
 `;
 
 /**
- * Powers of two: what is multiplied by the one and later by the other is not rounded by it. They take what would overflow, or
- * vanish, to where it does neither.
+ * Powers of two that scale without rounding: multiplying by one and later by its inverse keeps intermediate results
+ * from overflowing or vanishing.
  */
 export const units = `
-// 2^n of the exponent n of a number, from 2^-126 to 2^126.
+// 2^n for the exponent n of a number, clamped to 2^-126 to 2^126.
 fn unitOf(x: f32) -> f32 {
   return bitcast<f32>(clamp(bitcast<u32>(x) & 0x7f800000u, 0x00800000u, 0x7e800000u));
 }
@@ -216,13 +219,14 @@ fn oneOver(unit: f32) -> f32 {
   return bitcast<f32>(0x7f000000u - bitcast<u32>(unit));
 }
 
-// a·b·unit, with the factor first that is the larger where the unit is small, and the other way round.
+// a·b·unit, in an order that avoids overflow: the larger factor is scaled first if the unit is small, else the
+// smaller.
 fn inUnits(a: f32, b: f32, unit: f32) -> f32 {
   return select(a * (b * unit), (a * unit) * b, (abs(a) >= abs(b)) == (unit <= 1.0));
 }
 `;
 
-/** 1 / (1 + e^-x), accurate where it is small, too. Needs {@linkcode exponential}. */
+/** 1 / (1 + e^-x), accurate also where it is small. Needs {@linkcode exponential}. */
 export const logistic = `
 fn logistic(x: f32) -> f32 {
   let e = exponential(-abs(x));
@@ -230,7 +234,7 @@ fn logistic(x: f32) -> f32 {
 }
 `;
 
-/** tanh x, accurate where it is small and where the built-in one overflows. Needs {@linkcode exponential}. */
+/** tanh x, accurate where it is small and where the built-in function overflows. Needs {@linkcode exponential}. */
 export const hyperbolicTangent = `
 fn hyperbolicTangent(x: f32) -> f32 {
   // The continued fraction x / (1 + x² / (3 + x² / (5 + x² / (7 + x² / 9)))).
@@ -242,7 +246,7 @@ fn hyperbolicTangent(x: f32) -> f32 {
 }
 `;
 
-/** ln x of a positive normal number and ln(1 + x) of one that is not negative, both accurate where they are near 0. */
+/** ln x for positive normal x and ln(1 + x) for x ≥ 0, both accurate near 0. */
 export const logarithm = `
 // 2 artanh s for |s| up to 0.172
 fn twiceArtanh(s: f32) -> f32 {

@@ -1,13 +1,14 @@
 /**
- * Arithmetic past the range of single precision, in WGSL, for the few results of which a part is infinite though they are
- * not: a shader computes as usual, and what does not come out finite once more with these.
+ * Arithmetic beyond the range of single precision, in WGSL. Shaders compute as usual, and use these functions to
+ * recompute the few results that are not finite because an intermediate value overflowed.
  *
  * @module
  */
 
 /**
- * Numbers m·2^e with m from 1 to 2, or 0; what is not finite has an exponent above all others. Each product is rounded before
- * it is added, whatever a compiler fuses, so that equal ones cancel. Needs `nan` of `wgsl.ts`.
+ * Numbers m·2^e with m from 1 to 2, or 0; infinities and NaN have an exponent above all others. Each product is
+ * rounded before it is added, even if a compiler fuses operations, so that equal products cancel. Needs `nan` of
+ * `wgsl.ts`.
  */
 export const wideNumbers = `
 struct Wide { m: f32, e: i32 }
@@ -42,7 +43,7 @@ fn negative(a: Wide) -> Wide {
   return Wide(-a.m, a.e);
 }
 
-// From 0 to infinity.
+// Saturates to 0 or infinity.
 fn narrow(a: Wide) -> f32 {
   let e = clamp(a.e, -250, 250);
   let half = e >> 1u;
@@ -50,7 +51,7 @@ fn narrow(a: Wide) -> f32 {
 }
 `;
 
-/** Statements for a variable `sum` of so many addends, each an expression in its number. */
+/** Statements that compute a variable `sum` of `count` addends, each an expression in its index. */
 export function wideSumOf(count: string, addend: (i: string) => string): string {
   return `var sum = wide(0.0);
   // NaN stays NaN.

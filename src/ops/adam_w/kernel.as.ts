@@ -1,15 +1,15 @@
 import { expm1, log } from "../../backends/wasm/doubles.as";
 import { read, write } from "../../backends/wasm/vectors.as";
 
-/** Below this, a variance may have lost digits of the gradient's square. */
+/** Below this, a variance may have lost digits of the squared gradient. */
 const least: f32 = 7.888609052210118e-31; // 2^-100
-/** So much larger, the roots of small variances have squares in range: 2^80. */
+/** The scale for roots of small variances, so that their squares are in range: 2^80. */
 const unit: f64 = 1.2089258196146292e24;
 
 /**
  * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε) with η = rateFactor·rate and
- * c = 1 - βᵗ in step t, from 1. Where a v' is infinite, overflows[leaf] becomes 1. Every element goes through the same operations, each rounded once in both builds: a run repeats
- * bit for bit wherever it is resumed.
+ * c = 1 - βᵗ in step t, from 1. Where a v' is infinite, overflows[leaf] becomes 1. Every element is computed by the same
+ * operations, each rounded once in both builds, so that a resumed run repeats bit for bit.
  */
 export function adamW(
   nextParam: usize,
@@ -38,7 +38,7 @@ export function adamW(
   const unbias = f32x4.splat(<f32> sqrt(1 / correction(beta2, t)));
   const rateOfMean = f32x4.splat(<f32> (learningRate / correction(beta1, t)));
   const decay = f32x4.splat(<f32> (learningRate * weightDecay));
-  // Not 0, so that no direction is 0/0.
+  // Not 0, to avoid 0/0.
   const floor = f32x4.splat(max<f32>(<f32> epsilon, f32.MIN_NORMAL_VALUE));
   let largest = f32x4.splat(0);
   let at: usize = 0, rest = size;
@@ -65,7 +65,7 @@ export function adamW(
   if (v128.any_true(f32x4.eq(largest, f32x4.splat(Infinity)))) store<f32>(overflows + ((<usize> leaf) << 2), 1);
 }
 
-/** 1 - βᵗ, also where βᵗ is next to 1. */
+/** 1 - βᵗ, accurate also where βᵗ is close to 1. */
 function correction(beta: f64, t: f64): f64 {
   return beta == 0 ? 1 : -expm1(t * log(beta));
 }
@@ -85,7 +85,7 @@ function moved(p: v128, decay: v128, rate: v128, m: v128, deviation: v128): v128
   return f32x4.sub(p, f32x4.add(f32x4.mul(decay, p), step));
 }
 
-/** √v, also where the square of a gradient g has vanished from it. */
+/** √v, also where the square of a gradient g underflowed. */
 // @ts-ignore: decorator
 @inline
 function rootOf(v: v128, keptRoot: v128, before: v128, newRoot: v128, g: v128): v128 {

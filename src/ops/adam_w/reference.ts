@@ -33,7 +33,7 @@ export function adamW(
     nextMean[i] = m;
     nextVariance[i] = v;
     if (nextVariance[i] === Infinity) overflows[leaf] = 1;
-    // Of a gradient whose square vanishes there is still a deviation.
+    // A gradient whose square underflows still has a deviation.
     const deviation = v < 1e-280 && g !== 0
       ? Math.hypot(Math.sqrt(kept), Math.sqrt(1 - beta2) * g)
       : Math.sqrt(v);
@@ -42,7 +42,7 @@ export function adamW(
   }
 }
 
-/** 1 - βᵗ, also where βᵗ is next to 1. */
+/** 1 - βᵗ, accurate also where βᵗ is close to 1. */
 function correction(beta: number, step: number): number {
   return -Math.expm1(step * Math.log(beta));
 }

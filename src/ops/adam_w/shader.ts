@@ -14,8 +14,8 @@ import {
   smallestNormal,
 } from "../../backends/webgpu/wgsl.ts";
 
-/** See `reference.ts`. What is left of β₁ and β₂ to 1 comes in by itself: in single precision 1 - 0.999 is off by 5e-5. */
-export function adamWShader(): string {
+/** See `reference.ts`. 1 - β₁ and 1 - β₂ are separate constants: in single precision 1 - 0.999 is off by 5e-5. */
+function adamWShader(): string {
   return bindings({
     sizes: ["size", "leaf"],
     constants: [
@@ -33,10 +33,10 @@ export function adamWShader(): string {
     ],
     outputs: ["nextParam", "nextMean", "nextVariance", "overflows"],
     inputs: ["param", "grad", "mean", "variance"],
-    // The eight storage buffers that every device has are all in use.
+    // All eight storage buffers that every device supports are in use.
     scalars: ["rate", "step"],
   }) + nan + exponential + `
-// 1 - βᵗ = 1 - e^x of x = t·ln β, also where it is next to 0.
+// 1 - βᵗ = 1 - e^x with x = t·ln β, accurate also near 0.
 fn correction(logOfBeta: f32) -> f32 {
   let x = step * logOfBeta;
   if (x < -0.5) { return 1.0 - exponential(x); }
@@ -58,7 +58,7 @@ fn correction(logOfBeta: f32) -> f32 {
   if (!isFinite(v) && !isNan(v)) { overflows[params.leaf] = 1.0; }
   var deviation = sqrt(v);
   if (v < ${2 ** -100} && g != 0.0) {
-    // The square of g vanishes, and is still a deviation.
+    // The square of g underflows, but still contributes.
     let a = params.rootOfBeta2 * sqrt(variance[i]);
     let b = params.rootOfRest2 * abs(g);
     let most = max(max(a, b), ${smallestNormal});
@@ -98,7 +98,7 @@ export function adamW(
   weightDecay: number,
 ): void {
   const roots = [Math.sqrt(beta2), Math.sqrt(1 - beta2)];
-  // Not 0, so that no direction is 0/0.
+  // Not 0, to avoid 0/0.
   const floor = Math.min(Math.max(epsilon, smallestNormal), largestFinite);
   const ofMean = [beta1, 1 - beta1, finiteLog(beta1)], ofVariance = [beta2, 1 - beta2, finiteLog(beta2)];
   runEach(
@@ -112,7 +112,7 @@ export function adamW(
   );
 }
 
-/** ln β; of a β of 0 something finite of which the exponential vanishes as well. */
+/** ln β; for β = 0 a finite number whose exponential underflows too. */
 function finiteLog(beta: number): number {
   return Math.max(Math.log(beta), -1000);
 }

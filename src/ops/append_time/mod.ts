@@ -59,6 +59,7 @@ export const appendTimeOp = defineOperation({
 /** The steps `start .. end`. */
 export const sliceTimeOp = defineOperation({
   name: "sliceTime",
+  action: "slice time",
   inputs: ["x: B T C"],
   outputs: ["y: B S C"],
   constants: ["start", "end"],

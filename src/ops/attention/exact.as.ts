@@ -1,5 +1,5 @@
-// Attention in double precision, for a query whose scores, or sums of values or gradients, are past single precision although
-// its result is not. Nothing is held but sums: scores are computed again wherever they are needed.
+// Attention in double precision, for a query whose scores, sums of values, or gradients overflow single precision
+// although the result does not. Only sums are stored: scores are recomputed wherever they are needed.
 
 import { exp } from "../../backends/wasm/doubles.as";
 import { dot } from "../../backends/wasm/exact.as";
@@ -34,7 +34,7 @@ export function attendExactly(
   }
 }
 
-/** The largest product of a query and a key, still to be scaled; passes NaN over. */
+/** The largest product of a query and a key, before scaling; ignores NaN. */
 function largestScore(query: usize, key: usize, seen: i32, size: i32, row: usize): f64 {
   let top: f64 = -Infinity;
   for (; seen > 0; seen--, key += row) {
@@ -44,14 +44,14 @@ function largestScore(query: usize, key: usize, seen: i32, size: i32, row: usize
   return top;
 }
 
-/** The bytes of what is kept of a query: its largest score, the sum of its weights, and gy·y. */
+/** The bytes of a query's statistics: its largest score, the sum of its weights, and gy·y. */
 const STATISTICS: usize = 24;
 
 /**
- * The gradient of one head: see `attentionBackward`. The scratch memory has two sums of the channels, then the statistics of
- * each query.
+ * The gradient of one head: see `attentionBackward`. The scratch memory holds two sums over the channels, then the
+ * statistics of each query.
  */
-export function goBackExactly(
+export function attendBackwardExactly(
   gQuery: usize,
   gKey: usize,
   gValue: usize,
@@ -104,12 +104,12 @@ export function goBackExactly(
   }
 }
 
-/** Adds a factor times floats to doubles. */
+/** Adds floats times a factor to doubles. */
 function addTo(sums: usize, factor: f64, x: usize, count: i32): void {
   for (; count > 0; count--, sums += 8, x += 4) store<f64>(sums, load<f64>(sums) + factor * <f64> load<f32>(x));
 }
 
-/** Doubles as floats. */
+/** Converts doubles to floats. */
 function demote(to: usize, from: usize, count: i32): void {
   for (; count > 0; count--, to += 4, from += 8) store<f32>(to, <f32> load<f64>(from));
 }

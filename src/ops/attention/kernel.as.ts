@@ -2,7 +2,7 @@ import { constant, exp, ONE } from "../../backends/wasm/math.as";
 import { inPanels, pack, packTransposed } from "../../backends/wasm/panels.as";
 import { multiply } from "../../backends/wasm/tiles.as";
 import { areFinite, madd, magnitude, read, sum, write } from "../../backends/wasm/vectors.as";
-import { attendExactly, goBackExactly } from "./exact.as";
+import { attendExactly, attendBackwardExactly } from "./exact.as";
 import { attend, HEADS } from "./one_query.as";
 
 /** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head. */
@@ -54,21 +54,21 @@ export function attention(
   }
 }
 
-/** No sum of products of numbers whose sizes have this product is infinite; up to 2^20 are added up. */
+/** Sums of up to 2^20 products stay finite if the product of their factors' largest magnitudes is below this. */
 const MOST: f64 = 1e32;
 
-/** Whether neither scores nor sums of values can be past single precision, in part or as a whole. */
+/** Whether scores and sums of values, with all their partial sums, stay in the range of single precision. */
 function isOrdinary(query: usize, key: usize, value: usize, queryTime: i32, keyTime: i32, channels: i32): bool {
   const queries = <f64> magnitude(query, queryTime * channels), keys = <f64> magnitude(key, keyTime * channels);
   return queries * keys < MOST && <f64> magnitude(value, keyTime * channels) < MOST;
 }
 
-/** Of eight queries, one over the sum of the weights. */
+/** For eight queries, the reciprocal of the sum of the weights. */
 const shares = memory.data(8 << 2, 16);
 
 /**
- * All queries of one head, eight at a time, as products of matrices. The scratch memory has the values in panels, eight
- * queries in one, and their scores, a row a key.
+ * All queries of one head, eight at a time, as matrix products. The scratch memory holds the values in panels,
+ * eight queries in a panel, and their scores, one row for each key.
  */
 function attendTogether(
   y: usize,
@@ -81,7 +81,7 @@ function attendTogether(
   row: usize,
   scratch: usize,
 ): void {
-  const apart = (<usize> keyTime) << 5;
+  const stride = (<usize> keyTime) << 5;
   const queries = scratch + ((<usize> (inPanels(size) * keyTime)) << 2);
   const scores = queries + ((<usize> size) << 5);
   pack(scratch, value, row, keyTime, size);
@@ -94,7 +94,7 @@ function attendTogether(
     for (let r = 0; r < count; r += 4) {
       const at = scores + (<usize> r << 2), to = y + <usize> r * row;
       const four = min(4, count - r), first = seen + r;
-      multiply(to, row, at, 4, 32, scratch, apart, four, first, size, false);
+      multiply(to, row, at, 4, 32, scratch, stride, four, first, size, false);
       const rest = at + ((<usize> first) << 5), later = value + <usize> first * row;
       complete(to, rest, shares + (<usize> r << 2), later, four, size, row);
     }
@@ -102,8 +102,8 @@ function attendTogether(
 }
 
 /**
- * Scores, in rows of eight queries for each key, to weights that are still to be multiplied by `shares`. The first of the
- * queries sees `seen` keys, each other one more, the last all of them.
+ * Turns scores, in rows of eight queries for each key, into weights that `shares` still has to scale. The first
+ * query sees `seen` keys, each other one more, up to all.
  */
 function softmax(scores: usize, row: usize, seen: i32, all: i32, size: i32): void {
   const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
@@ -129,8 +129,8 @@ function softmax(scores: usize, row: usize, seen: i32, all: i32, size: i32): voi
 }
 
 /**
- * The sums of up to four queries: adds the values that the first doesn't see, which can't be in the product of all, since 0
- * times what is no number is none, and divides by the sum of the weights.
+ * Completes the sums of up to four queries: adds the values that the first query doesn't see, which can't be in the
+ * joint product because 0 times NaN is NaN, and divides by the sum of the weights.
  */
 function complete(y: usize, weights: usize, share: usize, value: usize, count: i32, size: i32, row: usize): void {
   const y1 = y + row, y2 = y1 + row, y3 = y2 + row;
@@ -155,12 +155,12 @@ function complete(y: usize, weights: usize, share: usize, value: usize, count: i
   }
 }
 
-/** So many queries go back together, where all numbers are finite. */
+/** The number of queries in the backward pass that are computed together if all numbers are finite. */
 const QUERIES: i32 = 16;
 
 /**
  * With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i. The
- * weights p are made again from queries and keys.
+ * weights p are recomputed from queries and keys.
  */
 export function attentionBackward(
   gQuery: usize,
@@ -188,19 +188,19 @@ export function attentionBackward(
   for (let b = 0; b < batch; b++) {
     const q = queryBytes * <usize> b, k = row * <usize> (b * keyTime);
     const keys = key + row * <usize> (b * keyCapacity), values = value + row * <usize> (b * valueCapacity);
-    // A query that doesn't see a key has weight 0 in their product; but 0 times what is no number is none.
+    // The joint product gives a query weight 0 for keys that it doesn't see, but 0 times NaN is NaN.
     const finite = areFinite(gy + q, queryBytes) && areFinite(query + q, queryBytes) &&
       areFinite(keys + past, queryBytes) && areFinite(values + past, queryBytes);
-    const ordinary = canGoBack(query + q, keys, values, gy + q, queryTime, keyTime, channels);
+    const ordinary = isOrdinaryBackward(query + q, keys, values, gy + q, queryTime, keyTime, channels);
     for (let head = 0; head < heads; head++) {
       const at = (<usize> (head * size)) << 2;
       const gq = gQuery + q + at, gk = gKey + k + at, gv = gValue + k + at, from = q + at;
       if (!ordinary) {
         const inputs = gy + from, results = y + from;
-        goBackExactly(gq, gk, gv, inputs, query + from, keys + at, values + at, results, queryTime, keyTime, size, row, scratch);
+        attendBackwardExactly(gq, gk, gv, inputs, query + from, keys + at, values + at, results, queryTime, keyTime, size, row, scratch);
         continue;
       }
-      goBack(
+      attendBackward(
         gq,
         gk,
         gv,
@@ -220,8 +220,8 @@ export function attentionBackward(
   }
 }
 
-/** As {@linkcode isOrdinary}, of the gradients too. */
-function canGoBack(
+/** The same as {@linkcode isOrdinary}, including the gradients. */
+function isOrdinaryBackward(
   query: usize,
   key: usize,
   value: usize,
@@ -235,14 +235,14 @@ function canGoBack(
   return queries * keys < MOST && slopes < MOST && slopes * max(queries, keys) < MOST;
 }
 
-/** Of eight queries, gy_i·y_i. */
+/** For eight queries, gy_i·y_i. */
 const means = memory.data(8 << 2, 16);
 
 /**
- * All queries of one head, up to `together` at a time. The scratch memory has the keys in panels, and of the queries that
- * go together themselves and their gy, in panels and transposed, then the weights p and the d, a row a key.
+ * All queries of one head, up to `together` at a time. The scratch memory holds the keys in panels; the queries and
+ * gy of a group, in panels and transposed; then the weights p and the d, one row for each key.
  */
-function goBack(
+function attendBackward(
   gQuery: usize,
   gKey: usize,
   gValue: usize,
@@ -259,7 +259,7 @@ function goBack(
   scratch: usize,
 ): void {
   const width = (<usize> QUERIES) << 2;
-  const apart = (<usize> size) << 5, keysApart = (<usize> keyTime) << 5;
+  const stride = (<usize> size) << 5, keysStride = (<usize> keyTime) << 5;
   const panels = (<usize> inPanels(size)) << 2;
   const queries = scratch + panels * <usize> keyTime, gys = queries + panels * <usize> QUERIES;
   const turnedQueries = gys + panels * <usize> QUERIES, turnedGys = turnedQueries + width * <usize> size;
@@ -268,11 +268,11 @@ function goBack(
   for (let i = 0; i < queryTime; i += together) {
     const count = min(together, queryTime - i);
     const seen = keyTime - queryTime + i + 1, all = seen + count - 1;
-    const at = <usize> i * row, countApart = (<usize> count) << 5;
+    const at = <usize> i * row, countStride = (<usize> count) << 5;
     packTransposed(turnedQueries, query + at, row, count, size);
     packTransposed(turnedGys, gy + at, row, count, size);
-    multiply(weights, width, key, row, 4, turnedQueries, apart, all, size, count, false);
-    multiply(slopes, width, value, row, 4, turnedGys, apart, all, size, count, false);
+    multiply(weights, width, key, row, 4, turnedQueries, stride, all, size, count, false);
+    multiply(slopes, width, value, row, 4, turnedGys, stride, all, size, count, false);
     for (let r = 0; r < count; r += 8) {
       const column = (<usize> r) << 2, eight = min(8, count - r);
       for (let q = r; q < r + eight; q++) {
@@ -284,15 +284,15 @@ function goBack(
     }
     pack(queries, query + at, row, count, size);
     pack(gys, gy + at, row, count, size);
-    multiply(gQuery + at, row, slopes, 4, width, scratch, keysApart, count, all, size, false);
-    multiply(gKey, row, slopes, width, 4, queries, countApart, all, count, size, true);
-    multiply(gValue, row, weights, width, 4, gys, countApart, all, count, size, true);
+    multiply(gQuery + at, row, slopes, 4, width, scratch, keysStride, count, all, size, false);
+    multiply(gKey, row, slopes, width, 4, queries, countStride, all, count, size, true);
+    multiply(gValue, row, weights, width, 4, gys, countStride, all, count, size, true);
   }
 }
 
 /**
- * Of eight queries, the weights times `shares`, and the products gy_i·v_j to d_ij. The last of them sees `seen` keys; what
- * is behind them, up to `all`, becomes 0.
+ * For eight queries, multiplies the weights by `shares` and turns the products gy_i·v_j into d_ij. The last query
+ * sees `seen` keys; entries from there to `all` become 0.
  */
 function slope(slopes: usize, weights: usize, row: usize, seen: i32, all: i32, size: i32): void {
   const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));

@@ -3,17 +3,17 @@ import { isSpoiled, largest, madd, read, sum, sums, write } from "../../backends
 import { dot4 } from "../linear/one_row.as";
 import { attendExactly } from "./exact.as";
 
-/** So many keys are taken at a time: their rows stay in the first-level cache from one head to the next. */
+/** The number of keys in a block: their rows stay in the L1 cache from one head to the next. */
 const KEYS: i32 = 64;
-/** So many heads go over the keys together, each with its largest score and its sum so far. */
+/** The most heads that traverse the keys together, each with its largest score and its sum so far. */
 export const HEADS: i32 = 64;
 const weights = memory.data(64 << 2, 16);
 const tops = memory.data(64 << 2);
 const totals = memory.data(64 << 2);
 
 /**
- * One query, `heads` heads of `size` channels. The softmax runs along: when a block of keys brings a larger score, what
- * was added up before is scaled down.
+ * One query, with `heads` heads of `size` channels. The softmax is computed online: when a block of keys has a
+ * larger score, the sums so far are scaled down.
  */
 export function attend(
   y: usize,
@@ -50,7 +50,7 @@ export function attend(
     for (let c = 0; c < size; c += 4) {
       const lanes = min(4, size - c), at = y + ((<usize> c) << 2);
       const mean = f32x4.div(read(at, lanes), total);
-      // By way of memory: past the end 0 is divided as well.
+      // Through memory, because lanes past the end hold 0/total.
       write(at, mean, lanes);
       spoiled = madd(read(at, lanes), zero, spoiled);
     }
@@ -79,7 +79,7 @@ function attendBlock(
   const shrink = f32x4.extract_lane(exp(f32x4.splat(top - next)), 0);
   store<f32>(tops + head, next);
 
-  // A score of -∞ may be one whose parts alone were too large. It spoils the sum: see `exact.as.ts`.
+  // A score of -∞ may come from overflow in its parts. It makes the sum NaN, so that `exact.as.ts` recomputes it.
   const least = v128.load(leastScores);
   let block = f32x4.sub(least, least);
   for (let j = 0; j < count; j += 4) {
@@ -91,10 +91,10 @@ function attendBlock(
   addValues(y, value, count, (<usize> size) << 2, row, shrink);
 }
 
-/** Of the scores of a block, the least of each four lanes and 0. */
+/** For the scores of a block, the minimum of each lane and 0. */
 const leastScores = memory.data(16, 16);
 
-/** Writes the scores of a block of keys to the weights; gives the largest, in four lanes, and at least `top`. */
+/** Writes the scores of a block of keys to the weights. Returns the largest in each lane, at least `top`. */
 function score(query: usize, key: usize, count: i32, size: i32, row: usize, scale: f32, top: f32): v128 {
   const scales = f32x4.splat(scale);
   let most = f32x4.splat(top), least = f32x4.splat(0);
@@ -103,7 +103,7 @@ function score(query: usize, key: usize, count: i32, size: i32, row: usize, scal
   for (let j = 0; j < count; j += 4, key += 4 * row) {
     let four: v128;
     if (isShort && j + 4 <= count) {
-      // The size of a small model's heads, of which the query stays in registers.
+      // The head size of small models, for which the query stays in registers.
       const b = key + row, c = b + row, d = c + row;
       four = sums(
         madd(q1, v128.load(key, 16), f32x4.mul(q0, v128.load(key))),
@@ -112,7 +112,7 @@ function score(query: usize, key: usize, count: i32, size: i32, row: usize, scal
         madd(q1, v128.load(d, 16), f32x4.mul(q0, v128.load(d))),
       );
     } else {
-      // Past the last key it stands again, which changes no maximum.
+      // Past the last key it is repeated, which changes no maximum.
       four = dot4(key, row, min(4, count - j), query, size);
     }
     const scored = f32x4.mul(four, scales);
@@ -124,8 +124,8 @@ function score(query: usize, key: usize, count: i32, size: i32, row: usize, scal
 }
 
 /**
- * y = shrink · y + Σ_j weights_j v_j, eight channels at a time. Four keys add up side by side, or each would wait for
- * the one before.
+ * y = shrink · y + Σ_j weights_j v_j, eight channels at a time. Four keys have separate sums, so that additions do
+ * not wait for each other.
  */
 function addValues(y: usize, value: usize, count: i32, end: usize, row: usize, shrink: f32): void {
   const last = weights + ((<usize> count) << 2);

@@ -89,7 +89,10 @@ export function attentionBackward(
   }
 }
 
-/** Writes the weights of the first keys, `row` numbers apart, each still to be divided by their sum, which it returns. */
+/**
+ * Writes the weights of the first keys, whose rows have a stride of `row` numbers, before division by their sum,
+ * which it returns.
+ */
 function weigh(weights: Float64Array, query: Floats, key: Floats, row: number): number {
   let largest = -Infinity;
   for (let j = 0; j < weights.length; j++) {

@@ -1,9 +1,9 @@
 /**
- * Causal attention on a GPU, without a matrix of all scores: a workgroup takes some queries of a head through the keys,
- * a tile at a time, and what it has added up is scaled down when a tile brings a larger score.
+ * Causal attention on a GPU, without a matrix of all scores. A workgroup takes a block of queries of a head through
+ * the keys, a tile at a time, and scales its sums down when a tile has a larger score.
  *
- * Few queries leave most of a GPU idle, so the keys are split among workgroups as well; a second dispatch brings
- * together what they found.
+ * With few queries most of a GPU would be idle, so the keys are split among workgroups too; a second dispatch
+ * combines their results.
  *
  * @module
  */
@@ -34,17 +34,16 @@ import {
 
 const manyQueries: Block = { rows: 16, threads: 256 };
 const oneQuery: Block = { rows: 1, threads: 64 };
-/** Queries below which {@linkcode manyQueries} would be mostly empty. */
+/** With fewer queries, {@linkcode manyQueries} would be mostly empty. */
 const fewQueries = 8;
-/** Keys of a split that are enough work for a workgroup, where there are few queries. */
+/** The number of keys in a split, if there are few queries: enough work for a workgroup. */
 const keysOfSplit = 256;
 
 /**
- * Σ e^(score - top) value over a split of the keys, with the top score, the sum of the weights and the
- * inverse of the score's unit in `sums`; divided by that
- * sum already where there is only one split.
+ * Σ e^(score - top) value over a split of the keys. `sums` holds the top score, the sum of the weights and the
+ * inverse of the score's unit. With a single split, the result is already divided by the sum of the weights.
  */
-export function attentionShader(block: Block): string {
+function attentionShader(block: Block): string {
   const { rows, threads } = block;
   const lanes = threads / rows;
   const query = {
@@ -71,7 +70,7 @@ export function attentionShader(block: Block): string {
   ${queryUnit(block)}
   let exists = row < params.queryTime;
   let seen = select(0u, past + row + 1u, exists);
-  // No query of the block sees a key from here on.
+  // No query of the block sees keys from here on.
   let until = min(params.keyTime, past + firstRow + ${rows}u);
   let start = split * params.keysOfSplit;
   let end = min(start + params.keysOfSplit, until);
@@ -85,11 +84,11 @@ export function attentionShader(block: Block): string {
     ${ofPlaces(block, (i, at) => `score${i} *= params.scale; weights[weightsAt + ${at}] = score${i};`)}
     workgroupBarrier();
 
-    // What the query must not see is never touched: a NaN there is none of its business.
+    // Keys that the query must not see are not read, since they may be NaN.
     let count = min(max(seen, first) - first, min(${others}u, end - first));
     var largest = rank(top);
     for (var k = 0u; k < count; k++) { largest = max(largest, rank(weights[weightsAt + k])); }
-    // Infinity has no softmax.
+    // The softmax of an infinite score is NaN.
     var next = unrank(largest);
     if (largest >= rankOfInfinity) { next = nanOf(lane); }
     workgroupBarrier();
@@ -111,7 +110,7 @@ export function attentionShader(block: Block): string {
         y[at + c] = sum;
       }
     }
-    // The next tile's weights are written behind the barriers of its chunks.
+    // The barriers in the next tile's products precede its writes to the weights.
   }
   if (!exists) { return; }
   if (params.splits > 1u) {
@@ -132,8 +131,8 @@ export function attentionShader(block: Block): string {
   );
 }
 
-/** Brings the splits of the keys together, an element of y an invocation. */
-export function attentionJoinShader(): string {
+/** Combines the splits of the keys; each invocation computes an element of y. */
+function attentionJoinShader(): string {
   return bindings({
     sizes: ["size", "headSize", "splits"],
     outputs: ["y"],
@@ -209,7 +208,7 @@ export function attention(
   });
 }
 
-/** What a tile of keys adds to the loops of an invocation, at most. */
+/** The most loop iterations of an invocation for a tile of keys. */
 function iterationsOfTile(block: Block, size: number): number {
   const channels = iterationsOf(Math.ceil(size * block.rows / block.threads), iterationsOf(others));
   return 1 + iterationsOfProducts(block, size) + 2 * iterationsOf(others) + channels;

@@ -1,8 +1,8 @@
 /**
- * The gradient of causal attention on a GPU, without a matrix of all weights. A first dispatch leaves of each query its
- * largest score, the sum of its weights and gy·y, from which every weight can be computed again: by workgroups that take
- * some queries through the keys, for the gradient of the queries, and by others that take some keys through the queries,
- * for those of keys and values. So each sum is one invocation's own.
+ * The gradient of causal attention on a GPU, without a matrix of all weights. A first dispatch stores for each
+ * query its largest score, the sum of its weights and gy·y, from which every weight can be recomputed. For the
+ * gradient of the queries, a workgroup takes a block of queries through the keys; for those of keys and values, a
+ * block of keys through the queries. Each sum is then computed by a single invocation.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const lanes = threads / rows;
 const ownSizes = ["start", "end"];
 const gradientSizes = [...ownSizes, "mends"];
 
-/** Which head of which sequence, and which rows of it, a workgroup is for, and where those stand in the buffers. */
+/** The head, the sequence and the rows of a workgroup, and their offsets in the buffers. */
 const place = `if (group >= params.groups) { return; }
   let block = group % params.blocks;
   let head = group / params.blocks % params.heads;
@@ -41,21 +41,24 @@ const gradient = { buffer: "gy", at: "queryAt", end: "params.queryTime" };
 const key = { buffer: "key", at: "keyAt", end: "params.keyTime" };
 const value = { buffer: "value", at: "valueAt", end: "params.keyTime" };
 
-/** What a tile of others adds to the loops of an invocation, at most, with the gradients of its row or without. */
+/** The most loop iterations of an invocation for a tile, with or without the gradients of its row. */
 function iterationsOfTile(size: number, gradients: boolean): number {
   const sums = iterationsOf(Math.ceil(size / lanes), iterationsOf(others));
   const once = iterationsOfProducts(block, size);
   return 1 + (gradients ? 2 * once + sums : once);
 }
 
-/** What one adds to them where a workgroup computes its gradients anew. */
+/** The additional iterations for a tile when a workgroup recomputes its gradients. */
 function iterationsOfMending(size: number): number {
   const slopes = others / lanes * iterationsOf(size);
   return Math.ceil(size / lanes) * (1 + iterationsOfProducts(block, size) + slopes + iterationsOf(others));
 }
 
-/** Of each query and head: the largest score, the sum of the weights at its scale, gy·y, and the unit of the scores. */
-export const weighShader = `${declarations(block, ownSizes, ["sums: vec4f"], ["query", "key", "gy", "y"])}
+/**
+ * For each query and head: the largest score, the sum of the weights relative to it, gy·y, and the unit of the
+ * scores.
+ */
+const weighShader = `${declarations(block, ownSizes, ["sums: vec4f"], ["query", "key", "gy", "y"])}
 var<workgroup> found: array<vec4f, ${threads}>;
 ${queryUnitMemory(block)}${
   main(
@@ -72,7 +75,7 @@ ${queryUnitMemory(block)}${
       ofPlaces(block, (i, at) =>
         `if (first + ${at} < min(seen, end)) {
       var score = score${i} * params.scale;
-      // Infinity has no softmax.
+      // The softmax of an infinite score is NaN.
       if (rank(score) >= rankOfInfinity) { score = nanOf(lane); }
       if (score > top) {
         total = total * exponential((top - score) * inverse) + 1.0;
@@ -94,7 +97,7 @@ ${queryUnitMemory(block)}${
   let at = (sequence * params.queryTime + row) * params.heads + head;
   var all = found[lane];
   for (var other = 1u; other < ${lanes}u; other++) { all = join(all, found[lane + other]); }
-  // The mean is known each time, the weights are those of one more range of keys.
+  // The mean is complete in each dispatch; the sum of the weights continues over ranges of keys.
   if (params.start > 0u) { all = join(all, vec4f(sums[at].xy, 0.0, unit)); }
   sums[at] = all;`,
   )
@@ -107,12 +110,12 @@ fn join(a: vec4f, b: vec4f) -> vec4f {
 }
 `;
 
-/** The query and head that are the workgroup's row or, for its keys, one of the others. */
+/** The statistics of a query and head: the workgroup's row or, if its rows are keys, one of the others. */
 const sumsOf = (query: string) => `sums[(sequence * params.queryTime + ${query}) * params.heads + head]`;
 
 /**
- * A workgroup takes its rows through others that it shares with them by the causal order, `from` to `until`, and adds
- * what each of these contributes to the gradients of its rows.
+ * A workgroup takes its rows through the others that causality connects them with, `start` to `end`, and
+ * accumulates their contributions to the gradients of its rows.
  */
 function gradientShader(
   { outputs, rowsOf, score, along, seen, queryOf, keyOf, sums }: {
@@ -120,12 +123,12 @@ function gradientShader(
     readonly rowsOf: string;
     readonly score: string;
     readonly along: string;
-    /** Statements for `start` and `end` of the workgroup, and `low` and `high` of the row. */
+    /** Statements for the workgroup's `start` and `end`, and the row's `low` and `high`. */
     readonly seen: string;
-    /** The query and the key of the row and the other at a place. */
+    /** The query and the key of the row and of the other at a position. */
     readonly queryOf: (at: string) => string;
     readonly keyOf: (at: string) => string;
-    /** What is added to each output, a sum over `k`, the others: a weight or a slope times an element. */
+    /** The sum over the others `k` that is added to each output: a weight or a slope times an element. */
     readonly sums: readonly { readonly factor: "weights" | "slopes"; readonly element: string }[];
   },
 ): string {
@@ -162,7 +165,7 @@ ${
     }`)
       }
     workgroupBarrier();
-    // Where a query doesn't see a key nothing is touched: a NaN there is none of its business.
+    // Keys that a query does not see are not read, since they may be NaN.
     let lowest = max(low, first) - first;
     let highest = max(min(high, min(end, first + ${others}u)), first) - first;
     if (exists) {
@@ -179,7 +182,7 @@ ${
         ${outputs.map((name, i) => `${name}[outAt + c] += sum${i};`).join("\n        ")}
       }
     }
-    // The next weights are written behind the barriers of the products.
+    // The barriers in the products precede the next writes to the weights.
   }
   if (params.mends == 0u) { return; }
   if (exists) {
@@ -193,7 +196,8 @@ ${
   if (lane == 0u) { mending = atomicLoad(&spoiled); }
   if (workgroupUniformLoad(&mending) == 0u) { return; }
 
-  // Once more for what is not finite, since it may be only a part of it that is not: all its channels, as many as there are lanes.
+  // Recompute results that are not finite, since only intermediate values may have overflowed: all channels, as
+  // many at a time as there are lanes.
   for (var channel = 0u; channel < params.size; channel += ${lanes}u) {
     let c = channel + column;
     ${outputs.map((_, i) => `var total${i} = wide(0.0);`).join(" ")}
@@ -215,7 +219,7 @@ ${
         let slope = wideProduct(wide(weight * params.scale), sum);
         weights[mine * ${others}u + ${at}] = weight;
         slopes[mine * ${others}u + ${at}] = slope.m;
-        // Of the products all have been read; memory for more there may be none.
+        // The tile has been read. There may be no memory for another array.
         otherTile[mine * ${others}u + ${at}] = f32(slope.e);
       }`)
       }
@@ -248,7 +252,7 @@ ${
 }
 
 /** With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j */
-export const queryGradientShader = gradientShader({
+const queryGradientShader = gradientShader({
   outputs: ["gQuery"],
   rowsOf: "params.queryTime",
   score: products(block, "score", { ...query, unit: (row) => `${sumsOf(`(firstRow + ${row})`)}.w` }, key),
@@ -263,12 +267,12 @@ export const queryGradientShader = gradientShader({
 });
 
 /** gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i */
-export const keyGradientShader = gradientShader({
+const keyGradientShader = gradientShader({
   outputs: ["gKey", "gValue"],
   rowsOf: "params.keyTime",
   score: products(block, "score", key, { ...query, unit: (row) => `${sumsOf(`(first + ${row})`)}.w` }),
   along: products(block, "along", value, gradient),
-  // The first query that sees a key is that of the same time, or of all, where the key is older than they are.
+  // The first query that sees a key is the one at its time, or the first of all if the key is older.
   seen: `let start = max(params.start, max(firstRow, past) - past);
   let end = params.end;
   let low = max(row, past) - past;
@@ -281,7 +285,7 @@ export const keyGradientShader = gradientShader({
   ],
 });
 
-/** See `attentionGradient` in `mod.ts`. */
+/** See `attentionOp` in `mod.ts`. */
 export function attentionBackward(
   gpu: Gpu,
   gQuery: GpuBlock,
@@ -301,7 +305,7 @@ export function attentionBackward(
   heads: number,
 ): void {
   const size = channels / heads;
-  /** Runs a shader for all rows, over as many of the others in a dispatch as its loops may have. */
+  /** Runs a shader for all rows, with as many of the others in a dispatch as its loops allow. */
   function run(code: string, outputs: GpuBlock[], inputs: GpuBlock[], own: number, total: number): void {
     const blocks = Math.ceil(own / rows), groups = batch * heads * blocks;
     const gradients = code !== weighShader, ofTile = iterationsOfTile(size, gradients);

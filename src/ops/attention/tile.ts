@@ -1,28 +1,28 @@
 /**
- * The WGSL that attention and its gradient share: where the rows of a head stand, and the products of a workgroup's rows
+ * WGSL shared by attention and its gradient: the offsets of a head's rows, and the products of a workgroup's rows
  * with a tile of others.
  *
  * @module
  */
 import { bindings, exponential, iterationsOf, nan, rank, units } from "../../backends/webgpu/wgsl.ts";
 
-/** What one workgroup is for; each row has as many invocations, which share the others first and the channels then. */
+/** The shape of a workgroup. The invocations of a row divide first the others and then the channels among them. */
 export interface Block {
   readonly rows: number;
   readonly threads: number;
 }
 
-/** Others of a tile; channels of it that are in the memory of the workgroup at a time. */
+/** The number of others in a tile, and the number of its channels in workgroup memory at a time. */
 export const others = 64;
 const depth = 16, pitch = depth + 1;
 
-/** The sizes of every kernel, in front of its own; `blocks` are those of a head. */
+/** The sizes that precede every kernel's own; `blocks` is the number of blocks of a head. */
 const sizes = [
   ...["groups", "queryTime", "keyTime", "keyCapacity", "valueCapacity"],
   ...["channels", "heads", "size", "blocks"],
 ];
 
-/** What a kernel is bound to, and the functions and the memory that the rest of this needs. */
+/** The bindings of a kernel, and the functions and workgroup memory that the other fragments need. */
 export function declarations(
   { rows }: Block,
   ownSizes: readonly string[],
@@ -37,14 +37,14 @@ var<workgroup> otherTile: array<f32, ${others * pitch}>;
 `;
 }
 
-/** Where the rows of a `head` of a `sequence` stand in the buffers, and which of them a `block` is for. */
+/** The offsets of the rows of a `head` of a `sequence`, and the rows of a `block`. */
 export function placeOf({ rows, threads }: Block): string {
   const lanes = threads / rows;
   return `let channel = head * params.size;
   let queryAt = sequence * params.queryTime * params.channels + channel;
   let keyAt = sequence * params.keyCapacity * params.channels + channel;
   let valueAt = sequence * params.valueCapacity * params.channels + channel;
-  // The keys from before the first query.
+  // The number of keys before the first query.
   let past = params.keyTime - params.queryTime;
   let column = lane % ${lanes}u;
   let firstRow = block * ${rows}u;
@@ -52,24 +52,25 @@ export function placeOf({ rows, threads }: Block): string {
   let row = firstRow + mine;`;
 }
 
-/** A line for each of the others of an invocation: it has those at its column, and every so many further on. */
+/** A statement for each of an invocation's others, which start at its column and have a stride of `lanes`. */
 export function ofPlaces({ rows, threads }: Block, line: (i: number, at: string) => string): string {
   const lanes = threads / rows;
   return Array.from({ length: others / lanes }, (_, i) => line(i, `column + ${i * lanes}u`)).join("\n    ");
 }
 
-/** Rows of a head in a buffer: where they start, and before which they end. */
-export interface Rows {
+/** The rows of a head in a buffer: their offset and their end. */
+interface Rows {
   readonly buffer: string;
   readonly at: string;
   readonly end: string;
-  /** What to multiply with, by the row's number. */
+  /** A factor, by the row's index. */
   readonly unit?: (row: string) => string;
 }
 
 /**
- * The `unit` of the invocation's query, in the workgroup's memory as well: the query is multiplied by it before it is multiplied
- * with keys, so that no score overflows, and differences of scores by its `inverse` before they are exponents.
+ * Computes the `unit` of the invocation's query and stores it in workgroup memory. Queries are multiplied by it
+ * before they are multiplied by keys, so that no score overflows; differences of scores are multiplied by its
+ * `inverse` before they become exponents.
  */
 export function queryUnit({ rows, threads }: Block): string {
   const lanes = threads / rows;
@@ -82,7 +83,7 @@ export function queryUnit({ rows, threads }: Block): string {
   mosts[lane] = most;
   workgroupBarrier();
   for (var other = 0u; other < ${lanes}u; other++) { most = max(most, mosts[mine * ${lanes}u + other]); }
-  // 2^8 below one over the largest: there is room for a sum.
+  // 2^8 below the reciprocal of the largest, to leave headroom for a sum.
   let unit = oneOver(unitOf(bitcast<f32>(most) * 256.0));
   let inverse = oneOver(unit);
   if (column == 0u) { queryUnits[mine] = unit; }
@@ -96,14 +97,14 @@ var<workgroup> queryUnits: array<f32, ${rows}>;
 `;
 }
 
-/** Variables `name0`, `name1` …: products of the invocation's row with its others, from `first` on. */
+/** Computes `name0`, `name1` …: products of the invocation's row with its others, from `first` on. */
 export function products(block: Block, name: string, row: Rows, other: Rows): string {
   return `${ofPlaces(block, (i) => `var ${name}${i} = 0.0;`)}
     for (var chunk = 0u; chunk < params.size; chunk += ${depth}u) {
       ${load(block, "rowTile", block.rows, row, "firstRow")}
       ${load(block, "otherTile", others, other, "first")}
       workgroupBarrier();
-      // Summed up chunk by chunk: a small product would lose its last bits beside the sum of hundreds.
+      // Sum each chunk separately: adding to a sum of hundreds would round a small product.
       ${ofPlaces(block, (i) => `var part${i} = 0.0;`)}
       for (var c = 0u; c < ${depth}u; c++) {
         let element = rowTile[mine * ${pitch}u + c];
@@ -114,7 +115,7 @@ export function products(block: Block, name: string, row: Rows, other: Rows): st
     }`;
 }
 
-/** A chunk of the channels of so many rows, from one on; zeros where there are none. */
+/** Loads a chunk of the channels of `count` rows, starting at `from`; zeros past their end. */
 function load(
   { threads }: Block,
   tile: string,
@@ -134,7 +135,7 @@ function load(
       }`;
 }
 
-/** What products with a tile add to the loops of an invocation, at most. */
+/** The most loop iterations of an invocation for the products with a tile. */
 export function iterationsOfProducts({ rows, threads }: Block, size: number): number {
   const loads = [rows, others].map((count) => iterationsOf(Math.ceil(count * depth / threads)));
   return iterationsOf(Math.ceil(size / depth), loads[0] + loads[1] + iterationsOf(depth));

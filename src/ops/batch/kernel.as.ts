@@ -1,6 +1,6 @@
 import { copy } from "../../backends/wasm/vectors.as";
 
-/** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart. */
+/** Copies `rows` rows of `width` elements, with strides of `yStride` and `xStride` elements. */
 export function copyRows(
   y: usize,
   yOffset: i32,

@@ -136,6 +136,7 @@ export function sliceState<S>(state: S, index: number): S {
 /** Joins along the first axis; each gets the gradients of the sequences that it brought. */
 export const concatBatchOp = defineOperation({
   name: "concatBatch",
+  action: "stack states",
   inputs: ["...parts: B ..."],
   outputs: ["y: B ..."],
   compute(device, parts) {
@@ -157,6 +158,7 @@ export const concatBatchOp = defineOperation({
 /** The sequences `start .. end`, which get the gradient; the others get 0. */
 export const sliceBatchOp = defineOperation({
   name: "sliceBatch",
+  action: "slice state",
   inputs: ["x: B ..."],
   outputs: ["y: B' ..."],
   constants: ["start", "end"],
@@ -172,6 +174,7 @@ export const sliceBatchOp = defineOperation({
 /** x from `start` on among `total` sequences, the others 0. */
 export const padBatchOp = defineOperation({
   name: "padBatch",
+  action: "pad batch",
   inputs: ["x: B ..."],
   outputs: ["y: B' ..."],
   constants: ["start", "total"],

@@ -1,13 +1,13 @@
 /**
- * Copies of rows that stand apart, on a GPU, as bits.
+ * Copies of rows with strides, on a GPU, as bits.
  *
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
-/** Copies from a buffer to another one, or inside of one: no buffer may be bound both to be read and to be written. */
-export function copyRowsShader(inside: boolean): string {
+/** Copies between two buffers, or within one, since no buffer may be bound for reading and writing at once. */
+function copyRowsShader(inside: boolean): string {
   return bindings({
     sizes: ["size", "width", "yOffset", "yStride", "xOffset", "xStride"],
     outputs: ["y: u32"],
@@ -21,7 +21,7 @@ export function copyRowsShader(inside: boolean): string {
 const code = copyRowsShader(false);
 const insideCode = copyRowsShader(true);
 
-/** Copies `rows` rows of `width` elements; rows start `yStride` and `xStride` elements apart */
+/** Copies `rows` rows of `width` elements, with strides of `yStride` and `xStride` elements. */
 export function copyRows(
   gpu: Gpu,
   y: GpuBlock,

@@ -1,6 +1,9 @@
 import { loadPart, read, write } from "../../backends/wasm/vectors.as";
 
-/** y[at] = scale·‖x‖, squared in double precision, where a square of single precision is exact, and in range */
+/**
+ * y[at] = scale·‖x‖. Squares are in double precision, where those of single-precision numbers are exact and in
+ * range.
+ */
 export function norm(y: usize, x: usize, size: i32, at: i32, scale: f64): void {
   let a = f64x2.splat(0), b = a, c = a, d = a;
   for (; size >= 8; x += 32, size -= 8) {
@@ -38,7 +41,7 @@ function upper(x: v128): v128 {
 export function clipToNorm(y: usize, x: usize, norm: usize, size: i32, maxNorm: f64, scale: f64): void {
   const bound = <f64> load<f32>(norm) + 1e-6 * scale;
   const whole = min<f64>(1, maxNorm / bound * scale);
-  // Where single precision can't hold a factor exactly, it holds its root.
+  // A factor below the normal range is applied as its square root, twice.
   const isSmall = whole < f32.MIN_NORMAL_VALUE;
   const factor = f32x4.splat(<f32> (isSmall ? sqrt(whole) : whole));
   const again = isSmall ? factor : f32x4.splat(1);

@@ -9,6 +9,7 @@ import { sizeOf } from "../../tree.ts";
 /** `scale·‖x‖`, the Euclidean norm of all tensors as one vector x: the norm of the tensors' norms. */
 export const normOp = defineOperation({
   name: "norm",
+  action: "take norm",
   inputs: ["...tensors: ..."],
   outputs: ["y:"],
   constants: ["scale"],
@@ -25,6 +26,7 @@ export const normOp = defineOperation({
 /** `x·min(1, maxNorm / (N + 1e-6))` where `norm` is scale·N. */
 export const clipToNormOp = defineOperation({
   name: "clipToNorm",
+  action: "clip gradients",
   inputs: ["x: ...", "norm:"],
   outputs: ["y: ..."],
   sizes: ["..."],

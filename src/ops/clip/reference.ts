@@ -4,14 +4,14 @@ import type { Floats } from "../../tensor.ts";
 export function norm(y: Floats, x: Floats, size: number, at: number, scale: number): void {
   let sum = 0;
   for (let i = 0; i < size; i++) sum += x[i] ** 2;
-  // Of single precision, squares never leave the range of doubles.
+  // Squares of single-precision numbers never leave the range of doubles.
   y[at] = sum > 1e-280 && sum < Infinity ? scale * Math.sqrt(sum) : normByLargest(x, size, scale);
 }
 
-/** scale·a·‖x/a‖, where a is the largest magnitude. */
+/** scale·a·‖x/a‖ with the largest magnitude a. */
 function normByLargest(x: Floats, size: number, scale: number): number {
   let largest = 0, sum = 0;
-  // Math.max keeps a NaN.
+  // Math.max propagates NaN.
   for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(x[i]));
   if (!(largest > 0 && largest < Infinity)) return largest;
   for (let i = 0; i < size; i++) sum += (x[i] / largest) ** 2;
@@ -29,7 +29,7 @@ export function clipToNorm(
 ): void {
   const bound = norm[0] + 1e-6 * scale;
   let factor = Math.min(1, maxNorm / bound * scale), again = 1;
-  // Where a factor is too small to be exact, its root is not.
+  // A factor below the normal range is applied as its square root, twice.
   if (factor < 2 ** -1022) factor = again = Math.sqrt(maxNorm) / Math.sqrt(bound) * Math.sqrt(scale);
   for (let i = 0; i < size; i++) y[i] = x[i] * factor * again;
 }

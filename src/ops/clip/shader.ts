@@ -1,5 +1,5 @@
 /**
- * The norm of a gradient, and a gradient at a bounded norm, on a GPU.
+ * The norm of a gradient, and clipping to a maximum norm, on a GPU.
  *
  * @module
  */
@@ -18,19 +18,19 @@ import {
 
 /** Invocations in a workgroup. */
 const threads = 256;
-/** Elements that an invocation squares where there are several workgroups, and the most where there is one. */
+/** The elements that an invocation squares if there are several workgroups, and the most if there is one. */
 const few = 16, many = 128;
-/** What large numbers are divided by, and small ones multiplied with, so that their squares are in range. */
+/** The scale for large and small numbers, whose squares would be out of range. */
 const unit = 2 ** 72;
 
 /**
- * y[at] = scale·‖x‖ of every workgroup's part of x, from the sums of the squares of x/2⁷², x and x·2⁷²: whichever of them has
- * neither overflowed nor lost anything.
+ * y[at] = scale·‖x‖ for each workgroup's part of x, from the sums of the squares of x/2⁷², x and x·2⁷²: the one
+ * that has neither overflowed nor underflowed is used.
  */
-export function normShader(): string {
+function normShader(): string {
   return bindings({
     sizes: ["size", "range", "parts", "at"],
-    // Factors that the compiler knew might be drawn together, past the range.
+    // As constants, a compiler might combine these factors and overflow.
     constants: ["scale", "down", "up"],
     outputs: ["y"],
     inputs: ["x"],
@@ -56,8 +56,8 @@ fn scaledRoot(squares: vec3f) -> f32 {
   );
 }
 
-/** y = x · min(1, maxNorm / (N + 1e-6)) where norm is scale·N, as are limit and epsilon; a norm that is NaN shows. */
-export function clipShader(): string {
+/** y = x · min(1, maxNorm / (N + 1e-6)) where norm is scale·N, as are limit and epsilon; a NaN norm gives NaN. */
+function clipShader(): string {
   return bindings({
     sizes: ["size"],
     constants: ["limit", "epsilon", "root"],
@@ -70,7 +70,7 @@ fn clipped(x: f32, norm: f32) -> f32 {
   let bound = norm + params.epsilon;
   if (params.limit >= bound) { return x; }
   let factor = params.limit / bound;
-  // Where single precision can't hold a factor exactly, it holds its root.
+  // A factor below the normal range is applied as its square root, twice.
   let root = params.root / sqrt(bound);
   return select(x * factor, x * root * root, factor < ${smallestNormal});
 }
@@ -79,7 +79,7 @@ fn clipped(x: f32, norm: f32) -> f32 {
 
 const normCode = normShader(), clipCode = clipShader();
 
-/** y[at] = scale·‖x‖, from parts' norms as if they were elements. */
+/** y[at] = scale·‖x‖, computed from the norms of parts as if those were elements. */
 export function norm(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number, at: number, scale: number): void {
   const parts = size <= many * threads ? 1 : Math.ceil(size / (few * threads));
   const normsTo = (norms: GpuBlock, at: number) =>

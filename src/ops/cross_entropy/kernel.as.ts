@@ -3,7 +3,7 @@ import { exp } from "../../backends/wasm/math.as";
 import { read, sum, write } from "../../backends/wasm/vectors.as";
 import { rowMaximum } from "../softmax/kernel.as";
 
-/** loss = Σ weight·(log Σ e^logits - logits[target]) / Σ weight, added up in double precision */
+/** loss = Σ weight·(log Σ e^logits - logits[target]) / Σ weight, summed in double precision */
 export function crossEntropy(
   loss: usize,
   logits: usize,
@@ -18,7 +18,7 @@ export function crossEntropy(
   for (let r = 0; r < rows; r++, logits += row, targets += 4) {
     const weight: f64 = weights ? <f64> load<f32>(weights + ((<usize> r) << 2)) : 1;
     weightSum += weight;
-    // What is masked may be anything, NaN included.
+    // Masked rows may hold any values, including NaN.
     if (weight == 0) continue;
     const target = load<f32>(targets);
     if (target >= 0 && target < <f32> vocabulary && floor(target) == target) {
@@ -36,7 +36,8 @@ function rowLoss(x: usize, size: i32, logit: f64): f64 {
   const maximum = rowMaximum(x, size);
   const top = f32x4.splat(maximum);
   const whole = (<usize> (size & ~3)) << 2;
-  // In double precision and with the largest counted apart, or a small loss would be lost beside the 1 that each brings.
+  // In double precision and with the maxima counted separately, since adding a small loss to their 1s would round
+  // it away.
   let total = f64x2.splat(0), largest = i32x4.splat(0);
   for (let i: usize = 0; i < whole; i += 16) {
     const logits = v128.load(x + i), equal = f32x4.eq(logits, top);
@@ -54,9 +55,9 @@ function rowLoss(x: usize, size: i32, logit: f64): f64 {
     else others += <f64> f32x4.extract_lane(share, 0);
   }
   others += <f64> (count - 1);
-  // A NaN among the logits must come out as one, and neither infinity has a softmax.
+  // A NaN among the logits must propagate, and an infinite maximum has no softmax.
   if (!(others >= 0 && abs(maximum) < Infinity)) return NaN;
-  // Logits of 1e20 are exact only where they are subtracted from each other first.
+  // Subtracting the logits from each other first is exact even for logits of 1e20.
   return log1p(others) + (<f64> maximum - logit);
 }
 
@@ -76,7 +77,7 @@ export function crossEntropyBackward(
   const row = (<usize> vocabulary) << 2;
   for (let r = 0; r < rows; r++, gLogits += row, logits += row, targets += 4) {
     const weight: f64 = weights ? <f64> load<f32>(weights + ((<usize> r) << 2)) : 1;
-    // What is masked may be anything, NaN included.
+    // Masked rows may hold any values, including NaN.
     if (weight == 0 && weightSum != 0) {
       memory.fill(gLogits, 0, row);
       continue;
@@ -84,15 +85,18 @@ export function crossEntropyBackward(
     const target = load<f32>(targets);
     if (target >= 0 && target < <f32> vocabulary && floor(target) == target) {
       const at = (<usize> <i32> target) << 2;
-      backOneRow(gLogits, gLogits + at, logits, vocabulary, <f32> (share * weight));
+      backwardRow(gLogits, gLogits + at, logits, vocabulary, <f32> (share * weight));
     } else {
       for (let i: usize = 0; i < row; i += 4) store<f32>(gLogits + i, NaN);
     }
   }
 }
 
-/** The target's own gradient is what the others sum to: 1 - softmax would be rounded where the target is all but sure. */
-function backOneRow(gLogits: usize, target: usize, logits: usize, vocabulary: i32, scale: f32): void {
+/**
+ * The target's gradient is minus the sum of the others: computing 1 - softmax would round if the target is almost
+ * certain.
+ */
+function backwardRow(gLogits: usize, target: usize, logits: usize, vocabulary: i32, scale: f32): void {
   const top = f32x4.splat(rowMaximum(logits, vocabulary));
   for (let i: usize = 0, count = vocabulary; count > 0; i += 16, count -= 4) {
     const part = min(4, count);

@@ -13,7 +13,7 @@ export function crossEntropy(
   for (let row = 0; row < rows; row++) {
     const weight = weights === null ? 1 : weights[row];
     weightSum += weight;
-    // What is masked may be anything, NaN included: that is what a mask is for.
+    // Masked rows may hold any values, including NaN.
     if (weight === 0) continue;
     const at = row * vocabulary;
     const target = targets[row];
@@ -21,10 +21,10 @@ export function crossEntropy(
     let top = 0;
     for (let i = 1; i < vocabulary; i++) if (!(logits[at + i] <= logits[at + top])) top = i;
     const largest = logits[at + top];
-    // Without the largest: beside its 1, which log1p adds, a small loss would be lost.
+    // Without the largest: log1p adds its 1, which would round away a small loss.
     let others = 0;
     for (let i = 0; i < vocabulary; i++) others += i === top ? 0 : Math.exp(logits[at + i] - largest);
-    // Logits of 1e20 are exact only where they are subtracted from each other first.
+    // Subtracting the logits from each other first is exact even for logits of 1e20.
     const below = largest - logits[at + target];
     total += weight * (known && Math.abs(largest) < Infinity ? Math.log1p(others) + below : NaN);
   }
@@ -46,7 +46,7 @@ export function crossEntropyBackward(
   for (let row = 0; row < rows; row++) {
     const at = row * vocabulary;
     const weight = weights === null ? 1 : weights[row];
-    // What is masked may be anything, NaN included: that is what a mask is for.
+    // Masked rows may hold any values, including NaN.
     if (weight === 0 && weightSum !== 0) {
       gLogits.fill(0, at, at + vocabulary);
       continue;
@@ -56,7 +56,8 @@ export function crossEntropyBackward(
     const scale = known ? gLoss[0] * weight / weightSum : NaN;
     let largest = -Infinity;
     for (let i = 0; i < vocabulary; i++) largest = Math.max(largest, logits[at + i]);
-    // The target's own is what the others sum to: 1 less its share would be rounded where it is all but sure.
+    // The target's gradient is minus the sum of the others: computing 1 - softmax would round if the target is
+    // almost certain.
     let others = 0;
     for (let i = 0; i < vocabulary; i++) others += i === target ? 0 : Math.exp(logits[at + i] - largest);
     const sum = others + Math.exp(logits[at + target] - largest);

@@ -1,6 +1,6 @@
 /**
- * The loss on a GPU: a workgroup a row, then one for the sum over the rows. Its gradient: the sum of the weights, then a
- * workgroup a row.
+ * The loss on a GPU: one workgroup for each row, then one for the sum over the rows. The gradient: the sum of the
+ * weights, then one workgroup for each row.
  *
  * @module
  */
@@ -19,11 +19,11 @@ import {
   units,
 } from "../../backends/webgpu/wgsl.ts";
 
-/** Whether an id names one of the logits. */
+/** Whether an id is the index of a logit. */
 const isKnown = "!isNan(id) && id >= 0.0 && id < f32(params.vocabulary) && floor(id) == id";
 
-/** Of each row the loss and the weight, next to each other. */
-export function rowLossShader(weighted: boolean, threads: number): string {
+/** For each row the loss and the weight, adjacent. */
+function rowLossShader(weighted: boolean, threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary"],
     outputs: ["losses: vec2f"],
@@ -39,7 +39,7 @@ export function rowLossShader(weighted: boolean, threads: number): string {
   for (var c = lane; c < params.vocabulary; c += ${threads}u) { place = max(place, rank(logits[start + c])); }
   place = largest(lane, place);
   let top = unrank(place);
-  // The largest are counted apart: beside the 1 of one of them, which ln(1 + x) adds, a small loss would be lost.
+  // The maxima are counted separately: ln(1 + x) adds the 1 of one of them, which would round away a small loss.
   var part = vec2f();
   for (var c = lane; c < params.vocabulary; c += ${threads}u) {
     let logit = logits[start + c];
@@ -53,7 +53,7 @@ export function rowLossShader(weighted: boolean, threads: number): string {
   if (lane > 0u) { return; }
 
   let weight = ${weighted ? "weights[group]" : "1.0"};
-  // What is masked may be anything, NaN included.
+  // Masked rows may hold any values, including NaN.
   if (weight == 0.0 && !isNan(weight)) {
     losses[group] = vec2f();
     return;
@@ -68,14 +68,14 @@ export function rowLossShader(weighted: boolean, threads: number): string {
     );
 }
 
-/** The mean of all rows. */
-export function meanShader(): string {
+/** The weighted mean over all rows. */
+function meanShader(): string {
   return bindings({ sizes: ["rows"], outputs: ["loss"], inputs: ["losses: vec2f"] }) + nan + units +
     reduction("largest", "vec2u", 256, (a, b) => `max(${a}, ${b})`) +
     reduction("sum", "vec2f", 256, (a, b) => `${a} + ${b}`) +
     main(
       256,
-      `// In units of the largest, or the product of a loss and a weight could be infinite where the mean is not.
+      `// Scaled by the largest, since a loss times a weight may overflow where the mean does not.
   var bits = vec2u();
   for (var row = lane; row < params.rows; row += 256u) {
     bits = max(bits, bitcast<vec2u>(losses[row]) & vec2u(0x7fffffffu));
@@ -99,7 +99,7 @@ export function meanShader(): string {
 }
 
 /** See `crossEntropyBackward` below. */
-export function crossEntropyBackwardShader(weighted: boolean, threads: number): string {
+function crossEntropyBackwardShader(weighted: boolean, threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary"],
     outputs: ["gLogits"],
@@ -119,7 +119,7 @@ export function crossEntropyBackwardShader(weighted: boolean, threads: number): 
   for (var c = lane; c < params.vocabulary; c += ${threads}u) { place = max(place, rank(logits[start + c])); }
   place = largest(lane, place);
   let top = unrank(place);
-  // The target is counted apart: its share less 1 is what the others have, however little that is.
+  // The target is summed separately: its share minus 1 is minus that of the others, however small.
   var part = vec2f();
   for (var c = lane; c < params.vocabulary; c += ${threads}u) {
     let e = exponential(logits[start + c] - top);
@@ -130,7 +130,7 @@ export function crossEntropyBackwardShader(weighted: boolean, threads: number): 
   let weight = ${weighted ? "weights[group]" : "1.0"};
   let total = ${weighted ? "weightSum[0]" : "f32(params.rows)"};
   let nothing = total == 0.0 && !isNan(total);
-  // What is masked may be anything, NaN included.
+  // Masked rows may hold any values, including NaN.
   let masked = weight == 0.0 && !isNan(weight);
   let exists = known && place > rankOfMinusInfinity && place < rankOfInfinity && !(masked && nothing);
   let scale = gLoss[0] * (weight / total) / (all.x + all.y);

@@ -1,8 +1,8 @@
 import * as vector from "../../backends/wasm/math.as";
 import { areFinite, isSpoiled, loadPart, madd, storePart } from "../../backends/wasm/vectors.as";
 
-// Four at a time; the last one to three go through the same function. (Handing the function to one common loop would
-// call it through a table for every vector: AssemblyScript inlines none of that.)
+// Four elements at a time; the last one to three go through the same function. (Passing the function to a common
+// loop would cost an indirect call for every vector, which AssemblyScript does not inline.)
 
 /** y = a + b */
 export function add(y: usize, a: usize, b: usize, size: i32): void {
@@ -20,7 +20,7 @@ export function multiply(y: usize, a: usize, b: usize, size: i32): void {
   if (rest) storePart(y, f32x4.mul(loadPart(a, rest), loadPart(b, rest)), rest);
 }
 
-/** y = x · ratio + before · (1 - ratio), the ratio one a channel */
+/** y = x · ratio + before · (1 - ratio), with one ratio for each channel */
 export function mix(y: usize, x: usize, before: usize, ratio: usize, rows: i32, channels: i32): void {
   const rest = channels & 3;
   const whole = (<usize> (channels & ~3)) << 2;
@@ -45,7 +45,7 @@ export function mix(y: usize, x: usize, before: usize, ratio: usize, rows: i32, 
   }
 }
 
-/** In double precision: both products may be infinite where their sum is not. */
+/** In double precision, because both products may overflow where their sum does not. */
 function mixExactly(y: usize, x: usize, before: usize, ratio: usize, rows: i32, channels: i32): void {
   const row = (<usize> channels) << 2;
   for (; rows > 0; rows--) {
@@ -117,9 +117,9 @@ function squaredRelu4(x: v128): v128 {
 }
 
 const CUBIC = memory.data<f32>([0.044715]);
-/** Below this gelu and silu are 0, and -∞ over infinity would be NaN. */
+/** Below this gelu and silu are 0; clamping avoids -∞/∞. */
 const LOWEST = memory.data<f32>([-100]);
-/** Past this the slope of silu is 1. */
+/** Above this the slope of silu is 1. */
 const HIGHEST = memory.data<f32>([100]);
 /** 2·√(2/π) */
 const SLOPE = memory.data<f32>([1.5957691216057308]);
@@ -156,10 +156,10 @@ function negativeExp4(x: v128): v128 {
 }
 
 const HALF = memory.data<f32>([0.5]);
-/** The square of e to this is beyond all floats; 0 times it is 0 still. */
+/** The square of e to this power exceeds all floats, but 0 times it is still 0. */
 const MOST = memory.data<f32>([88]);
 
-/** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
+/** gx = -gy · e^x, as two factors of e^(x/2), since e^x may overflow where the product does not */
 export function negativeExpBackward(gx: usize, gy: usize, x: usize, size: i32): void {
   const end = x + ((<usize> (size & ~3)) << 2);
   for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, negativeExpBackward4(v128.load(gy), v128.load(x)));
@@ -215,7 +215,7 @@ export function mixBackward(
   if (!areFinite(gRatio, row)) sumRatioExactly(gRatio, firstGy, firstX, firstBefore, rows, channels);
 }
 
-/** gRatio in double precision: products may be infinite where their sum is not. */
+/** gRatio in double precision, because products may overflow where their sum does not. */
 function sumRatioExactly(gRatio: usize, gy: usize, x: usize, before: usize, rows: i32, channels: i32): void {
   const row = (<usize> channels) << 2;
   for (let c: usize = 0; c < row; c += 4) {
@@ -227,7 +227,7 @@ function sumRatioExactly(gRatio: usize, gy: usize, x: usize, before: usize, rows
   }
 }
 
-/** gx = gy · e / (1 + e)² with e = e^-|x|, which is gy · y · (1 - y) where y itself would have been rounded to 1 */
+/** gx = gy · e / (1 + e)² with e = e^-|x|; equal to gy · y · (1 - y), but exact where y rounds to 1 */
 export function sigmoidBackward(gx: usize, gy: usize, x: usize, size: i32): void {
   const end = x + ((<usize> (size & ~3)) << 2);
   for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, sigmoidBackward4(v128.load(gy), v128.load(x)));
@@ -243,7 +243,7 @@ function sigmoidBackward4(gy: v128, x: v128): v128 {
   return f32x4.div(f32x4.mul(gy, e), f32x4.mul(below, below));
 }
 
-/** gx = 4 · gy · e / (1 + e)² with e = e^-2|x|, which is gy · (1 - y²) where y itself would have been rounded to 1 */
+/** gx = 4 · gy · e / (1 + e)² with e = e^-2|x|; equal to gy · (1 - y²), but exact where y rounds to 1 */
 export function tanhBackward(gx: usize, gy: usize, x: usize, size: i32): void {
   const end = x + ((<usize> (size & ~3)) << 2);
   for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, tanhBackward4(v128.load(gy), v128.load(x)));
@@ -260,7 +260,7 @@ function tanhBackward4(gy: v128, x: v128): v128 {
   return f32x4.add(half, half);
 }
 
-/** gx = gy where x is above 0, and 0 elsewhere */
+/** gx = gy where x > 0, else 0 */
 export function reluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
   const end = x + ((<usize> (size & ~3)) << 2);
   for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, reluBackward4(v128.load(gy), v128.load(x)));
@@ -268,7 +268,7 @@ export function reluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
   if (rest) storePart(gx, reluBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
 }
 
-/** Of NaN the slope is NaN. */
+/** The slope at NaN is NaN. */
 // @ts-ignore: decorator
 @inline
 function reluBackward4(gy: v128, x: v128): v128 {
@@ -311,7 +311,7 @@ function squaredReluBackward4(gy: v128, x: v128): v128 {
 /** 2·√(2/π) · 0.044715, and three times that */
 const SLOPE_CUBIC = memory.data<f32>([0.07135481282632573]);
 const SLOPE_QUADRATIC = memory.data<f32>([0.2140644384789772]);
-/** Past ±this the slope is 0 or 1; powers of x would be infinite before x is. */
+/** Beyond ±this the slope is 0 or 1; powers of x would overflow before x does. */
 const FAR = memory.data<f32>([15]);
 const MINUS_FAR = memory.data<f32>([-15]);
 

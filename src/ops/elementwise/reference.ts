@@ -10,7 +10,7 @@ export function multiply(y: Floats, a: Floats, b: Floats, size: number): void {
   for (let i = 0; i < size; i++) y[i] = a[i] * b[i];
 }
 
-/** y = x · ratio + before · (1 - ratio), the ratio one a channel */
+/** y = x · ratio + before · (1 - ratio), with one ratio for each channel */
 export function mix(
   y: Floats,
   x: Floats,
@@ -39,7 +39,7 @@ export function relu(y: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) y[i] = Math.max(x[i], 0);
 }
 
-/** y = x / (1 + e^-x); -∞ over infinity would be NaN */
+/** y = x / (1 + e^-x), clamped to avoid -∞/∞ */
 export function silu(y: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) y[i] = Math.max(x[i], -Number.MAX_VALUE) / (1 + Math.exp(-x[i]));
 }
@@ -49,12 +49,12 @@ export function squaredRelu(y: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) y[i] = Math.max(x[i], 0) ** 2;
 }
 
-/** Where x is past ±this, (1 + tanh u) / 2 is 0 or 1; the powers of x would be infinite before x is. */
+/** Beyond ±this, (1 + tanh u) / 2 is 0 or 1; the powers of x would overflow before x does. */
 const geluEnd = 100;
 /** 2·√(2/π) */
 const geluScale = 2 * Math.sqrt(2 / Math.PI);
 
-/** y = x/2 · (1 + tanh u) = x / (1 + e^-2u) with u = √(2/π) · (x + 0.044715 x³), which cancels nowhere */
+/** y = x/2 · (1 + tanh u) = x / (1 + e^-2u) with u = √(2/π) · (x + 0.044715 x³); the second form does not cancel */
 export function gelu(y: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) {
     const above = Math.max(x[i], -geluEnd), near = Math.min(above, geluEnd);
@@ -90,7 +90,7 @@ export function mixBackward(
   gRatio.set(sums);
 }
 
-/** With e = e^-|x|: gx = gy · e / (1 + e)², which is gy · y · (1 - y) where y itself would have been rounded to 1 */
+/** With e = e^-|x|: gx = gy · e / (1 + e)², equal to gy · y · (1 - y), but exact where y rounds to 1 */
 export function sigmoidBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) {
     const e = Math.exp(-Math.abs(x[i]));
@@ -98,7 +98,7 @@ export function sigmoidBackward(gx: Floats, gy: Floats, x: Floats, size: number)
   }
 }
 
-/** With e = e^-2|x|: gx = 4 · gy · e / (1 + e)², which is gy · (1 - y²) where y itself would have been rounded to 1 */
+/** With e = e^-2|x|: gx = 4 · gy · e / (1 + e)², equal to gy · (1 - y²), but exact where y rounds to 1 */
 export function tanhBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) {
     const e = Math.exp(-2 * Math.abs(x[i]));
@@ -106,12 +106,12 @@ export function tanhBackward(gx: Floats, gy: Floats, x: Floats, size: number): v
   }
 }
 
-/** gx = gy where x is above 0, and 0 elsewhere */
+/** gx = gy where x > 0, else 0 */
 export function reluBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) gx[i] = gy[i] * Math.sign(Math.max(x[i], 0));
 }
 
-/** Past ±this, e^x is 0 or infinite in double precision, and the slope of silu 0 or 1. */
+/** Beyond ±this, e^x is 0 or infinite in double precision, and the slope of silu 0 or 1. */
 const siluEnd = 750;
 
 /** With s = 1 / (1 + e^-x): gx = gy · s · (1 + x · (1 - s)) */
@@ -139,10 +139,10 @@ export function geluBackward(gx: Floats, gy: Floats, x: Floats, size: number): v
   }
 }
 
-/** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
+/** gx = -gy · e^x, as two factors of e^(x/2), since e^x may overflow where the product does not */
 export function negativeExpBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) {
-    // Past e^350, whose square is beyond all floats, 0 times it is to be 0 still.
+    // The square of e^350 exceeds all floats, but 0 times it is still 0.
     const half = Math.exp(Math.min(x[i] / 2, 350));
     gx[i] = gy[i] * half * -half;
   }

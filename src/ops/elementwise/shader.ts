@@ -1,5 +1,5 @@
 /**
- * The operations on one element at a time, on a GPU, with their gradients.
+ * Elementwise operations on a GPU, with their gradients.
  *
  * @module
  */
@@ -16,33 +16,33 @@ import {
 } from "../../backends/webgpu/wgsl.ts";
 
 /** y = `value`, an expression in a[i] and b[i] */
-export function binaryShader(value: string): string {
+function binaryShader(value: string): string {
   return bindings({ sizes: ["size"], outputs: ["y"], inputs: ["a", "b"] }) + each(`y[i] = ${value};`);
 }
 
-/** y = `value`, an expression in x[i]; with the functions that it calls */
-export function unaryShader(value: string, functions: string): string {
+/** y = `value`, an expression in x[i]; `functions` are those that it calls */
+function unaryShader(value: string, functions: string): string {
   return bindings({ sizes: ["size"], outputs: ["y"], inputs: ["x"] }) + functions + each(`y[i] = ${value};`);
 }
 
 /** See `mix` in `mod.ts`. */
-export function mixShader(): string {
+function mixShader(): string {
   return bindings({ sizes: ["size", "channels"], outputs: ["y"], inputs: ["x", "before", "ratio"] }) +
     nan + each(`let share = ratio[i % params.channels];
   let sum = x[i] * share + before[i] * (1.0 - share);
-  // Both products may be infinite where their sum is not, or is infinite of one sign.
+  // Both products may overflow where their sum does not, or where it overflows to one sign.
   let small = (x[i] * 0x1p-64f) * (share * 0x1p-64f) + (before[i] * 0x1p-64f) * ((1.0 - share) * 0x1p-64f);
   y[i] = select((small * 0x1p64f) * 0x1p64f, sum, isFinite(sum));`);
 }
 
-/** gx = gy · `slope`, an expression in x[i]; with the functions that it calls */
-export function unaryBackwardShader(slope: string, functions: string): string {
+/** gx = gy · `slope`, an expression in x[i]; `functions` are those that it calls */
+function unaryBackwardShader(slope: string, functions: string): string {
   return bindings({ sizes: ["size"], outputs: ["gx"], inputs: ["gy", "x"] }) + functions +
     each(`gx[i] = gy[i] * ${slope};`);
 }
 
-/** The gradients of `mix` but the ratio's. */
-export function mixBackwardShader(): string {
+/** The gradients of `mix` except that of the ratio. */
+function mixBackwardShader(): string {
   return bindings({ sizes: ["size", "channels"], outputs: ["gx", "gBefore"], inputs: ["gy", "ratio"] }) +
     each(`let share = ratio[i % params.channels];
   gx[i] = gy[i] * share;
@@ -51,13 +51,13 @@ export function mixBackwardShader(): string {
 
 const positivePart = `
 fn positivePart(x: f32) -> f32 {
-  // By the bits, from -0 to -infinity: a comparison might take NaN for negative.
+  // Compares bits, from -0 to -infinity: a comparison of floats might treat NaN as negative.
   let bits = bitcast<u32>(x);
   return select(x, 0.0, bits >= 0x80000000u && bits <= 0xff800000u);
 }
 `;
 
-/** The slope of the logistic function, which is y · (1 - y) where y itself would have been rounded to 1. */
+/** The slope of the logistic function: y · (1 - y), but exact where y rounds to 1. */
 const logisticSlope = `
 fn logisticSlope(x: f32) -> f32 {
   let e = exponential(-abs(x));
@@ -75,7 +75,7 @@ const siluCode = unaryShader(
   "silu(x[i])",
   `${nan}${exponential}${logistic}
 fn silu(x: f32) -> f32 {
-  // Far below 0 it is 0, and infinity times 0 would be NaN.
+  // Far below 0 the result is 0; clamping avoids infinity times 0.
   return select(max(x, -110.0) * logistic(x), x, isNan(x));
 }
 `,
@@ -84,9 +84,9 @@ const squaredReluCode = unaryShader("positivePart(x[i]) * positivePart(x[i])", p
 const geluCode = unaryShader(
   "gelu(x[i])",
   `${nan}${exponential}${logistic}
-// (1 + tanh u) / 2 is the logistic function of 2u, which keeps what is left where x is far below 0.
+// (1 + tanh u) / 2 is the logistic function of 2u, which keeps its digits where x is far below 0.
 fn gelu(x: f32) -> f32 {
-  // Past ±100 it is 0 or x, and powers of x would be infinite before x is.
+  // Beyond ±100 the result is 0 or x; powers of x would overflow before x does.
   let near = clamp(x, -100.0, 100.0);
   let share = logistic(${2 * Math.sqrt(2 / Math.PI)} * (near + 0.044715 * near * near * near));
   return select(select(near, x, x > 0.0) * share, x, isNan(x));
@@ -96,7 +96,7 @@ fn gelu(x: f32) -> f32 {
 const negativeExpCode = unaryShader("-exponential(x[i])", nan + exponential);
 const negativeExpBackwardCode = bindings({ sizes: ["size"], outputs: ["gx"], inputs: ["gy", "x"] }) + nan +
   exponential + each(`let half = 0.5 * x[i];
-  // The square of e^88 is beyond all floats; 0 times it is 0 still.
+  // The square of e^88 exceeds all floats, but 0 times it is still 0.
   let e = exponential(select(min(half, 88.0), half, isNan(half)));
   gx[i] = (gy[i] * e) * -e;`);
 
@@ -106,7 +106,7 @@ const ratioSums = mendedSumsOf(["gy", "x", "before"], "gy[at] * (x[at] - before[
   return `wideProduct(wide(gy[${at}]), wideSum(wide(x[${at}]), negative(wide(before[${at}]))))`;
 });
 const sigmoidBackwardCode = unaryBackwardShader("logisticSlope(x[i])", nan + exponential + logisticSlope);
-// tanh x is twice the logistic function of 2x, less 1.
+// tanh x = 2 · logistic(2x) - 1
 const tanhBackwardCode = unaryBackwardShader(
   "4.0 * logisticSlope(2.0 * x[i])",
   nan + exponential + logisticSlope,
@@ -124,7 +124,7 @@ const siluBackwardCode = unaryBackwardShader(
   "siluSlope(x[i])",
   `${nan}${exponential}${logistic}${logisticSlope}
 fn siluSlope(x: f32) -> f32 {
-  // Past ±110 the slope is 0 or 1, and infinity times 0 would be NaN.
+  // Beyond ±110 the slope is 0 or 1; clamping avoids infinity times 0.
   let near = clamp(x, -110.0, 110.0);
   return select(logistic(near) + near * logisticSlope(near), x, isNan(x));
 }
@@ -135,7 +135,7 @@ const geluBackwardCode = unaryBackwardShader(
   "geluSlope(x[i])",
   `${nan}${exponential}${logistic}${logisticSlope}
 fn geluSlope(x: f32) -> f32 {
-  // Past ±15 the slope is 0 or 1, and powers of x would be infinite before x is.
+  // Beyond ±15 the slope is 0 or 1; powers of x would overflow before x does.
   let near = clamp(x, -15.0, 15.0);
   let square = near * near;
   let u = ${2 * Math.sqrt(2 / Math.PI)} * (near + 0.044715 * near * square);
@@ -155,7 +155,7 @@ export function multiply(gpu: Gpu, y: GpuBlock, a: GpuBlock, b: GpuBlock, size: 
   runEach(gpu, multiplyCode, [y], [a, b], [size]);
 }
 
-/** y = x · ratio + before · (1 - ratio), the ratio one a channel */
+/** y = x · ratio + before · (1 - ratio), with one ratio for each channel */
 export function mix(
   gpu: Gpu,
   y: GpuBlock,
@@ -230,7 +230,7 @@ export function tanhBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, 
   runEach(gpu, tanhBackwardCode, [gx], [gy, x], [size]);
 }
 
-/** gx = gy where x is above 0, and 0 elsewhere */
+/** gx = gy where x > 0, else 0 */
 export function reluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
   runEach(gpu, reluBackwardCode, [gx], [gy, x], [size]);
 }
@@ -250,7 +250,7 @@ export function geluBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, 
   runEach(gpu, geluBackwardCode, [gx], [gy, x], [size]);
 }
 
-/** gx = -gy · e^x, by halves: e^x may be infinite where the product is not */
+/** gx = -gy · e^x, as two factors of e^(x/2), since e^x may overflow where the product does not */
 export function negativeExpBackward(gpu: Gpu, gx: GpuBlock, gy: GpuBlock, x: GpuBlock, size: number): void {
   runEach(gpu, negativeExpBackwardCode, [gx], [gy, x], [size]);
 }

@@ -1,6 +1,6 @@
 import { accumulate, copy } from "../../backends/wasm/vectors.as";
 
-/** y[i] = weight[ids[i]]; an id that names no row gives NaN */
+/** y[i] = weight[ids[i]]; NaN for an id without a row */
 export function embedding(y: usize, ids: usize, weight: usize, count: i32, vocabulary: i32, channels: i32): void {
   const row = (<usize> channels) << 2;
   for (let i = 0; i < count; i++, ids += 4, y += row) {
@@ -13,7 +13,7 @@ export function embedding(y: usize, ids: usize, weight: usize, count: i32, vocab
   }
 }
 
-/** gWeight[id] = Σ gy[i] over the places i of the id; an id that names no row counts nowhere */
+/** gWeight[id] = Σ gy[i] over all i with ids[i] = id; an id without a row is ignored */
 export function embeddingBackward(
   gWeight: usize,
   gy: usize,

@@ -45,6 +45,7 @@ export function embedding(weight: Tensor, tokens: Tokens): Tensor {
 /** Each row of the table gets the gradients of all places where it stands. */
 export const embeddingOp = defineOperation({
   name: "embedding",
+  action: "look up embedding",
   inputs: ["ids: ...", "weight: V C"],
   outputs: ["y: ... C"],
   sizes: ["...", "V", "C"],

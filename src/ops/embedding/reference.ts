@@ -1,7 +1,7 @@
 import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
-/** y[i] = weight[ids[i]]; an id that names no row gives NaN */
+/** y[i] = weight[ids[i]]; NaN for an id without a row */
 export function embedding(
   y: Floats,
   ids: Floats,
@@ -17,7 +17,7 @@ export function embedding(
   }
 }
 
-/** gWeight[id] = Σ gy[i] over the places i of the id; an id that names no row counts nowhere */
+/** gWeight[id] = Σ gy[i] over all i with ids[i] = id; an id without a row is ignored */
 export function embeddingBackward(
   gWeight: Floats,
   gy: Floats,

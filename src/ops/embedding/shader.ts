@@ -1,5 +1,5 @@
 /**
- * Rows of a table by their numbers, on a GPU, and their gradient.
+ * Lookup of a table's rows on a GPU, and its gradient.
  *
  * @module
  */
@@ -16,15 +16,15 @@ import {
   runEach,
 } from "../../backends/webgpu/wgsl.ts";
 
-/** Invocations of the gradient: 32 channels, and 8 times 32 ids at once. */
+/** The size of the gradient's workgroups: 32 channels, and 8 times 32 ids at a time. */
 const threads = 256;
 /** The most ids in a part; see {@linkcode iterationsAtOnce}. */
 const longestPart = threads * Math.floor(iterationsAtOnce / (1 + iterationsOf(32)));
-/** Workgroups that keep a large GPU busy. */
+/** The number of workgroups that keeps a large GPU busy. */
 const manyGroups = 256;
 
 /** See `embedding` in `mod.ts`. Rows are copied as bits. */
-export function embeddingShader(): string {
+function embeddingShader(): string {
   return bindings({
     sizes: ["size", "vocabulary", "channels"],
     outputs: ["y: u32"],
@@ -39,11 +39,11 @@ export function embeddingShader(): string {
 }
 
 /**
- * The sum of gy over the places of an id, of 32 channels a workgroup and in parts. Which of ${threads} places at a time
- * are the id's is a bit each of 8 words; a channel has 8 invocations, each goes through the places of a word, and their
- * sums are added up at the end.
+ * The sum of gy over the occurrences of an id. A workgroup sums 32 channels of a part of the ids. It tests 256 ids
+ * at a time and sets a bit in 8 words for each match; each of a channel's 8 invocations sums the matches of a word,
+ * and these sums are added at the end.
  */
-export function embeddingBackwardShader(): string {
+function embeddingBackwardShader(): string {
   return `${
     bindings({
       sizes: ["count", "vocabulary", "channels", "range", "parts"],
@@ -73,7 +73,7 @@ var<workgroup> sums: array<f32, ${threads}>;
     workgroupBarrier();
     var left = select(0u, atomicLoad(&found[word]), inside);
     workgroupBarrier();
-    // Summed up word by word: one row would lose its last bits beside the sum of thousands.
+    // Sum each word separately: adding to a sum of thousands would round a single row.
     var part = 0.0;
     while (left != 0u) {
       part += gy[(first + 32u * word + firstTrailingBit(left)) * params.channels + channel];
@@ -94,7 +94,7 @@ var<workgroup> sums: array<f32, ${threads}>;
 const code = embeddingShader();
 const backwardCode = embeddingBackwardShader();
 
-/** y[i] = weight[ids[i]]; an id that names no row gives NaN */
+/** y[i] = weight[ids[i]]; NaN for an id without a row */
 export function embedding(
   gpu: Gpu,
   y: GpuBlock,
@@ -108,7 +108,7 @@ export function embedding(
   runEach(gpu, code, [y], [ids, weight], [size, vocabulary, channels]);
 }
 
-/** gWeight[id] = Σ gy[i] over the places i of the id; an id that names no row counts nowhere */
+/** gWeight[id] = Σ gy[i] over all i with ids[i] = id; an id without a row is ignored */
 export function embeddingBackward(
   gpu: Gpu,
   gWeight: GpuBlock,
@@ -119,7 +119,7 @@ export function embeddingBackward(
   channels: number,
 ): void {
   const groups = vocabulary * Math.ceil(channels / 32);
-  // As many parts as a small table needs to fill a GPU, and as a software driver needs to come to their end.
+  // Enough parts for a small table to fill a GPU, and for a software driver's limit on iterations.
   const parts = Math.max(
     1,
     Math.min(Math.ceil(manyGroups / groups), Math.floor(count / threads)),

@@ -5,14 +5,15 @@ import { engineOf } from "../../engine.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
 
-/** Token ids: one list a sequence, all of one length, or a tensor `[B, T]`. */
+/** Token ids: one list for each sequence, all of one length, or a tensor `[B, T]`. */
 export type Tokens = readonly ArrayLike<number>[] | Tensor;
 
 /**
- * Token ids as a tensor `[B, T]`. Lists are checked here; a tensor's values are not known on the host, and an id
- * out of range in one becomes NaN where it is looked up.
+ * Token ids as a tensor `[B, T]`. Lists are checked here. A tensor's values are not known on the host, so an id
+ * that is out of range gives NaN when it is looked up.
  *
- * @param masked whether whatever stands at a place will do, since nobody looks it up or it is not known here if anybody does
+ * @param masked whether any value is allowed at a position, because it is not looked up or the host can't know
+ *   whether it is
  */
 export function tokenTensor(
   action: string,

@@ -2,17 +2,17 @@ import { isFinite32 } from "../../backends/wasm/exact.as";
 import { loadPart, madd, nmadd, storePart, sum } from "../../backends/wasm/vectors.as";
 
 /**
- * So many rows at a time go through each of the passes: a row's sums and roots, one waiting for another, then run beside
- * those of the rows after it.
+ * The number of rows that go through each pass together: the sums and roots of a row depend on each other, but
+ * overlap with those of other rows.
  */
 const ROWS: i32 = 16;
 const centers = memory.data(16 << 2);
 const means = memory.data(16 << 2);
 const scales = memory.data(16 << 2);
-/** 1 / √(variance + ε), where it is not what the differences are scaled by. */
+/** 1 / √(variance + ε), if it differs from the scale of the differences. */
 const slopes = memory.data(16 << 2);
 
-/** Outside of this the sum of the squares of single precision is infinite, or has lost some that are too small. */
+/** Outside this range the sum of squares in single precision overflows or has lost small terms. */
 const LEAST: f64 = 1e-30, MOST: f64 = 3e38;
 
 /** y = (x - mean) / √(variance + ε) · weight + bias, row by row */
@@ -67,14 +67,14 @@ export function layerNormBackward(
     const count = min(ROWS, rows - first);
     measure(gx, x, count, channels, epsilon);
     for (let r = 0; r < count; r++, x += row, gx += row, gy += row) {
-      const finite = goBack(gx, gWeight, gBias, gy, weight, channels, at(means, r), at(scales, r), at(slopes, r));
-      if (!finite || isOdd(r)) goBackExactly(gx, gy, x, weight, channels, epsilon);
+      const finite = backwardRow(gx, gWeight, gBias, gy, weight, channels, at(means, r), at(scales, r), at(slopes, r));
+      if (!finite || isOdd(r)) backwardRowExactly(gx, gy, x, weight, channels, epsilon);
     }
   }
 }
 
-/** One row, whose differences from its center stand in gx; false if a mean is not finite. */
-function goBack(
+/** The gradient of one row, whose differences from its center are in gx; false if a mean is not finite. */
+function backwardRow(
   gx: usize,
   gWeight: usize,
   gBias: usize,
@@ -103,7 +103,7 @@ function goBack(
     storePart(gWeight + whole, madd(g, normal, loadPart(gWeight + whole, rest)), rest);
     storePart(gBias + whole, f32x4.add(g, loadPart(gBias + whole, rest)), rest);
     storePart(gx + whole, normal, rest);
-    // Past the end the weights, which are zeros there, make zeros of whatever stands in the lanes.
+    // Past the end the weights are zero, and so are their products.
     const weighted = f32x4.mul(g, loadPart(weight + whole, rest));
     gs = f32x4.add(gs, weighted);
     products = madd(weighted, loadPart(gx + whole, rest), products);
@@ -122,9 +122,9 @@ function goBack(
 }
 
 /**
- * Writes x less a row's center to y, and the mean of what is left and 1 / √(variance + ε) to the tables. The center is the
- * mean rounded to single precision: with the mean of what is left too, rows far from zero come out as exact as others.
- * Sums go in two chains, since an addition waits for the one before it.
+ * Writes x minus the row's center to y, and the mean of these differences and 1 / √(variance + ε) to the tables.
+ * The center is the mean rounded to single precision; together with the mean of the differences, rows far from zero
+ * are as accurate as others. There are two sums, since an addition waits for the one before it.
  */
 function measure(y: usize, x: usize, rows: i32, channels: i32, epsilon: f64): void {
   const row = (<usize> channels) << 2;
@@ -144,7 +144,7 @@ function measure(y: usize, x: usize, rows: i32, channels: i32, epsilon: f64): vo
     const center = at(centers, r);
     let left = f32x4.splat(0), squares = left;
     if (rest) {
-      // By way of memory, where the lanes past the end become zeros again.
+      // Through memory, so that lanes past the end become zeros again.
       storePart(y + whole, f32x4.sub(loadPart(x + whole, rest), center), rest);
       left = loadPart(y + whole, rest);
       squares = f32x4.mul(left, left);
@@ -172,7 +172,7 @@ function measure(y: usize, x: usize, rows: i32, channels: i32, epsilon: f64): vo
   }
 }
 
-/** Writes a row to y as it is normalized in double precision, and to the tables that there is nothing more to do. */
+/** Normalizes a row in double precision, writes it to y, and notes in the tables that it is complete. */
 function normalizeExactly(y: usize, x: usize, channels: i32, epsilon: f64, r: i32): void {
   const mean = meanOf(x, channels), slope = 1 / sqrt(varianceOf(x, channels, mean) + epsilon);
   for (const end = x + ((<usize> channels) << 2); x < end; x += 4, y += 4) {
@@ -182,7 +182,7 @@ function normalizeExactly(y: usize, x: usize, channels: i32, epsilon: f64, r: i3
 }
 
 /** The gradient of a row in double precision. */
-function goBackExactly(gx: usize, gy: usize, x: usize, weight: usize, channels: i32, epsilon: f64): void {
+function backwardRowExactly(gx: usize, gy: usize, x: usize, weight: usize, channels: i32, epsilon: f64): void {
   const mean = meanOf(x, channels), slope = 1 / sqrt(varianceOf(x, channels, mean) + epsilon);
   const end = (<usize> channels) << 2;
   let meanOfG: f64 = 0, meanOfGx: f64 = 0;
@@ -228,7 +228,7 @@ function isOdd(r: i32): bool {
   return load<f32>(scales + to) != load<f32>(slopes + to);
 }
 
-/** The number of row r, in all four lanes. */
+/** Row r's number in a table, in all four lanes. */
 // @ts-ignore: decorator
 @inline
 function at(table: usize, r: i32): v128 {

@@ -35,13 +35,13 @@ export const epsilon = 1e-5;
  * console.log(await read(layerNorm(params, tensor([3, 5], [1, 2])))); // about -1 and 1
  * ```
  */
-export function layerNorm({ weight, bias }: LayerNormParams, x: Tensor): Tensor {
-  return compute(layerNormOp, [x, weight, bias], [epsilon])[0];
+export function layerNorm(params: LayerNormParams, x: Tensor): Tensor {
+  return compute(layerNormOp, [x, params?.weight, params?.bias], [epsilon])[0];
 }
 
 /** Checks what {@linkcode layerNorm} is given; returns the backend on which it runs. */
-export function checkLayerNorm({ weight, bias }: LayerNormParams, x: Tensor): Backend {
-  return check(layerNormOp, [x, weight, bias]);
+export function checkLayerNorm(params: LayerNormParams, x: Tensor): Backend {
+  return check(layerNormOp, [x, params?.weight, params?.bias]);
 }
 
 /** With x̂ the normalized x and g = gy·weight: gx = (g - mean g - x̂ mean(g·x̂)) / √(variance + ε). */

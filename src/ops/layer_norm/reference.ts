@@ -55,7 +55,7 @@ function measure(row: Floats, epsilon: number): { mean: number; scale: number } 
   let mean = 0;
   for (let c = 0; c < row.length; c++) mean += row[c];
   mean /= row.length;
-  // What rounding left of it: the distances from the mean of large equal numbers are 0.
+  // Correct the rounding of the mean: differences of large equal numbers from their mean are then 0.
   let left = 0;
   for (let c = 0; c < row.length; c++) left += row[c] - mean;
   mean += left / row.length;

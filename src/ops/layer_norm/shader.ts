@@ -1,5 +1,5 @@
 /**
- * Layer normalization and its gradient on a GPU, a workgroup a row.
+ * Layer normalization and its gradient on a GPU, with a workgroup for each row.
  *
  * @module
  */
@@ -11,13 +11,15 @@ import { wideNumbers } from "../../backends/webgpu/wide.ts";
 const sums = reduction("sums", "vec2f", 64, (a, b) => `${a} + ${b}`);
 
 /**
- * The `rough` mean of a row, the mean and mean square `moments` of the distances from there, and the `scale`, all in units: of
- * most rows 1, so that nothing changes, but of rows whose squares would be infinite or 0 about one over their numbers.
+ * The `rough` mean of a row, the mean and mean square `moments` of the differences from it, and the `scale`, all
+ * multiplied by a `unit`. It is 1 for most rows, which changes nothing; for rows whose squares would overflow or
+ * underflow it is about the reciprocal of their numbers.
  */
 const moments = `if (group >= params.rows) { return; }
   let start = group * params.channels;
   let count = f32(params.channels);
-  // 2^-64 times the numbers, whose sum is finite, and from the first on, so that equal ones have a mean that is theirs.
+  // Numbers scaled by 2^-64, so that their sum is finite, relative to the first, so that the mean of equal numbers
+  // is exact.
   let first = x[start] * 0x1p-64f;
   var part = vec2f();
   for (var c = lane; c < params.channels; c += 64u) {
@@ -27,27 +29,27 @@ const moments = `if (group >= params.rows) { return; }
   let means = sums(lane, part) / count;
   let size = abs(first) + means.y;
   var unit = 1.0;
-  // Equal numbers have no squares that could be infinite.
+  // Equal numbers have no squares that could overflow.
   if (size > 0x1p-24f && means.y > 0.0) { unit = max(0x1p-64f * oneOver(unitOf(size)), 0x1p-120f); }
   if (size == 0.0 && params.epsilon < 0x1p-100f) { unit = 0x1p100f; }
   let rough = (first + means.x) * unit * 0x1p64f;
-  // The sum of large numbers is rounded coarsely; of their small distances to about their mean it is not.
+  // The sum of large numbers is rounded coarsely, that of their differences from the rough mean is not.
   part = vec2f();
   for (var c = lane; c < params.channels; c += 64u) {
     let distance = x[start + c] * unit - rough;
     part += vec2f(distance, distance * distance);
   }
   let moments = sums(lane, part) / count;
-  // In units of large numbers ε would be 0, and that of equal ones 0 times infinity.
+  // In units of large numbers ε would be 0, and equal ones would give 0 times infinity.
   let least = select(0.0, 0x1p-100f, unit < 1.0 && params.epsilon > 0.0);
   let scale = 1.0 / sqrt(moments.y - moments.x * moments.x + max(params.epsilon * unit * unit, least));
-  // Apart from the distance: a compiler may add it to the rough mean, which is rounded coarsely.
+  // Kept separate from the difference: a compiler might add it to the rough mean, which is rounded coarsely.
   let shift = moments.x * scale;`;
-/** A number of a row, normalized. */
+/** A normalized element of a row. */
 const normal = "((x[start + c] * unit - rough) * scale - shift)";
 
 /** See `layerNorm` in `mod.ts`. */
-export function layerNormShader(): string {
+function layerNormShader(): string {
   return bindings({
     sizes: ["rows", "channels"],
     constants: ["epsilon"],
@@ -63,8 +65,11 @@ export function layerNormShader(): string {
     );
 }
 
-/** x's gradient, and what normalizes each row: see {@linkcode moments}. See `layerNormBackward` below. */
-export function layerNormBackwardShader(): string {
+/**
+ * The gradient of x, and the statistics that normalize each row: see {@linkcode moments} and `layerNormBackward`
+ * below.
+ */
+function layerNormBackwardShader(): string {
   return bindings({
     sizes: ["rows", "channels"],
     constants: ["epsilon"],
@@ -88,7 +93,7 @@ export function layerNormBackwardShader(): string {
     gx[start + c] = slope;
     if (!isFinite(slope)) { spoiled = true; }
   }
-  // What is infinite may be only a part of a slope.
+  // Only an intermediate value may have overflowed.
   if (spoiled) {
     var sum = wide(0.0);
     var sumOfProducts = wide(0.0);

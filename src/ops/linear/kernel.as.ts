@@ -3,7 +3,7 @@ import { accumulate, areFinite, loadPart, madd, read, sums, write } from "../../
 import { dot4, multiplyRow } from "./one_row.as";
 import { multiplyColumns, multiplyRows } from "./product.as";
 
-/** So many numbers of x stay in the first-level cache while the weights pass by. */
+/** The number of elements of x that stay in the L1 cache while the weights are read. */
 const BLOCK: i32 = 6144;
 
 /** y = x·Wᵀ + b */
@@ -28,7 +28,7 @@ export function linear(
   if (!finite) mendProducts(y, yRow, x, xRow, 4, weight, xRow, 4, bias, rows, inputs, outputs);
 }
 
-/** For fewer rows, packing the weights costs more than it saves. */
+/** With fewer rows, packing the weights costs more than it saves. */
 const FEW: i32 = 16;
 
 /** gx = gy·W */
@@ -72,7 +72,7 @@ function sumRows(y: usize, x: usize, rows: i32, columns: i32): void {
   for (let r = 0; r < rows; r++, x += row) accumulate(y, x, columns);
 }
 
-/** Several rows of x: tiles of three rows by four outputs, twelve sums in registers over the inputs. */
+/** Several rows of x: tiles of three rows by four outputs, with twelve sums in registers over the inputs. */
 function multiplyMatrix(
   y: usize,
   x: usize,
@@ -104,7 +104,7 @@ function multiplyMatrix(
   }
 }
 
-/** Three rows of x by `count` (1 to 4) outputs; what is past `count` repeats the last one and isn't stored. */
+/** Three rows of x by `count` (1 to 4) outputs; past `count` the last one is repeated and not stored. */
 // @ts-ignore: decorator
 @inline
 function multiplyTile(

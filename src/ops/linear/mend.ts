@@ -1,6 +1,6 @@
 /**
- * The sums of a matrix product that don't come out finite, computed anew on a GPU: partial sums may be infinite where the
- * sum is not.
+ * Recomputes the elements of a matrix product that are not finite, on a GPU: partial sums may overflow where the
+ * sum does not.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, each, nan, runEach } from "../../backends/webgpu/wgsl.ts";
 import { wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
 
-/** A matrix of `count` rows of terms: those of one row next to each other, or those of one term. */
+/** A factor of a product: the terms of a row are adjacent, or the rows of a term. */
 export interface Factor {
   readonly name: string;
   readonly by: "rows" | "terms";
 }
 
-/** The numbers that a term of a product is found by: the place in a and in b, how many terms and places there are. */
-export interface Places {
+/** WGSL expressions that locate a term: the row of a, the row of b, and the numbers of terms and rows. */
+interface Places {
   readonly row: string;
   readonly column: string;
   readonly terms: string;
@@ -23,7 +23,7 @@ export interface Places {
   readonly columns: string;
 }
 
-/** Of a·bᵀ, the term i of an element as a wide number. */
+/** The term i of an element of a·bᵀ, as a wide number. */
 export function wideTerm(
   a: Factor,
   b: Factor,
@@ -37,7 +37,7 @@ export function wideTerm(
   }]))`;
 }
 
-/** A function `mended(row, column)`: an element of y = a·bᵀ + bias. */
+/** A function `mended(row, column)` that computes an element of y = a·bᵀ + bias. */
 export function mendFunction(a: Factor, b: Factor, bias?: string, terms = "params.terms"): string {
   const places = { row: "row", column: "column", terms, rows: "params.rows", columns: "params.columns" };
   const added = bias === undefined ? "sum" : `wideSum(sum, wide(${bias}[column]))`;

@@ -45,6 +45,7 @@ export const linearOp = defineOperation({
 /** gx = gy·W. */
 export const linearBackwardInputOp = defineOperation({
   name: "linearBackwardInput",
+  action: "differentiate linear",
   inputs: ["gy: ... O", "weight: O I"],
   outputs: ["gx: ... I"],
   sizes: ["...", "I", "O"],
@@ -54,6 +55,7 @@ export const linearBackwardInputOp = defineOperation({
 /** gW = gyᵀ·x. */
 export const linearBackwardWeightOp = defineOperation({
   name: "linearBackwardWeight",
+  action: "differentiate linear",
   inputs: ["gy: ... O", "x: ... I"],
   outputs: ["gWeight: O I", null],
   sizes: ["...", "I", "O"],

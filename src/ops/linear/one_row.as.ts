@@ -1,17 +1,18 @@
-// One row times a matrix, the product that a token is made of. What takes the time is reading the weights; in Deno every
-// load also costs a comparison with the end of the memory (V8 there does not leave that to a page fault), so that a load
-// saved is worth more than it looks.
+// Multiplies one row by a matrix, which is most of the work of a token. Its time is that of reading the weights. In
+// Deno every load also costs a comparison with the end of the memory (V8 does not leave that to page faults there),
+// so each load that is saved gains more than its own time.
 
 import { isSpoiled, loadPart, madd, read, sums, write } from "../../backends/wasm/vectors.as";
 
 /**
- * y = x·Wᵀ + b. Eight streams an eighth of the matrix apart: with more rows at once their sums and a part of x no longer fit
- * the registers, and neighbouring rows would be one stream, of which memory brings less. False if a result is not finite.
+ * y = x·Wᵀ + b. Reads eight streams, with a stride of an eighth of the matrix. More rows at a time would exceed the
+ * registers, and adjacent rows would be a single stream, which has less memory bandwidth. False if a result is not
+ * finite.
  */
 export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): bool {
   const row = (<usize> inputs) << 2;
   const eighth = outputs >> 3;
-  const apart = (<usize> eighth) << 2, far = (<usize> eighth) * row;
+  const stride = (<usize> eighth) << 2, far = (<usize> eighth) * row;
   const fours = x + (row & ~63), whole = x + (row & ~15);
   const rest = inputs & 3;
   const zero = f32x4.splat(0);
@@ -50,14 +51,14 @@ export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inpu
     }
     let first = sums(a, b, c, d), second = sums(e, f, g, h);
     if (bias) {
-      first = f32x4.add(first, gather(bias, apart)), second = f32x4.add(second, gather(bias + 4 * apart, apart));
+      first = f32x4.add(first, gather(bias, stride)), second = f32x4.add(second, gather(bias + 4 * stride, stride));
       bias += 4;
     }
     spoiled = madd(second, zero, madd(first, zero, spoiled));
-    scatter(y, apart, first), scatter(y + 4 * apart, apart, second);
+    scatter(y, stride, first), scatter(y + 4 * stride, stride, second);
   }
-  // Fewer than eight rows are left, which follow one another.
-  y += 7 * apart, weight += 7 * far, bias = bias && bias + 7 * apart;
+  // The remaining rows, fewer than eight, are adjacent.
+  y += 7 * stride, weight += 7 * far, bias = bias && bias + 7 * stride;
   if (outputs & 4) {
     const result = multiplyFew(y, x, weight, bias, inputs, 4);
     spoiled = madd(result, zero, spoiled);
@@ -67,7 +68,7 @@ export function multiplyRow(y: usize, x: usize, weight: usize, bias: usize, inpu
   return !isSpoiled(spoiled);
 }
 
-/** One to four rows of a matrix that follow one another; their results. */
+/** Computes and returns one to four results, of adjacent rows of the matrix. */
 function multiplyFew(y: usize, x: usize, weight: usize, bias: usize, inputs: i32, outputs: i32): v128 {
   let result = dot4(weight, (<usize> inputs) << 2, outputs, x, inputs);
   if (bias) result = f32x4.add(result, read(bias, outputs));
@@ -75,26 +76,29 @@ function multiplyFew(y: usize, x: usize, weight: usize, bias: usize, inputs: i32
   return result;
 }
 
-/** Four numbers, so many bytes apart. */
+/** Loads four numbers, at intervals of `stride` bytes. */
 // @ts-ignore: decorator
 @inline
-function gather(x: usize, apart: usize): v128 {
-  const two = v128.load_lane<f32>(x + apart, v128.load32_zero(x), 1);
-  return v128.load_lane<f32>(x + 3 * apart, v128.load_lane<f32>(x + 2 * apart, two, 2), 3);
+function gather(x: usize, stride: usize): v128 {
+  const two = v128.load_lane<f32>(x + stride, v128.load32_zero(x), 1);
+  return v128.load_lane<f32>(x + 3 * stride, v128.load_lane<f32>(x + 2 * stride, two, 2), 3);
 }
 
 // @ts-ignore: decorator
 @inline
-function scatter(y: usize, apart: usize, numbers: v128): void {
+function scatter(y: usize, stride: usize, numbers: v128): void {
   v128.store_lane<f32>(y, numbers, 0);
-  v128.store_lane<f32>(y + apart, numbers, 1);
-  v128.store_lane<f32>(y + 2 * apart, numbers, 2);
-  v128.store_lane<f32>(y + 3 * apart, numbers, 3);
+  v128.store_lane<f32>(y + stride, numbers, 1);
+  v128.store_lane<f32>(y + 2 * stride, numbers, 2);
+  v128.store_lane<f32>(y + 3 * stride, numbers, 3);
 }
 
-/** The dot products of `count` (1 to 4) rows, `apart` bytes apart, with x; what is past `count` repeats the last. */
-export function dot4(a: usize, apart: usize, count: i32, x: usize, size: i32): v128 {
-  const toB = count > 1 ? apart : 0, toC = count > 2 ? toB + apart : toB, toD = count > 3 ? toC + apart : toC;
+/**
+ * The dot products of x with `count` (1 to 4) rows, at intervals of `stride` bytes; past `count` the last is
+ * repeated.
+ */
+export function dot4(a: usize, stride: usize, count: i32, x: usize, size: i32): v128 {
+  const toB = count > 1 ? stride : 0, toC = count > 2 ? toB + stride : toB, toD = count > 3 ? toC + stride : toC;
   let sumA = f32x4.splat(0), sumB = sumA, sumC = sumA, sumD = sumA;
   const end = a + ((<usize> (size & ~3)) << 2);
   for (const whole = a + ((<usize> (size & ~15)) << 2); a < whole; a += 64, x += 64) {

@@ -1,18 +1,18 @@
-// The products of many rows, in blocks that fit the caches: one factor is packed into panels (see panels.as.ts), so many
-// steps of the sum at a time, and the rows of the other pass by (see tiles.as.ts).
+// Products of many rows, in blocks that fit the caches: one factor is packed into panels (see panels.as.ts), a few
+// hundred steps of the sum at a time, and the rows of the other are multiplied with them (see tiles.as.ts).
 
 import { pack, packTransposed } from "../../backends/wasm/panels.as";
 import { multiply } from "../../backends/wasm/tiles.as";
 import { copy } from "../../backends/wasm/vectors.as";
 
-/** So many steps of a sum at a time: a panel is at most 8 KB. */
+/** The steps of a sum in a panel, which is then at most 8 KB. */
 const STEPS: i32 = 256;
-/** Floats in the panels that are packed at a time: 128 KB, a part of the second-level cache. */
-export const PACKED: i32 = 32768;
-/** What a product packs; between products, others may use it. */
-export const packed = memory.data(32768 << 2, 64);
+/** The floats in the panels that are packed at a time: 128 KB, a part of the L2 cache. */
+const PACKED: i32 = 32768;
+/** The packed panels; between products, other kernels may use this memory. */
+const packed = memory.data(32768 << 2, 64);
 
-/** y = a·b + bias, or y = a·bᵀ + bias where b stands `transposed`; a is [rows, inner], y is [rows, columns]. */
+/** y = a·b + bias, or y = a·bᵀ + bias if b is `transposed`; a is [rows, inner], y is [rows, columns]. */
 export function multiplyRows(
   y: usize,
   a: usize,
@@ -59,7 +59,7 @@ export function multiplyColumns(y: usize, a: usize, b: usize, rows: i32, outputs
   } while (step < rows);
 }
 
-/** How many columns are packed at a time. */
+/** The number of columns that are packed at a time. */
 function widthOf(steps: i32): i32 {
   return PACKED / max(1, steps) & -8;
 }

@@ -1,6 +1,6 @@
 /**
- * A tiled matrix product on a GPU, of matrices that stand in memory by rows or by columns: the linear map of many rows
- * and both of its gradients.
+ * A tiled matrix product on a GPU, of matrices in row- or column-major order: the linear map of many rows and both
+ * of its gradients.
  *
  * @module
  */
@@ -9,25 +9,25 @@ import { mendedPartsOf, type PartsSums } from "../../backends/webgpu/sums.ts";
 import { bindings, inRows, iterationsAtOnce, iterationsOf, main } from "../../backends/webgpu/wgsl.ts";
 import { type Factor, mend, mendFunction, mendShader, wideTerm } from "./mend.ts";
 
-/** Rows and columns of a tile, and as many terms of its sums at a time in the memory of the workgroup. */
+/** The rows and columns of a tile, and the terms of its sums that are in workgroup memory at a time. */
 const tile = 64, depth = 16;
 /** The most terms in a dispatch; see {@linkcode iterationsAtOnce}. */
 const termsAtOnce = depth *
   Math.floor(iterationsAtOnce / (1 + iterationsOf(tile * depth / 256) + iterationsOf(depth)));
-/** The most terms of which an invocation computes its 16 sums anew in the same dispatch. */
+/** The most terms for which an invocation recomputes its 16 sums in the same dispatch. */
 const mendableTerms = 3000;
-/** Workgroups that keep a large GPU busy, and the terms that a part of the sums has at least. */
+/** The number of workgroups that keeps a large GPU busy, and the least number of terms in a part of the sums. */
 const manyGroups = 256, shortestPart = 128;
 
 /**
- * y = a·bᵀ + bias: a tile of ${tile} by ${tile} a workgroup, 4 by 4 of it an invocation. `a` has a row for each of y,
- * `b` one for each of y's columns. Sums are cut into parts, of which each has a y of its own.
+ * y = a·bᵀ + bias. A workgroup computes a tile of 64 by 64, each of its invocations 4 by 4 elements. `a` has one
+ * row for each row of y, `b` one for each column. The terms are split into parts, each with a y of its own.
  */
-export function productShader(a: Factor, b: Factor, bias?: string): string {
-  // A word more than the terms, or neighbours would wait for the same bank of memory.
+function productShader(a: Factor, b: Factor, bias?: string): string {
+  // One word more than the terms, to avoid bank conflicts.
   const pitch = depth + 1, words = tile * depth;
   const four = [0, 1, 2, 3];
-  // Neighbours read neighbouring words, and put down what they read by rows.
+  // Adjacent invocations read adjacent words; in workgroup memory they are stored by rows.
   const load = ({ name, by }: Factor, first: string, count: string) => {
     const [place, term] = by === "rows"
       ? [`word / ${depth}u`, `word % ${depth}u`]
@@ -52,7 +52,7 @@ var<workgroup> ${a.name}Tile: array<f32, ${tile * pitch}>;
 var<workgroup> ${b.name}Tile: array<f32, ${tile * pitch}>;
 var<private> spoiled: bool;
 ${mendFunction(a, b, bias)}
-// What the sum over the terms from params.start on is added to.
+// The value that the sum over the terms from params.start on is added to.
 fn before(at: u32, column: u32) -> f32 {
   if (params.start > 0u) { return y[at]; }
   return ${bias === undefined ? "0.0" : `${bias}[column]`};
@@ -89,7 +89,7 @@ fn write(part: u32, row: u32, firstColumn: u32, sums: vec4f) {
       ${load(b, "firstColumn", "params.columns")}
     }
     workgroupBarrier();
-    // Summed up tile by tile: a small product would lose its last bits beside the sum of thousands.
+    // Sum each tile separately: adding to a sum of thousands would round a small product.
     ${four.map((i) => `var part${i} = vec4f();`).join(" ")}
     for (var i = 0u; i < ${depth}u; i++) {
       let columns = vec4f(${
@@ -109,7 +109,7 @@ fn write(part: u32, row: u32, firstColumn: u32, sums: vec4f) {
         "\n  ",
       )
     }
-  // Behind all else, so that what seldom happens takes no registers.
+  // At the end, so that this rare case takes no registers.
   if (spoiled && params.mends == 1u) {
     for (var i = 0u; i < 16u; i++) {
       let row = firstRow + down + 16u * (i / 4u);
@@ -124,19 +124,19 @@ fn write(part: u32, row: u32, firstColumn: u32, sums: vec4f) {
 }
 
 /** The shaders of a product. */
-export interface Product {
+interface Product {
   readonly code: string;
   readonly mendCode: string;
   readonly addParts: PartsSums;
 }
 
-/** An element of y is a column of its parts. */
+/** An element of y is a column of the parts. */
 const placesInParts = {
   ...{ row: "column / params.wide", column: "column % params.wide" },
   ...{ terms: "params.terms", rows: "params.high", columns: "params.wide" },
 };
 
-/** The product of these factors, see {@linkcode productShader}. */
+/** The shaders of a product of these factors; see {@linkcode productShader}. */
 export function productOf(a: Factor, b: Factor, bias?: string): Product {
   return {
     code: productShader(a, b, bias),
@@ -148,7 +148,7 @@ export function productOf(a: Factor, b: Factor, bias?: string): Product {
   };
 }
 
-/** y `[rows, columns]` of {@linkcode productShader}, sums of `terms` products each. */
+/** y `[rows, columns]` of {@linkcode productShader}, with sums of `terms` products. */
 export function product(
   gpu: Gpu,
   { code, mendCode }: Product,
@@ -163,7 +163,7 @@ export function product(
   if (!mends) mend(gpu, mendCode, y, inputs, rows, columns, terms);
 }
 
-/** The same, in so many parts of the terms, which are finite or not. */
+/** The same in `parts` parts of the terms; recomputes what is not finite if `mends`. */
 function multiply(
   gpu: Gpu,
   code: string,
@@ -176,7 +176,7 @@ function multiply(
   mends: boolean,
 ): void {
   const groups = parts * tilesOf(rows, columns);
-  // Once where there are no terms, too: y is to be written.
+  // Run once even without terms, to write y.
   let start = 0;
   do {
     const end = Math.min(terms, start + parts * termsAtOnce);
@@ -192,7 +192,10 @@ function multiply(
   } while (start < terms);
 }
 
-/** The same for sums of thousands of terms in a small y: in parts, which are added up, since its tiles fill no GPU. */
+/**
+ * The same for sums of thousands of terms in a small y, whose tiles would not fill a GPU: computed in parts, which
+ * are then summed.
+ */
 export function productInParts(
   gpu: Gpu,
   shaders: Product,

@@ -1,6 +1,6 @@
 /**
- * The linear map and its gradients on a GPU: a tiled matrix product for many rows, and for few rows a product in which a
- * workgroup splits the inputs among its invocations.
+ * The linear map and its gradients on a GPU: a tiled matrix product for many rows; for few rows a product in which
+ * the invocations of a workgroup split the inputs.
  *
  * @module
  */
@@ -10,17 +10,20 @@ import { bindings, inRows, iterationsAtOnce, main, reduction } from "../../backe
 import { type Factor, mend, mendFunction } from "./mend.ts";
 import { product, productInParts, productOf } from "./product.ts";
 
-/** Rows below which tiles would be mostly empty. */
+/** With fewer rows, tiles would be mostly empty. */
 const fewRows = 8;
 /** The most inputs in a dispatch; see {@linkcode iterationsAtOnce}. */
 const inputsAtOnce = 64 * iterationsAtOnce;
-/** The most of which a sum is computed anew in the same dispatch. */
+/** The most inputs for which a sum is recomputed in the same dispatch. */
 const mendableInputs = 50_000;
 
 const ofX: Factor = { name: "x", by: "rows" }, ofWeight: Factor = { name: "weight", by: "rows" };
 
-/** Four outputs of one row a workgroup: neighbours read neighbouring weights, and each input is read once for all four. */
-export function linearFewShader(biased: boolean): string {
+/**
+ * A workgroup computes four outputs of one row: adjacent invocations read adjacent weights, and each input is read
+ * once for all four.
+ */
+function linearFewShader(biased: boolean): string {
   return `${
     bindings({
       sizes: ["rows", "inputs", "outputs", "start", "end", "mends"],
@@ -28,7 +31,7 @@ export function linearFewShader(biased: boolean): string {
       inputs: ["x", "weight", ...biased ? ["bias"] : []],
     })
   }${mendFunction(ofX, ofWeight, biased ? "bias" : undefined, "params.inputs")}
-// What the sum over the inputs from params.start on is added to.
+// The value that the sum over the inputs from params.start on is added to.
 fn before(at: u32, output: u32) -> f32 {
   if (params.start > 0u) { return y[at]; }
   return ${biased ? "bias[output]" : "0.0"};
@@ -40,7 +43,7 @@ fn before(at: u32, output: u32) -> f32 {
   let row = group / fours;
   if (row >= params.rows) { return; }
   let output = group % fours * 4u;
-  // Past the last output it stands again, and is not written.
+  // Past the last output it is repeated, and not written.
   let last = params.outputs - 1u;
   let origin = params.inputs * min(vec4u(output, output + 1u, output + 2u, output + 3u), vec4u(last));
   var part = vec4f();
@@ -80,7 +83,7 @@ export function linear(
     return;
   }
   const mends = inputs <= mendableInputs;
-  // Once where there are no inputs, too: the outputs are to be written.
+  // Run once even without inputs, to write the outputs.
   let start = 0;
   do {
     const end = Math.min(inputs, start + inputsAtOnce);

@@ -6,8 +6,8 @@ import { areFinite, copy, madd, nmadd, read, write } from "../../backends/wasm/v
 import { multiplyRow } from "../linear/one_row.as";
 
 /**
- * The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o. The scratch memory has one step's
- * products with the weights, and where the weights are packed, their panels.
+ * The recurrence of an LSTM, given the contributions of the inputs to its gates, in the order i, f, g, o. The
+ * scratch memory holds a step's products with the weights and, if the weights are packed, their panels.
  */
 export function lstmRecurrence(
   y: usize,
@@ -61,13 +61,13 @@ export function lstmRecurrence(
   }
 }
 
-/** For fewer products with the weights, packing them costs more than it saves: see `scratch.ts`, which knows it too. */
+/** With fewer products, packing the weights costs more than it saves; `scratch.ts` has the same limit. */
 const PACKED: i32 = 32;
 
 /**
- * Back through time, all sequences together. What the gates were stands in `gPreactivations` until its gradient takes its
- * place. The scratch memory has the cells before each step and behind the last, sequence by sequence, then the weights, transposed
- * for one sequence and in panels for more, then the gradients of one step's gates.
+ * Backpropagates through time, for all sequences together. `gPreactivations` holds the gates until their gradients
+ * replace them. The scratch memory holds the cells before each step and after the last, sequence by sequence; then
+ * the weights, transposed for one sequence and in panels for more; then the gradients of a step's gates.
  */
 export function lstmRecurrenceBackward(
   gPreactivations: usize,
@@ -103,7 +103,7 @@ export function lstmRecurrenceBackward(
       const state = <usize> b * row;
       const step = <usize> b * sequence + <usize> t * row;
       const before = scratch + state + step;
-      stepBack(gPreactivations + 4 * step, gGates + 4 * state, gHidden + state, gCell + state, gy + step, before, channels);
+      backwardStep(gPreactivations + 4 * step, gGates + 4 * state, gHidden + state, gCell + state, gy + step, before, channels);
     }
     let finite: bool;
     if (batch == 1) {
@@ -118,7 +118,7 @@ export function lstmRecurrenceBackward(
   }
 }
 
-/** The gates of one sequence, and the cell behind each step from the one before. */
+/** Computes the gates of one sequence, and the cell after each step from the one before. */
 function activate(gates: usize, cell: usize, preactivations: usize, time: i32, channels: i32): void {
   const row = (<usize> channels) << 2;
   for (let t = 0; t < time; t++, gates += 4 * row, preactivations += 4 * row, cell += row) {
@@ -134,8 +134,11 @@ function activate(gates: usize, cell: usize, preactivations: usize, time: i32, c
   }
 }
 
-/** One step of one sequence; the gradients of its gates take their place, and stand a second time with those of others. */
-function stepBack(
+/**
+ * Backpropagates one step of one sequence. The gradients of its gates replace them, and are copied next to those of
+ * the other sequences.
+ */
+function backwardStep(
   gates: usize,
   gGates: usize,
   gHidden: usize,
@@ -155,7 +158,8 @@ function stepBack(
     const squashed = tanh(read(cell + row + at, count));
     const gh = f32x4.add(read(gHidden + at, count), read(gy + at, count));
     const gc = madd(f32x4.mul(gh, o), nmadd(squashed, squashed, one), read(gCell + at, count));
-    // What comes from behind is multiplied last: with a cell as large it might be infinite where a closed gate makes it 0.
+    // The later gradient is multiplied last: its product with a large cell might overflow where a closed gate makes
+    // it 0.
     const gi = f32x4.mul(gc, f32x4.mul(g, nmadd(i, i, i)));
     const gf = f32x4.mul(gc, f32x4.mul(read(cell + at, count), nmadd(f, f, f)));
     const gg = f32x4.mul(gc, f32x4.mul(i, nmadd(g, g, one)));

@@ -74,6 +74,7 @@ export const lstmRecurrenceOp = defineOperation({
 /** From the whole pre-activations `a_t = gates_t + U h_{t-1}` to the gradients of those and of the first state. */
 export const lstmRecurrenceBackwardOp = defineOperation({
   name: "lstmRecurrenceBackward",
+  action: "differentiate LSTM recurrence",
   inputs: [
     ...["gy: B T C", "gNextHidden: B C", "gNextCell: B C"] as const,
     ...["preactivations: B T 4C", "hiddenWeight: 4C C", "cell: B C"] as const,

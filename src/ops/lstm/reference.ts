@@ -1,7 +1,7 @@
 import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
-/** The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o */
+/** The recurrence of an LSTM, given the contributions of the inputs to its gates, in the order i, f, g, o */
 export function lstmRecurrence(
   y: Floats,
   nextHidden: Floats,
@@ -44,7 +44,7 @@ function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }
 
-/** Back through time, from what every step added up to: `preactivations_t = gates_t + U h_{t-1}` */
+/** Backpropagates through time, from the preactivations of every step: `preactivations_t = gates_t + U h_{t-1}` */
 export function lstmRecurrenceBackward(
   gPreactivations: Floats,
   gHidden: Floats,
@@ -59,7 +59,7 @@ export function lstmRecurrenceBackward(
   time: number,
   channels: number,
 ): void {
-  // The cells before each step, and behind the last.
+  // The cells before each step, and after the last.
   const cells = doubles((time + 1) * channels);
   const gh = new Float64Array(channels), gc = new Float64Array(channels);
   const gGates = new Float64Array(4 * channels);

@@ -1,6 +1,6 @@
 /**
- * The recurrence of an LSTM on a GPU: a workgroup a sequence, which goes through many steps in a dispatch, where its
- * memory holds the gates; otherwise a dispatch a step, over all workgroups there are.
+ * The recurrence of an LSTM on a GPU. If the gates fit its memory, a workgroup computes many steps of a sequence in
+ * a dispatch; otherwise every step is a dispatch over all workgroups.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 } from "../../backends/webgpu/wgsl.ts";
 import { copyRows } from "../batch/shader.ts";
 
-/** The most channels of which one workgroup holds the gates. */
+/** The most channels whose gates fit the memory of a workgroup. */
 export const heldChannels = 512;
 
 const declarations = bindings({
@@ -27,7 +27,8 @@ const declarations = bindings({
   outputs: ["y", "nextHidden", "nextCell"],
   inputs: ["gates", "hiddenWeight", "hidden", "cell"],
 }) + nan + exponential + logistic + hyperbolicTangent + `
-// The next hidden value of a channel, from the sums of its gates i, f, g, o; its cell stands in nextCell from the first step on.
+// The next hidden value of a channel, from the sums of its gates i, f, g, o. nextCell holds its cell from the first
+// step on.
 fn advance(at: u32, time: u32, sums: vec4f) -> f32 {
   var before: f32;
   if (time == 0u) { before = cell[at]; } else { before = nextCell[at]; }
@@ -38,8 +39,8 @@ fn advance(at: u32, time: u32, sums: vec4f) -> f32 {
 `;
 
 /**
- * A function that adds up a gate anew, of hidden values that are an expression in `c`, where the sum is not finite: its parts may
- * be infinite, of both signs, where it is not. What is lost below 1 is nothing beside them.
+ * A function that recomputes a gate if its sum is not finite, from hidden values given as an expression in `c`: its
+ * terms may overflow to both signs where the sum does not. Digits below 1 are lost, but do not matter beside them.
  */
 function mend(hidden: string): string {
   return `
@@ -52,8 +53,8 @@ fn mend(sum: f32, gate: u32, origin: u32, at: u32) -> f32 {
 `;
 }
 
-/** The steps from params.start to params.end of one sequence a workgroup. */
-export function lstmSequenceShader(): string {
+/** A workgroup computes the steps from params.start to params.end of one sequence. */
+function lstmSequenceShader(): string {
   return `${declarations}
 var<workgroup> held: array<f32, ${heldChannels}>;
 var<workgroup> sums: array<f32, ${4 * heldChannels}>;
@@ -70,7 +71,7 @@ ${mend("held[c]")}` + main(
     let row = group * params.time + time;
     for (var gate = lane; gate < 4u * channels; gate += 256u) {
       let origin = gate * channels;
-      // Four sums side by side, or each product would wait for the last.
+      // Four independent sums, so that products do not wait for each other.
       var part = vec4f();
       var c = 0u;
       for (; c + 4u <= channels; c += 4u) {
@@ -95,11 +96,14 @@ ${mend("held[c]")}` + main(
   );
 }
 
-/** The step params.start of all sequences, a channel of one a workgroup. The hidden values before it are read from y. */
-export function lstmStepShader(): string {
+/**
+ * The step params.start of all sequences; a workgroup computes one channel. The previous hidden values are read
+ * from y.
+ */
+function lstmStepShader(): string {
   return declarations + `
 fn hiddenBefore(at: u32) -> f32 {
-  // The row of the step before, or of the state, whose sequence at then is.
+  // The offset at is that of the previous step's row, or of the sequence in the state.
   if (params.start == 0u) { return hidden[at]; }
   return y[at];
 }
@@ -139,7 +143,7 @@ fn hiddenBefore(at: u32) -> f32 {
 const sequenceCode = lstmSequenceShader();
 const stepCode = lstmStepShader();
 
-/** The recurrence of an LSTM, given what the inputs add to its gates, in the order i, f, g, o */
+/** The recurrence of an LSTM, given the contributions of the inputs to its gates, in the order i, f, g, o */
 export function lstmRecurrence(
   gpu: Gpu,
   y: GpuBlock,
@@ -171,7 +175,7 @@ export function lstmRecurrence(
   }
 }
 
-/** What a step of {@linkcode lstmSequenceShader} adds to the loops of an invocation, at most. */
+/** The most loop iterations of an invocation for a step of {@linkcode lstmSequenceShader}. */
 function iterationsOfStep(channels: number): number {
   const products = iterationsOf(Math.floor(channels / 4)) + iterationsOf(channels % 4) +
     iterationsOf(channels);

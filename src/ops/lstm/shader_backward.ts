@@ -1,7 +1,7 @@
 /**
- * The gradient of an LSTM's recurrence on a GPU. The cells come first, a channel of a sequence an invocation; then back
- * through time as the recurrence went forward: a workgroup a sequence where its memory holds the gates, otherwise a
- * dispatch a step.
+ * The gradient of an LSTM's recurrence on a GPU. The cells are computed first, one channel of a sequence by each
+ * invocation. Backpropagation follows as in the recurrence: one workgroup for each sequence if the gates fit its
+ * memory, otherwise one dispatch for each step.
  *
  * @module
  */
@@ -23,8 +23,8 @@ import { wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
 import { copyRows } from "../batch/shader.ts";
 import { heldChannels } from "./shader.ts";
 
-/** The cell before each of the steps from params.start to params.end. */
-export const lstmCellsShader = bindings({
+/** The cells before the steps from params.start to params.end. */
+const lstmCellsShader = bindings({
   sizes: ["size", "time", "channels", "start", "end"],
   outputs: ["cells"],
   inputs: ["preactivations", "cell"],
@@ -47,8 +47,8 @@ const declarations = bindings({
   outputs: ["gPreactivations", "gHidden", "gCell"],
   inputs: ["gy", "preactivations", "hiddenWeight", "cells"],
 }) + nan + exponential + logistic + hyperbolicTangent + `
-// The gradients of a channel's gates i, f, g, o at a step, given that of what its hidden value does later. That of the
-// cell behind the step stands in gCell, and that of the cell before it takes its place.
+// The gradients of a channel's gates i, f, g, o at a step, given the gradient of its hidden value from later steps.
+// gCell holds the gradient of the cell after the step, and is replaced by that of the cell before it.
 fn retreat(row: u32, sequence: u32, channel: u32, later: f32) -> vec4f {
   let channels = params.channels;
   let gate = row * 4u * channels + channel;
@@ -62,7 +62,8 @@ fn retreat(row: u32, sequence: u32, channel: u32, later: f32) -> vec4f {
   let at = sequence * channels + channel;
   let ofCell = gCell[at] + ofHidden * o * (1.0 - squashed * squashed);
   let all = vec4f(
-    // What comes from behind is multiplied last: with a cell as large it might be infinite where a closed gate makes it 0.
+    // The later gradient is multiplied last: its product with a large cell might overflow where a closed gate makes
+    // it 0.
     ofCell * (g * (i * (1.0 - i))),
     ofCell * (before * (f * (1.0 - f))),
     ofCell * (i * (1.0 - g * g)),
@@ -78,8 +79,8 @@ fn retreat(row: u32, sequence: u32, channel: u32, later: f32) -> vec4f {
 ${wideNumbers}`;
 
 /**
- * A function that adds up anew what a step leaves for a channel, of its gates in `gates` from an element on, where the sum is not
- * finite: its parts may be infinite where it is not.
+ * A function that recomputes the gradient of a channel's hidden value if the sum is not finite, from the gradients
+ * in `gates` that start at an index: its terms may overflow where the sum does not.
  */
 function mend(gates: string): string {
   return `
@@ -96,14 +97,14 @@ fn mend(total: f32, at: u32, channel: u32) -> f32 {
 `;
 }
 
-/** Invocations of a workgroup that is for a sequence. */
+/** The size of a workgroup that computes a sequence. */
 const threads = 256;
 
 /**
- * The steps from params.end back to params.start of one sequence a workgroup. Where channels are few, some invocations share
- * the sum over the gates for each.
+ * A workgroup computes the steps from params.end back to params.start of one sequence. With few channels, several
+ * invocations share the sum over the gates of a channel.
  */
-export const lstmSequenceBackwardShader = `${declarations}
+const lstmSequenceBackwardShader = `${declarations}
 var<workgroup> held: array<f32, ${heldChannels}>;
 var<workgroup> gates: array<f32, ${4 * heldChannels}>;
 var<workgroup> parts: array<f32, ${Math.max(threads, heldChannels)}>;
@@ -130,7 +131,7 @@ ${mend("gates")}${
       let c = part % channels;
       let end = min((part / channels + 1u) * length, 4u * channels);
       var gate = part / channels * length;
-      // Four sums side by side, or each product would wait for the last.
+      // Four independent sums, so that products do not wait for each other.
       var sum = vec4f();
       for (; gate + 4u <= end; gate += 4u) {
         let at = gate * channels + c;
@@ -156,15 +157,15 @@ ${mend("gates")}${
   )
 }`;
 
-/** Channels of a workgroup of a step, and how many invocations share the sum over the gates for each. */
+/** The channels of a step's workgroup, and the invocations that share the sum over the gates of a channel. */
 const tile = 16, shares = 16;
 
 /**
- * At the hidden values between two steps, with params.start steps before them, of all sequences, some channels a
- * workgroup: first what the step behind leaves for them, then the gradients of the gates of the step before. Behind the
- * last step there is only the latter, before the first only the former.
+ * Computes the gradients at the hidden values between two steps, after params.start steps, of all sequences; a
+ * workgroup computes some channels. First come the contributions of the later step, then the gradients of the
+ * earlier step's gates. After the last step there is only the latter, before the first only the former.
  */
-export const lstmStepBackwardShader = `${declarations}
+const lstmStepBackwardShader = `${declarations}
 var<workgroup> parts: array<f32, ${tile * shares}>;
 ${mend("gPreactivations")}${
   main(
@@ -196,7 +197,7 @@ ${mend("gPreactivations")}${
   )
 }`;
 
-/** Back through time, from what every step added up to: `preactivations_t = gates_t + U h_{t-1}` */
+/** Backpropagates through time, from the preactivations of every step: `preactivations_t = gates_t + U h_{t-1}` */
 export function lstmRecurrenceBackward(
   gpu: Gpu,
   gPreactivations: GpuBlock,
@@ -241,7 +242,7 @@ export function lstmRecurrenceBackward(
   });
 }
 
-/** What a step of {@linkcode lstmSequenceBackwardShader} adds to the loops of an invocation, at most. */
+/** The most loop iterations of an invocation for a step of {@linkcode lstmSequenceBackwardShader}. */
 function iterationsOfStep(channels: number): number {
   const shares = Math.max(1, Math.floor(Math.min(threads / channels, channels / 8)));
   const length = Math.ceil(4 * channels / shares);

@@ -1,7 +1,7 @@
 import { exp, log, quarterTurnRest, quarterTurns, shortCos, shortSin } from "../../backends/wasm/doubles.as";
 import { madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
 
-/** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
+/** Rotates the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
 export function rotary(
   y: usize,
   x: usize,
@@ -15,7 +15,7 @@ export function rotary(
   turn(y, x, batch, time, channels, heads, position, base, 1);
 }
 
-/** Turns the pair (i, i + N/2) of each head back by the angle that `rotary` turns it by */
+/** Rotates the pair (i, i + N/2) of each head back by the angle of `rotary` */
 export function rotaryBackward(
   gx: usize,
   gy: usize,
@@ -29,14 +29,14 @@ export function rotaryBackward(
   turn(gx, gy, batch, time, channels, heads, position, base, -1);
 }
 
-/** So many pairs of a head are turned at a time. */
+/** The number of pairs of a head that are rotated at a time. */
 const PAIRS: i32 = 64;
 const cosines = memory.data(64 << 2, 16);
 const sines = memory.data(64 << 2, 16);
-/** Position, base, pairs and direction that the tables are of: a token's queries and keys all turn by the same angles. */
+/** Position, base, pairs and direction of the tables: all queries and keys of a token rotate by the same angles. */
 const tabulated = memory.data<f64>([NaN, 0, 0, 0]);
 
-/** `direction` is 1, or -1 for back. */
+/** `direction` is 1, or -1 to rotate back. */
 function turn(
   y: usize,
   x: usize,
@@ -72,7 +72,7 @@ function turn(
   store<f64>(tabulated, base, 8), store<f64>(tabulated, <f64> half, 16), store<f64>(tabulated, direction, 24);
 }
 
-/** Writes the cosines and sines of position·speed for `count` pairs, each slower than the one before; gives the next speed. */
+/** Writes the cosines and sines of position·speed for `count` pairs, with decreasing speed; returns the next speed. */
 function tabulate(position: f64, speed: f64, slower: f64, direction: f64, count: i32): f64 {
   const end = (<usize> count) << 2;
   for (let i: usize = 0; i < end; i += 4, speed *= slower) {
@@ -89,14 +89,14 @@ function tabulate(position: f64, speed: f64, slower: f64, direction: f64, count:
   return speed;
 }
 
-/** Turns `count` pairs by the angles in the tables; the second of a pair is `far` bytes from the first. */
+/** Rotates `count` pairs by the angles in the tables; the second of a pair is `far` bytes after the first. */
 function turnPairs(y: usize, x: usize, far: usize, count: i32): void {
   const whole = (<usize> (count & ~3)) << 2;
   for (let at: usize = 0; at < whole; at += 16) turnFour(y, x, far, at, 4);
   if (count & 3) turnFour(y, x, far, whole, count & 3);
 }
 
-/** Turns up to four pairs, those at a byte of the tables. */
+/** Rotates up to four pairs, whose angles are at byte `at` of the tables. */
 // @ts-ignore: decorator
 @inline
 function turnFour(y: usize, x: usize, far: usize, at: usize, count: i32): void {

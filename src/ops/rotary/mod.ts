@@ -5,6 +5,7 @@
  */
 import { checkInteger, checkShape, isTensor } from "../../check.ts";
 import { compute } from "../../compute.ts";
+import { checkNames, type Names } from "../../names.ts";
 import { defineOperation } from "../../operation.ts";
 import { shapeOf } from "../../tracked_shape.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -23,6 +24,9 @@ export interface RotaryOptions {
   readonly base?: number | undefined;
 }
 
+const action = "turn rotary";
+const optionNames: Names<RotaryOptions> = { heads: 0, position: 0, base: 0 };
+
 /**
  * Turns queries or keys by their position, so that their product depends on the distance alone. In each head of
  * size N the pair (i, i + N/2) turns by the angle `θ = p·base^(-2i/N)` at position p: `y_i = x_i cos θ - x_{i+N/2} sin θ`,
@@ -31,7 +35,7 @@ export interface RotaryOptions {
  * @param x `[B, T, C]`
  * @param options heads, the first step's position, the base
  * @returns y `[B, T, C]`
- * @throws {TypeError} on another shape
+ * @throws {TypeError} on another shape or an unknown option
  * @throws {RangeError} if the heads don't divide C into even sizes, or position or base are out of range
  *
  * @example
@@ -43,8 +47,13 @@ export interface RotaryOptions {
  * ```
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
-  const action = "turn rotary";
-  const { heads, base = 10_000 } = options, position = positionOf(action, options);
+  checkNames(action, options, optionNames);
+  return turn(x, options);
+}
+
+/** The same of options with known names. */
+export function turn(x: Tensor, options: RotaryOptions): Tensor {
+  const { heads, base = 10_000 } = options, position = positionOf(options);
   checkShape(action, "x", x, "B", "T", "C");
   checkHeads(action, heads, x.shape[2]);
   if (x.shape[2] / heads % 2 !== 0) {
@@ -59,7 +68,7 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   return compute(rotaryOp, [x], [heads, position, base])[0];
 }
 
-function positionOf(action: string, { position = 0 }: RotaryOptions): number {
+function positionOf({ position = 0 }: RotaryOptions): number {
   if (!isTensor(position)) return position;
   checkShape(action, "position", position, "B", "T", "C");
   return shapeOf(position)[1];
@@ -68,7 +77,7 @@ function positionOf(action: string, { position = 0 }: RotaryOptions): number {
 /** The gradient turns back. */
 export const rotaryOp = defineOperation({
   name: "rotary",
-  action: "turn rotary",
+  action,
   inputs: ["x: B T C"],
   outputs: ["y: B T C"],
   sizes: ["B", "T", "C"],

@@ -1,6 +1,6 @@
 import type { Floats } from "../../tensor.ts";
 
-/** A kernel that turns the pair (i, i + N/2) of each head by the angle direction·(position + t)·base^(-2i/N) */
+/** A kernel that rotates the pair (i, i + N/2) of each head by the angle direction·(position + t)·base^(-2i/N) */
 function turning(direction: 1 | -1) {
   return (
     y: Floats,
@@ -29,8 +29,8 @@ function turning(direction: 1 | -1) {
   };
 }
 
-/** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
+/** Rotates the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
 export const rotary = turning(1);
 
-/** The gradient: turns the pair (i, i + N/2) of each head back by the angle that `rotary` turns it by */
+/** The gradient: rotates the pair (i, i + N/2) of each head back by the angle of `rotary` */
 export const rotaryBackward = turning(-1);

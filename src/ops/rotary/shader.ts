@@ -1,16 +1,17 @@
 /**
- * Rotary turning on a GPU.
+ * Rotary embedding on a GPU.
  *
- * An angle of thousands of radians has no accurate sine in single precision. So angles are counted in turns, of which
- * only the fraction matters, and the fraction is a 64-bit integer: a position times the turns of a step wraps round by itself.
+ * The sine of thousands of radians is inaccurate in single precision. Angles are therefore counted in turns, of
+ * which only the fraction matters, and the fraction is a 64-bit integer: a position times the turns of a step wraps
+ * around by itself.
  *
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
-/** A pair of channels an invocation. See `rotary` in `mod.ts`; the gradient is turned back. */
-export function rotaryShader(back: boolean): string {
+/** An invocation rotates a pair of channels. See `rotary` in `mod.ts`; the gradient rotates back. */
+function rotaryShader(back: boolean): string {
   return bindings({
     sizes: ["size", "time", "half", "pairs", "position"],
     outputs: ["y"],
@@ -26,7 +27,7 @@ fn multiplyHigh(a: u32, b: u32) -> u32 {
   return a1 * b1 + (middle >> 16u) + ((a0 * b1 + (middle & 0xffffu)) >> 16u);
 }
 
-// Sine and cosine of a 2^32th of a turn times the phase.
+// Sine and cosine of phase / 2^32 turns.
 fn sinCos(phase: u32) -> vec2f {
   let quarter = (phase + 0x20000000u) >> 30u;
   let r = f32(bitcast<i32>(phase - (quarter << 30u))) * ${2 * Math.PI / 2 ** 32};
@@ -49,7 +50,7 @@ fn sinCos(phase: u32) -> vec2f {
   y[at + params.half] = second * angle.y + first * angle.x;`);
 }
 
-/** A kernel that turns with this shader. */
+/** A kernel that runs this shader. */
 function turning(code: string) {
   return (
     gpu: Gpu,
@@ -68,13 +69,13 @@ function turning(code: string) {
   };
 }
 
-/** Turns the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
+/** Rotates the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
 export const rotary = turning(rotaryShader(false));
 
-/** Turns the pair (i, i + N/2) of each head back by the angle that `rotary` turns it by */
+/** Rotates the pair (i, i + N/2) of each head back by the angle of `rotary` */
 export const rotaryBackward = turning(rotaryShader(true));
 
-/** The fraction of a turn that each pair of a head turns in a step, as 64 bits, the lower 32 first. */
+/** The fraction of a turn by which each pair of a head rotates in a step, as 64 bits, the lower 32 first. */
 function turnsOfPairs(half: number, base: number): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(2 * half);
   for (let i = 0; i < half; i++) {

@@ -1,11 +1,11 @@
 import { exp, log } from "../../backends/wasm/doubles.as";
 
-/** No Gumbel noise of 23 bits is larger. */
+/** An upper bound of Gumbel noise of 23 bits. */
 const MOST_NOISE: f64 = 16.7;
 
 /**
- * ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row. The number of the draw is
- * base + step, without a step base.
+ * ids = argmax(logits / temperature + Gumbel noise) over the logits that top-k and top-p keep, row by row. The
+ * index of the draw is base + step, or base without a step.
  */
 export function sample(
   ids: usize,
@@ -42,7 +42,7 @@ function choose(
     if (logit != logit) return NaN;
     top = max(top, logit);
   }
-  // With noise or without, an infinite logit wins over all that are not.
+  // An infinite logit is larger than any other, with or without noise.
   const greedy = temperature == 0 || topK == 1 || abs(top) == Infinity;
   const least = greedy ? <f32> -Infinity : threshold(logits, size, top, temperature, topK, topP);
   let best: i32 = -1;
@@ -53,7 +53,8 @@ function choose(
     let score: f64 = logit;
     const id = <i32> (at >> 2);
     if (!greedy) {
-      // The distance from the largest is 0 for that at any temperature, however large its quotient would be.
+      // The difference from the largest is 0 for the largest itself at any temperature, even if its quotient would
+      // overflow.
       score = (score - <f64> top) / temperature;
       if (score + MOST_NOISE > highest) score += gumbel(seed, draw, row, id);
     }
@@ -66,8 +67,8 @@ function choose(
 }
 
 /**
- * The least logit that top-k and top-p keep. Floats order as the integers of their bits do (with the negative ones
- * turned round), so it is found bit by bit, without sorting and without memory to sort in.
+ * The least logit that top-k and top-p keep. Floats have the order of their bits as integers (with negative ones
+ * inverted), so it is found by bisection, without sorting and without memory.
  */
 function threshold(logits: usize, size: usize, top: f32, temperature: f64, topK: i32, topP: f64): f32 {
   let least = rank(-Infinity);
@@ -99,7 +100,7 @@ function threshold(logits: usize, size: usize, top: f32, temperature: f64, topK:
   return unrank(least);
 }
 
-/** Σ e^((logit - top) / temperature) over the logits that rank from `least` to below `above`. */
+/** Σ e^((logit - top) / temperature) over the logits whose rank is at least `least` and below `above`. */
 function shares(logits: usize, size: usize, top: f32, temperature: f64, least: u32, above: u32): f64 {
   let sum: f64 = 0;
   for (let at: usize = 0; at < size; at += 4) {
@@ -113,7 +114,7 @@ function shares(logits: usize, size: usize, top: f32, temperature: f64, least: u
 // @ts-ignore: decorator
 @inline
 function rank(x: f32): u32 {
-  // Adding 0 makes -0 the 0 that it is equal to.
+  // Adding 0 turns -0 into 0.
   const bits = reinterpret<u32>(x + 0);
   return bits >> 31 ? ~bits : bits | 0x80000000;
 }
@@ -122,7 +123,7 @@ function unrank(place: u32): f32 {
   return reinterpret<f32>(place >> 31 ? place & 0x7FFFFFFF : ~place);
 }
 
-/** Gumbel noise, -ln(-ln u), of a u between 0 and 1 that depends on the four counters alone. */
+/** Gumbel noise, -ln(-ln u), where u between 0 and 1 is determined by the four counters. */
 function gumbel(seed: i32, draw: i32, row: i32, id: i32): f64 {
   const u = (<f64> (pcg4d(seed, draw, row, id) >>> 9) + 0.5) * (1.0 / 8388608);
   return -log(-log(u));

@@ -5,7 +5,9 @@
  */
 import { checkInteger, checkLast, isTensor, show } from "../../check.ts";
 import { compute } from "../../compute.ts";
+import { checkNames, type Names } from "../../names.ts";
 import { defineOperation } from "../../operation.ts";
+import { seedOf32Bits } from "../../random.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /** How the next token is drawn. */
@@ -19,9 +21,15 @@ export interface SampleOptions {
   readonly topK?: number | undefined;
   /** Keeps the fewest most probable tokens that reach this share of the probability; 1 (the default) keeps all. */
   readonly topP?: number | undefined;
-  /** A 32-bit integer; default 0. */
+  /**
+   * An integer from 0 to 2⁵³ - 1, hashed to 32 bits where it has more; default 0, a fixed seed: who wants other ids each time
+   * passes another.
+   */
   readonly seed?: number | undefined;
 }
+
+/** The names of {@linkcode SampleOptions}. */
+export const sampleNames: Names<SampleOptions> = { temperature: 0, topK: 0, topP: 0, seed: 0 };
 
 /**
  * Draws a token id from each row of logits: the largest of `logits / temperature + g` among the ids that top-k and
@@ -34,10 +42,11 @@ export interface SampleOptions {
  *   backend with a whole number from 0 to 2³² - 1, which is not checked (single precision holds all below 2²⁴). Both give
  *   the same ids
  * @returns ids `[...]`; NaN for a row with a NaN in it
- * @throws {TypeError} if logits is not a tensor with at least one axis, an option is not a number, or step is neither a
+ * @throws {TypeError} if logits is not a tensor with at least one axis, an option is not a number or not known, or step is neither a
  *   number nor a tensor `[]` on the logits' backend
  * @throws {RangeError} if V is 0, on a temperature that is negative or not finite, a topK that is not an integer of at least
- *   0, a topP that is not above 0 and at most 1, a seed or step that is not an integer from 0 to 2³² - 1
+ *   0, a topP that is not above 0 and at most 1, a seed that is not an integer from 0 to 2⁵³ - 1, or a step not one from 0 to
+ *   2³² - 1
  *
  * @example
  * ```ts
@@ -52,7 +61,9 @@ export function sample(logits: Tensor, options: SampleOptions = {}, step: number
   if (vocabulary === 0) {
     throw new RangeError("Cannot sample: V must be at least 1, current V is 0");
   }
-  const { temperature, topK, topP, seed } = checkSampleOptions("sample", options);
+  checkNames("sample", options, sampleNames);
+  const { temperature, topK, topP, seed: given } = checkSampleOptions("sample", options);
+  const seed = seedOf32Bits(given);
   // More than all is all; a count of 32 bits would wrap.
   const kept = Math.min(topK, vocabulary);
   if (isTensor(step)) return compute(sampleOp, [logits, step], [temperature, kept, topP, seed, 0])[0];
@@ -90,6 +101,6 @@ export function checkSampleOptions(action: string, options: SampleOptions): Requ
   if (!(topP > 0 && topP <= 1)) {
     throw new RangeError(`Cannot ${action}: topP must be above 0 and at most 1, current topP is ${topP}`);
   }
-  checkInteger(action, "seed", seed, 0, 2 ** 32 - 1);
+  checkInteger(action, "seed", seed, 0);
   return { temperature, topK, topP, seed };
 }

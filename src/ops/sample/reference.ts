@@ -1,8 +1,8 @@
 import type { Floats } from "../../tensor.ts";
 
 /**
- * ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row. The number of the draw is
- * base + step.
+ * ids = argmax(logits / temperature + Gumbel noise) over the logits that top-k and top-p keep, row by row. The
+ * index of the draw is base + step.
  */
 export function sample(
   ids: Floats,
@@ -21,7 +21,7 @@ export function sample(
     const at = row * vocabulary;
     let top = -Infinity;
     for (let i = 0; i < vocabulary; i++) top = Math.max(top, logits[at + i]);
-    // With noise or without, an infinite logit wins over all that are not.
+    // An infinite logit is larger than any other, with or without noise.
     const greedy = temperature === 0 || topK === 1 || Math.abs(top) === Infinity;
     const least = greedy
       ? -Infinity
@@ -34,7 +34,8 @@ export function sample(
         break;
       }
       if (logit < least) continue;
-      // The distance from the largest is 0 for that at any temperature, however large its quotient would be.
+      // The difference from the largest is 0 for the largest itself at any temperature, even if its quotient would
+      // overflow.
       const score = greedy ? logit : (logit - top) / temperature + gumbel(seed, draw, row, i);
       if (best < 0 || score > highest) {
         best = i;
@@ -45,7 +46,7 @@ export function sample(
   }
 }
 
-/** The least logit that top-k and top-p keep; whatever ties with it is kept too. */
+/** The least logit that top-k and top-p keep; ties with it are kept too. */
 function threshold(logits: Floats, temperature: number, topK: number, topP: number): number {
   if (topK === 0 && topP === 1) return -Infinity;
   const falling = Float64Array.from(logits).sort().reverse();
@@ -62,7 +63,7 @@ function threshold(logits: Floats, temperature: number, topK: number, topP: numb
   return least;
 }
 
-/** Gumbel noise, -ln(-ln u), of a u between 0 and 1 that depends on the four counters alone. */
+/** Gumbel noise, -ln(-ln u), where u between 0 and 1 is determined by the four counters. */
 function gumbel(seed: number, draw: number, row: number, id: number): number {
   const u = ((pcg4d(seed, draw, row, id) >>> 9) + 0.5) * 2 ** -23;
   return -Math.log(-Math.log(u));

@@ -1,6 +1,6 @@
 /**
- * Drawing the next token on a GPU, a workgroup a row. Top-k and top-p find the rank of the least logit that they keep two bits
- * at a time, without sorting: in each pass over the row, three candidates are put to the test.
+ * Draws the next token on a GPU, with a workgroup for each row. Top-k and top-p find the rank of the least logit
+ * that they keep two bits at a time, without sorting: each pass over the row tests three candidates.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
   reduction,
 } from "../../backends/webgpu/wgsl.ts";
 
-/** Two bits of the rank are a digit. */
+/** The number of digits of a rank, of two bits each. */
 const digits = 16;
 
 function largest(threads: number): string {
@@ -34,7 +34,10 @@ function findTop(threads: number): string {
   let top = unrank(topPlace);`;
 }
 
-/** Goes through digits of a rank `least`, of which each takes a pass that adds up `part` and compares it with `enough`. */
+/**
+ * Determines digits of a rank `least`. Each takes a pass over the row, which sums `part` and compares it with
+ * `enough`.
+ */
 function search(threads: number, type: string, add: string): string {
   return `for (var digit = params.digit; digit < params.endDigit; digit++) {
     let unit = 0x40000000u >> (2u * digit);
@@ -50,8 +53,8 @@ function search(threads: number, type: string, add: string): string {
   }`;
 }
 
-/** Of each row the rank of the k-th largest logit: the largest rank that k logits reach. */
-export function topKShader(threads: number): string {
+/** For each row the rank of the k-th largest logit: the largest rank that k logits reach. */
+function topKShader(threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary", "topK", "digit", "endDigit"],
     outputs: ["leasts: u32"],
@@ -69,8 +72,11 @@ export function topKShader(threads: number): string {
     );
 }
 
-/** Of each row the largest rank such that the logits from it on have the share topP of all those that top-k keeps. */
-export function topPShader(threads: number): string {
+/**
+ * For each row the largest rank such that the logits of at least that rank have the share topP of all that top-k
+ * keeps.
+ */
+function topPShader(threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary", "topK", "digit", "endDigit"],
     constants: ["topP", "inverseTemperature"],
@@ -83,7 +89,7 @@ export function topPShader(threads: number): string {
       `if (group >= params.rows) { return; }
   let start = group * params.vocabulary;
   ${findTop(threads)}
-  // What top-k found is in the first half.
+  // The result of top-k is in the first half.
   var lowest = 0u;
   if (params.topK > 0u) { lowest = leasts[group]; }
   var all = 0.0;
@@ -107,15 +113,18 @@ export function topPShader(threads: number): string {
     );
 }
 
-/** The ids, of all logits or of those from a rank on that stands in a half of `leasts`. The draw's number is base + step. */
-export function drawShader(stepped: boolean, threads: number): string {
+/**
+ * Draws ids from all logits, or from those of at least the rank in a half of `leasts`. The index of the draw is
+ * base + step.
+ */
+function drawShader(stepped: boolean, threads: number): string {
   return bindings({
     sizes: ["rows", "vocabulary", "seed", "base", "greedy", "half"],
     constants: ["inverseTemperature"],
     outputs: ["ids"],
     inputs: ["logits", "leasts: u32", ...stepped ? ["step"] : []],
   }) + nan + rank + logarithm + largest(threads) +
-    // The larger score, of equal ones the lower id.
+    // The larger score; of equal ones the lower id.
     reduction(
       "best",
       "vec2u",
@@ -133,7 +142,7 @@ fn pcg4d(counters: vec4u) -> u32 {
   return v.x + v.y * v.w;
 }
 
-// Gumbel noise, -ln(-ln u), of a u between 0 and 1, of 24 bits.
+// Gumbel noise, -ln(-ln u), with u between 0 and 1, of 24 bits.
 fn gumbel(row: u32, id: u32) -> f32 {
   let hash = pcg4d(vec4u(params.seed, ${stepped ? "params.base + u32(step[0])" : "params.base"}, row, id));
   let u = (f32(hash >> 9u) + 0.5) * ${2 ** -23};
@@ -145,9 +154,9 @@ fn gumbel(row: u32, id: u32) -> f32 {
       `if (group >= params.rows) { return; }
   let start = group * params.vocabulary;
   ${findTop(threads)}
-  // With noise or without, an infinite logit wins over all that are not.
+  // An infinite logit is larger than any other, with or without noise.
   let greedy = params.greedy == 1u || topPlace >= rankOfInfinity || topPlace == rankOfMinusInfinity;
-  // Half 0 is none: all are kept.
+  // Half 0 means that all logits are kept.
   var least = 0u;
   if (params.half > 0u) { least = leasts[(params.half - 1u) * params.rows + group]; }
   var mine = vec2u(0u, 0xffffffffu);
@@ -155,7 +164,7 @@ fn gumbel(row: u32, id: u32) -> f32 {
     let logit = logits[start + i];
     var score = rank(logit);
     if (score < least) { continue; }
-    // The distance from the largest is exact where it is small, and stays finite at any temperature.
+    // The difference from the largest is exact where it is small, and finite at any temperature.
     if (!greedy) { score = rank((logit - top) * params.inverseTemperature + gumbel(group, i)); }
     if (score > mine.x) { mine = vec2u(score, i); }
   }
@@ -175,7 +184,7 @@ const topPCodeFor = forRows(topPShader);
 const drawCodeFor = forRows((threads) => drawShader(false, threads));
 const steppedDrawCodeFor = forRows((threads) => drawShader(true, threads));
 
-/** ids = argmax(logits / temperature + Gumbel noise) over what top-k and top-p keep, row by row */
+/** ids = argmax(logits / temperature + Gumbel noise) over the logits that top-k and top-p keep, row by row */
 export function sample(
   gpu: Gpu,
   ids: GpuBlock,
@@ -191,10 +200,11 @@ export function sample(
 ): void {
   const greedy = temperature === 0 || topK === 1;
   const workgroups = inRows(rows, gpu.limits);
-  // In single precision neither may become infinite or 0, nor may the share.
+  // Clamped to be finite and positive in single precision, as is the share.
   const inverseTemperature = Math.min(Math.max(1 / temperature, 1e-37), 1e37);
   const cutsK = !greedy && topK > 0 && topK < vocabulary, cutsP = !greedy && topP < 1;
-  // A pass is a loop over the row and one over the halves of the workgroup. Beside the digits, top-p takes two passes.
+  // A pass is a loop over the row and one over the halves of the workgroup. Besides the digits, top-p takes two
+  // passes.
   const iterationsOfPass = 1 + iterationsOf(Math.ceil(vocabulary / 256)) + iterationsOf(8);
   const digitsAtOnce = Math.max(1, Math.floor(iterationsAtOnce / iterationsOfPass) - 2);
   gpu.withScratch(2 * rows, (leasts) => {

@@ -18,7 +18,7 @@ export function lastStep(y: usize, x: usize, batch: i32, time: i32, channels: i3
   for (let b = 0; b < batch; b++, y += row, x += sequence) copy(y, x + sequence - row, channels);
 }
 
-/** gx[t] = gy[t + 1], the last step's 0, and gFirst = gy[0] */
+/** gx[t] = gy[t + 1] and 0 for the last step, gFirst = gy[0] */
 export function shiftTimeBackward(gx: usize, gFirst: usize, gy: usize, batch: i32, time: i32, channels: i32): void {
   const row = (<usize> channels) << 2;
   const sequence = row * <usize> time;
@@ -33,7 +33,7 @@ export function shiftTimeBackward(gx: usize, gFirst: usize, gy: usize, batch: i3
   }
 }
 
-/** gx[time - 1] = gy, 0 before */
+/** gx[time - 1] = gy, and 0 before */
 export function lastStepBackward(gx: usize, gy: usize, batch: i32, time: i32, channels: i32): void {
   const row = (<usize> channels) << 2;
   const sequence = row * <usize> time;

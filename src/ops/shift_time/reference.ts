@@ -26,7 +26,7 @@ export function lastStep(y: Floats, x: Floats, batch: number, time: number, chan
   }
 }
 
-/** gx[t] = gy[t + 1], the last step's 0, and gFirst = gy[0] */
+/** gx[t] = gy[t + 1] and 0 for the last step, gFirst = gy[0] */
 export function shiftTimeBackward(
   gx: Floats,
   gFirst: Floats,
@@ -46,7 +46,7 @@ export function shiftTimeBackward(
   }
 }
 
-/** gx[time - 1] = gy, 0 before */
+/** gx[time - 1] = gy, and 0 before */
 export function lastStepBackward(
   gx: Floats,
   gy: Floats,

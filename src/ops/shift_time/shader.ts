@@ -1,5 +1,5 @@
 /**
- * A sequence one step later, and its last step, on a GPU, with their gradients. All copy bits.
+ * Shifts a sequence by a step, and copies its last step, on a GPU, with their gradients. All copy bits.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** See `shiftTime` in `mod.ts`. */
-export function shiftTimeShader(): string {
+function shiftTimeShader(): string {
   return bindings({
     sizes: ["size", "time", "channels"],
     outputs: ["y: u32"],
@@ -21,14 +21,17 @@ export function shiftTimeShader(): string {
 }
 
 /** See `lastStep` in `mod.ts`. */
-export function lastStepShader(): string {
+function lastStepShader(): string {
   return bindings({ sizes: ["size", "time", "channels"], outputs: ["y: u32"], inputs: ["x: u32"] }) +
     each(`let sequence = i / params.channels;
   y[i] = x[((sequence + 1u) * params.time - 1u) * params.channels + i % params.channels];`);
 }
 
-/** Of `first` and then x, a sequence of time + 1 steps, the last has no effect on y. See `shiftTimeBackward` below. */
-export function shiftTimeBackwardShader(): string {
+/**
+ * The inputs are `first` and x, a sequence of time + 1 steps, of which the last does not affect y. See
+ * `shiftTimeBackward` below.
+ */
+function shiftTimeBackwardShader(): string {
   return bindings({
     sizes: ["size", "time", "channels"],
     outputs: ["gx: u32", "gFirst: u32"],
@@ -48,7 +51,7 @@ export function shiftTimeBackwardShader(): string {
 }
 
 /** See `lastStepBackward` below. */
-export function lastStepBackwardShader(): string {
+function lastStepBackwardShader(): string {
   return bindings({ sizes: ["size", "time", "channels"], outputs: ["gx: u32"], inputs: ["gy: u32"] }) +
     each(`let row = i / params.channels;
   var gradient = 0u;
@@ -90,7 +93,7 @@ export function lastStep(
   runEach(gpu, lastStepCode, [y], [x], [size, time, channels]);
 }
 
-/** gx[t] = gy[t + 1], the last step's 0, and gFirst = gy[0] */
+/** gx[t] = gy[t + 1] and 0 for the last step, gFirst = gy[0] */
 export function shiftTimeBackward(
   gpu: Gpu,
   gx: GpuBlock,
@@ -104,7 +107,7 @@ export function shiftTimeBackward(
   runEach(gpu, shiftTimeBackwardCode, [gx, gFirst], [gy], [size, time, channels]);
 }
 
-/** gx[time - 1] = gy, 0 before */
+/** gx[time - 1] = gy, and 0 before */
 export function lastStepBackward(
   gpu: Gpu,
   gx: GpuBlock,

@@ -41,7 +41,7 @@ export function softmaxBackward(gx: usize, gy: usize, y: usize, rows: i32, chann
   }
 }
 
-/** The largest of a row; passes NaN over. */
+/** The largest element of a row; ignores NaN. */
 export function rowMaximum(x: usize, channels: i32): f32 {
   let top = f32x4.splat(-Infinity);
   const end = x + ((<usize> channels) << 2);

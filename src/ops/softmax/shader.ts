@@ -1,5 +1,5 @@
 /**
- * Softmax and its gradient on a GPU, a workgroup a row.
+ * Softmax and its gradient on a GPU, with a workgroup for each row.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
 } from "../../backends/webgpu/wgsl.ts";
 
 /** See `softmax` in `mod.ts`. */
-export function softmaxShader(threads: number): string {
+function softmaxShader(threads: number): string {
   return bindings({ sizes: ["rows", "channels"], outputs: ["y"], inputs: ["x"] }) + nan + rank + exponential +
     reduction("largest", "u32", threads, (a, b) => `max(${a}, ${b})`) +
     reduction("sum", "f32", threads, (a, b) => `${a} + ${b}`) +
@@ -32,7 +32,7 @@ export function softmaxShader(threads: number): string {
   var part = 0.0;
   for (var i = start; i < end; i += ${threads}u) { part += exponential(x[i] - top); }
   let total = sum(lane, part);
-  // A row with a NaN or with infinity, or of -infinity alone, has no softmax.
+  // The softmax of a row with NaN or infinity, or of -infinity alone, is NaN.
   let exists = place > rankOfMinusInfinity && place < rankOfInfinity;
   for (var i = start; i < end; i += ${threads}u) {
     if (exists) {
@@ -45,7 +45,7 @@ export function softmaxShader(threads: number): string {
 }
 
 /** See `softmaxBackward` below. */
-export function softmaxBackwardShader(threads: number): string {
+function softmaxBackwardShader(threads: number): string {
   return bindings({ sizes: ["rows", "channels"], outputs: ["gx"], inputs: ["gy", "y"] }) +
     reduction("sum", "f32", threads, (a, b) => `${a} + ${b}`) +
     main(

@@ -1,6 +1,7 @@
 /**
- * The WKV scan in parallel over time. Adding up runs of steps is associative, so time is cut into chunks: each is reduced
- * to its sums, the sums are scanned for the state that each chunk starts from, and all chunks are replayed from there.
+ * The WKV scan in parallel over time. Combining the sums of adjacent runs of steps is associative, so time is split
+ * into chunks: each is reduced to its sums, a scan of the sums gives the state before each chunk, and all chunks
+ * are replayed from there.
  *
  * @module
  */
@@ -11,8 +12,8 @@ import type { WkvArguments } from "./serial.ts";
 import { addStep, groupsOfAll, mainOfAll, readSums, replayStep, sums, walk, writeSums } from "./walk.ts";
 
 /**
- * The sums of all chunks but the last, `[batch, chunks - 1, 4, channels]`. Nothing comes behind the last, so every chunk
- * that is reduced is whole.
+ * The sums of all chunks but the last, `[batch, chunks - 1, 4, channels]`. The last one's are not needed, so every
+ * chunk that is reduced is full.
  */
 const reduce = [
   bindings({
@@ -35,7 +36,7 @@ const reduce = [
   writeCarry(4u * run * params.channels + channel, past);`),
 ].join("");
 
-/** What there is before a chunk: the state, or what the scan has put in the place of the chunk before. */
+/** The sums before a chunk: the state, or those that the scan stored in place of the previous chunk's. */
 export const pastOfChunk = `
   var past: Sums;
   if (chunk == 0u) {
@@ -44,7 +45,7 @@ export const pastOfChunk = `
     past = readCarry(4u * (batch * (params.chunks - 1u) + chunk - 1u) * params.channels + channel);
   }`;
 
-/** All steps once more, each chunk from what the scan has put in the place of the one before. */
+/** Replays all steps, each chunk from the sums that the scan stored for the previous one. */
 const replay = [
   bindings({
     sizes: ["batch", "time", "channels", "chunk", "chunks"],
@@ -58,7 +59,7 @@ const replay = [
   mainOfAll(`
   let runs = params.batch * params.chunks;
   if (id / params.channels >= runs) { return; }
-  // The last chunks first: what the reduction read last may still be in the cache.
+  // The last chunks first: the steps that the reduction read last may still be in the cache.
   let run = runs - 1u - id / params.channels;
   let channel = id % params.channels;
   let batch = run / params.chunks;
@@ -73,7 +74,7 @@ const replay = [
   if (chunk == params.chunks - 1u) { writeNext(4u * batch * params.channels + channel, past); }`),
 ].join("");
 
-/** As the kernel `wkv`, in chunks of so many steps; there must be a step. */
+/** The kernel `wkv` in chunks of `chunk` steps, for at least one step. */
 export function wkvChunked(gpu: Gpu, ...args: [...WkvArguments, chunk: number]): void {
   const [y, nextState, decay, bonus, key, value, state, batch, time, channels, chunk] = args;
   const chunks = Math.ceil(time / chunk), reduced = chunks - 1;
@@ -89,7 +90,7 @@ export function wkvChunked(gpu: Gpu, ...args: [...WkvArguments, chunk: number]):
   });
 }
 
-/** The states behind the first chunks, as many as are to be reduced, `[batch, reduced, 4, channels]`; all of them are whole. */
+/** The states after the first `reduced` chunks, `[batch, reduced, 4, channels]`, all of which are full. */
 export function wkvCarries(
   gpu: Gpu,
   carries: GpuBlock,

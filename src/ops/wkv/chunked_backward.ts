@@ -1,14 +1,15 @@
 /**
- * The gradient of the WKV scan in parallel over time. What later steps ask of the past is added up as the past itself is,
- * so the same chunks serve: each is gone through forward from its carry for what it asks of the past all in all, these are
- * scanned from the end to the start, and each chunk is gone through backwards from what comes behind it.
+ * The gradient of the WKV scan in parallel over time. The adjoint of the sums, accumulated over later steps, is
+ * itself of the form of the sums, so the same chunks serve: each is traversed forward from its carry to accumulate
+ * its contribution to the adjoint, these are scanned from the end to the start, and each chunk is traversed
+ * backwards from the adjoint after it.
  *
- * A chunk that goes backwards needs the states before its steps. One in eight is kept; those in between are computed
- * again. With all steps in one chunk this is the serial kernel, an invocation a channel.
+ * Traversing a chunk backwards needs the states before its steps. One in eight is stored; those in between are
+ * recomputed. With all steps in one chunk this is the serial kernel, with an invocation for each channel.
  *
- * Linear in `gy` and `gNextState`, the gradient may have infinite parts where that of a 2^96th of both has none. A chunk whose
- * results don't come out finite is gone through again in that unit, from the last step of all on: what the scan says of the
- * steps behind it may be infinite too.
+ * The gradient is linear in `gy` and `gNextState`, so intermediate values may overflow where those for a 2^96th of
+ * both do not. A chunk whose results are not finite is traversed again in that unit, from the last step of all on,
+ * since the scanned adjoint after it may be infinite too.
  *
  * @module
  */
@@ -19,7 +20,7 @@ import { pastOfChunk, wkvCarries } from "./chunked.ts";
 import { held, inverse, lastSums, sizes, unit } from "./held.ts";
 import { scanSums } from "./scan.ts";
 import { addStep, block, groupsOfAll, mainOfAll, readSums, walk, writeSums } from "./walk.ts";
-import { stepBack, walkBlockBack } from "./walk_back.ts";
+import { adjointOfBlock, adjointOfStep } from "./adjoint.ts";
 
 /** For each chunk and channel, its sequence, its decay and bonus, and the elements of its steps. */
 const ofChunk = `
@@ -34,7 +35,7 @@ const ofChunk = `
   let steps = min(params.chunk, params.time - start);
   let first = (batch * params.time + start) * params.channels + channel;`;
 
-/** The states inside each chunk, and what it asks of the past before it, from its first step to its last. */
+/** Stores the states inside each chunk, and its contribution to the adjoint before it. */
 const survey = [
   bindings({
     sizes,
@@ -46,7 +47,7 @@ const survey = [
   readSums("readCarry", "carries"),
   mainOfAll(`${ofChunk}
   ${pastOfChunk}
-  var asked = noSums();
+  var adjoint = noSums();
   var done = 0u;
   let count = steps;
   ${
@@ -54,17 +55,17 @@ const survey = [
       `if (done % ${block}u == 0u) {
       writeHeld(stateAt(batch, chunk * params.blocks + done / ${block}u) + channel, past);
     }
-    asked = extend(ask(past, w, u, k, v, g).past, asked, f32(done), w);
+    adjoint = extend(outputAdjoint(past, w, u, k, v, g).past, adjoint, f32(done), w);
     ${addStep}
     done++;`,
       { k: "key", v: "value", g: "gy" },
     )
   }
-  writeHeld(askedAt(batch, params.chunks - chunk) + channel, asked);
+  writeHeld(adjointAt(batch, params.chunks - chunk) + channel, adjoint);
   if (chunk == params.chunks - 1u) { writeHeld(lastStateAt(batch) + channel, past); }`),
 ].join("");
 
-/** What the gradient of the last state asks. */
+/** The adjoint of the last state. */
 const turn = [
   bindings({ sizes, outputs: ["held"], inputs: ["gNextState"] }),
   held,
@@ -74,11 +75,11 @@ const turn = [
   if (batch >= params.batch) { return; }
   let last = readHeld(lastStateAt(batch) + channel);
   let at = 4u * batch * params.channels + channel;
-  let asked = Sums(gNextState[at], gNextState[at + params.channels], -last.anchor, -last.age - lacking());
-  writeHeld(askedAt(batch, 0u) + channel, asked);`),
+  let adjoint = Sums(gNextState[at], gNextState[at + params.channels], -last.anchor, -last.age - lacking());
+  writeHeld(adjointAt(batch, 0u) + channel, adjoint);`),
 ].join("");
 
-/** All chunks backwards, each from what is asked behind it; then what is asked of the first state. */
+/** Traverses all chunks backwards, each from the adjoint after it; stores the adjoint of the first state. */
 const replay = [
   bindings({
     sizes,
@@ -89,7 +90,7 @@ const replay = [
   lastSums,
   mainOfAll(`${ofChunk}
   let row = params.channels;
-  var later = readHeld(askedAt(batch, params.chunks - 1u - chunk) + channel);
+  var later = readHeld(adjointAt(batch, params.chunks - 1u - chunk) + channel);
   if (chunk == params.chunks - 1u) { later.age += lacking(); }
   var gw = 0.0;
   var gu = 0.0;
@@ -100,7 +101,7 @@ const replay = [
     let at = first + before * row;
     let past0 = readHeld(stateAt(batch, chunk * params.blocks + left - 1u) + channel);
     ${
-    walkBlockBack(`
+    adjointOfBlock(`
       gKey[here] = gk;
       gValue[here] = gv;
       gu += u1;
@@ -113,14 +114,15 @@ const replay = [
   var scale = 1.0;
   if (most >= infinite) {
     scale = ${inverse};
-    later = scaled(readHeld(askedAt(batch, 0u) + channel), ${unit});
+    later = scaled(readHeld(adjointAt(batch, 0u) + channel), ${unit});
     let last = readHeld(lastStateAt(batch) + channel);
     let shrunk = shrunkBy(last, later);
     let anchorAt = placeOfAnchor(last, batch, channel);
     later.age += lacking();
     gw = 0.0;
     gu = 0.0;
-    // One by one: slow, but seldom, and short where a driver goes through what it does not do.
+    // Step by step, which is slow but rare. The loop is short because some drivers also traverse branches that are
+    // not taken.
     for (var behind = params.time; behind > start; behind--) {
       let step = behind - 1u;
       let inside = step % params.chunk;
@@ -130,14 +132,14 @@ const replay = [
         past = extend(past, Sums(value[here - back * row], 1.0, key[here - back * row], 0.0), 1.0, w);
       }
       ${
-    stepBack(
+    adjointOfStep(
       "past",
       "key[here]",
       "value[here]",
       `gy[here] * ${unit}`,
       `
       if (step < start + steps) {
-        // What is finite stays: in the unit it might vanish.
+        // Finite results are kept: in the unit they might underflow.
         let isLast = here == anchorAt;
         if (isLast || !isFinite(gKey[here])) { gKey[here] = (gk - select(0.0, shrunk, isLast)) * scale; }
         if (!isFinite(gValue[here])) { gValue[here] = gv * scale; }
@@ -152,10 +154,10 @@ const replay = [
   held[part] = gw;
   held[part + row] = gu;
   held[part + 2u * row] = scale;
-  if (chunk == 0u) { writeHeld(askedAt(batch, params.chunks) + channel, later); }`),
+  if (chunk == 0u) { writeHeld(adjointAt(batch, params.chunks) + channel, later); }`),
 ].join("");
 
-/** The gradient of the first state, and what that of the last state's anchor and age goes to. */
+/** The gradient of the first state, and the share of the last state's anchor and age. */
 const finish = [
   bindings({
     sizes,
@@ -180,7 +182,7 @@ const finish = [
   let anchorAt = placeOfAnchor(last, batch, channel);
   let isKey = anchorAt != nowhere;
   var gKeyBefore = 0.0;
-  // Whether the key's gradient already is without it, as where its chunk was gone through again.
+  // Whether the key's gradient already excludes it, which is so if its chunk was traversed again.
   var isShrunk = true;
   if (isKey) {
     gKeyBefore = gKey[anchorAt];
@@ -189,19 +191,20 @@ const finish = [
 
   let part = partAt(batch, 0u) + channel;
   var gw = held[part];
-  var asked = readHeld(askedAt(batch, params.chunks) + channel);
+  var adjoint = readHeld(adjointAt(batch, params.chunks) + channel);
   var scale = held[part + 2u * row];
   loop {
     let small = 1.0 / scale;
-    // A state counts through a·e^(q + n·w) and b·e^(q + n·w) alone: were its exponent larger, (a, b) would be smaller.
+    // A state matters only through a·e^(q + n·w) and b·e^(q + n·w): with a larger exponent, (a, b) would be
+    // smaller.
     let shrunk = shrunkBy(last, scaled(next, small));
-    let lift = power(fma(first.age + asked.age, w, first.anchor + asked.anchor));
-    let grow = meet(first, asked, 0.0, w);
-    // Where no step has come between, these two cancel.
+    let lift = power(fma(first.age + adjoint.age, w, first.anchor + adjoint.anchor));
+    let grow = meet(first, adjoint, 0.0, w);
+    // Without a step in between, these two cancel.
     let change = grow - select(shrunk, 0.0, isKey);
     let gState = Sums(
-      lift * asked.numerator,
-      lift * asked.denominator,
+      lift * adjoint.numerator,
+      lift * adjoint.denominator,
       change + select(small * next.anchor, 0.0, isKey),
       w * change + select(small * next.age, 0.0, isKey),
     );
@@ -224,14 +227,14 @@ const finish = [
     scale = ${inverse};
     gw *= ${unit};
     held[part + row] *= ${unit};
-    asked = scaled(asked, ${unit});
+    adjoint = scaled(adjoint, ${unit});
   }`),
 ].join("");
 
-/** Invocations in a workgroup that adds up, and channels of it. */
+/** The size of the workgroups that sum, and their channels. */
 const adders = 256, tile = 8;
 
-/** The gradients of decay and bonus: all parts added up, in an order that is always the same. */
+/** The gradients of decay and bonus: the sums of all parts, always in the same order. */
 const addUp = [
   bindings({ sizes, outputs: ["gDecay", "gBonus"], inputs: ["held"] }),
   nan,
@@ -274,7 +277,7 @@ fn mended(total: f32, row: u32, channel: u32) -> f32 {
   ),
 ].join("");
 
-/** As the kernel `wkvBackward`, in chunks of so many steps, at least 1. */
+/** The kernel `wkvBackward` in chunks of `chunk` steps, at least 1. */
 export function wkvChunkedBackward(
   gpu: Gpu,
   gDecay: GpuBlock,

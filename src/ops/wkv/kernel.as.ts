@@ -2,15 +2,15 @@ import { constant, exp, ONE } from "../../backends/wasm/math.as";
 import { copy, isSpoiled, madd, nmadd, read, write } from "../../backends/wasm/vectors.as";
 
 /**
- * A decay below this lets nothing through either. Infinite, as -e^89 is, times no step at all it would be NaN, where the last
- * step counts whole.
+ * The lower bound of decays, which already suppresses everything. An infinite decay, such as -e^89, times no steps
+ * would be NaN, where the last step should count fully.
  */
 const STEEPEST = memory.data<f32>([-1e38]);
 
 /**
- * The WKV recurrence, four channels at a time. The exponent of the past is q + n·w, of an anchor q and an age n that
- * are both exact: what is rounded never goes into the next step. It is subtracted from another anchor by anchor, since beside
- * a key of 1e8 bonus and decay would be lost. The state of the running step stands in `nextState`.
+ * The WKV recurrence, four channels at a time. The exponent of the past is q + n·w, with an exact anchor q and an
+ * exact age n, so that rounding errors never carry over to the next step. Anchors are subtracted from each other
+ * first, since next to a key of 1e8 bonus and decay would be lost. `nextState` holds the state of the current step.
  */
 export function wkv(
   y: usize,
@@ -61,7 +61,7 @@ function step(
   const anchor = read(state + 2 * row, count), age = read(state + 3 * row, count);
   const zero = f32x4.splat(0), one = constant(ONE);
 
-  // Of the two weights, scaled so that the larger is 1, only the smaller takes an exponential.
+  // The weights are scaled so that the larger is 1, and only the smaller needs an exponential.
   const ahead = f32x4.add(nmadd(age, w, f32x4.sub(k, anchor)), read(bonus, count));
   const smaller = exp(f32x4.neg(f32x4.abs(ahead)));
   const leads = f32x4.gt(ahead, zero);
@@ -71,7 +71,7 @@ function step(
   advance(next, row, numerator, denominator, anchor, age, w, k, v, count);
 }
 
-/** The state after one more step than these four rows; its own are `row` bytes apart. */
+/** Writes the state after another step to four rows with a stride of `row` bytes. */
 // @ts-ignore: decorator
 @inline
 function advance(
@@ -99,7 +99,10 @@ function advance(
   write(next + 3 * row, v128.andnot(older, renewed), count);
 }
 
-/** So many steps' states are held at a time; the others are made again from the state before each chunk of steps. */
+/**
+ * The number of states that are stored at a time; the others are recomputed from the state before each chunk of
+ * steps.
+ */
 const CHUNK: i32 = 64;
 /** The bytes of a state of four channels. */
 const STATE: usize = 64;
@@ -111,9 +114,9 @@ const factors = memory.data(16, 16);
 const UNIT: f32 = 1.262177448353619e-29;
 
 /**
- * The combine backwards, four channels at a time, from anchors and ages as the forward kernel: what comes later has the
- * exponent q + n·w of an anchor and an age too, and its age may be below 0. The scratch memory has the state before
- * each chunk of steps, then the states before and behind the steps of one chunk.
+ * The adjoint of the recurrence, four channels at a time, with anchors and ages like the forward kernel: the
+ * adjoint of later steps has an exponent q + n·w too, whose age may be negative. The scratch memory holds the state
+ * before each chunk of steps, then the states before and after the steps of one chunk.
  */
 export function wkvBackward(
   gDecay: usize,
@@ -144,16 +147,17 @@ export function wkvBackward(
       const gk = gKey + x, gv = gValue + x, gs = gState + s, k = key + x, v = value + x, from = state + s, to = y + x;
       const w = f32x4.pmax(read(decay + at, count), constant(STEEPEST)), u = read(bonus + at, count);
       memory.copy(totalsBefore, totals, 64);
-      const spoiled = goBack(gk, gv, gs, gy + x, gNextState + s, w, u, k, v, from, to, time, row, count, scratch);
+      const spoiled = adjointOfSteps(gk, gv, gs, gy + x, gNextState + s, w, u, k, v, from, to, time, row, count, scratch);
       if (!isSpoiled(spoiled)) continue;
-      // Linear in gy and gNextState, the gradient may have infinite parts where that of a 2^96th of both has none.
+      // The gradient is linear in gy and gNextState, so intermediate values may overflow where those for a 2^96th
+      // of both do not.
       const odd = f32x4.ne(spoiled, spoiled);
       const unit = v128.bitselect(f32x4.splat(UNIT), constant(ONE), odd);
       const inverse = v128.bitselect(f32x4.splat(1 / UNIT), constant(ONE), odd);
-      // What is read is where it is written later.
+      // The scaled inputs are stored where the results are written later.
       scale(gk, gy + x, unit, time, row, count), scale(gs, gNextState + s, unit, 4, row, count);
       memory.fill(totals, 0, 64);
-      goBack(gk, gv, gs, gk, gs, w, u, k, v, from, to, time, row, count, scratch);
+      adjointOfSteps(gk, gv, gs, gk, gs, w, u, k, v, from, to, time, row, count, scratch);
       scale(gk, gk, inverse, time, row, count), scale(gv, gv, inverse, time, row, count);
       scale(gs, gs, inverse, 4, row, count);
       v128.store(factors, inverse);
@@ -167,13 +171,16 @@ export function wkvBackward(
   }
 }
 
-/** Rows of `count` numbers times one factor each. */
+/** Multiplies each of `count` columns by its own factor. */
 function scale(to: usize, x: usize, factors: v128, rows: i32, row: usize, count: i32): void {
   for (; rows > 0; rows--, to += row, x += row) write(to, f32x4.mul(read(x, count), factors), count);
 }
 
-/** All steps of `count` (1 to 4) channels of one sequence. Of a channel with a result that is not finite, NaN; 0 of others. */
-function goBack(
+/**
+ * All steps of `count` (1 to 4) channels of one sequence. Returns NaN for channels with a result that is not
+ * finite, else 0.
+ */
+function adjointOfSteps(
   gKey: usize,
   gValue: usize,
   gState: usize,
@@ -204,7 +211,7 @@ function goBack(
     end = replay(states, key + x, value + x, w, min(CHUNK, time - first), row, count);
   }
 
-  // The last state is the sums A and B at the scale e^(anchor + age·w): a = A e^-(anchor + age·w), b likewise.
+  // The last state holds the sums A and B at the scale e^(anchor + age·w): a = A e^-(anchor + age·w), b likewise.
   const lastAge = v128.load(end, 48);
   let ga = read(gNextState, count), gb = read(gNextState + row, count);
   const shrink = madd(v128.load(end), ga, f32x4.mul(v128.load(end, 16), gb));
@@ -212,13 +219,13 @@ function goBack(
   const shrunk = f32x4.neg(f32x4.mul(lastAge, shrink));
   addTo(totals, shrunk);
   spoiled = f32x4.mul(shrunk, zero);
-  // What comes later has the gradients ga·e^exponent of A, gb·e^exponent of B.
+  // The adjoint of later steps has the gradients ga·e^exponent of A and gb·e^exponent of B.
   let laterAnchor = f32x4.neg(v128.load(end, 32)), laterAge = f32x4.neg(lastAge);
-  // The scale e^-(u + k) of a leaf is that of its key alone where it can be, since keys are subtracted from each other exactly:
-  // e^-u goes into its number. Past ±16 what this would change is too little to be seen.
+  // The scale e^-(u + k) of a leaf is that of its key alone if possible, since differences of keys are exact; the
+  // leaf's number is multiplied by e^-u instead. Beyond ±16 the difference is negligible.
   const folds = f32x4.le(f32x4.abs(u), f32x4.splat(16));
   const unlifted = v128.bitselect(exp(f32x4.neg(u)), one, folds), lift = v128.andnot(u, folds);
-  // Whether the last state's anchor still is to be found.
+  // Whether the last state's anchor is still to be found.
   let sought = f32x4.eq(zero, zero);
   for (let chunk = chunks - 1; chunk >= 0; chunk--) {
     const first = chunk * CHUNK, steps = min(CHUNK, time - first);
@@ -254,7 +261,7 @@ function goBack(
       const scale = exp(madd(f32x4.add(age, older), w, f32x4.add(anchor, laterAnchor)));
       gw = madd(scale, madd(numerator, ga, f32x4.mul(denominator, gb)), gw);
 
-      // The leaf's exponent is minus the larger one's, anchor and age both.
+      // The exponent of the leaf is minus the larger one, for both anchor and age.
       const leafAnchor = f32x4.neg(v128.bitselect(f32x4.add(k, lift), anchor, leads));
       const leafAge = f32x4.neg(v128.andnot(age, leads));
       const above = madd(f32x4.sub(leafAge, older), w, f32x4.sub(leafAnchor, laterAnchor));
@@ -281,14 +288,17 @@ function goBack(
   spoiled = madd(grown, zero, spoiled);
   write(gState, gNumerator, count);
   write(gState + row, gDenominator, count);
-  // Where no step has come between, these two cancel.
+  // Without a step in between, these two cancel.
   const change = f32x4.sub(grow, v128.and(sought, shrink));
   write(gState + 2 * row, f32x4.add(change, v128.and(sought, read(gNextState + 2 * row, count))), count);
   write(gState + 3 * row, madd(w, change, v128.and(sought, read(gNextState + 3 * row, count))), count);
   return madd(gNumerator, zero, madd(gDenominator, zero, madd(change, zero, spoiled)));
 }
 
-/** Goes `steps` steps on from the state at `states` and puts the state after each behind it; where the last one is. */
+/**
+ * Replays `steps` steps from the state at `states`, appending the state after each; returns the address of the
+ * last.
+ */
 function replay(states: usize, key: usize, value: usize, w: v128, steps: i32, row: usize, count: i32): usize {
   for (; steps > 0; steps--, key += row, value += row, states += STATE) {
     const numerator = v128.load(states), denominator = v128.load(states, 16);
@@ -306,7 +316,7 @@ function addTo(to: usize, x: v128): void {
   v128.store(to, f64x2.add(v128.load(to, 16), high), 16);
 }
 
-/** Four doubles as floats. */
+/** Converts four doubles to floats. */
 function total(from: usize): v128 {
   const low = f32x4.demote_f64x2_zero(v128.load(from)), high = f32x4.demote_f64x2_zero(v128.load(from, 16));
   return v128.shuffle<f32>(low, high, 0, 1, 4, 5);

@@ -2,15 +2,15 @@ import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
 /**
- * A decay below this lets nothing through either. Infinite, as -e^89 is in single precision, times no step at all it would be
- * NaN, where the last step counts whole.
+ * The lower bound of decays, which already suppresses everything. An infinite decay, such as -e^89 in single
+ * precision, times no steps would be NaN, where the last step should count fully.
  */
 const steepest = -1e38;
 
 /**
- * The WKV recurrence, one channel at a time. The numerator and the denominator are held at a scale of e^(q + n·w):
- * the anchor q is the key that last set the largest exponent, and n the steps since. Rounding `exponent + w` at every
- * step instead would drift; anchor and age are exact.
+ * The WKV recurrence, one channel at a time. Numerator and denominator have a scale of e^(q + n·w): the anchor q is
+ * the key that last set the largest exponent, and n the number of steps since. Anchor and age are exact, whereas
+ * rounding `exponent + w` at every step would drift.
  */
 export function wkv(
   y: Floats,
@@ -62,7 +62,7 @@ export function wkv(
   }
 }
 
-/** The combine backwards, one channel at a time: see `wkvGradient` */
+/** The adjoint of the recurrence, one channel at a time: see `wkvOp` */
 export function wkvBackward(
   gDecay: Floats,
   gBonus: Floats,
@@ -81,7 +81,7 @@ export function wkvBackward(
   time: number,
   channels: number,
 ): void {
-  // The state before each step, and behind the last.
+  // The state before each step, and after the last.
   const numerators = doubles(time + 1), denominators = doubles(time + 1);
   const anchors = doubles(time + 1), ages = doubles(time + 1);
   for (let c = 0; c < channels; c++) {
@@ -93,7 +93,7 @@ export function wkvBackward(
       denominators[0] = state[d];
       anchors[0] = state[q];
       ages[0] = state[n];
-      // The step whose key is the last state's anchor; -1 where that still is the first state's.
+      // The step whose key is the last state's anchor; -1 if it is still that of the first state.
       let renewed = -1;
       for (let t = 0; t < time; t++) {
         const at = (b * time + t) * channels + c;
@@ -106,11 +106,13 @@ export function wkvBackward(
         ages[t + 1] = renewed === t ? 0 : ages[t] + 1;
       }
 
-      // The last state is the sums A and B at the scale e^(anchor + age·w): a = A e^-(anchor + age·w), b likewise.
+      // The last state holds the sums A and B at the scale e^(anchor + age·w): a = A e^-(anchor + age·w), b
+      // likewise.
       const shrink = numerators[time] * gNextState[a] + denominators[time] * gNextState[d];
       const gAnchor = gNextState[q] - shrink;
       gw -= ages[time] * shrink;
-      // What comes later has the gradients ga·e^exponent of A, gb·e^exponent of B, with the exponent anchor + age·w - lift·u.
+      // The adjoint of later steps has the gradients ga·e^exponent of A and gb·e^exponent of B, with exponent
+      // anchor + age·w - lift·u.
       let anchor = -anchors[time], age = -ages[time], lift = 0;
       let ga = gNextState[a], gb = gNextState[d];
       for (let t = time - 1; t >= 0; t--) {
@@ -140,7 +142,7 @@ export function wkvBackward(
       gState[d] = scale * gb;
       const grow = scale * (numerators[0] * ga + denominators[0] * gb);
       gw += ages[0] * grow;
-      // Where no step has come between, these two cancel.
+      // Without a step in between, these two cancel.
       const change = grow - (renewed < 0 ? shrink : 0);
       gState[q] = change + (renewed < 0 ? gNextState[q] : 0);
       gState[n] = w * change + (renewed < 0 ? gNextState[n] : 0);

@@ -1,5 +1,5 @@
 /**
- * The scan of the sums of chunks: forward over the chunks' own sums, and backwards over what they ask of the past.
+ * The scan of the sums of chunks: forward over the sums themselves, and backwards over their adjoints.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { readSums, sums, writeSums } from "./walk.ts";
 const threads = 256;
 
 /**
- * Puts in the place of each chunk's sums those of everything up to its end. The
- * chunks of a channel are cut into ranges, an invocation each: it adds up its chunks, the ranges are scanned in doubling
- * steps, and each then goes through its chunks again from what came before. A workgroup has some channels that are next
- * to one another in memory, with all their ranges.
+ * Replaces each chunk's sums by those of everything up to its end. The chunks of a channel are split into ranges,
+ * with an invocation for each: it sums its chunks, the ranges are scanned in doubling steps, and each invocation
+ * then scans its chunks from the sums before them. A workgroup covers all ranges of some channels that are adjacent
+ * in memory.
  */
 function scan(ranges: number, fromState: boolean): string {
   const tile = threads / ranges;
@@ -35,7 +35,7 @@ function scan(ranges: number, fromState: boolean): string {
   let batch = group / params.tiles;
   let channel = group % params.tiles * ${tile}u + lane % ${tile}u;
   let range = lane / ${tile}u;
-  // An invocation without a channel goes along for the barriers, with no chunks.
+  // Invocations without a channel have no chunks, but must reach the barriers.
   let inside = batch < params.batch && channel < params.channels;
   let length = (params.reduced + ${ranges - 1}u) / ${ranges}u;
   let first = min(range * length, params.reduced);
@@ -62,7 +62,7 @@ function scan(ranges: number, fromState: boolean): string {
   workgroupBarrier();
   for (var reach = 1u; reach < ${ranges}u; reach *= 2u) {
     if (range >= reach) {
-      // These sums go back to the end of the range that the others come from.
+      // These sums cover the steps from the end of the range of the earlier sums.
       let since = min((range + 1u - reach) * length, params.reduced);
       past = extend(scanned[lane - reach * ${tile}u], past, f32((end - since) * params.chunk), w);
     }
@@ -83,16 +83,16 @@ function scan(ranges: number, fromState: boolean): string {
   ].join("");
 }
 
-/** Where chunks are few and channels many, it is the channels that fill the device. */
+/** With few chunks, the channels fill the device. */
 const fewRanges = 8, manyRanges = 32;
 const scanOfFew = scan(fewRanges, true), scanOfMany = scan(manyRanges, true);
 const scanOfFewAlone = scan(fewRanges, false), scanOfManyAlone = scan(manyRanges, false);
 
 /**
- * Puts in the place of the sums of each chunk, `[batch, reduced, 4, channels]`, those of everything up to its end.
+ * Replaces the sums of each chunk, `[batch, reduced, 4, channels]`, by those of everything up to its end.
  *
- * @param state what there is before the first chunk; null: nothing
- * @param chunk the steps of every chunk
+ * @param state the state before the first chunk; null if there is none
+ * @param chunk the number of steps in every chunk
  */
 export function scanSums(
   gpu: Gpu,

@@ -1,5 +1,6 @@
 /**
- * The WKV scan with one invocation a channel: the least traffic, and work enough for a GPU where channels are many.
+ * The WKV scan with an invocation for each channel: the least memory traffic, and enough parallelism if there are
+ * many channels.
  *
  * @module
  */
@@ -9,8 +10,8 @@ import { bindings } from "../../backends/webgpu/wgsl.ts";
 import { groupsOfAll, mainOfAll, readSums, replayStep, sums, walk, writeSums } from "./walk.ts";
 
 /**
- * The most steps in a dispatch: systems end dispatches that take seconds, and a software driver ends the loops of an
- * invocation after 65,535 iterations.
+ * The most steps in a dispatch: systems abort dispatches that take seconds, and a software driver ends the loops of
+ * an invocation after 65,535 iterations.
  */
 export const stepsAtOnce = 32_768;
 
@@ -42,7 +43,7 @@ const code = [
 /** The blocks and sizes of the kernel `wkv`. */
 export type WkvArguments = Parameters<Kernels<GpuBlock>["wkv"]>;
 
-/** As the kernel `wkv`. */
+/** The kernel `wkv`. */
 export function wkvSerial(gpu: Gpu, ...args: WkvArguments): void {
   const [y, nextState, decay, bonus, key, value, state, batch, time, channels] = args;
   let start = 0;

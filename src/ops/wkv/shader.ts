@@ -1,5 +1,5 @@
 /**
- * The WKV scan on a GPU: step by step where the channels alone fill the device, in chunks of time where they don't.
+ * The WKV scan on a GPU: step by step if the channels alone fill the device, otherwise in chunks of time.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import { wkvChunked } from "./chunked.ts";
 import { wkvChunkedBackward } from "./chunked_backward.ts";
 import { stepsAtOnce, wkvSerial } from "./serial.ts";
 
-/** As many channels, of all sequences together, keep the memory of a large GPU busy on their own. */
+/** The number of channels, over all sequences, that saturates the memory of a large GPU. */
 const manyChannels = 16_384;
-/** As many invocations keep it busy whatever they do; chunks beyond that only add sums to write and to read. */
+/** The number of invocations that saturates it in any case; chunks beyond that only add sums to write and read. */
 const manyInvocations = 131_072;
-/** Steps that take no longer than the two more dispatches that chunks need. */
+/** The number of steps that take as long as the two additional dispatches for chunks. */
 const fewSteps = 256;
 
 /** See `wkv` in `mod.ts`. */
@@ -37,7 +37,7 @@ export function wkv(
   }
 }
 
-/** See `wkvGradient` in `mod.ts`. */
+/** See `wkvOp` in `mod.ts`. */
 export function wkvBackward(
   gpu: Gpu,
   gDecay: GpuBlock,
@@ -57,7 +57,7 @@ export function wkvBackward(
   time: number,
   channels: number,
 ): void {
-  // Steps that are more than a dispatch may take one after another are chunks as well.
+  // A chunk must not exceed the steps of a dispatch.
   const chunk = Math.min(Math.max(1, chunkFor(batch, channels, time, gpu.limits)), stepsAtOnce);
   wkvChunkedBackward(
     gpu,
@@ -68,10 +68,10 @@ export function wkvBackward(
 }
 
 /**
- * How many steps a chunk has; all of them where chunks don't pay.
+ * The number of steps in a chunk; all steps if chunks don't pay.
  *
- * Steps one after another move 12 bytes a step and channel and chunks 20, so chunks are for channels that are too few to
- * use the memory's bandwidth.
+ * The serial scan moves 12 bytes for each step and channel, chunks move 20, so chunks pay if the channels are too
+ * few to use the memory's bandwidth.
  */
 export function chunkFor(
   batch: number,
@@ -84,8 +84,8 @@ export function chunkFor(
 }
 
 /**
- * How many steps a chunk has where there are chunks: so many that all chunks together are enough to fill the device,
- * and no fewer than what keeps the scan of their sums, a 32nd of them one after another, below the work on a chunk.
+ * The number of steps in a chunk if there are chunks: short enough that all chunks together fill the device, and
+ * long enough that the serial part of the scan of their sums, a 32nd of them, takes less time than a chunk.
  */
 export function bestChunk(
   batch: number,
@@ -97,7 +97,7 @@ export function bestChunk(
     32,
     time * batch * channels / manyInvocations,
     Math.sqrt(time / 32),
-    // The sums of all chunks are in one buffer, 16 bytes a chunk and channel.
+    // The sums of all chunks are in one buffer, with 16 bytes for each chunk and channel.
     16 * batch * channels * time / limits.maxStorageBufferBindingSize,
   );
   return 8 * Math.ceil(shortest / 8);

@@ -1,30 +1,33 @@
 /**
- * The WGSL that the WKV kernels share: sums over runs of steps, how two runs become one, and the walk from step to step.
+ * WGSL shared by the WKV kernels: the sums over runs of steps, how two runs are combined, and the loop over steps.
  *
  * @module
  */
 import { inRows, main, nan } from "../../backends/webgpu/wgsl.ts";
 
-/** Invocations in a workgroup of the kernels that walk: few, so that chunks and channels spread evenly. */
+/** The size of the workgroups of these kernels: small, so that chunks and channels are distributed evenly. */
 const threads = 64;
 
-/** How many steps are loaded before the first of them is used: few channels can't hide the latency of memory. */
+/**
+ * The number of steps that are loaded before the first is used, because few channels can't hide the latency of
+ * memory.
+ */
 export const block = 8;
 
 /**
- * Sums over a run of steps: numerator and denominator at a scale of e^(anchor + age·w) as of the run's end. Anchor and
- * age are exact, so that the difference of two exponents is rounded once and nothing that is rounded goes on into the
- * next.
+ * The sums over a run of steps: numerator and denominator at a scale of e^(anchor + age·w) as of the run's end.
+ * Anchor and age are exact, so that the difference of two exponents is rounded once and rounding errors never carry
+ * over to the next step.
  */
 export const sums = `${nan}
 struct Sums { numerator: f32, denominator: f32, anchor: f32, age: f32 }
 
-// e^-|distance|; the exponentials of some drivers make a number of NaN.
+// e^-|distance|; some drivers' exp does not propagate NaN.
 fn shrink(distance: f32) -> f32 {
   return select(exp(-abs(distance)), distance, isNan(distance));
 }
 
-// A decay that lets nothing through, infinite as -e^89 is, would be NaN times no step at all, where the last step counts whole.
+// An infinite decay, such as -e^89, times no steps would be NaN, where the last step should count fully.
 fn finiteDecay(w: f32) -> f32 {
   return select(max(w, -1e38), w, isNan(w));
 }
@@ -34,7 +37,7 @@ fn noSums() -> Sums {
   return Sums(0.0, 0.0, -1e38, 0.0);
 }
 
-// The sums over a run and the steps behind it, whose own sums are later. The larger of the two scales stays.
+// The sums over a run and the steps after it, whose own sums are later. The larger of the two scales is kept.
 fn extend(past: Sums, later: Sums, steps: f32, w: f32) -> Sums {
   let ahead = fma(later.age - past.age - steps, w, later.anchor - past.anchor);
   let smaller = shrink(ahead);
@@ -49,7 +52,7 @@ fn extend(past: Sums, later: Sums, steps: f32, w: f32) -> Sums {
   );
 }
 
-// What a step gives out: its own value, with the bonus, weighed against the past before it.
+// The output of a step: its own value, with the bonus, weighted against the past.
 fn output(past: Sums, w: f32, u: f32, k: f32, v: f32) -> f32 {
   let ahead = fma(-past.age, w, k - past.anchor) + u;
   let smaller = shrink(ahead);
@@ -60,7 +63,7 @@ fn output(past: Sums, w: f32, u: f32, k: f32, v: f32) -> f32 {
 }
 `;
 
-/** A function that reads the sums that stand in a buffer from an element on, a row each. */
+/** A function that reads sums, stored in consecutive rows, from a buffer. */
 export function readSums(name: string, buffer: string): string {
   return `
 fn ${name}(at: u32) -> Sums {
@@ -70,7 +73,7 @@ fn ${name}(at: u32) -> Sums {
 `;
 }
 
-/** A function that writes them. */
+/** A function that writes sums. */
 export function writeSums(name: string, buffer: string): string {
   return `
 fn ${name}(at: u32, sums: Sums) {
@@ -83,12 +86,12 @@ fn ${name}(at: u32, sums: Sums) {
 `;
 }
 
-/** An entry point of which every invocation has a number `id` of its own, from 0 up to a little past what was asked for. */
+/** An entry point with the index `id` of the invocation; ids may exceed the requested number slightly. */
 export function mainOfAll(body: string): string {
   return main(threads, `let id = group * ${threads}u + lane;${body}`);
 }
 
-/** The workgroups of {@linkcode mainOfAll} for so many invocations. */
+/** The workgroups of {@linkcode mainOfAll} for a number of invocations. */
 export function groupsOfAll(invocations: number, limits: GPUSupportedLimits): [number, number] {
   return inRows(Math.ceil(invocations / threads), limits);
 }
@@ -96,15 +99,15 @@ export function groupsOfAll(invocations: number, limits: GPUSupportedLimits): [n
 /** Statements for a step with key `k` and value `v`: adds it to the variable `past`. */
 export const addStep = "past = extend(past, Sums(v, 1.0, k, 0.0), 1.0, w);";
 
-/** Statements for a step that stands at `here`: writes its output, then adds it. */
+/** Statements for the step at element `here`: writes its output, then adds it. */
 export const replayStep = `y[here] = output(past, w, u, k, v); ${addStep}`;
 
-/** What a step takes from each input: the name that it has there, and the buffer. */
+/** The inputs of a step: their variables and buffers. */
 const keyAndValue: Record<string, string> = { k: "key", v: "value" };
 
 /**
- * Statements that take `count` steps of a channel, the first of them at the element `first`. A block of steps is loaded
- * while the one before it is worked on.
+ * Statements that run `step` for `count` steps of a channel, from the element `first` on. Each block of steps is
+ * loaded while the one before it is processed.
  */
 export function walk(step: string, inputs = keyAndValue): string {
   const each = (line: (i: number) => string) =>
@@ -118,7 +121,7 @@ export function walk(step: string, inputs = keyAndValue): string {
   if (blocks > 0u) {
     ${each((i) => ofAll((name, buffer) => `var ${name}${i} = ${buffer}[at + ${i}u * row];`))}
     for (var left = blocks; left > 0u; left--) {
-      // Behind the last block there may be nothing: it is loaded once more instead.
+      // There may be nothing after the last block, so it is loaded again instead.
       let next = at + select(0u, ${block}u * row, left > 1u);
       ${each((i) => ofAll((name, buffer) => `let ${name}Next${i} = ${buffer}[next + ${i}u * row];`))}
       ${

@@ -13,7 +13,7 @@ import {
   valueAndGrad,
 } from "@seqmix/seqmix";
 import { engineOf } from "../../../src/engine.ts";
-import { pullBack } from "../../../src/autodiff/mod.ts";
+import { vjp } from "../../../src/autodiff/mod.ts";
 import { blockSize, sizeClass, sizeOfClass } from "../../../src/backends/block_size.ts";
 import { crossEntropy } from "../../../src/ops/cross_entropy/mod.ts";
 import { randomSource } from "../../../src/random.ts";
@@ -130,7 +130,7 @@ async function gradientsOf(subject: Case, backend: Backend): Promise<Float64Arra
   const isConstant = (i: number) => subject.constants?.includes(i) ?? false;
   const seeds = backend.scope(() => subject.run(tensors).map(({ shape }) => shape))
     .map((shape, i) => tensor(normal(randomSource(1, i), shape).data, shape, backend));
-  const { values, grads } = pullBack(
+  const { values, grads } = vjp(
     (params: (typeof tensors[number])[]) => {
       let next = 0;
       return subject.run(tensors.map((t, i) => isConstant(i) ? t : params[next++]));

@@ -1,4 +1,5 @@
-// What the limits are measured with. Shares the memory and the linear kernel of an instance of the library's module.
+// Measures the limits of the machine. Shares the memory and the linear kernel of an instance of the library's
+// module.
 
 /** The library's kernel, imported. */
 declare function linear(
@@ -11,7 +12,7 @@ declare function linear(
   outputs: i32,
 ): void;
 
-/** Runs the products of a table, of one row each, five numbers each: y, x, weight, inputs, outputs. */
+/** Runs the single-row products of a table with five numbers for each: y, x, weight, inputs, outputs. */
 export function products(table: usize, count: i32): void {
   for (let i = 0; i < count; i++, table += 20) {
     linear(
@@ -26,7 +27,7 @@ export function products(table: usize, count: i32): void {
   }
 }
 
-/** Reads an array, a multiple of 128 bytes, and does as little with it as keeps the loads alive. */
+/** Reads an array, a multiple of 128 bytes, with just enough arithmetic to keep the loads. */
 export function readAll(from: usize, bytes: usize): i32 {
   let a = i32x4.splat(0), b = a, c = a, d = a;
   for (const end = from + bytes; from < end; from += 128) {
@@ -39,9 +40,9 @@ export function readAll(from: usize, bytes: usize): i32 {
 }
 
 /**
- * 48 multiply-adds a round, in registers, in twelve chains: enough to hide how long each takes. Each adds a little of
- * its neighbour, since a product that stays the same would be computed once. The factor is an argument, since the
- * engine would make a constant anew for each use.
+ * Performs 48 multiply-adds per round, in registers, in twelve chains: enough to hide their latency. Each chain
+ * adds a little of its neighbour, since a constant product would be computed only once. The factor is an argument,
+ * since the engine would rebuild a constant at each use.
  */
 export function multiplyAdd(rounds: i32, factor: f32): f32 {
   const x = f32x4.splat(factor);

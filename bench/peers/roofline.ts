@@ -1,6 +1,6 @@
 /**
- * What a token can't be faster than: its matrix-vector products, the reading of its weights, its multiply-adds.
- * All of them with the library's 128-bit instructions; native code has wider ones.
+ * Lower bounds on the time of a token: its matrix-vector products, reading its weights, and its multiply-adds. All
+ * use the library's 128-bit instructions; native code has wider ones.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import { hex as relaxed } from "../../src/backends/wasm/generated/module_relaxed
 import { randomSource } from "../../src/random.ts";
 import { type Case, type HostTensor, leavesOf } from "./case.ts";
 
-/** The measured things, each a function that does it some times. */
-export interface Probes {
-  /** The matrix-vector products of a token by the library's kernel, one call, weights in the order that suits it. */
+/** The functions that measure the bounds of a case, with the number of repetitions. */
+interface Roofline {
+  /** The matrix-vector products of a token by the library's kernel, in one call. */
   products(times: number): void;
-  /** Reads as many bytes as a token reads. */
+  /** Reads as many bytes as a token does. */
   read(times: number): void;
-  /** Does as many multiply-adds as a token does. */
+  /** Performs as many multiply-adds as a token does. */
   multiplyAdd(times: number): void;
-  /** What a token reads: the weights, of the embedding one row, and the cache where there is one. */
+  /** The bytes that a token reads: the weights, one row of the embedding, and the cache, if any. */
   readonly bytes: number;
   readonly multiplyAdds: number;
 }
@@ -36,18 +36,18 @@ interface Exports {
   multiplyAdd(rounds: number, factor: number): number;
 }
 
-/** Compiles the probes; what comes back makes those of a case. */
-export async function compileProbes(): Promise<(subject: Case) => Promise<Probes>> {
+/** Compiles the module; the result creates the functions for a case. */
+export async function compileRoofline(): Promise<(subject: Case) => Promise<Roofline>> {
   const fused = WebAssembly.validate(fromHex(relaxed));
   const library = await WebAssembly.compile(fromHex(fused ? relaxed : baseline));
-  const probes = await compile(await Deno.readTextFile(new URL("probes.as.ts", import.meta.url)), fused);
+  const roofline = await compile(await Deno.readTextFile(new URL("roofline.as.ts", import.meta.url)), fused);
   return async (subject) => {
     const kernels = (await WebAssembly.instantiate(library)).exports as unknown as Library;
     const { memory } = kernels;
-    // AssemblyScript imports what a file declares from a module that is called like the file.
+    // AssemblyScript names the import module of a file's declarations after the file.
     const imports = { env: { memory }, input: { linear: kernels.linear } };
-    const exports = (await WebAssembly.instantiate(probes, imports)).exports as unknown as Exports;
-    return probesOf(subject, kernels, exports);
+    const exports = (await WebAssembly.instantiate(roofline, imports)).exports as unknown as Exports;
+    return rooflineOf(subject, kernels, exports);
   };
 }
 
@@ -58,11 +58,11 @@ async function compile(source: string, fused: boolean): Promise<WebAssembly.Modu
     importMemory: true,
     enable: fused ? ["simd", "relaxed-simd"] : ["simd"],
   });
-  if (error !== null || binary === null) throw new Error(`Cannot compile probes: ${error} ${stderr}`);
+  if (error !== null || binary === null) throw new Error(`Cannot compile roofline: ${error} ${stderr}`);
   return await WebAssembly.compile(new Uint8Array(binary));
 }
 
-function probesOf(subject: Case, { memory, __heap_base }: Library, exports: Exports): Probes {
+function rooflineOf(subject: Case, { memory, __heap_base }: Library, exports: Exports): Roofline {
   let end: number = __heap_base.value;
   const allocate = (bytes: number) => {
     const address = Math.ceil(end / 128) * 128;
@@ -90,20 +90,20 @@ function probesOf(subject: Case, { memory, __heap_base }: Library, exports: Expo
   const table = allocate(20 * rows.length);
   new Uint32Array(memory.buffer, table).set(rows.flat());
   const { bytes, multiplyAdds } = amountsOf(subject);
-  // Written, because pages that never were are all the same one, and reading them costs next to nothing.
+  // Written, since untouched pages share one physical page, and reading them costs almost nothing.
   const start = upload(new Float32Array(bytes / 4).fill(1));
-  const probes: Probes = {
+  const roofline: Roofline = {
     bytes,
     multiplyAdds,
     products: repeat(() => exports.products(table, rows.length)),
     read: repeat(() => exports.readAll(start, bytes - bytes % 128)),
     multiplyAdd: repeat(() => exports.multiplyAdd(multiplyAdds / 48, 1e-9)),
   };
-  probes.products(1);
+  roofline.products(1);
   for (const { matrix, vector, addresses: [y] } of products) {
     checkProduct(matrix, vector, new Float32Array(memory.buffer, y, matrix.shape[0]));
   }
-  return probes;
+  return roofline;
 }
 
 function checkProduct({ data }: HostTensor, x: Float32Array, y: Float32Array): void {
@@ -115,13 +115,13 @@ function checkProduct({ data }: HostTensor, x: Float32Array, y: Float32Array): v
   }
 }
 
-/** All that a token is multiplied with: the embedding is looked up. */
+/** All matrices that a token is multiplied by; the embedding is only looked up. */
 function matricesOf({ weights }: Case): HostTensor[] {
   return leavesOf(weights).filter(([path, { shape }]) => path !== "embedding" && shape.length === 2)
     .map(([, matrix]) => matrix);
 }
 
-/** What a token takes. Its attention reads the cache once, and multiplies all of it. */
+/** The amounts of a token. Its attention reads the cache once, and multiplies by all of it. */
 function amountsOf(subject: Case): { bytes: number; multiplyAdds: number } {
   const [, channels] = subject.weights.embedding.shape;
   const weights = leavesOf(subject.weights).filter(([path]) => path !== "embedding");

@@ -1,0 +1,28 @@
+/**
+ * What is given by mistake in the place of a tree of tensors, for messages.
+ *
+ * @module
+ */
+import { isBranch, isTensor, show } from "./check.ts";
+
+/** ` (what to do), current value is what it is` of what was given, where `wanted` is `params`, `state` or another tree. */
+export function mistaken(wanted: string, tree: unknown): string {
+  if (show(tree) === "a promise") return given("a promise", "await it");
+  if (isTensor(tree) || Array.isArray(tree) || !isBranch(tree)) return given(show(tree));
+  const keys = Object.keys(tree);
+  if (keys.some((key) => key === "emb" || key.includes("."))) {
+    return given("official names", "fromOfficialRwkv reads them");
+  }
+  if (typeof tree.vocabulary === "number") return given("a config", "init makes parameters of one");
+  const inside = keys.find((key) => key === wanted || key === "tree");
+  const names = keys.join(", ");
+  return given(
+    keys.length === 0 ? show(tree) : `an object of ${names.length > 80 ? `${names.slice(0, 77)}...` : names}`,
+    inside && `take its ${inside}`,
+  );
+}
+
+/** The end of a message. */
+export function given(what: string, todo?: string): string {
+  return `${todo === undefined ? "" : ` (${todo})`}, current value is ${what}`;
+}

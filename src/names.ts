@@ -1,0 +1,78 @@
+/**
+ * Names that callers write: those of options, and of tensors in a file. One that is unknown is an error that gives the
+ * nearest.
+ *
+ * @module
+ */
+import { show } from "./check.ts";
+
+/** Every name of an interface's options; what they are does not matter. */
+export type Names<O> = { readonly [K in keyof O]-?: unknown };
+
+/**
+ * Checks that options are an object with known names alone.
+ *
+ * @param name what messages call the options
+ */
+export function checkNames<O extends object>(
+  action: string,
+  options: O,
+  known: Names<O>,
+  name = "options",
+): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${action}: ${name} must be an object, current value is ${show(options)}`);
+  }
+  for (const key in options) {
+    if (Object.hasOwn(known, key)) continue;
+    const names = Object.keys(known), near = nearest(key, names);
+    throw new TypeError(
+      `Cannot ${action}: ${name} must have ${
+        near === undefined ? `names among ${names.join(", ")}` : `known names (perhaps ${near})`
+      }, current one is ${key}`,
+    );
+  }
+}
+
+/**
+ * The name that one was probably meant to be: of few edits, initials (`lr`) or a part (`tokens`), whatever the case and
+ * the underscores; undefined where there is none.
+ */
+export function nearest(name: string, names: Iterable<string>): string | undefined {
+  const wanted = plain(name);
+  let found: string | undefined, least = Math.max(1, wanted.length / 3);
+  for (const other of names) {
+    const candidate = plain(other);
+    // Equal names that are not the same are nearer than parts.
+    let distance = Math.abs(candidate.length - wanted.length) > least ? Infinity : edits(wanted, candidate);
+    if (distance > 0.5 && isShort(wanted, other, candidate)) distance = 0.5;
+    // Of equally near ones the first.
+    if (found === undefined ? distance <= least : distance < least) {
+      found = other;
+      least = distance;
+    }
+  }
+  return found;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[_-]/g, "");
+}
+
+function isShort(wanted: string, other: string, candidate: string): boolean {
+  const initials = other.slice(0, 1) + other.slice(1).replace(/[^A-Z]/g, "");
+  return wanted !== "" && (initials.toLowerCase() === wanted || candidate.includes(wanted));
+}
+
+/** The fewest letters to insert, delete or replace (Levenshtein). */
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + Number(a[i - 1] !== b[j - 1])));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
