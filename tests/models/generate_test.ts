@@ -186,7 +186,8 @@ for (const { name, model, make } of models) {
     async (backend) => {
       const params = await put(make(1), backend);
       const options = { maxTokens: 24, seed: 3 };
-      const free = (await collect(generate(model, params, [1, 2], options))).ids;
+      const { ids: free, state: unused } = await collect(generate(model, params, [1, 2], options));
+      backend.free(unused);
       const { bytes } = backend.memory();
       for (const [start, length] of [[0, 2], [4, 3], [9, 5], [20, 4]]) {
         const list = free.slice(start, start + length), unlike = [...list.slice(0, -1), 12];
