@@ -217,7 +217,10 @@ for (const { name, model, make } of models) {
     async (backend) => {
       const params = await put(make(1), backend);
       const { bytes } = backend.memory();
-      const options = { frequencyPenalty: 0.1, stop: Array.from({ length: 11 }, (_, id) => [id, 11]) };
+      const options = {
+        frequencyPenalty: 0.1,
+        stop: Array.from({ length: 121 }, (_, i) => [i % 11, Math.floor(i / 11), 11]),
+      };
       for (const length of [1, 2, 7, 23]) {
         let seen = 0;
         for await (const _ of generate(model, params, [1, 2, 3], options)) if (++seen === length) break;
