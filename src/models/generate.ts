@@ -174,7 +174,8 @@ export async function* generate<Params, State>(
         const { id, after, counts: counted } = drawOne(input, state, step, counts);
         block = { ids: id, last: id, state: after, counts: counted };
       }
-      backend.free([input, counts]);
+      backend.free(input);
+      if (counts !== undefined) backend.free(counts);
       const pending = engineOf(backend).download(block.ids);
       const waits = pending instanceof Promise;
       if (waits) atOnce = Math.min(growth * atOnce, mostAtOnce);
@@ -189,7 +190,7 @@ export async function* generate<Params, State>(
       if (isPlain && !ended && stops.held === 0) {
         free(state);
         state = block.state;
-        tokens = ids.slice(-1);
+        tokens = [ids[ids.length - 1]];
       } else {
         tokens.push(...ended ? ids.slice(0, end + 1) : ids);
         const isNone = Number.isNaN(ids[end]), isLast = !ended && step + ids.length >= maxTokens;

@@ -27,6 +27,9 @@ export function stopsOf(action: string, stop: readonly (number | readonly number
       }`,
     );
   }
+  /** Where that is all that there are: most streams have no list, and look at every id. */
+  const singles = sequences.some((one) => one.length > 1) ? null : sequences.flat();
+  const none: number[] = [];
   /** The last ids, as many as may be the beginning of a sequence. */
   let last: number[] = [];
   /** How many of the last ids are the first `count` of a sequence, if all of those are. */
@@ -38,7 +41,10 @@ export function stopsOf(action: string, stop: readonly (number | readonly number
       return last.length;
     },
     push(id) {
-      if (sequences.length === 0) return false;
+      if (singles !== null) {
+        last = singles.includes(id) ? [id] : none;
+        return last !== none;
+      }
       last.push(id);
       const found = longest(sequences.map((one) => endsWith(one, one.length)));
       const held = found ||

@@ -42,7 +42,7 @@ export interface FitOptions<Config, Params> {
   readonly seed?: number | undefined;
   /** How often every sequence is trained on, before a resumption too; default 50. A resumed run may have more than it had. */
   readonly epochs?: number | undefined;
-  /** Sequences in a batch, B; default 32. Some batches have fewer, where lengths lie far apart. */
+  /** Sequences in a batch, B; default 32. Fewer are in the last, and where lengths lie far apart. */
   readonly batchSize?: number | undefined;
   /**
    * The highest learning rate, from which it goes down along a cosine ({@linkcode cosineDecay}) over all steps; default 1e-3. Each
@@ -133,7 +133,8 @@ const stepsAhead = 8;
 /**
  * Trains a model to predict the next token: AdamW, a learning rate that goes down along a cosine, gradients clipped by their
  * norm. Sequences of about one length are batched together and padded at their ends to a common one: lengths are rounded up, to
- * four an octave at most, and at most about a third of a batch is padding. That changes neither the loss, the mean over the tokens
+ * four an octave at most, and a batch has fewer sequences where more than about a quarter of it would be padding (18% of 495
+ * paragraphs of 328 lengths are, in 17 batches). That changes neither the loss, the mean over the tokens
  * that are there, nor its gradient, since no step of a model sees later ones. The batches are drawn anew each epoch, from the seed
  * alone, so that the same call gives the same losses. The event loop turns every 20 ms and one part of a batch later at most: where the caller's
  * thread computes, gradients are made for a few sequences at a time and added up.
