@@ -24,8 +24,8 @@ import {
   sampleSequences,
 } from "@seqmix/seqmix";
 import { describeAdapter, isSoftware, requestAdapter } from "../../src/backends/webgpu/adapter.ts";
+import { type Batch, batchOf } from "../../src/models/batches.ts";
 import { batchGradient, partGradient } from "../../src/train/batch_gradient.ts";
-import { type Batch, batchOf } from "../../src/train/batches.ts";
 import { toFlat } from "../../src/train/flat.ts";
 import { trainingStep } from "../../src/train/step.ts";
 import { parameterCount, tensorsOf } from "../../src/tree.ts";
@@ -40,9 +40,9 @@ import {
 } from "../measure/subjects.ts";
 
 const sequences = sampleSequences(motifTask({}, 1), { count: 8, length: 126, seed: 2 });
-const batch = batchOf(sequences, [...sequences.keys()]);
-/** Two of them for the check, which would take longer than the timing with all. */
-const part = batchOf(sequences, [0, 1]);
+const batch = batchOf(sequences, { indices: [...sequences.keys()], length: sequences[0].length });
+/** Two of them, for the check: with all, it would take longer than the timing. */
+const part = batchOf(sequences, { indices: [0, 1], length: sequences[0].length });
 
 /** The number of timed runs of each preset on a backend. */
 interface Timed {

@@ -1,4 +1,5 @@
 import { type AnyLanguageModel, read, sample } from "@seqmix/seqmix";
+import { batchesOf, batchOf } from "../../src/models/batches.ts";
 import { backendOf } from "../../src/tree.ts";
 
 /** The number of sequences in a batch. */
@@ -16,19 +17,19 @@ export async function predict(
 ): Promise<Float32Array[]> {
   const backend = backendOf("predict", "params", params);
   const predicted: Float32Array[] = [];
-  const byLength = Map.groupBy(sequences.keys(), (i) => sequences[i].length);
-  for (const [length, group] of byLength) {
-    for (let start = 0; start < group.length; start += batchSize) {
-      const batch = group.slice(start, start + batchSize);
-      const inputs = batch.map((i) => sequences[i].subarray(0, -1));
-      const ids = backend.scope(() => {
-        const { logits } = model.forward(params, inputs, model.initialState(params, batch.length));
-        return sample(logits, { temperature: 0 });
-      });
-      const values = await read(ids);
-      backend.free(ids);
-      batch.forEach((i, row) => predicted[i] = values.subarray(row * (length - 1), (row + 1) * (length - 1)));
-    }
+  for (const { indices } of batchesOf(sequences.map(({ length }) => length), batchSize)) {
+    const length = Math.max(...indices.map((i) => sequences[i].length));
+    const { inputs } = batchOf(sequences, { indices, length });
+    const ids = backend.scope(() => {
+      const { logits } = model.forward(params, inputs, model.initialState(params, inputs.length));
+      return sample(logits, { temperature: 0 });
+    });
+    const values = await read(ids);
+    backend.free(ids);
+    indices.forEach((i, row) => {
+      const start = row * (length - 1);
+      predicted[i] = values.subarray(start, start + sequences[i].length - 1);
+    });
   }
   return predicted;
 }

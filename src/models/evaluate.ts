@@ -8,6 +8,7 @@ import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import { show } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { checkNames, type Names } from "../names.ts";
+import { type Batch, batchesOf, batchOf, tokensOf } from "./batches.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
 import { sample } from "../ops/sample/mod.ts";
 import { compile } from "../runtime/compile.ts";
@@ -38,9 +39,9 @@ const optionNames: Names<EvaluateOptions> = { signal: 0 };
 const batchSize = 32;
 
 /**
- * Predicts every token of the sequences from those before it. Sequences of one length are run together, in pieces: memory does
- * not grow with their length for a model whose state does not, and the event loop turns every 20 ms and one piece later at
- * most.
+ * Predicts every token of the sequences from those before it. Sequences of about one length are run together, padded at their
+ * ends, which changes nothing before, and in pieces: memory does not grow with their length for a model whose state does not,
+ * and the event loop turns every 20 ms and one piece later at most.
  *
  * @param model which model
  * @param params its parameters; it runs on their backend
@@ -84,36 +85,48 @@ export async function evaluate<Params, State>(
   }
   const backend = backendOf(action, "params", params);
   const scores: Promise<Score>[] = [];
-  let total = 0, correct = 0, count = 0;
-  const add = (score: Score) => {
-    total += score.loss * score.expected.length;
-    count += score.expected.length;
-    correct += score.expected.filter((id, i) => id === score.predicted[i]).length;
+  const sum: Score = { loss: 0, correct: 0, count: 0 };
+  const add = ({ loss, correct, count }: Score) => {
+    sum.loss += loss * count;
+    sum.correct += correct;
+    sum.count += count;
   };
-  using scorePiece = compile((params: Params, inputs: number[][], targets: number[][], before: State) => {
+  using scorePiece = compile((
+    params: Params,
+    inputs: Batch["inputs"],
+    targets: Batch["targets"],
+    weights: Batch["weights"],
+    before: State,
+  ) => {
     const { logits, state } = model.forward(params, inputs, before);
-    return { loss: crossEntropy(logits, targets), predicted: sample(logits, { temperature: 0 }), state };
+    return {
+      loss: crossEntropy(logits, targets, weights),
+      predicted: sample(logits, { temperature: 0 }),
+      state,
+    };
   });
   let state: State | undefined;
   try {
-    for (const batch of batches(sequences)) {
-      const time = batch[0].length - 1;
-      state = model.initialState(params, batch.length);
+    for (const rows of batchesOf(sequences.map(({ length }) => length), batchSize)) {
+      const { inputs, targets, weights } = batchOf(sequences, rows);
+      // Behind the longest there is padding alone.
+      const time = Math.max(...rows.indices.map((i) => sequences[i].length)) - 1;
+      state = model.initialState(params, inputs.length);
       for (let start = 0; start < time;) {
         const turn = eventLoop.pause(signal);
         if (turn !== undefined) await turn;
-        const end = Math.min(time, start + pieceLength(params, state, batch.length, backend));
-        const inputs = batch.map((sequence) => sequence.slice(start, end));
-        const targets = batch.map((sequence) => sequence.slice(start + 1, end + 1));
+        const end = Math.min(rows.length - 1, start + pieceLength(params, state, inputs.length, backend));
+        const cut = (lists: Batch["inputs"]) => lists.map((list) => (list as number[]).slice(start, end));
+        const piece = { inputs: cut(inputs), targets: cut(targets), weights: weights && cut(weights) };
         const before: State = state;
         const { loss, predicted, ...next } = await scorePiece.withTurns(
-          [params, inputs, targets, before],
+          [params, piece.inputs, piece.targets, piece.weights, before],
           signal,
         );
         backend.free(before);
         state = next.state;
         start = end;
-        scores.push(scoreOf(loss, predicted, targets.flat()));
+        scores.push(scoreOf(loss, predicted, piece));
         backend.free([loss, predicted]);
         // A device goes on with the next piece while the last one's numbers are on their way.
         if (scores.length === 2) add(await unlessAborted(scores.shift()!, signal));
@@ -126,32 +139,26 @@ export async function evaluate<Params, State>(
     backend.free(state);
     for (const score of scores) score.catch(() => {});
   }
-  const loss = total / count;
-  return { loss, accuracy: correct / count, perplexity: Math.exp(loss) };
+  const loss = sum.loss / sum.count;
+  return { loss, accuracy: sum.correct / sum.count, perplexity: Math.exp(loss) };
 }
 
-/** What became of a piece: its tokens' mean loss, what they were predicted to be and what they are. */
+/** What became of a piece: its tokens' mean loss, how many were predicted, and how many there are. */
 interface Score {
-  readonly loss: number;
-  readonly predicted: ArrayLike<number>;
-  readonly expected: readonly number[];
+  loss: number;
+  correct: number;
+  count: number;
 }
 
-async function scoreOf(loss: Tensor, predicted: Tensor, expected: readonly number[]): Promise<Score> {
+async function scoreOf(loss: Tensor, predicted: Tensor, piece: Batch): Promise<Score> {
   const backend = engineOf(loss.backend);
   const [losses, ids] = await Promise.all([backend.download(loss), backend.download(predicted)]);
-  return { loss: losses[0], predicted: ids, expected };
-}
-
-/** The sequences in batches of one length. */
-function* batches(sequences: readonly ArrayLike<number>[]): Generator<number[][]> {
-  const byLength = new Map<number, number[][]>();
-  for (const sequence of sequences) {
-    const group = byLength.get(sequence.length);
-    if (group === undefined) byLength.set(sequence.length, [Array.from(sequence)]);
-    else group.push(Array.from(sequence));
-  }
-  for (const group of byLength.values()) {
-    for (let start = 0; start < group.length; start += batchSize) yield group.slice(start, start + batchSize);
-  }
+  const { targets, weights } = piece, time = targets[0].length;
+  let correct = 0;
+  targets.forEach((row, b) => {
+    for (let t = 0; t < time; t++) {
+      if (weights?.[b][t] !== 0 && ids[b * time + t] === row[t]) correct++;
+    }
+  });
+  return { loss: losses[0], correct, count: tokensOf(piece) };
 }

@@ -11,20 +11,32 @@ import { eventLoop } from "../event_loop.ts";
 import { checkNames, type Names } from "../names.ts";
 import { concatBatchOp } from "../ops/batch/mod.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
-import { checkSampleOptions, sample, sampleNames, type SampleOptions } from "../ops/sample/mod.ts";
+import {
+  checkSampleOptions,
+  sample,
+  sampleAsSequence,
+  sampleNames,
+  type SampleOptions,
+} from "../ops/sample/mod.ts";
+import { lastStep } from "../ops/shift_time/mod.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
-import { allDone, tensor } from "../transfer.ts";
+import { allDone, tensor, zeros } from "../transfer.ts";
 import { backendOf } from "../tree.ts";
 import { checkModel, type LanguageModel } from "./language_model.ts";
+import { countOne, logitsNames, type LogitsOptions, transformOf } from "./logits.ts";
 import { pieceLength } from "./pieces.ts";
+import { stopsOf } from "./stops.ts";
 
 /** How tokens are generated. */
-export interface GenerateOptions<State> extends SampleOptions {
+export interface GenerateOptions<State> extends SampleOptions, LogitsOptions {
   /** How many tokens at most; default: no end but `stop` and `signal`. */
   readonly maxTokens?: number | undefined;
-  /** Ends the stream when one of these ids is drawn; that id is not part of the stream. */
-  readonly stop?: readonly number[] | undefined;
+  /**
+   * Ends the stream when one of these ids is drawn, or all ids of one of these lists one after another; they are not part of the
+   * stream. Ids that may be the beginning of a list are held back until it is clear that they are not.
+   */
+  readonly stop?: readonly (number | readonly number[])[] | undefined;
   /** Goes on from this state, which stays as it is; default: from the start. */
   readonly state?: State | undefined;
   /** Ends the stream, in the middle of the prompt too, with the signal's reason as an error. */
@@ -33,6 +45,7 @@ export interface GenerateOptions<State> extends SampleOptions {
 
 const optionNames: Names<GenerateOptions<unknown>> = {
   ...sampleNames,
+  ...logitsNames,
   maxTokens: 0,
   stop: 0,
   state: 0,
@@ -55,6 +68,21 @@ interface Block<State> {
   /** The last, `[1, 1]`, which the state has not seen. */
   readonly last: Tensor;
   readonly state: State;
+  /** How often each id was drawn, `[1, V]`, where that is needed. */
+  readonly counts?: Tensor | undefined;
+}
+
+/** A token, the state before it, and how often each id was drawn, where that is needed. */
+interface Drawn<State> {
+  readonly id: Tensor;
+  readonly after: State;
+  readonly counts?: Tensor | undefined;
+}
+
+/** A state, and how many it has seen of the tokens since the oldest state that is kept. */
+interface Mark<State> {
+  readonly state: State;
+  readonly seen: number;
 }
 
 /**
@@ -99,28 +127,40 @@ export async function* generate<Params, State>(
   prompt: ArrayLike<number>,
   options: GenerateOptions<State> = {},
 ): AsyncGenerator<number, State> {
-  const { maxTokens, stop, sampling } = checkOptions(prompt, options);
+  const { maxTokens, stops, transform, sampling } = checkOptions(prompt, options);
   checkModel("generate", model);
   const { state: given, signal } = options;
   const backend = backendOf("generate", "params", params);
-  let state = given ?? model.initialState(params);
-  /** Puts another state into its place, and frees it unless it is the caller's. */
-  const replace = (next: State) => {
+  const free = (state: State | undefined) => {
     if (state !== given) backend.free(state);
-    state = next;
   };
+  let state = given ?? model.initialState(params);
   /** Moves the state past tokens that are not drawn from. */
   const advance = (tokens: Tokens) => {
     const { logits, state: next } = model.forward(params, tokens, state, { logits: "none" });
     backend.free(logits);
-    replace(next);
+    free(state);
+    state = next;
   };
 
-  using draw = compile((params: Params, input: Tensor, before: State, step: Tensor) => {
+  /** The token after the input, and the state that has seen the input. */
+  const next = (
+    params: Params,
+    input: Tokens,
+    before: State,
+    step: Tensor | number,
+    counts: Tensor | undefined,
+  ): Drawn<State> => {
     const { logits, state: after } = model.forward(params, input, before);
-    return { id: sample(logits, sampling, step), after };
-  });
+    if (transform === undefined) return { id: sample(logits, sampling, step), after };
+    const last = lastStep(logits), drawn = counts ?? zeros(last.shape, backend);
+    const id = sampleAsSequence(transform(last, drawn), sampling, step);
+    return { id, after, counts: countOne(drawn, id) };
+  };
+  using draw = compile(next);
   let block: Block<State> | undefined;
+  /** The states before `state` that may be gone back to. */
+  let marks: Mark<State>[] = [];
   let finished = false;
   try {
     const prompted = Array.from(prompt);
@@ -139,90 +179,130 @@ export async function* generate<Params, State>(
       if (before !== undefined) await unlessAborted(before, signal);
       before = done;
     }
-    let unseen = prompted[last], atOnce = 1, ended = false;
+    /** Since the oldest state that is kept; `state` has seen all but the last. */
+    let tokens = [prompted[last]], atOnce = 1, ended = false;
     for (let step = 0; step < maxTokens && !ended;) {
-      const input: Tokens = block?.last ?? [[unseen]];
-      const count = Math.min(atOnce, maxTokens - step);
+      const input: Tokens = block?.last ?? [tokens];
+      const count = Math.min(atOnce, maxTokens - step), counts = block?.counts;
       if (count > 1) {
-        block = await drawMany(input, step, count);
+        block = await drawMany(input, step, count, counts);
       } else {
         const turn = eventLoop.pause(signal);
         if (turn !== undefined) await turn;
-        const { id, after } = drawOne(input, state, step);
-        block = { ids: id, last: id, state: after };
+        const { id, after, counts: counted } = drawOne(input, state, step, counts);
+        block = { ids: id, last: id, state: after, counts: counted };
       }
       backend.free(input);
+      if (counts !== undefined) backend.free(counts);
       const pending = engineOf(backend).download(block.ids);
       const waits = pending instanceof Promise;
       if (waits) atOnce = Math.min(growth * atOnce, mostAtOnce);
       const ids = Array.from(waits ? await unlessAborted(pending, signal) : pending);
       backend.free(block.ids === block.last ? null : block.ids);
 
-      const end = ids.findIndex((id) => Number.isNaN(id) || stop.includes(id));
+      const isPlain = stops.held === 0;
+      const first = tokens.length - stops.held, seen = tokens.length - 1;
+      const end = ids.findIndex((id) => Number.isNaN(id) || stops.push(id));
       ended = end !== -1;
-      const streamed = ended ? end : ids.length;
-      if (streamed < ids.length - 1) {
-        // The state has seen tokens behind the end. Freed first, it hands the room of its caches back.
-        backend.free(block.state);
-        advance([[unseen, ...ids.slice(0, streamed)]]);
+      let out = ids;
+      if (isPlain && !ended && stops.held === 0) {
+        free(state);
+        state = block.state;
+        tokens = [ids[ids.length - 1]];
       } else {
-        replace(block.state);
+        tokens.push(...ended ? ids.slice(0, end + 1) : ids);
+        const isNone = Number.isNaN(ids[end]), isLast = !ended && step + ids.length >= maxTokens;
+        const until = tokens.length - (isNone ? 1 : isLast ? 0 : stops.held);
+        out = tokens.slice(first, until);
+        tokens = settle(tokens, until, ended, [
+          ...marks,
+          { state, seen },
+          { state: block.state, seen: seen + ids.length },
+        ]);
       }
-      for (let i = 0; i < streamed; i++) {
+      for (let i = 0; i < out.length; i++) {
         if (i > 0) signal?.throwIfAborted();
-        yield ids[i];
+        yield out[i];
       }
       if (Number.isNaN(ids[end])) {
         throw new RangeError(
           `Cannot generate: logits must be numbers, current logits of step ${step + end} hold NaN`,
         );
       }
-      unseen = ids[ids.length - 1];
       step += ids.length;
     }
     if (!ended) {
       signal?.throwIfAborted();
-      advance(block?.last ?? [[unseen]]);
+      advance(block?.last ?? [tokens]);
     }
     finished = true;
     return state;
   } finally {
-    backend.free([block?.ids, block?.last]);
-    if (!finished) backend.free([block?.state, state === given ? undefined : state]);
+    backend.free([block?.ids, block?.last, block?.counts]);
+    if (!finished) {
+      backend.free(block?.state);
+      free(state);
+    }
+    for (const mark of marks) free(mark.state);
   }
 
-  /** The token after the input, and the state that has seen the input. */
-  function drawOne(input: Tokens, before: State, step: number): { id: Tensor; after: State } {
+  /**
+   * Keeps of some states those that the stream may end with, after the first `until` tokens or later; where it has ended, makes
+   * the one that has seen just those.
+   *
+   * @returns the tokens since the oldest of them
+   */
+  function settle(tokens: number[], until: number, ended: boolean, all: Mark<State>[]): number[] {
+    const base = all.findLastIndex(({ seen }) => seen <= until), start = all[base].seen;
+    for (const mark of all.slice(0, base)) free(mark.state);
+    marks = all.slice(base).map((mark) => ({ state: mark.state, seen: mark.seen - start }));
+    if (ended) {
+      // Freed first, a state that has seen more hands the room of its caches back.
+      for (const mark of marks.splice(1).reverse()) free(mark.state);
+    }
+    state = marks.pop()!.state;
+    if (ended && until > start) advance([tokens.slice(start, until)]);
+    return tokens.slice(start);
+  }
+
+  /** The token after the input, compiled where the input is on the device. */
+  function drawOne(input: Tokens, before: State, step: number, counts?: Tensor): Drawn<State> {
     if (isTensor(input) && step < mostInTensor) {
       const number = tensor([step], [], backend);
       try {
-        return draw(params, input, before, number);
+        return draw(params, input, before, number, counts);
       } finally {
         backend.free(number);
       }
     }
-    return backend.scope(() => {
-      const { logits, state: after } = model.forward(params, input, before);
-      return { id: sample(logits, sampling, step), after };
-    });
+    return backend.scope(() => next(params, input, before, step, counts));
   }
 
   /** Tokens one after another, from the state on. */
-  async function drawMany(input: Tokens, step: number, count: number): Promise<Block<State>> {
+  async function drawMany(
+    input: Tokens,
+    step: number,
+    count: number,
+    before: Tensor | undefined,
+  ): Promise<Block<State>> {
     const drawn: Tensor[] = [];
-    let last = state;
+    let last = state, counts = before;
+    const freeLast = () => {
+      if (last !== state) backend.free(last);
+      if (counts !== before) backend.free(counts);
+    };
     try {
       for (let i = 0; i < count; i++) {
         const turn = eventLoop.pause(signal);
         if (turn !== undefined) await turn;
-        const { id, after } = drawOne(drawn[i - 1] ?? input, last, step + i);
+        const { id, after, counts: counted } = drawOne(drawn[i - 1] ?? input, last, step + i, counts);
         drawn.push(id);
-        if (last !== state) backend.free(last);
-        last = after;
+        freeLast();
+        [last, counts] = [after, counted];
       }
-      return { ids: run(concatBatchOp, drawn)[0], last: drawn.pop()!, state: last };
+      return { ids: run(concatBatchOp, drawn)[0], last: drawn.pop()!, state: last, counts };
     } catch (error) {
-      if (last !== state) backend.free(last);
+      freeLast();
       throw error;
     } finally {
       backend.free(drawn);
@@ -240,9 +320,7 @@ function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknow
   checkNames(action, options, optionNames);
   const { maxTokens = Infinity, stop = [] } = options;
   if (maxTokens !== Infinity) checkInteger(action, "maxTokens", maxTokens, 0);
-  if (!Array.isArray(stop)) {
-    throw new TypeError(`Cannot ${action}: stop must be a list of ids, current value is ${show(stop)}`);
-  }
+  const stops = stopsOf(action, stop), transform = transformOf(action, options);
   const sampling = checkSampleOptions(action, options);
-  return { maxTokens, stop: stop as readonly number[], sampling };
+  return { maxTokens, stops, transform, sampling };
 }

@@ -13,6 +13,7 @@
  */
 export { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
+export type { LogitsOptions } from "./logits.ts";
 export type { AnyLanguageModel, ForwardOptions, LanguageModel, Prediction } from "./language_model.ts";
 export { type LstmConfig, lstmModel, type LstmModelParams, type LstmModelState } from "./lstm.ts";
 export { type Preset, presets } from "./presets.ts";

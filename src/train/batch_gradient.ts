@@ -1,13 +1,15 @@
 import type { AbortSignalLike } from "../abort.ts";
 import { engineOf } from "../engine.ts";
 import { valueAndGrad } from "../autodiff/mod.ts";
+import type { Batch } from "../models/batches.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import { crossEntropy } from "../ops/cross_entropy/mod.ts";
 import { add, multiply } from "../ops/elementwise/mod.ts";
 import { compile, type Compiled } from "../runtime/compile.ts";
 import type { Backend, Floats, Tensor } from "../tensor.ts";
+import { tensor } from "../transfer.ts";
 import { sizeOf, tensorsOf, withTensors } from "../tree.ts";
-import { type Batch, type Part, splitBatch } from "./batches.ts";
+import { type Part, splitBatch } from "./batches.ts";
 import { toFlat } from "./flat.ts";
 
 /** A mean loss, and its gradient. */
@@ -22,23 +24,24 @@ export type PartGradient<Params> = Compiled<
     params: Params,
     inputs: Batch["inputs"],
     targets: Batch["targets"],
-    share: number,
+    weights: Batch["weights"],
+    share: Tensor | null,
     before: LossAndGrads<Params> | null,
   ],
   LossAndGrads<Params>
 >;
 
-/** The mean loss of a batch's tokens, every sequence from the state before the first token, and its gradient. */
+/** The mean loss of a batch's tokens, every sequence from the state before the first token, times a share, and its gradient. */
 export function lossAndGrads<Params, State>(
   model: LanguageModel<never, Params, State>,
   params: Params,
-  { inputs, targets }: Batch,
-  share = 1,
+  { inputs, targets, weights }: Batch,
+  share: Tensor | null = null,
 ): LossAndGrads<Params> {
   return valueAndGrad((params) => {
     const { logits } = model.forward(params, inputs, model.initialState(params, inputs.length));
-    const loss = crossEntropy(logits, targets);
-    return share === 1 ? loss : multiply(loss, engineOf(logits.backend).upload([share], loss.shape));
+    const loss = crossEntropy(logits, targets, weights);
+    return share === null ? loss : multiply(loss, share);
   }, params);
 }
 
@@ -46,8 +49,8 @@ export function lossAndGrads<Params, State>(
 export function partGradient<Params, State>(
   model: LanguageModel<never, Params, State>,
 ): PartGradient<Params> {
-  return compile((params, inputs, targets, share, before) => {
-    const found = lossAndGrads(model, params, { inputs, targets }, share);
+  return compile((params, inputs, targets, weights, share, before) => {
+    const found = lossAndGrads(model, params, { inputs, targets, weights }, share);
     if (before === null) return found;
     return { value: add(before.value, found.value), grads: sumOf(before.grads, found.grads) };
   });
@@ -76,11 +79,19 @@ export async function batchGradient<Params>(
 ): Promise<LossAndGrads<Params>> {
   let sum: LossAndGrads<Params> | null = null;
   try {
-    for (const { inputs, targets, share: own } of splitBatch(batch, partsOf(params, batch, backend))) {
+    for (
+      const { inputs, targets, weights, share: own } of splitBatch(batch, partsOf(params, batch, backend))
+    ) {
       const before: LossAndGrads<Params> | null = sum;
-      sum = signal === null
-        ? gradient(params, inputs, targets, share * own, before)
-        : await gradient.withTurns([params, inputs, targets, share * own, before], signal);
+      // A tensor, since another number would be another recording.
+      const factor = share * own === 1 ? null : tensor([share * own], [], backend);
+      try {
+        sum = signal === null
+          ? gradient(params, inputs, targets, weights, factor, before)
+          : await gradient.withTurns([params, inputs, targets, weights, factor, before], signal);
+      } finally {
+        backend.free(factor);
+      }
       backend.free(before);
     }
     return sum!;

@@ -6,8 +6,8 @@
  * @module
  */
 import { sharedHostArray } from "../allocate.ts";
+import type { Batch } from "../models/batches.ts";
 import type { Floats } from "../tensor.ts";
-import type { Batch } from "./batches.ts";
 import { type Kind, sharedNumbers } from "./flat.ts";
 
 /** What the workers share: the first asks, all of them answer. */
@@ -16,7 +16,7 @@ export interface Board {
   readonly workers: number;
   /** See the places below. */
   readonly signals: Int32Array;
-  /** All inputs, then all targets; doubles, so that what is no id is found by who checks them. */
+  /** All inputs, then all targets, then all weights, if there are any; doubles, so that what is no id is found by who checks them. */
   readonly ids: Float64Array;
   /** The parameters, flat. */
   readonly params: Floats;
@@ -26,10 +26,10 @@ export interface Board {
 }
 
 /**
- * Places in `signals`: the number of the last question, how many sequences of what length it has, from `asleep` on of each
- * worker whether it sleeps, and then of each the last question that it has answered.
+ * Places in `signals`: the number of the last question, how many sequences of what length it has, whether it has weights, from
+ * `asleep` on of each worker whether it sleeps, and then of each the last question that it has answered.
  */
-const asked = 0, rows = 1, length = 2, asleep = 3;
+const asked = 0, rows = 1, length = 2, weighted = 3, asleep = 4;
 
 /** How long one looks for a question or an answer; longer than an update of parameters takes. */
 const patienceMs = 4;
@@ -65,16 +65,21 @@ export interface Question {
 }
 
 /** Puts a question up; the one before must be answered. */
-export function putQuestion({ signals, ids }: Board, number: number, { inputs, targets }: Batch): void {
+export function putQuestion(
+  { signals, ids }: Board,
+  number: number,
+  { inputs, targets, weights }: Batch,
+): void {
   // Who looks meanwhile finds none.
   Atomics.store(signals, asked, 0);
   let at = 0;
-  for (const row of [...inputs, ...targets]) {
+  for (const row of [...inputs, ...targets, ...weights ?? []]) {
     ids.set(row, at);
     at += row.length;
   }
   signals[rows] = inputs.length;
   signals[length] = inputs[0].length;
+  signals[weighted] = weights ? 1 : 0;
   Atomics.store(signals, asked, number);
 }
 
@@ -83,8 +88,13 @@ export function takeQuestion(board: Board, worker: number, after: number): Quest
   const { signals, ids } = board;
   while (comes(board, worker, () => Atomics.load(signals, asked) > after)) {
     const number = Atomics.load(signals, asked), count = signals[rows], size = signals[length];
-    const sequences = Array.from({ length: 2 * count }, (_, i) => ids.subarray(i * size, (i + 1) * size));
-    const batch = { inputs: sequences.slice(0, count), targets: sequences.slice(count) };
+    const lists = (from: number) =>
+      Array.from({ length: count }, (_, i) => ids.subarray((from + i) * size, (from + i + 1) * size));
+    const batch = {
+      inputs: lists(0),
+      targets: lists(count),
+      weights: signals[weighted] ? lists(2 * count) : undefined,
+    };
     // A worker that has no part in a question may look while the next is put up.
     if (number > after && Atomics.load(signals, asked) === number) return { number, batch };
   }
@@ -123,6 +133,6 @@ function placeOf({ workers }: Board, worker: number): number {
   return asleep + workers + worker;
 }
 
-function idsOf({ inputs }: Batch): number {
-  return 2 * inputs.length * inputs[0].length;
+function idsOf({ inputs, weights }: Batch): number {
+  return (weights ? 3 : 2) * inputs.length * inputs[0].length;
 }

@@ -18,6 +18,7 @@ export interface Settings {
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
+  readonly floor: number;
   readonly warmup: number;
   readonly maxNorm: number;
 }
@@ -40,6 +41,7 @@ const defaults: Settings = {
   epochs: 50,
   batchSize: 32,
   learningRate: 1e-3,
+  floor: 0,
   warmup: 0,
   maxNorm: 1,
 };
@@ -61,6 +63,12 @@ export function settingsOf(options: Partial<Settings>): Settings {
       throw new RangeError(`Cannot ${action}: ${name} must be a number above 0, current ${name} is ${value}`);
     }
   }
+  const { floor, learningRate } = settings;
+  if (!(typeof floor === "number" && floor >= 0 && floor <= learningRate)) {
+    throw new RangeError(
+      `Cannot ${action}: floor must be a number from 0 to learningRate, current floor is ${show(floor)}`,
+    );
+  }
   return settings;
 }
 
@@ -81,9 +89,12 @@ export async function saveRun<P>(
   }
 }
 
-/** What {@linkcode saveRun} saved, if it is of this model and these sequences and agrees with what options ask for. */
+/**
+ * What {@linkcode saveRun} saved, if it is of this model and these sequences and agrees with what options ask for, which may be more
+ * epochs.
+ */
 export function loadRun<P>(
-  bytes: Uint8Array,
+  bytes: Uint8Array | ArrayBuffer,
   model: string,
   train: readonly ArrayLike<number>[],
   options: Partial<Settings>,
@@ -95,12 +106,16 @@ export function loadRun<P>(
     const saved = tree as { model: string; sequences: string; run: Run<P> };
     demand("model must be the checkpoint's", saved.model, model);
     demand("the training sequences must be the checkpoint's", saved.sequences, fingerprint(train));
+    // One that was saved before there was a floor has none.
+    const settings = { ...defaults, ...saved.run.settings };
+    const { epochs = settings.epochs } = options;
+    checkInteger(action, "epochs of a resumed run", epochs, settings.epochs);
     for (const name of names) {
-      if (options[name] !== undefined) {
-        demand(`${name} must be the checkpoint's`, saved.run.settings[name], options[name]);
+      if (name !== "epochs" && options[name] !== undefined) {
+        demand(`${name} must be the checkpoint's`, settings[name], options[name]);
       }
     }
-    return saved.run;
+    return { ...saved.run, settings: { ...settings, epochs } };
   } catch (error) {
     backend.free(tree);
     throw error;

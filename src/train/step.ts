@@ -5,13 +5,13 @@
  */
 import type { AbortSignalLike } from "../abort.ts";
 import { engineOf } from "../engine.ts";
+import type { Batch } from "../models/batches.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import { compile } from "../runtime/compile.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 import { allDone, tensor } from "../transfer.ts";
 import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
 import { batchGradient, lossAndGrads, partGradient, partsOf } from "./batch_gradient.ts";
-import type { Batch } from "./batches.ts";
 import { clipByGlobalNorm } from "./clip.ts";
 import { fromFlat } from "./flat.ts";
 import type { WorkerPool } from "./workers.ts";
@@ -83,9 +83,10 @@ export function trainingStep<Params, State>(
     moments: Moments<Params>,
     inputs: Batch["inputs"],
     targets: Batch["targets"],
+    weights: Batch["weights"],
     numbers: ScalarInputs,
   ) => {
-    const { value, grads } = lossAndGrads(model, params, { inputs, targets });
+    const { value, grads } = lossAndGrads(model, params, { inputs, targets, weights });
     return { value, ...update(grads, params, moments, numbers) };
   });
 
@@ -121,7 +122,7 @@ export function trainingStep<Params, State>(
   return {
     async take(from, batch, learningRate, signal) {
       const { params, optimizer: { step, mean, variance } } = from, moments = { mean, variance };
-      const { inputs, targets } = batch;
+      const { inputs, targets, weights } = batch;
       const numbers = backend.scope(() => ({
         step: tensor([step], [], backend),
         learningRate: tensor([learningRate], [], backend),
@@ -130,7 +131,7 @@ export function trainingStep<Params, State>(
         let next: Taken<Params>;
         if (pool === null && partsOf(params, batch, backend) === 1) {
           const { value, ...rest } = await whole.withTurns(
-            [params, moments, inputs, targets, numbers],
+            [params, moments, inputs, targets, weights, numbers],
             signal,
           );
           next = { ...rest, loss: numberOf(value) };

@@ -84,6 +84,38 @@ for (const { name, model, make } of models) {
     assert(places.has(0) && places.size > 5, `stops at ${[...places]}`);
   });
 
+  testOnAll(`generate() ends ${name} before a list of stop anywhere in its blocks`, async (backend) => {
+    const params = await put(make(1), backend);
+    withSlowReads(backend);
+    const options = { maxTokens: 30, seed: 5, frequencyPenalty: 0.3, presencePenalty: 0.2 };
+    const { ids, state } = await collect(generate(model, params, [1, 2], options));
+    using another = createReference();
+    const single = await collect(generate(model, await put(make(1), another), [1, 2], options));
+    assertEquals(ids, single.ids);
+    backend.free(state);
+    const { bytes } = backend.memory();
+    // Blocks are of 1, 4, 16 and 9 tokens.
+    for (
+      const [start, length] of [[0, 2], [0, 6], [2, 3], [3, 3], [4, 2], [5, 3], [18, 8], [19, 2], [28, 2]]
+    ) {
+      const list = ids.slice(start, start + length), text = `,${ids},`;
+      const end = text.slice(0, text.indexOf(`,${list},`)).split(",").length - 1;
+      const part = await collect(
+        generate(model, params, [1, 2], { ...options, stop: [list, [list[0], 12]] }),
+      );
+      assertEquals(part.ids, ids.slice(0, end), `${list} in ${ids}`);
+      const begin = model.initialState(params);
+      assertNear(
+        await logitsAfter(params, [7], part.state),
+        await logitsAfter(params, [1, 2, ...part.ids, 7], begin),
+        1e-5,
+        `after ${end} tokens`,
+      );
+      backend.free([part.state, begin]);
+      assertEquals(backend.memory().bytes, bytes);
+    }
+  });
+
   testOnAll(`generate() frees a block of ${name} that nobody reads to its end`, async (backend) => {
     const params = await put(make(1), backend);
     withSlowReads(backend);

@@ -1,12 +1,15 @@
 import { assert, assertEquals, assertNotEquals, assertStrictEquals } from "@std/assert";
 import {
+  add,
   generate,
   type GenerateOptions,
   type MemoryUse,
+  multiply,
   put,
   read,
   reference,
   sample,
+  type Tensor,
   tensor,
 } from "@seqmix/seqmix";
 import { engineOf } from "../../src/engine.ts";
@@ -124,6 +127,109 @@ for (const { name, model, make } of models) {
     const { logits } = model.forward(params, [[stop]], state);
     assertNear(await read(logits), await logitsAfter(params, [1, 2, ...ids, stop]), 1e-5);
   });
+
+  testOnAll(
+    `generate() with penalties draws ${name}'s tokens by how often each was drawn, the prompt left out`,
+    async (backend) => {
+      const params = await put(make(2), backend);
+      const prompt = [3, 3, 3, 1];
+      for (const [frequencyPenalty, presencePenalty] of [[0.3, 0], [0, 1.1], [-0.2, 0.7]]) {
+        const options = { maxTokens: 24, temperature: 0, frequencyPenalty, presencePenalty };
+        const { ids } = await collect(generate(model, params, prompt, options));
+        const tokens = [...prompt], counts = Array(11).fill(0);
+        for (const id of ids) {
+          const logits = await logitsAfter(params, tokens);
+          const penalized = logits.map((logit, i) =>
+            logit - frequencyPenalty * counts[i] - (counts[i] > 0 ? presencePenalty : 0)
+          );
+          assert(penalized[id] >= Math.max(...penalized) - 1e-5, `${ids} at ${tokens.length}`);
+          tokens.push(id);
+          counts[id]++;
+        }
+        assertEquals(ids.length, 24);
+      }
+    },
+  );
+
+  testOnAll(
+    `generate() draws from transformed logits of ${name}, which see how often each id was drawn`,
+    async (backend) => {
+      const params = await put(make(2), backend);
+      const options = { maxTokens: 30, topK: 9, seed: 3 };
+      const plain = await collect(generate(model, params, [1, 2], options));
+      const shapes: string[] = [];
+      const same = (logits: Tensor, counts: Tensor) => {
+        shapes.push(
+          `${logits.shape} ${counts.shape} ${logits.backend === backend} ${counts.backend === backend}`,
+        );
+        return logits;
+      };
+      const kept = await collect(generate(model, params, [1, 2], { ...options, transform: same }));
+      assertEquals(kept.ids, plain.ids);
+      assertEquals([...new Set(shapes)], ["1,11 1,11 true true"]);
+
+      const never = tensor(Array(11).fill(-1e9), [1, 11], backend);
+      const once = (logits: Tensor, counts: Tensor) => add(logits, multiply(counts, never));
+      const { ids } = await collect(generate(model, params, [5, 5], { transform: once, maxTokens: 11 }));
+      assertEquals(ids.toSorted((a, b) => a - b), [...Array(11).keys()]);
+      // After penalties: what they left is the least that it sees.
+      const last = { transform: once, maxTokens: 11, presencePenalty: 5 };
+      assertEquals(new Set((await collect(generate(model, params, [5, 5], last))).ids).size, 11);
+      const only = tensor([0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0], [1, 11], backend);
+      const constant = { transform: () => only, maxTokens: 5, temperature: 0 };
+      assertEquals((await collect(generate(model, params, [5], constant))).ids, [4, 4, 4, 4, 4]);
+    },
+  );
+
+  testOnAll(
+    `generate() ends ${name} before a list of stop, which its state has not seen, and gives out what is none`,
+    async (backend) => {
+      const params = await put(make(1), backend);
+      const options = { maxTokens: 24, seed: 3 };
+      const { ids: free, state: unused } = await collect(generate(model, params, [1, 2], options));
+      backend.free(unused);
+      const { bytes } = backend.memory();
+      for (const [start, length] of [[0, 2], [4, 3], [9, 5], [20, 4]]) {
+        const list = free.slice(start, start + length), unlike = [...list.slice(0, -1), 12];
+        const text = `,${free},`, end = text.slice(0, text.indexOf(`,${list},`)).split(",").length - 1;
+        const stop = [unlike, list, 13], all = { ...options, stop };
+        const { ids, state } = await collect(generate(model, params, [1, 2], all));
+        assertEquals(ids, free.slice(0, end), `${list} in ${free}`);
+        const { logits, state: after } = model.forward(params, [[7]], state);
+        assertNear(await read(logits), await logitsAfter(params, [1, 2, ...ids, 7]), 1e-5);
+        backend.free([logits, state, after]);
+        const whole = await collect(generate(model, params, [1, 2], { ...options, stop: [unlike] }));
+        assertEquals(whole.ids, free);
+        backend.free(whole.state);
+        assertEquals(backend.memory().bytes, bytes);
+      }
+      // Part of a list was drawn when the last token was.
+      const list = free.slice(22), maxTokens = 23;
+      const cut = await collect(generate(model, params, [1, 2], { ...options, maxTokens, stop: [list] }));
+      assertEquals(cut.ids, free.slice(0, 23));
+      const { logits } = model.forward(params, [[7]], cut.state);
+      assertNear(await read(logits), await logitsAfter(params, [1, 2, ...cut.ids, 7]), 1e-5);
+    },
+  );
+
+  testOnAll(
+    `generate() with all options frees everything of ${name} when the reader leaves`,
+    async (backend) => {
+      const params = await put(make(1), backend);
+      const { bytes } = backend.memory();
+      const options = {
+        frequencyPenalty: 0.1,
+        stop: Array.from({ length: 121 }, (_, i) => [i % 11, Math.floor(i / 11), 11]),
+      };
+      for (const length of [1, 2, 7, 23]) {
+        let seen = 0;
+        for await (const _ of generate(model, params, [1, 2, 3], options)) if (++seen === length) break;
+        assertEquals([seen, backend.memory().bytes], [length, bytes]);
+      }
+      backend.free((await collect(generate(model, params, [1], { ...options, maxTokens: 30 }))).state);
+      assertEquals(backend.memory().bytes, bytes);
+    },
+  );
 
   testOnAll(`generate() holds nothing of ${name} but the state that it returns`, async (backend) => {
     const params = await put(make(1), backend);
@@ -277,6 +383,50 @@ testFailures("generate()", [
     option("stop", 3),
     TypeError,
     "Cannot generate: stop must be a list of ids, current value is 3",
+  ],
+  [
+    "a stop that holds an empty list",
+    option("stop", [3, []]),
+    TypeError,
+    "Cannot generate: stop must hold ids and lists of at least one, current stop[1] is an array of length 0",
+  ],
+  [
+    "a stop that holds text",
+    option("stop", ["a"]),
+    TypeError,
+    'Cannot generate: stop must hold ids and lists of at least one, current stop[0] is "a"',
+  ],
+  ...["frequencyPenalty", "presencePenalty"].flatMap((name): Failure[] => [
+    [
+      `${name} NaN`,
+      option(name, NaN),
+      RangeError,
+      `Cannot generate: ${name} must be finite, current value is NaN`,
+    ],
+    [
+      `${name} of text`,
+      option(name, "1"),
+      TypeError,
+      `Cannot generate: ${name} must be a number, current value is "1"`,
+    ],
+  ]),
+  [
+    "a transform that is none",
+    option("transform", 3),
+    TypeError,
+    "Cannot generate: transform must be a function, current value is 3",
+  ],
+  [
+    "a transform to another shape",
+    option("transform", () => tensor([1], [1])),
+    TypeError,
+    "Cannot generate: result of transform must be [1, 11], current shape is [1]",
+  ],
+  [
+    "a transform to a promise",
+    option("transform", (logits: Tensor) => Promise.resolve(logits)),
+    TypeError,
+    "Cannot generate: result of transform must be a tensor [1, 11], current value is an object (Promise)",
   ],
   ...[-1, NaN, Infinity].map((value): Failure => [
     `temperature ${value}`,

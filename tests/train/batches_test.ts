@@ -1,21 +1,25 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
-import { batchOf, batchOrder, splitBatch } from "../../src/train/batches.ts";
+import { batchOrder, splitBatch } from "../../src/train/batches.ts";
 
-const lengths = fc.array(fc.constantFrom(4, 7, 9), { minLength: 1, maxLength: 60 });
+const lengths = fc.array(fc.integer({ min: 2, max: 90 }), { minLength: 1, maxLength: 60 });
 
-Deno.test("batchOrder() has every sequence once, batches of one length, and none too large", () => {
+Deno.test("batchOrder() has every sequence once, and the batches of every epoch are of the same sizes", () => {
   fc.assert(fc.property(lengths, fc.integer({ min: 1, max: 8 }), fc.nat(9), (lengths, size, epoch) => {
     const batches = batchOrder(lengths, size, 1, epoch);
-    assertEquals(batches.flat().sort((a, b) => a - b), [...lengths.keys()]);
-    for (const batch of batches) {
-      assert(batch.length <= size);
-      assertEquals(new Set(batch.map((i) => lengths[i])).size, 1);
-    }
-    // As few as there can be.
-    const groups = Map.groupBy(lengths, (length) => length).values();
-    assertEquals(batches.length, [...groups].reduce((sum, group) => sum + Math.ceil(group.length / size), 0));
+    assertEquals(batches.flatMap(({ indices }) => indices).sort((a, b) => a - b), [...lengths.keys()]);
+    for (const { indices } of batches) assert(indices.length <= size);
+    const sizes = (epoch: number) =>
+      batchOrder(lengths, size, 1, epoch).map(({ indices, length }) => `${indices.length} of ${length}`)
+        .sort();
+    assertEquals(sizes(epoch), sizes(epoch + 1));
   }));
+});
+
+Deno.test("batchOrder() cuts sequences of one length into full batches, and pads none", () => {
+  const batches = batchOrder(Array(21).fill(9), 4, 1, 0);
+  assertEquals(batches.map(({ indices }) => indices.length).sort(), [1, 4, 4, 4, 4, 4]);
+  assertEquals(new Set(batches.map(({ length }) => length)), new Set([9]));
 });
 
 Deno.test("batchOrder() is drawn from the seed and the epoch alone", () => {
@@ -23,13 +27,6 @@ Deno.test("batchOrder() is drawn from the seed and the epoch alone", () => {
   assertEquals(batchOrder(lengths, 8, 1, 2), batchOrder(lengths, 8, 1, 2));
   assertNotEquals(batchOrder(lengths, 8, 1, 2), batchOrder(lengths, 8, 1, 3));
   assertNotEquals(batchOrder(lengths, 8, 1, 2), batchOrder(lengths, 8, 2, 2));
-});
-
-Deno.test("batchOf() reads all tokens but the last and predicts all but the first", () => {
-  assertEquals(batchOf([[1, 2, 3], [4, 5, 6], [7, 8, 9]], [2, 0]), {
-    inputs: [[7, 8], [1, 2]],
-    targets: [[8, 9], [2, 3]],
-  });
 });
 
 Deno.test("splitBatch() keeps the order, leaves no part empty, and makes them equal, the first no larger than the others", () => {
@@ -44,4 +41,11 @@ Deno.test("splitBatch() keeps the order, leaves no part empty, and makes them eq
     assertEquals(sizes[0], Math.min(...sizes));
     assert(sizes[0] > 0 && Math.max(...sizes) - sizes[0] <= 1);
   }));
+});
+
+Deno.test("splitBatch() counts what is no padding", () => {
+  const rows = [[1, 2, 3], [1, 2, 3], [1, 2, 3]], weights = [[1, 1, 1], [1, 0, 0], [1, 1, 0]];
+  const parts = splitBatch({ inputs: rows, targets: rows, weights }, 2);
+  assertEquals(parts.map(({ weights }) => weights), [weights.slice(0, 1), weights.slice(1)]);
+  assertEquals(parts.map(({ share }) => share), [1 / 2, 1 / 2]);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { Batch } from "../../src/train/batches.ts";
+import type { Batch } from "../../src/models/batches.ts";
 import {
   type Board,
   fits,
@@ -17,11 +17,16 @@ const batches = fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, ma
   ([rows, length]) => {
     const sequence = fc.array(fc.double(), { minLength: length, maxLength: length });
     const sequences = fc.array(sequence, { minLength: rows, maxLength: rows });
-    return fc.record({ inputs: sequences, targets: sequences });
+    return fc.record({
+      inputs: sequences,
+      targets: sequences,
+      weights: fc.option(sequences, { nil: undefined }),
+    });
   },
 );
 
-const largest = { inputs: Array(5).fill([1, 2, 3, 4, 5]), targets: Array(5).fill([2, 3, 4, 5, 6]) };
+const rows = Array(5).fill([1, 2, 3, 4, 5]);
+const largest = { inputs: rows, targets: rows, weights: rows };
 const open = (batch: Batch, workers = 2): Board => openBoard(workers, new Float32Array(3), batch)!;
 
 Deno.test("takeQuestion() gives the batch that was put up, after larger ones too, and numbers that are no ids", () => {
@@ -30,9 +35,10 @@ Deno.test("takeQuestion() gives the batch that was put up, after larger ones too
   let number = 1;
   fc.assert(fc.property(batches, (batch) => {
     putQuestion(board, ++number, batch);
-    const { inputs, targets } = takeQuestion(board, 1, number - 1)!.batch;
+    const { inputs, targets, weights } = takeQuestion(board, 1, number - 1)!.batch;
+    const listsOf = (rows: Batch["inputs"]) => rows.map((row) => Array.from(row));
     assertEquals(
-      { inputs: inputs.map((x) => Array.from(x)), targets: targets.map((x) => Array.from(x)) },
+      { inputs: listsOf(inputs), targets: listsOf(targets), weights: weights && listsOf(weights) },
       batch,
     );
   }));
@@ -51,6 +57,7 @@ Deno.test("fits() says whether a batch finds room", () => {
   const board = open({ inputs: [[1, 2], [3, 4]], targets: [[2, 3], [4, 5]] });
   assert(fits(board, { inputs: [[1, 2, 3, 4]], targets: [[2, 3, 4, 5]] }));
   assert(!fits(board, { inputs: [[1, 2, 3, 4, 5]], targets: [[2, 3, 4, 5, 6]] }));
+  assert(!fits(board, { inputs: [[1, 2, 3, 4]], targets: [[2, 3, 4, 5]], weights: [[1, 1, 1, 0]] }));
 });
 
 Deno.test("isAnswered() tells of the number and the worker that it is asked for alone", () => {

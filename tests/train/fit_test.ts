@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type AnyLanguageModel,
   type Backend,
@@ -12,17 +12,22 @@ import {
   lstmModel,
   motifTask,
   multiply,
+  parameterCount,
   put,
   read,
   rwkv,
+  type Tensor,
   tensor,
   trainAndTest,
   transformer,
 } from "@seqmix/seqmix";
 import { reference } from "../../src/backends/reference/mod.ts";
+import { batchOf, tokensOf } from "../../src/models/batches.ts";
+import { flatGradient, partGradient } from "../../src/train/batch_gradient.ts";
 import { batchOrder } from "../../src/train/batches.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { assertNear, assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
+import { moved } from "../mixers.ts";
 
 const bank = motifTask({ motifs: 4, motifLength: 4, vocabulary: 11, longestCycle: 2 }, 1);
 const task = trainAndTest(bank, { train: 21, test: 5, length: [9, 12], seed: 2 });
@@ -39,6 +44,9 @@ const [{ config }] = models;
 
 type Options = FitOptions<unknown, unknown>;
 type Progress = FitProgress<unknown>;
+
+/** The options of `reports` that a checkpoint has its own of. */
+const again = { batchSize: undefined, learningRate: undefined };
 
 async function reports(model: AnyLanguageModel, options: Options): Promise<Progress[]> {
   return await Array.fromAsync(fit(model, task, { epochs: 3, batchSize: 4, learningRate: 0.02, ...options }));
@@ -92,6 +100,172 @@ testOnAll("fit() holds no more once all forms of batches came", async (backend) 
   assertEquals(new Set(settled).size, 1, `bytes held: ${held}`);
   assertEquals(peaks.at(-1), peaks[peaks.length >> 1], `most bytes: ${peaks}`);
   backend.free(before);
+});
+
+// Both of batches that are padded, and of some that are not.
+const uneven = Array.from(
+  { length: 24 },
+  (_, i) => Array.from({ length: 9 + 5 * i % 12 }, (_, t) => (7 * i + t * t) % 11),
+);
+
+for (const { model, config } of models) {
+  testOnAll(`fit() of ${model.name} pads, and has the losses of sequences by themselves`, async (backend) => {
+    const params = await put(model.init(config, 1), backend);
+    const batches = batchOrder(uneven.map(({ length }) => length), 5, 0, 0);
+    const losses: number[] = [],
+      options = { params, backend, batchSize: 5, epochs: 1, learningRate: 1e-9, every: 1 };
+    let tokens = 0, trainLoss = 0;
+    for await (const at of fit(model, { train: uneven }, options)) {
+      losses.push(...at.losses);
+      ({ trainLoss } = at);
+    }
+    assertEquals(losses.length, batches.length);
+    let total = 0, padded = 0;
+    for (const [step, { indices, length }] of batches.entries()) {
+      let sum = 0, count = 0;
+      for (const row of indices.map((i) => uneven[i])) {
+        sum += (await evaluate(model, params, [row])).loss * (row.length - 1);
+        count += row.length - 1;
+        if (row.length < length) padded++;
+      }
+      assertNear([losses[step]], [sum / count], 1e-5);
+      total += sum;
+      tokens += count;
+    }
+    assertNear([trainLoss], [total / tokens], 1e-5);
+    assert(padded > 3, `${padded} padded`);
+    const { loss } = await evaluate(model, params, uneven);
+    assertNear([loss], [total / tokens], 1e-5);
+    backend.free(params);
+  });
+
+  testOnAll(`the gradient of ${model.name} is the same with padding and without`, async (backend) => {
+    const params = await put(moved(model.init(config, 1), 5), backend);
+    const numbers = () => new Float32Array(parameterCount(params));
+    using gradient = partGradient(model);
+    const rows = uneven.slice(0, 5), indices = [0, 1, 2, 3, 4];
+    const batch = batchOf(rows, { indices, length: 20 }), tokens = tokensOf(batch);
+    const expected = numbers();
+    let loss = 0;
+    for (const i of indices) {
+      const alone = batchOf(rows, { indices: [i], length: rows[i].length }), share = tokensOf(alone) / tokens;
+      const found = await flatGradient(gradient, params, { ...alone, share }, backend, numbers());
+      found.grads.forEach((x, j) => expected[j] += x);
+      loss += found.loss;
+    }
+    for (const workAtOnce of [Infinity, 1]) {
+      Object.defineProperty(backend, "workAtOnce", { value: workAtOnce, configurable: true });
+      const found = await flatGradient(gradient, params, { ...batch, share: 1 }, backend, numbers());
+      assertNear(found.grads, expected, 1e-5, "gradient");
+      assertNear([found.loss], [loss], 1e-5, "loss");
+    }
+    backend.free(params);
+  });
+}
+
+Deno.test("fit() fills its batches where lengths are many, and records few of them", async () => {
+  const train = Array.from(
+    { length: 495 },
+    (_, i) => Array.from({ length: 2 + i * 37 % 328 }, (_, t) => (i + t) % 11),
+  );
+  let steps = 0;
+  const options = { config: models[2].config, batchSize: 32, epochs: 1, every: 1, learningRate: 0.01 };
+  for await (const at of fit(models[2].model, { train }, options)) {
+    ({ steps } = at);
+    if (at.step === 3) break;
+  }
+  assert(steps <= 20, `${steps} steps`);
+});
+
+Deno.test("fit() trains on WebAssembly where it is told nothing else, and leaves it to the caller", async () => {
+  const given = await createWasm();
+  const all = await reports(rwkv as AnyLanguageModel, { config }),
+    { backend, params, optimizer } = all.at(-1)!;
+  const same = await reports(rwkv as AnyLanguageModel, { config, backend: given });
+  assertEquals(all.map(({ losses }) => losses), same.map(({ losses }) => losses));
+  assertEquals([backend.name, same[0].backend], ["wasm", given]);
+  for (const t of tensorsOf([params, optimizer])) assertEquals(t.backend, backend);
+  assert((await read((params as { head: Tensor }).head)).every(Number.isFinite));
+  backend.free([params, optimizer]);
+  assertEquals(backend.memory().bytes, 0);
+  backend[Symbol.dispose]();
+  given[Symbol.dispose]();
+
+  // Parameters from elsewhere are copied, and stay.
+  const start = rwkv.init(config as never, 1), [head] = [await read(start.head)];
+  for await (const at of fit(rwkv as AnyLanguageModel, task, { params: start })) {
+    assertEquals(at.backend.name, "wasm");
+    at.backend[Symbol.dispose]();
+    break;
+  }
+  assertSame(await read(start.head), head);
+});
+
+Deno.test("fit() trains on a reference of its own where WebAssembly can't be had, and says so", async () => {
+  const { validate } = WebAssembly;
+  try {
+    WebAssembly.validate = () => false;
+    const [{ backend, losses }] = await reports(rwkv as AnyLanguageModel, { config });
+    assertEquals(backend.name, "reference");
+    assert(backend !== reference);
+    const [expected] = await reports(rwkv as AnyLanguageModel, { config, backend: reference });
+    assertEquals(losses, expected.losses);
+  } finally {
+    WebAssembly.validate = validate;
+  }
+});
+
+Deno.test("fit() disposes of a backend of its own that nobody was given", async () => {
+  let own: Backend | undefined;
+  const failing = {
+    ...rwkv,
+    initialState(params: { embedding: { inner: Tensor } }) {
+      own = params.embedding.inner.backend;
+      throw new Error("no");
+    },
+  } as unknown as AnyLanguageModel;
+  await assertRejects(() => reports(failing, { config }), Error, "no");
+  assertEquals(own!.name, "wasm");
+  assertThrows(() => tensor([1], [1], own), TypeError, "disposed");
+});
+
+testOnAll(
+  "fit() is resumed with more epochs as if it had had them, where the rate is constant",
+  async (backend) => {
+    const options = { config, backend, floor: 0.02 };
+    const four = await reports(rwkv as AnyLanguageModel, { ...options, epochs: 4 });
+    const two = await reports(rwkv as AnyLanguageModel, { ...options, epochs: 2 });
+    const resume = await two.at(-1)!.checkpoint();
+    const rest = await reports(rwkv as AnyLanguageModel, { ...again, resume, backend, epochs: 4 });
+    assertEquals([...two, ...rest].map(({ losses }) => losses), four.map(({ losses }) => losses));
+    assertEquals(rest.map(({ epoch, epochs, learningRate }) => [epoch, epochs, learningRate]), [
+      [3, 4, 0.02],
+      [4, 4, 0.02],
+    ]);
+    assertEquals([rest[0].step, rest[0].steps], [four[2].step, four[2].steps]);
+    // Without more it is over, and so it is where it was made longer before.
+    assertEquals(await reports(rwkv as AnyLanguageModel, { ...again, resume, backend, epochs: 2 }), []);
+    const longer = await rest[1].checkpoint();
+    assertEquals(
+      await reports(rwkv as AnyLanguageModel, { ...again, resume: longer, backend, epochs: undefined }),
+      [],
+    );
+    backend.free([four, two, rest].map((all) => [all.at(-1)!.params, all.at(-1)!.optimizer]));
+  },
+);
+
+Deno.test("fit() that is resumed with more epochs has the rates of a run that had them from the start", async () => {
+  const rates = async (options: Options) => {
+    const all = await reports(rwkv as AnyLanguageModel, { every: 1, ...options });
+    return { rates: all.map(({ learningRate }) => learningRate), last: all.at(-1)! };
+  };
+  const options = { config, warmup: 4, floor: 0.001 };
+  const four = await rates({ ...options, epochs: 4 }), two = await rates({ ...options, epochs: 2 });
+  const resume = await two.last.checkpoint();
+  const rest = await rates({ ...again, resume, epochs: 4 });
+  assertEquals(rest.rates, four.rates.slice(two.rates.length));
+  assert(rest.rates[0] > two.rates.at(-1)!);
+  assertEquals(rest.rates, rest.rates.toSorted((a, b) => b - a));
 });
 
 Deno.test("fit() gives the trained parameters and their optimiser to the caller", async () => {
@@ -166,7 +340,7 @@ for (const bad of [NaN, Infinity]) {
   testOnAll(`fit() stops at a loss of ${bad}, and its last report is still the caller's`, async (backend) => {
     const train = task.train.map((sequence) => Array.from(sequence, (id) => id % 10).slice(0, 8));
     // The loss of the sixth step: its sequence alone has the last id.
-    train[batchOrder(train.map(({ length }) => length), 1, 0, 0)[5][0]][3] = 10;
+    train[batchOrder(train.map(({ length }) => length), 1, 0, 0)[5].indices[0]][3] = 10;
     const model = {
       ...rwkv,
       forward(...[params, tokens, state]: Parameters<typeof rwkv.forward>) {
@@ -291,8 +465,9 @@ async function checkpointOf(
   model: AnyLanguageModel,
   config: unknown,
   backend?: Backend,
+  epochs = 1,
 ): Promise<Uint8Array> {
-  const [{ checkpoint }] = await reports(model, { config, epochs: 1, backend });
+  const [{ checkpoint }] = (await reports(model, { config, epochs, backend })).slice(-1);
   return await checkpoint();
 }
 
@@ -379,9 +554,21 @@ testFailures("fit()", [
     'Cannot fit: the training sequences must be the checkpoint\'s, "a8686b30", current one is "8a662895"',
   ],
   [
-    "a checkpoint with another number of epochs",
-    run(task, { resume: saved, epochs: 4 }),
+    "a checkpoint with fewer epochs than it is of",
+    run(task, { resume: await checkpointOf(rwkv as AnyLanguageModel, config, undefined, 2), epochs: 1 }),
+    RangeError,
+    "Cannot fit: epochs of a resumed run must be an integer at least 2, current value is 1",
+  ],
+  [
+    "a checkpoint with another batch size",
+    run(task, { resume: saved, batchSize: 5 }),
     TypeError,
-    "Cannot fit: epochs must be the checkpoint's, 1, current one is 4",
+    "Cannot fit: batchSize must be the checkpoint's, 4, current one is 5",
+  ],
+  [
+    "a floor above the learning rate",
+    run(task, { config, learningRate: 0.1, floor: 0.2 }),
+    RangeError,
+    "Cannot fit: floor must be a number from 0 to learningRate, current floor is 0.2",
   ],
 ]);

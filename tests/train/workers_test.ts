@@ -14,7 +14,8 @@ import {
   transformer,
 } from "@seqmix/seqmix";
 import { flatGradient, partGradient } from "../../src/train/batch_gradient.ts";
-import { type Batch, batchOf, splitBatch } from "../../src/train/batches.ts";
+import { type Batch, batchOf } from "../../src/models/batches.ts";
+import { splitBatch } from "../../src/train/batches.ts";
 import { kindOf } from "../../src/train/flat.ts";
 import { startWorkers } from "../../src/train/workers.ts";
 import { tensorsOf } from "../../src/tree.ts";
@@ -36,6 +37,11 @@ const configs = [
   { model: lstmModel as AnyLanguageModel, config: { vocabulary: 11, layers: 2, channels: 6 } },
 ];
 
+/** Sequences of these indices as a batch. */
+function batchAt(indices: number[]): Batch {
+  return batchOf(task.train, { indices, length: Math.max(...indices.map((i) => task.train[i].length)) });
+}
+
 const roomFor = (params: unknown) => new Float32Array(parameterCount(params));
 
 const places = [{ name: "reference", create: () => createReference() }, {
@@ -48,7 +54,7 @@ for (const { name: on, create } of places) {
     Deno.test(`workers give the gradient of one thread, of ${model.name} on ${on}`, async () => {
       using backend = await create();
       const params = await put(make(1), backend);
-      const batch = batchOf(task.train, [0, 2, 4, 6, 8]);
+      const batch = batchAt([0, 2, 4, 5, 7, 8]);
       using pool = await startWorkers(3, backend, model, undefined, params);
       const alone = await flatGradient(
         partGradient(model),
@@ -114,9 +120,15 @@ for (const { name, create } of kinds) {
       return { loss, grads };
     };
     using pool = await startWorkers(workers, backend, model, undefined, params);
-    // Fewer sequences than workers, then more of them, fewer again, and longer ones, for which there is no room yet.
-    for (const rows of [[0, 2], [0, 2, 4, 6, 8], [4], [1, 3, 5, 7, 9], [2, 4, 6, 8, 0]]) {
-      const batch = batchOf(task.train, rows);
+    // Fewer sequences than workers, then more of them, fewer again, and longer ones, for which there is no room yet; some are padded.
+    for (
+      const rows of [[0, 2], [0, 2, 4, 6, 8], [4], [1, 3, 5, 7, 9], [2, 4, 6, 8, 0], [0, 1, 2, 3, 4], [
+        0,
+        2,
+        3,
+      ]]
+    ) {
+      const batch = batchAt(rows);
       assertEquals(await pool.gradient(params, batch), await one(batch));
     }
   });
@@ -146,7 +158,7 @@ for (const { name, create } of backends.filter(({ name }) => name === "webgpu"))
     using backend = await create();
     const { make } = models.find(({ model }) => model.name === "lstm")!;
     const params = await put(make(1), backend);
-    const batch = batchOf(task.train, [0, 2, 4]);
+    const batch = batchAt([0, 2, 4]);
     using pool = await startWorkers(2, backend, lstmModel, undefined, params);
     const alone = await flatGradient(
       partGradient(lstmModel as AnyLanguageModel),

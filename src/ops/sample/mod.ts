@@ -56,6 +56,20 @@ export const sampleNames: Names<SampleOptions> = { temperature: 0, topK: 0, topP
  * ```
  */
 export function sample(logits: Tensor, options: SampleOptions = {}, step: number | Tensor = 0): Tensor {
+  return compute(sampleOp, ...argumentsOf(logits, options, step))[0];
+}
+
+/** The same ids of logits `[B, V]` as sequences of one step, `[B, 1]`. */
+export function sampleAsSequence(logits: Tensor, options: SampleOptions, step: number | Tensor): Tensor {
+  return compute(sampleAsSequenceOp, ...argumentsOf(logits, options, step))[0];
+}
+
+/** The operation's inputs and constants, checked. */
+function argumentsOf(
+  logits: Tensor,
+  options: SampleOptions,
+  step: number | Tensor,
+): [inputs: [Tensor, Tensor | undefined], constants: readonly number[]] {
   checkLast("sample", "logits", logits, "V");
   const vocabulary = logits.shape[logits.shape.length - 1];
   if (vocabulary === 0) {
@@ -66,9 +80,9 @@ export function sample(logits: Tensor, options: SampleOptions = {}, step: number
   const seed = seedOf32Bits(given);
   // More than all is all; a count of 32 bits would wrap.
   const kept = Math.min(topK, vocabulary);
-  if (isTensor(step)) return compute(sampleOp, [logits, step], [temperature, kept, topP, seed, 0])[0];
+  if (isTensor(step)) return [[logits, step], [temperature, kept, topP, seed, 0]];
   checkInteger("sample", "step", step, 0, 2 ** 32 - 1);
-  return compute(sampleOp, [logits, undefined], [temperature, kept, topP, seed, step])[0];
+  return [[logits, undefined], [temperature, kept, topP, seed, step]];
 }
 
 /** The number of the draw is `base`, and `step` more where there is one. */
@@ -81,6 +95,8 @@ export const sampleOp = defineOperation({
   gradient: "constant",
   example: { temperature: 0.8, topK: 9, topP: 0.9, seed: 7, step: (x) => Math.floor(Math.abs(9 * x)) },
 });
+
+const sampleAsSequenceOp = defineOperation({ ...sampleOp.declaration, outputs: ["ids: ... 1"] });
 
 /** The options with their defaults filled in, checked. */
 export function checkSampleOptions(action: string, options: SampleOptions): Required<SampleOptions> {

@@ -1,0 +1,91 @@
+/**
+ * What is done to logits before an id is drawn from them, by how often each was drawn.
+ *
+ * @module
+ */
+import { checkShape, sharedBackend, show } from "../check.ts";
+import type { Names } from "../names.ts";
+import { add, multiply, relu } from "../ops/elementwise/mod.ts";
+import { linear } from "../ops/linear/mod.ts";
+import type { Tensor } from "../tensor.ts";
+import { tensor } from "../transfer.ts";
+
+/** How logits are changed before an id is drawn from them. */
+export interface LogitsOptions {
+  /**
+   * Subtracted from the logit of an id as often as it was drawn; default 0. As in most services, what counts is the ids drawn in
+   * this call: not the prompt, nor what `state` has seen.
+   */
+  readonly frequencyPenalty?: number | undefined;
+  /** Subtracted once from the logit of every id that was drawn in this call; default 0. */
+  readonly presencePenalty?: number | undefined;
+  /**
+   * Other logits in place of these, before temperature, top-k and top-p and after penalties: a pure function of
+   * tensors `[1, V]` on the model's backend to one of them, made of operations alone, since it is compiled ({@linkcode compile}).
+   * `counts` has how often each id was drawn in this call.
+   */
+  readonly transform?: ((logits: Tensor, counts: Tensor) => Tensor) | undefined;
+}
+
+export const logitsNames: Names<LogitsOptions> = { frequencyPenalty: 0, presencePenalty: 0, transform: 0 };
+
+type Transform = NonNullable<LogitsOptions["transform"]>;
+
+/** What options ask for, checked; undefined where logits stay as they are. */
+export function transformOf(action: string, options: LogitsOptions): Transform | undefined {
+  const { frequencyPenalty: frequency = 0, presencePenalty: presence = 0, transform } = options;
+  for (const [name, value] of Object.entries({ frequencyPenalty: frequency, presencePenalty: presence })) {
+    if (typeof value !== "number") {
+      throw new TypeError(`Cannot ${action}: ${name} must be a number, current value is ${show(value)}`);
+    }
+    if (!Number.isFinite(value)) {
+      throw new RangeError(`Cannot ${action}: ${name} must be finite, current value is ${value}`);
+    }
+  }
+  if (transform === undefined) {
+    if (frequency === 0 && presence === 0) return undefined;
+    return (logits, counts) => penalize(logits, counts, frequency, presence);
+  }
+  if (typeof transform !== "function") {
+    throw new TypeError(
+      `Cannot ${action}: transform must be a function, current value is ${show(transform)}`,
+    );
+  }
+  return (logits, counts) => {
+    const y = transform(penalize(logits, counts, frequency, presence), counts);
+    checkShape(action, "result of transform", y, ...logits.shape as [number, number]);
+    sharedBackend(action, "logits, result of transform", logits, y);
+    return y;
+  };
+}
+
+/** logits - frequency·counts - presence·[counts > 0] */
+function penalize(logits: Tensor, counts: Tensor, frequency: number, presence: number): Tensor {
+  let y = logits;
+  if (frequency !== 0) y = add(y, multiply(counts, filled(counts, -frequency)));
+  if (presence !== 0) {
+    // min(count, 1) = count - max(count - 1, 0)
+    const beyond = relu(add(counts, filled(counts, -1)));
+    const drawn = add(counts, multiply(beyond, filled(counts, -1)));
+    y = add(y, multiply(drawn, filled(counts, -presence)));
+  }
+  return y;
+}
+
+/** Counts with that of an id, `[1, 1]`, one higher. */
+export function countOne(counts: Tensor, id: Tensor): Tensor {
+  const { backend, shape: [, vocabulary] } = counts;
+  const ids = Array.from({ length: vocabulary }, (_, i) => i);
+  const factor = (sign: number) =>
+    linear(
+      id,
+      tensor(ids.map(() => sign), [vocabulary, 1], backend),
+      tensor(ids.map((i) => 1 - sign * i), [vocabulary], backend),
+    );
+  // 1 at the id, and 0 or less elsewhere: (1 + id - i)·(1 - id + i) = 1 - (id - i)²
+  return add(counts, relu(multiply(factor(1), factor(-1))));
+}
+
+function filled({ shape, backend }: Tensor, value: number): Tensor {
+  return tensor(Array(shape[1]).fill(value), shape, backend);
+}
