@@ -44,10 +44,10 @@ interface Tied {
   readonly head: Tensor;
 }
 
-const sizes = { vocabulary: 7, layers: 2, channels: 6, feedForward: 9 };
+const sizes = { vocabulary: 7, layers: 2, channels: 6 }, wide = { ...sizes, feedForward: 9 };
 const models = [
-  { model: rwkv as AnyLanguageModel, config: sizes },
-  { model: transformer as AnyLanguageModel, config: { ...sizes, channels: 8, heads: 2 } },
+  { model: rwkv as AnyLanguageModel, config: wide },
+  { model: transformer as AnyLanguageModel, config: { ...wide, channels: 8, heads: 2 } },
   { model: lstmModel as AnyLanguageModel, config: sizes },
 ];
 
@@ -218,7 +218,7 @@ testOnAll("stackStates() and sliceState() keep what all states share", async (ba
 
 Deno.test("toOfficialRwkv() has every name, and fromOfficialRwkv() keeps ties", async () => {
   using backend = createReference();
-  const tied = await tiedParams(rwkv, sizes, backend);
+  const tied = await tiedParams(rwkv, wide, backend);
   const official = toOfficialRwkv(tied as never);
   assertNotStrictEquals(official["head.weight"], official["emb.weight"]);
   assertSame(await read(official["head.weight"]), await read(official["emb.weight"]));

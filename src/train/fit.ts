@@ -275,6 +275,7 @@ async function* takeSteps<Params, State>(
     pool,
   );
 
+  const { learningRate: peak, warmup, floor } = settings;
   try {
     for (let step = first; step < steps;) {
       signal?.throwIfAborted();
@@ -284,7 +285,7 @@ async function* takeSteps<Params, State>(
         run = { ...run, sum: { loss: 0, tokens: 0 } };
       }
       const batch = batchOf(train, order[place]);
-      const learningRate = cosineDecay(step, steps, settings.learningRate, settings);
+      const learningRate = cosineDecay(step, steps, peak, { warmup, floor });
       const before = run;
       const { loss, params, optimizer } = await taking.take(run, batch, learningRate, signal);
       run = { ...run, params, optimizer };

@@ -56,8 +56,11 @@ Deno.test("makeDataset() is fixed by its seed, and its sets are apart", () => {
 });
 
 Deno.test("makeDataset() has the train and test sets that there are without a validation set", () => {
-  const { task, train, test } = dataset;
-  assertEquals(trainAndTest(task, { ...size, length: size.lengths, seed: 1 }), { train, test });
+  const { task, train, test } = dataset, { lengths, ...counts } = size;
+  assertEquals(trainAndTest(task, { train: counts.train, test: counts.test, length: lengths, seed: 1 }), {
+    train,
+    test,
+  });
 });
 
 Deno.test("train() has a row with the learning curve, whose last point is the result", async () => {

@@ -426,7 +426,7 @@ testFailures("generate()", [
     "a transform to a promise",
     option("transform", (logits: Tensor) => Promise.resolve(logits)),
     TypeError,
-    "Cannot generate: result of transform must be a tensor [1, 11], current value is an object (Promise)",
+    "Cannot generate: result of transform must be a tensor [1, 11], current value is a promise",
   ],
   ...[-1, NaN, Infinity].map((value): Failure => [
     `temperature ${value}`,
