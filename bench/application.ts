@@ -40,7 +40,7 @@ function requestsOf(claim: Claim, options: Options): Request[] {
     return names.map((backend) => ({
       claim,
       backend,
-      preset: claim === "training" ? "seed" : "matched",
+      preset: claim === "training" ? "article" : "matched",
       model: "rwkv",
       count: options.count,
     }));

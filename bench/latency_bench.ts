@@ -1,5 +1,5 @@
 /**
- * The time of a token, in the article's sizes (the `seed` preset: four layers of width 128), for `deno bench -A`.
+ * The time of a token, in the article's sizes (the `article` preset: four layers of width 128), for `deno bench -A`.
  *
  * - `RWKV`, `LSTM`: the state after the context is kept, and one token is run.
  * - `Transformer, cached`: the same with its key-value cache.
@@ -24,7 +24,7 @@ const effort: Effort = { warmUpMs: 60, leadInMs: 2, sampleMs: 0.5, rounds: 80, b
 const timed: { readonly tokens: Token[]; readonly robin: RoundRobin }[] = [];
 for (const name of backendNames) {
   const backend = await openBackend(name);
-  const tokens = await checkedTokens(backend, "seed", article.map(({ length }) => length));
+  const tokens = await checkedTokens(backend, "article", article.map(({ length }) => length));
   const robin = await RoundRobin.prepare(tokens, effort);
   timed.push({ tokens, robin });
   Deno.bench({

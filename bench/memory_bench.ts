@@ -1,5 +1,5 @@
 /**
- * The memory of a token, in the article's sizes (the `seed` preset: four layers of width 128), for `deno bench -A`:
+ * The memory of a token, in the article's sizes (the `article` preset: four layers of width 128), for `deno bench -A`:
  * weights, state and the peak of a token's activations, as counted by the backend. An iteration counts all of them;
  * the table is printed last, on stderr, so that `--json` on stdout stays JSON. One backend suffices, since all have
  * the same tensors; `deno task report` has the others, the parts, and whole processes.
@@ -20,7 +20,7 @@ Deno.bench({
   n: 1,
   warmup: 0,
   async fn() {
-    rows = await countAll(name, "seed", article.map(({ length }) => length));
+    rows = await countAll(name, "article", article.map(({ length }) => length));
   },
 });
 

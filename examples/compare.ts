@@ -17,9 +17,9 @@ import {
 using backend = await createBackend({ onDecision: (line) => console.error(line) });
 const contexts = [32, 256, 1024];
 const models: readonly (readonly [AnyLanguageModel, unknown])[] = [
-  [rwkv, presets.seed.rwkv],
-  [transformer, presets.seed.transformer],
-  [lstmModel, presets.seed.lstm],
+  [rwkv, presets.article.rwkv],
+  [transformer, presets.article.transformer],
+  [lstmModel, presets.article.lstm],
 ];
 
 console.log(

@@ -7,7 +7,7 @@ import { createBackend, generate, presets, put, rwkv } from "@seqmix/seqmix";
 
 using backend = await createBackend({ onDecision: (line) => console.error(line) });
 // Untrained weights: a stream of noise, but a stream.
-const params = await put(rwkv.init(presets.seed.rwkv, 1), backend);
+const params = await put(rwkv.init(presets.article.rwkv, 1), backend);
 
 const options = { maxTokens: 16, temperature: 0.8, topK: 20, topP: 0.95, seed: 42 };
 const first = generate(rwkv, params, [1, 2, 3], options);

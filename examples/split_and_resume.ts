@@ -6,7 +6,7 @@
  */
 import { loadTree, presets, read, rwkv, type RwkvState, saveTree } from "@seqmix/seqmix";
 
-const params = rwkv.init(presets.seed.rwkv, 1);
+const params = rwkv.init(presets.article.rwkv, 1);
 const text = Array.from({ length: 100 }, (_, i) => (i * i) % 64);
 
 const whole = rwkv.forward(params, [text], rwkv.initialState(params));

@@ -15,7 +15,7 @@ if (backend.name === "webgpu") {
 }
 
 // Untrained weights: the time is the same.
-const params = await put(rwkv.init(presets.seed.rwkv, 1), backend);
+const params = await put(rwkv.init(presets.article.rwkv, 1), backend);
 const prompt = Array.from({ length: 4096 }, (_, i) => i * i % 64);
 
 // The first time includes the compiling of the shaders.

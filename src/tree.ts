@@ -117,7 +117,7 @@ export function backendOf(action: string, name: string, tree: unknown): Backend 
  * ```ts
  * import { parameterCount, presets, rwkv } from "@seqmix/seqmix";
  *
- * console.log(parameterCount(rwkv.init(presets.seed.rwkv, 1))); // 874496
+ * console.log(parameterCount(rwkv.init(presets.article.rwkv, 1))); // 874496
  * ```
  */
 export function parameterCount(params: unknown): number {

@@ -32,7 +32,7 @@ const spin = 20;
 function tokensFor({ backend, preset, model, count }: Request): number {
   if (count !== null) return count;
   if (backend !== "wasm") return 300;
-  return (preset === "seed" ? 4000 : 20_000) / (model === "transformer" ? 4 : 1);
+  return (preset === "article" ? 4000 : 20_000) / (model === "transformer" ? 4 : 1);
 }
 
 /** Measures one model. */

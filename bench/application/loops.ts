@@ -71,7 +71,7 @@ export async function tokenLoop(backend: Backend, vocabulary: number): Promise<L
 
 /** A step trains on one sequence of 32 tokens: gradient and update, and its loss is read. */
 export async function trainingLoop(backend: Backend): Promise<LoopStep> {
-  let params: RwkvParams = await put(rwkv.init(presets.seed.rwkv, 1), backend);
+  let params: RwkvParams = await put(rwkv.init(presets.article.rwkv, 1), backend);
   let state = adamW.init(params);
   const ids = Array.from({ length: 33 }, (_, i) => (i * 7) % 64);
   return async () => {

@@ -56,7 +56,7 @@ async function count(what: string, work: () => Promise<string>): Promise<void> {
 
 const backend = await createWasm();
 const task = trainAndTest(motifTask({}, 1), { train: 96, test: 64, length: 128, seed: 2 });
-for (const preset of ["matched", "seed"] as const) {
+for (const preset of ["matched", "article"] as const) {
   const sizes = presets[preset];
   const models = [
     { model: rwkv as AnyLanguageModel, config: sizes.rwkv },
@@ -82,7 +82,7 @@ for (const preset of ["matched", "seed"] as const) {
     });
     await count(`${name}: fit`, async () => {
       let steps = 0;
-      for await (const at of fit(model, task, { config, epochs: preset === "seed" ? 1 : 4, backend })) {
+      for await (const at of fit(model, task, { config, epochs: preset === "article" ? 1 : 4, backend })) {
         steps = at.step;
       }
       return `${steps} steps of 32 × 127 tokens`;

@@ -1,6 +1,6 @@
 /**
  * The speed of the three products of a linear map, `y = x·Wᵀ`, `gx = gy·W` and `gW = gyᵀ·x`, for
- * `deno bench -A bench/kernels/linear_bench.ts`: a long prompt or a training step in the sizes of the `seed`
+ * `deno bench -A bench/kernels/linear_bench.ts`: a long prompt or a training step in the sizes of the `article`
  * preset, training steps (32 sequences of 128 tokens) in those of `matched`. The name of a group states its number
  * of operations, counting multiplications and additions: 0.27 GFLOP in 8.9 ms are 30 GFLOP/s.
  *

@@ -45,7 +45,7 @@ function draw(shape: readonly number[], low: number, high: number): Tensor {
   return tensor(data, shape, reference);
 }
 
-function subjects(preset: "matched" | "seed"): Subject[] {
+function subjects(preset: "matched" | "article"): Subject[] {
   const { rwkv, transformer, lstm } = presets[preset];
   const x = (channels: number) => draw([batch, time, channels], -1, 1);
   const state = () => draw([batch, lstm.channels], -1, 1);
@@ -82,7 +82,7 @@ function subjects(preset: "matched" | "seed"): Subject[] {
   }];
 }
 
-for (const { name, inputs, run, back } of [...subjects("matched"), ...subjects("seed")]) {
+for (const { name, inputs, run, back } of [...subjects("matched"), ...subjects("article")]) {
   const expected = run(inputs);
   const wanted = [expected, back(inputs, expected)];
   for (const [backendName, backend] of backends) {

@@ -1,5 +1,5 @@
 /**
- * The time to create and to fork a state, in the sizes of the `seed` preset, for
+ * The time to create and to fork a state, in the sizes of the `article` preset, for
  * `deno bench -A bench/kernels/state_bench.ts`.
  *
  * - `create`: the state before the first token.
@@ -25,7 +25,7 @@ import {
 for (const name of backendNames) {
   const backend = await openBackend(name);
   for (const model of modelNames) {
-    const subject = await makeSubject("seed", model, backend);
+    const subject = await makeSubject("article", model, backend);
     Deno.bench({
       group: `create a state, ${name}`,
       name: labelOf({ model }),

@@ -52,7 +52,7 @@ interface Timed {
 
 const reference = createReference();
 const timed: Timed[] = [
-  { backend: await createWasm(), runs: { matched: 6, seed: 3 } },
+  { backend: await createWasm(), runs: { matched: 6, article: 3 } },
   { backend: reference, runs: { matched: 2 } },
   ...await realGpu(),
 ];
@@ -60,7 +60,7 @@ const timed: Timed[] = [
 async function realGpu(): Promise<Timed[]> {
   try {
     const { info } = await requestAdapter();
-    if (!isSoftware(info)) return [{ backend: await createWebGpu(), runs: { matched: 10, seed: 10 } }];
+    if (!isSoftware(info)) return [{ backend: await createWebGpu(), runs: { matched: 10, article: 10 } }];
     console.error(
       `Training on webgpu is left out: its adapter must be a GPU, current one is ${describeAdapter(info)}`,
     );

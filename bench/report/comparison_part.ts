@@ -14,9 +14,9 @@ import type { Result } from "./result.ts";
 /**
  * The Transformer's time and memory relative to RWKV's, next to the article's; empty if neither was measured.
  *
- * @param seedParameters the numbers of parameters of the models in the article's sizes
+ * @param articleParameters the numbers of parameters of the models in the article's sizes
  */
-export function comparisonParts(result: Result, seedParameters: readonly number[]): Part[] {
+export function comparisonParts(result: Result, articleParameters: readonly number[]): Part[] {
   const { latency, memory } = result;
   const cells: readonly Cell[] = latency.length > 0 ? latency : memory;
   if (cells.length === 0) return [];
@@ -65,8 +65,8 @@ export function comparisonParts(result: Result, seedParameters: readonly number[
       'The article is "Deconstructing RWKV, Part 3": 3.2 times faster and 5.3 times less memory at 256 tokens. How its ' +
       "set-up differs from this one:",
       `- Parameters: it states about 50 thousand a model, but the sizes that it gives are ${
-        millions(Math.min(...seedParameters))
-      } to ${millions(Math.max(...seedParameters))} million; ${
+        millions(Math.min(...articleParameters))
+      } to ${millions(Math.max(...articleParameters))} million; ${
         presetNames.join(" and ")
       } are the sizes as given, and the number of parameters as stated.`,
       "- Cache: it does not say whether its Transformer kept one, and its times look like recomputing the context for " +

@@ -41,7 +41,7 @@ export function partsOf(result: Result, parameters: ParameterCounts): Part[] {
     ...memoryParts(result),
     ...trainingParts(result.training),
     ...wkvParts(result),
-    ...comparisonParts(result, Object.values(parameters.seed)),
+    ...comparisonParts(result, Object.values(parameters.article)),
   ];
 }
 

@@ -22,7 +22,7 @@ const plans: Readonly<
   Record<PresetName, { readonly seeds: readonly number[]; readonly gridEpochs: number }>
 > = {
   matched: { seeds: [1, 2, 3], gridEpochs: articleEpochs },
-  seed: { seeds: [1], gridEpochs: 10 },
+  article: { seeds: [1], gridEpochs: 10 },
 };
 
 /** The parameters of a comparison. */

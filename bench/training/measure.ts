@@ -31,7 +31,7 @@ const test = 384, lengths = [32, 64, 128, 256];
 /** The sequences of each preset, the same for all models. */
 const datasetSizes: Readonly<Record<PresetName, DatasetSize>> = {
   matched: { train: 3072, test, lengths },
-  seed: { train: 768, test, lengths },
+  article: { train: 768, test, lengths },
 };
 
 /**

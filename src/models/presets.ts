@@ -18,7 +18,7 @@ export interface Preset {
 }
 
 /**
- * The two comparisons: `seed` is the architecture as "Deconstructing RWKV, Part 3" writes it, 0.54 to 0.87 million
+ * The two comparisons: `article` is the architecture as "Deconstructing RWKV, Part 3" writes it, 0.54 to 0.87 million
  * parameters; `matched` has four layers too, and the fifty thousand parameters a model that it states.
  *
  * @example
@@ -30,8 +30,8 @@ export interface Preset {
  * console.log(parameterCount(lstmModel.init(presets.matched.lstm, 1))); // 51680
  * ```
  */
-export const presets: { readonly seed: Preset; readonly matched: Preset } = {
-  seed: {
+export const presets: { readonly article: Preset; readonly matched: Preset } = {
+  article: {
     rwkv: { vocabulary: 64, layers: 4, channels: 128, feedForward: 512 },
     transformer: { vocabulary: 64, layers: 4, channels: 128, feedForward: 512, heads: 4 },
     lstm: { vocabulary: 64, layers: 4, channels: 128 },

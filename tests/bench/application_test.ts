@@ -88,7 +88,7 @@ Deno.test("parseOptions() of the application's has a default for everything, and
   }
 });
 
-const request: Request = { claim: "gaps", backend: "wasm", preset: "seed", model: "lstm", count: null };
+const request: Request = { claim: "gaps", backend: "wasm", preset: "article", model: "lstm", count: null };
 
 Deno.test("gapsPart() and loopPart() print what was measured", () => {
   const row: GapRow = {
@@ -100,7 +100,7 @@ Deno.test("gapsPart() and loopPart() print what was measured", () => {
   };
   const gaps = toText([gapsPart([[request, [row]]])]);
   assert(
-    /wasm\s+seed\s+LSTM\s+generate\s+1235\s+61 1\s+20 1\s+20\s+1 of 2\s+0\s+token 0\.500/.test(gaps),
+    /wasm\s+article\s+LSTM\s+generate\s+1235\s+61 1\s+20 1\s+20\s+1 of 2\s+0\s+token 0\.500/.test(gaps),
     gaps,
   );
   const tenths = Array.from({ length: 10 }, (_, i) => (i + 1) * 2 ** 20);

@@ -7,7 +7,7 @@ const values = { recurrent: [1, 1], cached: [2, 3], full: [10, 80] } as const;
 const rows = [32, 256].flatMap((length, i) =>
   ways.map((way) => ({
     ...way,
-    preset: "seed" as const,
+    preset: "article" as const,
     backend: "wasm",
     length,
     value: values[way.mode][i],

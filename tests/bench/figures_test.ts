@@ -70,7 +70,7 @@ Deno.test("drawFigures() has a figure for each comparison, with no time where no
   const matched = trainings({ seeds: 1 });
   const article = matched.map((row) => ({
     ...row,
-    preset: "seed" as const,
+    preset: "article" as const,
     parameters: row.model === "rwkv" ? 874_496 : 542_720,
   }));
   const training = [
@@ -85,15 +85,15 @@ Deno.test("drawFigures() has a figure for each comparison, with no time where no
   const figures = await drawFigures(resultOf(training));
   assertEquals([...figures.keys()].filter((name) => name.endsWith(".png")), [
     "training-matched.png",
-    "training-seed.png",
+    "training-article.png",
     "training-matched-webgpu-epochs1.png",
   ]);
-  const texts = textsOf(figures.get("training-seed.svg"));
+  const texts = textsOf(figures.get("training-article.svg"));
   assert(
     !texts.includes("Time per token on wasm") &&
       texts.includes("50 epochs, each model at its best learning rate, one seed"),
   );
-  assertStringIncludes(texts.join(), "seed, 543 to 874 thousand parameters");
+  assertStringIncludes(texts.join(), "article, 543 to 874 thousand parameters");
   for (const figure of figures.values()) assert(!/NaN|undefined/.test(String(figure)));
 });
 

@@ -12,7 +12,7 @@ function resultOf(date: string, sections: readonly Section[], parts: Partial<Res
 
 const latency = (medianMs: number): Result["latency"] => [
   {
-    preset: "seed",
+    preset: "article",
     model: "rwkv",
     mode: "recurrent",
     backend: "wasm",

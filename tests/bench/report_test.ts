@@ -8,7 +8,7 @@ import { machine, runtime, trainings } from "./results.ts";
 
 const cells: Cell[] = ["reference", "other"].flatMap((backend) =>
   [32, 256, 1024].flatMap((length) =>
-    ways.map((way) => ({ preset: "seed", backend, length, ...way } as const))
+    ways.map((way) => ({ preset: "article", backend, length, ...way } as const))
   )
 );
 
@@ -62,7 +62,7 @@ Deno.test("partsOf() has a table of time with every way beside what the article 
 Deno.test("partsOf() says how the time grows", () => {
   const report = markdown(result);
   const [growth] = rowsWith(report, "How the time grows", "reference", "cached");
-  assertEquals(growth, ["seed", "reference", "Transformer, cached", "2.00", "64.0", "32.0x"]);
+  assertEquals(growth, ["article", "reference", "Transformer, cached", "2.00", "64.0", "32.0x"]);
 });
 
 Deno.test("partsOf() compares RWKV with the Transformer beside the article's 3.2 and 5.3", () => {

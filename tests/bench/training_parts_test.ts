@@ -84,11 +84,11 @@ Deno.test("trainingParts() shows the accuracy of each kind of memory", () => {
 Deno.test("trainingParts() keeps presets, backends and epochs apart, and has nothing of nothing", () => {
   const rows = trainings({ seeds: 1 });
   const other = (of: Partial<TrainingRow>) => rows.map((row) => ({ ...trainingRow({ ...row, ...of }) }));
-  const seed = [...other({ preset: "seed", epochs: 10 }), ...other({ preset: "seed" })];
-  const all = [...rows, ...seed, ...other({ backend: "webgpu", epochs: 1 })];
+  const article = [...other({ preset: "article", epochs: 10 }), ...other({ preset: "article" })];
+  const all = [...rows, ...article, ...other({ backend: "webgpu", epochs: 1 })];
   assertEquals(parts(all).map(({ title }) => title).filter((title) => title.includes("at its best rate")), [
     `Learning, ${atBest}: matched`,
-    `Learning, ${atBest}: seed`,
+    `Learning, ${atBest}: article`,
     `Learning, ${atBest}: matched on webgpu, 1 epoch`,
   ]);
   assertEquals(parts([]), []);

@@ -105,7 +105,7 @@ Deno.test("train() interrupted anywhere goes on to the same row, bit for bit", a
 });
 
 const tiny: DatasetSize = { train: 4, test: 2, lengths: [10] };
-const sizes = { matched: tiny, seed: tiny };
+const sizes = { matched: tiny, article: tiny };
 
 Deno.test("measureTraining() trains what is missing, and leaves a file of each", async () => {
   await withFolder(async (out) => {
@@ -189,7 +189,7 @@ Deno.test("compare() chooses the rate of a complete grid by the validation accur
 });
 
 Deno.test("compare() takes the grid of the article's sizes from shorter trainings", () => {
-  const training = trainings({ seeds: 1 }).map((row): TrainingRow => ({ ...row, preset: "seed" }));
+  const training = trainings({ seeds: 1 }).map((row): TrainingRow => ({ ...row, preset: "article" }));
   const grid = training.map((row) => ({ ...row, epochs: 10 }));
   const [comparison, ...none] = comparisonsOf([...grid, ...training]);
   assertEquals([none.length, comparison.epochs, comparison.grid, comparison.missing], [0, 50, grid, []]);
@@ -198,7 +198,7 @@ Deno.test("compare() takes the grid of the article's sizes from shorter training
 
 Deno.test("missingCells() are as many commands, each of which trains one", () => {
   const plan: TrainingPlan = {
-    presets: ["matched", "seed"],
+    presets: ["matched", "article"],
     models: ["rwkv", "lstm"],
     epochs: 50,
     workers: 2,

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { lstmModel, parameterCount, presets, rwkv, transformer } from "@seqmix/seqmix";
 
 const counts = Object.fromEntries(
-  (["seed", "matched"] as const).map((name) => [name, {
+  (["article", "matched"] as const).map((name) => [name, {
     rwkv: parameterCount(rwkv.init(presets[name].rwkv, 1)),
     transformer: parameterCount(transformer.init(presets[name].transformer, 1)),
     lstm: parameterCount(lstmModel.init(presets[name].lstm, 1)),
@@ -28,8 +28,8 @@ Deno.test("presets have as many parameters as their sizes make", () => {
   }
 });
 
-Deno.test("presets seed has the parameters of the architecture as written", () => {
-  assertEquals(counts.seed, { rwkv: 874_496, transformer: 805_120, lstm: 542_720 });
+Deno.test("presets article has the parameters of the architecture as written", () => {
+  assertEquals(counts.article, { rwkv: 874_496, transformer: 805_120, lstm: 542_720 });
 });
 
 Deno.test("presets matched have about fifty thousand parameters, within 2% of one another", () => {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { presets, read, type Tensor, transformer } from "@seqmix/seqmix";
 import { type Failure, testFailures, wrong } from "../helpers.ts";
 
-const config = presets.seed.transformer;
+const config = presets.article.transformer;
 
 Deno.test("transformer.init() starts weights normal with 0.02, projections divided by the root of 2L", async () => {
   const { embedding, blocks, head } = transformer.init(config, 1);

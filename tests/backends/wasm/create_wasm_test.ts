@@ -37,7 +37,7 @@ Deno.test("createWasm() says what it lacks where its memory is used up, holds wh
 
 Deno.test("createWasm() runs a model after one that it had no room for, whatever was held in between", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 20 });
-  const large = rwkv.init(presets.seed.rwkv, 1);
+  const large = rwkv.init(presets.article.rwkv, 1);
   await assertRejects(() => put(large, backend), RangeError, "Cannot allocate tensor: ");
   assertThrows(() => loadTree(saveTree(large), backend), RangeError, "Cannot allocate tensor: ");
   assertEquals(backend.memory().bytes, 0);

@@ -16,9 +16,9 @@ import {
   transformer,
 } from "@seqmix/seqmix";
 
-const models = [[rwkv, presets.seed.rwkv], [transformer, presets.seed.transformer], [
+const models = [[rwkv, presets.article.rwkv], [transformer, presets.article.transformer], [
   lstmModel,
-  presets.seed.lstm,
+  presets.article.lstm,
 ]];
 const tokens = Array.from({ length: 70 }, (_, i) => (7 * i) % 64);
 
@@ -44,7 +44,7 @@ assert.equal(backend.name, "wasm");
 console.log(decisions.join("\n"));
 
 const ids = [];
-const params = await put(rwkv.init(presets.seed.rwkv, 1), backend);
+const params = await put(rwkv.init(presets.article.rwkv, 1), backend);
 for await (const id of generate(rwkv, params, [1, 2, 3], { maxTokens: 8 })) ids.push(id);
 assert.equal(ids.length, 8);
 console.log(`generated ${ids.join(" ")}`);
