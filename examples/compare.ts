@@ -1,7 +1,7 @@
 /**
- * The three models side by side: parameters, what a token costs early and late, what a session holds.
- *
  *     deno run examples/compare.ts
+ *
+ * The three models side by side: parameters, what a token costs early and late, what a session holds.
  */
 import {
   type AnyLanguageModel,

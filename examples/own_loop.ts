@@ -1,9 +1,9 @@
 /**
- * Loops of one's own: a training step and a stream of tokens by hand, both compiled, where each step frees what it replaces.
- * Memory then is what it was after the first step, exactly. Without free the loops work too: what nobody holds is collected
- * while the loop awaits `read`, in its own time.
- *
  *     deno run examples/own_loop.ts
+ *
+ * Loops of one's own: a training step and a stream of tokens by hand, both compiled, where each step frees what it replaces.
+ * After the first step, memory stays exactly as it is. Without free the loops work too: what nobody holds is collected while
+ * the loop awaits `read`, a little later.
  */
 import {
   adamW,

@@ -1,8 +1,8 @@
 /**
- * Tunes nothing but the state that a trained RWKV starts from: a few hundred numbers that make it expect one kind of
- * sequence, while its parameters stay what they are.
- *
  *     deno run examples/state_tuning.ts
+ *
+ * Tunes only the state that a trained RWKV starts from: a few hundred numbers that make it expect one kind of sequence,
+ * while its parameters stay the same.
  */
 import {
   adamW,

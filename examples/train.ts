@@ -1,8 +1,8 @@
 /**
- * Trains a small RWKV from scratch in half a minute or less, saves it, loads it, and has it go on with a sequence that
- * it has never seen. An argument is the file to save it to: `deno run --allow-write examples/train.ts model.safetensors`.
+ *     deno run --allow-write=examples examples/train.ts examples/motif.safetensors
  *
- *     deno run examples/train.ts
+ * Trains a small RWKV from scratch in half a minute or less, saves it, loads it, and has it go on with a sequence that
+ * it has never seen. The argument is the file to save it to; without one it stays in memory.
  */
 import {
   ceiling,
@@ -29,7 +29,7 @@ const task = motifTask({ motifs: 8, longestCycle: 3 }, 1);
 const { train, test } = trainAndTest(task, { train: 512, test: 128, length: 96, seed: 1 });
 
 using backend = await createWasm();
-const config = { vocabulary: 64, layers: 2, channels: 32, feedForward: 128 };
+const config = { vocabulary: 64, layers: 2, channels: 32, feedForward: 96 };
 let last: FitProgress<RwkvParams> | undefined;
 const options = { config, backend, epochs: 24, learningRate: 4e-3, every: 4 };
 for await (const at of fit(rwkv, { train, test }, options)) {

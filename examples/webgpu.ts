@@ -1,8 +1,8 @@
 /**
+ *     deno run examples/webgpu.ts
+ *
  * Reads a prompt of 4096 tokens on the GPU, all its steps at once, and says on which; without one, says why and on what
  * instead.
- *
- *     deno run examples/webgpu.ts
  */
 import { createBackend, presets, put, read, rwkv } from "@seqmix/seqmix";
 

@@ -125,7 +125,7 @@ Deno.test("read() of some steps lets the results of all that nobody holds be fre
   }
 });
 
-/** The README's loop, which frees nothing: a thousand times what may be held at once goes through it. */
+/** A loop that frees nothing: a thousand times what may be held at once goes through it. */
 Deno.test("read() lets the results that nobody holds be freed in a loop of one's own", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 24 });
   const config = { ...presets.matched.rwkv, vocabulary: 4096 };
