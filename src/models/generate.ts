@@ -11,20 +11,13 @@ import { eventLoop } from "../event_loop.ts";
 import { checkNames, type Names } from "../names.ts";
 import { concatBatchOp } from "../ops/batch/mod.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
-import {
-  checkSampleOptions,
-  sample,
-  sampleAsSequence,
-  sampleNames,
-  type SampleOptions,
-} from "../ops/sample/mod.ts";
-import { lastStep } from "../ops/shift_time/mod.ts";
-import { compile } from "../runtime/compile.ts";
+import { checkSampleOptions, sampleNames, type SampleOptions } from "../ops/sample/mod.ts";
 import type { Tensor } from "../tensor.ts";
-import { allDone, tensor, zeros } from "../transfer.ts";
+import { allDone, tensor } from "../transfer.ts";
 import { backendOf } from "../tree.ts";
 import { checkModel, type LanguageModel } from "./language_model.ts";
-import { countOne, logitsNames, type LogitsOptions, transformOf } from "./logits.ts";
+import { checkLogitsOptions, logitsNames, type LogitsOptions } from "./logits.ts";
+import { compiledStep, type Drawn, nextToken } from "./next_token.ts";
 import { pieceLength } from "./pieces.ts";
 import { stopsOf } from "./stops.ts";
 
@@ -69,13 +62,6 @@ interface Block<State> {
   readonly last: Tensor;
   readonly state: State;
   /** How often each id was drawn, `[1, V]`, where that is needed. */
-  readonly counts?: Tensor | undefined;
-}
-
-/** A token, the state before it, and how often each id was drawn, where that is needed. */
-interface Drawn<State> {
-  readonly id: Tensor;
-  readonly after: State;
   readonly counts?: Tensor | undefined;
 }
 
@@ -127,7 +113,7 @@ export async function* generate<Params, State>(
   prompt: ArrayLike<number>,
   options: GenerateOptions<State> = {},
 ): AsyncGenerator<number, State> {
-  const { maxTokens, stops, transform, sampling } = checkOptions(prompt, options);
+  const { maxTokens, stops, drawing } = checkOptions(prompt, options);
   checkModel("generate", model);
   const { state: given, signal } = options;
   const backend = backendOf("generate", "params", params);
@@ -143,21 +129,8 @@ export async function* generate<Params, State>(
     state = next;
   };
 
-  /** The token after the input, and the state that has seen the input. */
-  const next = (
-    params: Params,
-    input: Tokens,
-    before: State,
-    step: Tensor | number,
-    counts: Tensor | undefined,
-  ): Drawn<State> => {
-    const { logits, state: after } = model.forward(params, input, before);
-    if (transform === undefined) return { id: sample(logits, sampling, step), after };
-    const last = lastStep(logits), drawn = counts ?? zeros(last.shape, backend);
-    const id = sampleAsSequence(transform(last, drawn), sampling, step);
-    return { id, after, counts: countOne(drawn, id) };
-  };
-  using draw = compile(next);
+  const next = nextToken(model, drawing);
+  using compiled = compiledStep(model, params, drawing);
   let block: Block<State> | undefined;
   /** The states before `state` that may be gone back to. */
   let marks: Mark<State>[] = [];
@@ -270,7 +243,7 @@ export async function* generate<Params, State>(
     if (isTensor(input) && step < mostInTensor) {
       const number = tensor([step], [], backend);
       try {
-        return draw(params, input, before, number, counts);
+        return compiled.run(params, input, before, number, counts);
       } finally {
         backend.free(number);
       }
@@ -320,7 +293,10 @@ function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknow
   checkNames(action, options, optionNames);
   const { maxTokens = Infinity, stop = [] } = options;
   if (maxTokens !== Infinity) checkInteger(action, "maxTokens", maxTokens, 0);
-  const stops = stopsOf(action, stop), transform = transformOf(action, options);
-  const sampling = checkSampleOptions(action, options);
-  return { maxTokens, stops, transform, sampling };
+  const stops = stopsOf(action, stop);
+  const drawing = {
+    sampling: checkSampleOptions(action, options),
+    change: checkLogitsOptions(action, options),
+  };
+  return { maxTokens, stops, drawing };
 }

@@ -29,12 +29,16 @@ export interface LogitsOptions {
 
 export const logitsNames: Names<LogitsOptions> = { frequencyPenalty: 0, presencePenalty: 0, transform: 0 };
 
-type Transform = NonNullable<LogitsOptions["transform"]>;
+/** {@linkcode LogitsOptions} with their defaults. */
+export interface LogitsChange extends LogitsOptions {
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+}
 
-/** What options ask for, checked; undefined where logits stay as they are. */
-export function transformOf(action: string, options: LogitsOptions): Transform | undefined {
-  const { frequencyPenalty: frequency = 0, presencePenalty: presence = 0, transform } = options;
-  for (const [name, value] of Object.entries({ frequencyPenalty: frequency, presencePenalty: presence })) {
+/** The options with their defaults filled in, checked. */
+export function checkLogitsOptions(action: string, options: LogitsOptions): LogitsChange {
+  const { frequencyPenalty = 0, presencePenalty = 0, transform } = options;
+  for (const [name, value] of Object.entries({ frequencyPenalty, presencePenalty })) {
     if (typeof value !== "number") {
       throw new TypeError(`Cannot ${action}: ${name} must be a number, current value is ${show(value)}`);
     }
@@ -42,21 +46,28 @@ export function transformOf(action: string, options: LogitsOptions): Transform |
       throw new RangeError(`Cannot ${action}: ${name} must be finite, current value is ${value}`);
     }
   }
-  if (transform === undefined) {
-    if (frequency === 0 && presence === 0) return undefined;
-    return (logits, counts) => penalize(logits, counts, frequency, presence);
-  }
-  if (typeof transform !== "function") {
+  if (transform !== undefined && typeof transform !== "function") {
     throw new TypeError(
       `Cannot ${action}: transform must be a function, current value is ${show(transform)}`,
     );
   }
-  return (logits, counts) => {
-    const y = transform(penalize(logits, counts, frequency, presence), counts);
-    checkShape(action, "result of transform", y, ...logits.shape as [number, number]);
-    sharedBackend(action, "logits, result of transform", logits, y);
-    return y;
-  };
+  return { frequencyPenalty, presencePenalty, transform };
+}
+
+/** Whether logits are changed at all. */
+export function changesLogits({ frequencyPenalty, presencePenalty, transform }: LogitsChange): boolean {
+  return frequencyPenalty !== 0 || presencePenalty !== 0 || transform !== undefined;
+}
+
+/** The logits `[1, V]` that are drawn from, by how often each id was drawn. */
+export function changeLogits(action: string, logits: Tensor, counts: Tensor, change: LogitsChange): Tensor {
+  const { frequencyPenalty, presencePenalty, transform } = change;
+  const penalized = penalize(logits, counts, frequencyPenalty, presencePenalty);
+  if (transform === undefined) return penalized;
+  const y = transform(penalized, counts);
+  checkShape(action, "result of transform", y, ...logits.shape as [number, number]);
+  sharedBackend(action, "logits, result of transform", logits, y);
+  return y;
 }
 
 /** logits - frequency·counts - presence·[counts > 0] */

@@ -12,7 +12,7 @@ interface Varying {
   readonly at: number;
   readonly base: number;
   /** Changes the number in the program; made when it is first needed. */
-  set?: (value: number) => void;
+  set?: ((value: number) => void) | undefined;
   perStep: number;
   perCapacity: number;
 }
@@ -76,6 +76,13 @@ export class CacheNumbers<M> {
     if (slope === "perStep") this.#knowsSteps = true;
     else this.#knowsCapacity = true;
     return true;
+  }
+
+  /** Goes back to the recorded numbers, for another program of the same recording. */
+  reset(): void {
+    for (const varying of this.#varying) varying.set = undefined;
+    this.#lengthNow = this.#length;
+    this.#capacityNow = this.#capacity;
   }
 
   /** Sets a program's numbers for caches of this length and capacity. */

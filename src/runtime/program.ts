@@ -20,24 +20,25 @@ import { build } from "./template.ts";
 /** Who is given what a function closes over. */
 export const running = { action: "run compiled function" };
 
-/** A program on one backend. */
+/** A program on one backend. It has memory while it is awake; a program that sleeps keeps its recording alone. */
 export class Program<M> {
   readonly backend: DeviceBackend<M>;
   readonly #recorded: Recorded<M>;
   readonly #arena: Arena<M>;
-  readonly #replayer: Replayer<M>;
+  /** Null while it sleeps. */
+  #replayer: Replayer<M> | null = null;
   readonly #cacheNumbers: CacheNumbers<M> | null;
   /** Tensors of uploaded numbers. */
-  readonly #constants: DeviceTensor<M>[] = [];
+  #constants: DeviceTensor<M>[] = [];
   /** Whether all tensors that the function closes over are alive. */
   readonly #closuresLive: () => boolean;
   /** The memory of each slot. */
-  readonly #memories: M[] = [];
-  readonly #arguments: Arguments<M>;
+  #memories: M[] = [];
+  #arguments: Arguments<M>;
   /** Where a run may pause for a turn of the event loop. */
   #slices: readonly number[] | undefined;
   /** Its places in the arena, one for each temporary. */
-  readonly #temporaries: Place[] = [];
+  #temporaries: Place[] = [];
   #isDisposed = false;
   #isRunning = false;
   #disposeLater = false;
@@ -45,12 +46,20 @@ export class Program<M> {
   constructor(backend: DeviceBackend<M>, recorded: Recorded<M>) {
     this.backend = backend;
     this.#recorded = recorded;
-    const arena = this.#arena = backend.arena;
-    const { recording, calls, results, lists } = recorded;
-    const { store, device } = backend;
-    let replayer: Replayer<M> | undefined;
+    this.#arena = backend.arena;
+    this.#closuresLive = backend.store.watch([...recorded.recording.closures.values()]);
+    this.#cacheNumbers = recorded.caches.length > 0 ? new CacheNumbers(recorded) : null;
+    this.#arguments = new Arguments(backend, recorded);
+    this.wake();
+  }
+
+  /** Allocates the memory of a program that sleeps. */
+  wake(): void {
+    if (this.#replayer !== null) return;
+    const { recording, calls, results, lists } = this.#recorded;
+    const { store, device } = this.backend;
     try {
-      this.#replayer = replayer = device.replayer?.(calls, recording.slots.length, (size) => {
+      this.#replayer = device.replayer?.(calls, recording.slots.length, (size) => {
         const t = store.makeOutside([size]);
         return { memory: t.memory, free: () => store.free(t) };
       }) ?? replayInLoop(calls, device.kernels as unknown as Record<string, (...args: never[]) => void>);
@@ -66,14 +75,32 @@ export class Program<M> {
         this.#bind(slot, constant.memory);
       }
     } catch (error) {
-      replayer?.free();
-      store.free(this.#constants);
-      arena.release(this.#temporaries);
+      this.#freeMemory();
       throw error;
     }
-    this.#closuresLive = store.watch([...recording.closures.values()]);
-    this.#cacheNumbers = recorded.caches.length > 0 ? new CacheNumbers(recorded) : null;
-    this.#arguments = new Arguments(backend, recorded);
+  }
+
+  /**
+   * Frees its memory and forgets its arguments, until it is woken. Returns false if it can't: it is running, or has tensors
+   * besides its arguments.
+   */
+  sleep(): boolean {
+    const { recording, lists } = this.#recorded;
+    if (this.#isDisposed || this.#isRunning || recording.closures.size > 0 || lists.length > 0) return false;
+    this.#freeMemory();
+    this.#arguments = new Arguments(this.backend, this.#recorded);
+    this.#cacheNumbers?.reset();
+    return true;
+  }
+
+  #freeMemory(): void {
+    this.#replayer?.free();
+    this.backend.store.free(this.#constants);
+    this.#arena.release(this.#temporaries);
+    this.#replayer = null;
+    this.#constants = [];
+    this.#temporaries = [];
+    this.#memories = [];
   }
 
   /** Allocates temporaries: everything that is made and not returned. */
@@ -96,7 +123,7 @@ export class Program<M> {
   #bind(slot: Slot, memory: M): void {
     if (this.#memories[slot.index] === memory) return;
     this.#memories[slot.index] = memory;
-    this.#replayer.bind(slot.index, memory);
+    this.#replayer!.bind(slot.index, memory);
   }
 
   /**
@@ -166,7 +193,7 @@ export class Program<M> {
     }
     this.#arguments.bindNew(this.#bindLeaf);
     if (this.#cacheNumbers !== null) {
-      this.#cacheNumbers.set(this.#replayer, ...this.#lengthAndCapacity(caches[0]));
+      this.#cacheNumbers.set(this.#replayer!, ...this.#lengthAndCapacity(caches[0]));
     }
     return made;
   }
@@ -174,7 +201,7 @@ export class Program<M> {
   /** Runs with the results of {@linkcode start}; returns what the function returns. */
   run(results: readonly DeviceTensor<M>[]): unknown {
     try {
-      this.#replayer.run(0, this.#recorded.calls.length);
+      this.#replayer!.run(0, this.#recorded.calls.length);
       return this.#finish(results, this.#arguments.lists);
     } catch (error) {
       this.#freeResults(results);
@@ -195,7 +222,7 @@ export class Program<M> {
       for (let i = 1; i < slices.length; i++) {
         const turn = eventLoop.pause(signal);
         if (turn !== undefined) await turn;
-        this.#replayer.run(slices[i - 1], slices[i]);
+        this.#replayer!.run(slices[i - 1], slices[i]);
       }
       return this.#finish(results, lists);
     } catch (error) {
@@ -251,9 +278,8 @@ export class Program<M> {
     this.#disposeLater = this.#isRunning;
     if (this.#isDisposed || this.#isRunning) return;
     this.#isDisposed = true;
-    this.#replayer.free();
-    this.backend.store.free([this.#constants, this.#recorded.lists.map(({ tensor }) => tensor)]);
-    this.#arena.release(this.#temporaries);
+    this.#freeMemory();
+    this.backend.store.free(this.#recorded.lists.map(({ tensor }) => tensor));
   }
 }
 

@@ -55,6 +55,7 @@ export function record<Args extends readonly unknown[], M>(
     const result = caches.replaceIn(output);
     const found = resultsOf(result, recording, tensors, slots);
     freeRecorded(backend, recording, result, tensors);
+    recording.close();
     if (found === null || recording.cannotRepeat || recording.checks.failed) return null;
     const leaves = tensors.map((t, i): Leaf => ({
       slot: slots[i],

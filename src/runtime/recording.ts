@@ -143,6 +143,12 @@ export class Recording<M> implements StoreWatcher<M> {
     this.expectations.push({ slot: this.#slots.get(memory)!, size, errorAt });
   }
 
+  /** Forgets the function's tensors, which a recording that is kept would keep alive. */
+  close(): void {
+    this.given.clear();
+    this.#slots.clear();
+  }
+
   #add(memory: M, size: number, kind: Slot["kind"]): Slot {
     const slot: Slot = {
       index: this.slots.length,
