@@ -32,8 +32,8 @@ import {
   valueAndGrad,
 } from "@seqmix/seqmix";
 import { vjp } from "../src/autodiff/mod.ts";
-import { flatGradient, partGradient } from "../src/train/batch_gradient.ts";
-import { fromFlat, toFlat } from "../src/train/flat.ts";
+import { partGradient, raveledGradient } from "../src/train/batch_gradient.ts";
+import { ravel, unravel } from "../src/train/ravel.ts";
 import { tensorsOf } from "../src/tree.ts";
 import { headerOf } from "./checkpoint/files.ts";
 import { assertNear, assertSame, randomTensor, testFailures, testOnAll } from "./helpers.ts";
@@ -136,7 +136,7 @@ Deno.test("saveTree() of a tree without ties is of version 1, with them of versi
 });
 
 testOnAll(
-  "treeMap(), put(), flat numbers and free() take a tensor in several places once",
+  "treeMap(), put(), ravel() and free() take a tensor in several places once",
   async (backend) => {
     const x = tensor([1, 2], [2], backend), y = tensor([1, 2], [2], backend);
     const tree = { a: x, list: [y, { deep: x }] as const, b: y };
@@ -151,9 +151,9 @@ testOnAll(
     const moved = await put(sums, host);
     assertStrictEquals(moved.list[1].deep, moved.a);
     assertEquals(host.memory().bytes, 16);
-    const flat = await toFlat(sums, new Float32Array(4));
-    assertSame(flat, [2, 4, 2, 4]);
-    const back = fromFlat(tree, flat, backend);
+    const raveled = await ravel(sums, new Float32Array(4));
+    assertSame(raveled, [2, 4, 2, 4]);
+    const back = unravel(tree, raveled, backend);
     assertStrictEquals(back.b, back.list[0]);
     backend.free([back, sums]);
     backend.free(sums);
@@ -257,7 +257,7 @@ for (const { model, config } of models) {
     const numbers = new Float32Array(parameterCount(params));
     const part = { inputs: [[1, 2]], targets: [[2, 3]], share: 1 };
     assertEquals(
-      (await flatGradient(partGradient(model), params, part, backend, numbers)).grads.length,
+      (await raveledGradient(partGradient(model), params, part, backend, numbers)).grads.length,
       numbers.length,
     );
   });

@@ -14,7 +14,7 @@ import { widenBfloat16, widenFloat16 } from "./half.ts";
 import { isObject, parseJson } from "./json.ts";
 import { nearest } from "../names.ts";
 import { brief, malformed } from "./malformed.ts";
-import { notSafetensors } from "./other_kinds.ts";
+import { notSafetensors } from "./other_formats.ts";
 
 /** The name in a header that is no tensor's. */
 export const metadataName = "__metadata__";

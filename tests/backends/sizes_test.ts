@@ -38,7 +38,7 @@ import { attentionOp } from "../../src/ops/attention/mod.ts";
 import { padBatchOp } from "../../src/ops/batch/mod.ts";
 import { lstmRecurrenceBackwardOp } from "../../src/ops/lstm/mod.ts";
 import { wkvOp } from "../../src/ops/wkv/mod.ts";
-import { ownNumbers, sharedNumbers } from "../../src/train/flat.ts";
+import { ownNumbers, sharedNumbers } from "../../src/train/ravel.ts";
 import { sizeOf } from "../../src/tree.ts";
 import { zeros } from "../../src/transfer.ts";
 import { assertSame, runBackward, testOnAll } from "../helpers.ts";

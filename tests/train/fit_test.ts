@@ -23,7 +23,7 @@ import {
 } from "@seqmix/seqmix";
 import { reference } from "../../src/backends/reference/mod.ts";
 import { batchOf, tokensOf } from "../../src/models/batches.ts";
-import { flatGradient, partGradient } from "../../src/train/batch_gradient.ts";
+import { partGradient, raveledGradient } from "../../src/train/batch_gradient.ts";
 import { batchOrder } from "../../src/train/batches.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { assertNear, assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
@@ -149,13 +149,13 @@ for (const { model, config } of models) {
     let loss = 0;
     for (const i of indices) {
       const alone = batchOf(rows, { indices: [i], length: rows[i].length }), share = tokensOf(alone) / tokens;
-      const found = await flatGradient(gradient, params, { ...alone, share }, backend, numbers());
+      const found = await raveledGradient(gradient, params, { ...alone, share }, backend, numbers());
       found.grads.forEach((x, j) => expected[j] += x);
       loss += found.loss;
     }
     for (const workAtOnce of [Infinity, 1]) {
       Object.defineProperty(backend, "workAtOnce", { value: workAtOnce, configurable: true });
-      const found = await flatGradient(gradient, params, { ...batch, share: 1 }, backend, numbers());
+      const found = await raveledGradient(gradient, params, { ...batch, share: 1 }, backend, numbers());
       assertNear(found.grads, expected, 1e-5, "gradient");
       assertNear([found.loss], [loss], 1e-5, "loss");
     }

@@ -13,10 +13,10 @@ import {
   trainAndTest,
   transformer,
 } from "@seqmix/seqmix";
-import { flatGradient, partGradient } from "../../src/train/batch_gradient.ts";
+import { partGradient, raveledGradient } from "../../src/train/batch_gradient.ts";
 import { type Batch, batchOf } from "../../src/models/batches.ts";
 import { splitBatch } from "../../src/train/batches.ts";
-import { kindOf } from "../../src/train/flat.ts";
+import { floatsConstructorOf } from "../../src/train/ravel.ts";
 import { startWorkers } from "../../src/train/workers.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { backends } from "../backends.ts";
@@ -56,7 +56,7 @@ for (const { name: on, create } of places) {
       const params = await put(make(1), backend);
       const batch = batchAt([0, 2, 4, 5, 7, 8]);
       using pool = await startWorkers(3, backend, model, undefined, params);
-      const alone = await flatGradient(
+      const alone = await raveledGradient(
         partGradient(model),
         params,
         { ...batch, share: 1 },
@@ -102,12 +102,12 @@ for (const { name, create } of kinds) {
     using backend = await create();
     const model: AnyLanguageModel = rwkv, workers = 3;
     const params = await put(models[0].make(1), backend);
-    const Numbers = await kindOf(tensorsOf(params)[0]);
+    const Numbers = await floatsConstructorOf(tensorsOf(params)[0]);
     const one = async (batch: Batch) => {
       let loss = 0;
       const grads = new Numbers(parameterCount(params));
       for (const part of splitBatch(batch, workers)) {
-        const found = await flatGradient(
+        const found = await raveledGradient(
           partGradient(model),
           params,
           part,
@@ -160,7 +160,7 @@ for (const { name, create } of backends.filter(({ name }) => name === "webgpu"))
     const params = await put(make(1), backend);
     const batch = batchAt([0, 2, 4]);
     using pool = await startWorkers(2, backend, lstmModel, undefined, params);
-    const alone = await flatGradient(
+    const alone = await raveledGradient(
       partGradient(lstmModel as AnyLanguageModel),
       params,
       { ...batch, share: 1 },

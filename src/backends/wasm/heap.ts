@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { noRoom } from "../../allocate.ts";
+import { outOfMemory } from "../../allocate.ts";
 import { blockSize, sizeClass, sizeOfClass } from "../block_size.ts";
 
 /** A free part of the memory. */
@@ -58,7 +58,7 @@ export class Heap {
     }
     if (address === undefined) {
       const requirement = `WebAssembly memory must have room for ${bytes} bytes`;
-      throw noRoom("allocate tensor", requirement, `use is ${this.#held} of ${this.#limit} bytes`);
+      throw outOfMemory("allocate tensor", requirement, `use is ${this.#held} of ${this.#limit} bytes`);
     }
     return address;
   }

@@ -7,7 +7,7 @@ interface Held {
 }
 
 testOnGpu("createWebGpu() holds the same after 10,000 steps, 1,000 prompts and 500 updates", async () => {
-  const script = new URL("flat.ts", import.meta.url).pathname;
+  const script = new URL("leaks.ts", import.meta.url).pathname;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", script],
   }).output();
