@@ -123,7 +123,10 @@ function scramble(h: number): number {
   return h ^ (h >>> 16);
 }
 
-/** A seed for what takes 32 bits: itself where it has no more. Seeds that differ in the bits above alone still differ. */
+/**
+ * Reduces a seed to 32 bits; a smaller seed is unchanged. Seeds that differ only in higher bits give different
+ * results.
+ */
 export function seedOf32Bits(seed: number): number {
   return (seed ^ scramble(seed / 2 ** 32)) >>> 0;
 }
