@@ -1,12 +1,12 @@
 /**
- * Streams tokens from a model, then goes on from where it stopped.
+ * Streams tokens from a model, then continues from where it stopped.
  *
  *     deno run examples/generate.ts
  */
 import { createBackend, generate, presets, put, rwkv } from "@seqmix/seqmix";
 
 using backend = await createBackend({ onDecision: (line) => console.error(line) });
-// Untrained weights: a stream of noise, but a stream.
+// Untrained weights: the stream is noise.
 const params = await put(rwkv.init(presets.seed.rwkv, 1), backend);
 
 const options = { maxTokens: 16, temperature: 0.8, topK: 20, topP: 0.95, seed: 42 };
@@ -17,7 +17,7 @@ while (!next.done) {
   next = await first.next();
 }
 
-// The state holds the prompt and the answer, so the conversation goes on from it without reading them again.
+// The state holds the prompt and the generated tokens, so the conversation continues without reading them again.
 for await (const id of generate(rwkv, params, [4, 5], { ...options, state: next.value })) {
   console.log("second answer:", id);
 }

@@ -1,6 +1,6 @@
 /**
- * Stops in the middle of a sequence, saves RWKV's state as bytes, resumes from the bytes elsewhere, and gets the logits
- * of an uninterrupted run.
+ * Stops in the middle of a sequence, saves RWKV's state as bytes, resumes from them, and gets the same logits as an
+ * uninterrupted run.
  *
  *     deno run examples/split_and_resume.ts
  */

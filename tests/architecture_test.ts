@@ -1,9 +1,9 @@
-/** Which part of the sources may know of which. */
+/** Which parts of the sources may import which. */
 import { assertEquals } from "@std/assert";
 
 const root = new URL("../src/", import.meta.url);
 
-/** The sources below a folder, generated ones left out. */
+/** The sources below a folder, without generated ones. */
 function sourcesIn(folder: URL): URL[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
     if (isDirectory) return name === "generated" ? [] : sourcesIn(new URL(`${name}/`, folder));
@@ -11,7 +11,7 @@ function sourcesIn(folder: URL): URL[] {
   });
 }
 
-/** What is left of a source without its comments. */
+/** A source without its comments. */
 function codeOf(file: URL): string {
   return Deno.readTextFileSync(file).replace(/\/\*[^]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "");
 }

@@ -29,12 +29,12 @@ async function output(...args: string[]): Promise<string> {
   return text.decode(stdout) + text.decode(stderr);
 }
 
-/** The files that an import of a module loads at once, from the root of the repository. */
+/** The files that a module imports statically, directly or not, by their paths from the root of the repository. */
 async function loadedWith(module: string): Promise<string[]> {
   const { roots, modules }: Graph = JSON.parse(await output("info", "--json", module));
   const dependencies = new Map(modules.map((module) => [module.specifier, module.dependencies ?? []]));
   const loaded = new Set(roots);
-  // A set goes on to what is added on the way.
+  // Iterating over a set includes the entries that are added meanwhile.
   for (const file of loaded) {
     for (const { isDynamic, code } of dependencies.get(file) ?? []) {
       if (code !== undefined && !isDynamic) loaded.add(code.specifier);

@@ -18,7 +18,7 @@ import { EventLoopTurns } from "../src/event_loop.ts";
 
 const lstmParams = lstmModel.init({ vocabulary: 5, layers: 1, channels: 2 }, 1);
 
-/** Goes on without ever waiting for anything but `step`, until a timer has fired or a second has passed. */
+/** Repeats `step` and awaits nothing else, until a timer has fired or a second has passed. */
 async function timerFires(step: () => Promise<unknown> | undefined): Promise<boolean> {
   let fired = false;
   const timer = setTimeout(() => fired = true, 1);
@@ -50,7 +50,7 @@ Deno.test("EventLoopTurns is due a turn when one is wanted", async () => {
   const turn = turns.due();
   assert(turn !== undefined);
   await turn;
-  // As many as are wanted, and no more.
+  // As many turns as were requested, and no more.
   assertEquals(asked, 3);
   assertEquals(turns.due(), undefined);
   turns.want(() => true);
@@ -88,7 +88,7 @@ Deno.test("EventLoopTurns takes messages for turns on a page that nobody sees", 
   }
 });
 
-/** Each alone is too short to turn the event loop; together they keep a thread busy. */
+/** Each alone is too short to turn the event loop; together they would keep a thread busy. */
 const short: readonly (readonly [string, () => Promise<unknown>])[] = [
   ["put", () => put(tensor([1], [1]), createReference())],
   ["evaluate", () => evaluate(lstmModel, lstmParams, [[1, 2]])],
@@ -125,7 +125,7 @@ Deno.test("read() of some steps lets the results of all that nobody holds be fre
   }
 });
 
-/** The README's loop, which frees nothing: a thousand times what may be held at once goes through it. */
+/** The README's loop, which frees nothing: in total it needs a thousand times the limit. */
 Deno.test("read() lets the results that nobody holds be freed in a loop of one's own", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 24 });
   const config = { ...presets.matched.rwkv, vocabulary: 4096 };
@@ -151,7 +151,7 @@ Deno.test("a loop that never lets the event loop turn is told what its results w
     ),
     error.message,
   );
-  // When it has turned there is room again.
+  // After a turn there is memory again.
   await new Promise((resolve) => setTimeout(resolve));
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals((await read(sigmoid(x))).length, 2 ** 16);

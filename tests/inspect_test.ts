@@ -57,7 +57,7 @@ Deno.test("what prints tensors is in no walk over their names", () => {
   assertEquals(names.filter((name) => !Object.hasOwn(x, name)), []);
   assertEquals(Object.getOwnPropertySymbols(x), []);
   assertEquals(Object.keys(x).filter((name) => typeof Reflect.get(x, name) === "function"), []);
-  // What is made for each tensor stays what it was.
+  // The keys of a tensor are unchanged.
   const y = add(x, x);
   assertEquals(Object.keys(y), Object.keys(x));
 });

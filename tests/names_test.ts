@@ -59,7 +59,7 @@ function forwarding<C, P, S>(model: LanguageModel<C, P, S>, config: C, options: 
 }
 const first = (stream: AsyncGenerator<unknown, unknown>) => stream.next();
 
-/** Every public function with options: the action, an unknown name, the known one, the call with such options. */
+/** For every public function with options: the action, an unknown name, the nearest known one, and the call. */
 const calls: readonly (readonly [
   action: string,
   unknown: string,

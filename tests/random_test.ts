@@ -3,7 +3,7 @@ import { randomSource } from "../src/random.ts";
 
 const take = (n: number, draw: () => number) => Array.from({ length: n }, draw);
 
-/** Half the bits differ where two streams are independent; 64 words have 2048 bits, standard deviation 23. */
+/** Half the bits differ if two streams are independent; 64 words have 2048 bits, standard deviation 23. */
 function differingBits(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, word, i) => sum + (word ^ b[i]).toString(2).replaceAll(/[^1]/g, "").length, 0);
 }
@@ -15,7 +15,7 @@ Deno.test("randomSource() gives the same numbers from the same seed and path", (
 });
 
 Deno.test("randomSource() steps as sfc32 does", () => {
-  // The equations of the docstring and of fmix32 once more, in big integers, where no 32-bit operation can be mistaken.
+  // The equations of the docstring and of fmix32 in big integers, which can't have errors of 32-bit arithmetic.
   const mask = 0xffffffffn;
   const hash = (start: bigint, words: readonly bigint[]) =>
     words.reduce((h, word) => {
@@ -74,14 +74,14 @@ Deno.test("randomSource() normal has the moments of it", () => {
     const error = Math.abs(moment(k) - mean);
     assert(error < 5 * Math.sqrt(variance / n), `moment ${k} is ${moment(k)}, expected ${mean}`);
   }
-  // Neighbours come from different draws: no correlation between them.
+  // Successive numbers come from different draws, so they are not correlated.
   const lagged = numbers.reduce((sum, x, i) => sum + (i > 0 ? x * numbers[i - 1] : 0), 0) / n;
   assert(Math.abs(lagged) < 5 / Math.sqrt(n));
 });
 
 Deno.test("randomSource() integer favours no number", () => {
   const { integer } = randomSource(3);
-  const n = 3 * 2 ** 30; // taken modulo n without drawing again, a quarter of the words would count double
+  const n = 3 * 2 ** 30; // modulo n without rejection, a quarter of the words would count double
   const draws = 10_000;
   const low = take(draws, () => integer(n)).filter((i) => i < 2 ** 30).length;
   assert(Math.abs(low - draws / 3) < 5 * Math.sqrt(draws * 2 / 9), `${low} of ${draws} in the lowest third`);

@@ -1,4 +1,6 @@
-/** A tensor in several places of a tree, as where a model's head is its embedding, is one tensor wherever trees go. */
+/**
+ * A tensor in several places of a tree, such as a model's head that is its embedding, stays one tensor everywhere.
+ */
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
 import {
   adamW,
@@ -38,7 +40,7 @@ import { tensorsOf } from "../src/tree.ts";
 import { headerOf } from "./checkpoint/files.ts";
 import { assertNear, assertSame, randomTensor, testFailures, testOnAll } from "./helpers.ts";
 
-/** What is tied in a model's parameters. */
+/** The tied tensors of a model's parameters. */
 interface Tied {
   readonly embedding: Tensor;
   readonly head: Tensor;
@@ -51,7 +53,7 @@ const models = [
   { model: lstmModel as AnyLanguageModel, config: sizes },
 ];
 
-/** Parameters of which the head is the embedding. */
+/** Parameters whose head is the embedding. */
 async function tiedParams(model: AnyLanguageModel, config: unknown, backend: Backend): Promise<Tied> {
   const params = model.init(config, 1) as Tied;
   const shared = randomTensor(3, params.embedding.shape);
@@ -96,7 +98,7 @@ for (const { model, config } of models) {
 
   testOnAll(`adamW.update() of a tied ${model.name} keeps it tied, and moves it once`, async (backend) => {
     let params = await tiedParams(model, config, backend), state = adamW.init(params);
-    // By itself, with the gradients that it has among the others.
+    // By itself, with the same gradients as among the others.
     let alone: unknown = params.head, ofAlone = adamW.init(alone);
     for (let step = 0; step < 3; step++) {
       const grads = clipByGlobalNorm(valueAndGrad(lossOf(model), params).grads, 0.1);

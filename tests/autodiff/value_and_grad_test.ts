@@ -25,7 +25,7 @@ function weighed(x: Tensor, ...weights: number[]): Tensor {
   return linear(x, tensor(weights, [1, weights.length], backendInside(x)));
 }
 
-/** Constants come from the backend that computes. */
+/** Creates constants on the backend that computes. */
 function backendInside({ backend }: Tensor): Backend {
   return engineOf(backend).inner ?? backend;
 }
@@ -109,7 +109,7 @@ testOnAll("valueAndGrad() lets scope and free take effect when the gradients are
   const x = three(backend, 1, 2), c = three(backend, 3, 4), held = backend.memory().bytes;
   let inside: Tensor | undefined;
   const { value, grads } = valueAndGrad((x: Tensor) => {
-    // On the backend that computes, and on the one that records.
+    // On the backend that computes, and on the recording backend.
     const squared = backend.scope(() => {
       inside = multiply(c, c);
       return multiply(x, inside);
@@ -126,7 +126,7 @@ testOnAll("valueAndGrad() lets scope and free take effect when the gradients are
   assertThrows(() => backend.scope(() => sigmoid(inside!)), TypeError, "was freed");
   assertSame(await read(x), [1, 2]);
   backend.free([value, grads]);
-  // c is gone, too, and was as large as x.
+  // c is freed too, and was as large as x.
   assertEquals(backend.memory().bytes, held / 2);
 });
 
@@ -158,7 +158,7 @@ Deno.test("valueAndGrad() frees on the way back what it recorded", () => {
   backend.free(
     valueAndGrad((x: Tensor) => linear(deep(x, 50), tensor(new Float32Array(1000), [1, 1000], backend)), x),
   );
-  // Fifty results, x, the constant, and two or three gradients at a time: not fifty gradients more.
+  // Fifty results, x, the constant, and two or three gradients at a time, but not fifty gradients.
   const most = 4000 * 57;
   assertEquals(backend.memory().peakBytes < most, true, `${backend.memory().peakBytes} of ${most} bytes`);
 });
@@ -173,7 +173,7 @@ Deno.test("valueAndGrad() differentiates a model's loss with its state as aux", 
   const plain = lstmModel.forward(params, [[1, 2, 3]], lstmModel.initialState(params));
   assertSame(await read(value), await read(crossEntropy(plain.logits, [[2, 3, 4]])));
   assertSame(await read(aux.layers[0].cell), await read(plain.state.layers[0].cell));
-  // A state of aux can be gone on from.
+  // The state that aux returns can be used again.
   lstmModel.forward(params, [[4]], aux);
   assertEquals(grads.head.shape, [5, 3]);
 });

@@ -15,7 +15,7 @@ import { backends } from "../backends.ts";
 
 const adapter = await navigator.gpu?.requestAdapter();
 
-/** The name of what is taken, and what was said of each. */
+/** The name of the chosen backend, and the reported lines. */
 async function decide(prefer?: readonly BackendName[]) {
   const lines: string[] = [];
   using backend = await createBackend({ prefer, onDecision: (line) => lines.push(line) });

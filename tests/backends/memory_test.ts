@@ -118,7 +118,7 @@ const operations: readonly [
   ["sliceState", [[2, 2]], (state) => sliceState({ state }, 1)],
 ];
 
-/** The words behind what could not be done. */
+/** The action in the message of an error. */
 const requirementOf = ({ message }: Error) => message.replace(/^Cannot [^:]+: /, "");
 
 const freedWords = (t: Tensor, backend: Backend) =>
@@ -168,7 +168,7 @@ testOnAll("free() makes every layer of a model refuse its state and its paramete
   }
 });
 
-/** A layer of attention, and a session that has seen `time` steps in a cache with room for `capacity`. */
+/** A layer of attention, and a session with `time` steps in a cache with a capacity of `capacity`. */
 async function session(backend: Backend, time: number, capacity: number) {
   const params = await put({ ...attentionParams(1), rotaryBase: 100 }, backend);
   const x = await put(draws(2, [1, 1, 12]), backend);
@@ -212,7 +212,7 @@ testOnAll("memory() stays flat when one step is taken again and again from a kep
     backend.free(next);
     assertEquals(bytesOf(backend), bytes);
   }
-  // Copying the cache would show in the peak.
+  // A copy of the cache would show in the peak.
   const above = backend.memory().peakBytes - bytes;
   assert(above < cache / 4, `${above} bytes above the bytes held, the cache has ${cache}`);
   assertSame(await read(state.key), before);
@@ -233,12 +233,12 @@ testOnAll("memory() grows by a copy of the cache only while two go on from one s
   assert(second.bytes >= cache, `${second.bytes} bytes`);
   assertEquals([...await read(second.state.key)], [...await read(newest.state.key)]);
 
-  // Each goes on in its own memory.
+  // Each continues in memory of its own.
   const newestOn = grownBy(() => step(newest.state)), secondOn = grownBy(() => step(second.state));
   assert(newestOn.bytes < small && secondOn.bytes < small);
   assertEquals([...await read(secondOn.state.key)], [...await read(newestOn.state.key)]);
 
-  // The rows of the newest are handed back once nobody holds them.
+  // The rows of the newest are released once nothing uses them.
   backend.free([newest.state, newestOn.state]);
   const third = grownBy(() => step(state));
   assertEquals(third.bytes, 0);
@@ -374,10 +374,10 @@ for (const { name } of backends) {
       args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", script, name],
     }).output();
     const text = new TextDecoder().decode(stdout);
-    // A graphics driver may write to stderr, and nothing is wrong.
+    // A graphics driver may write to stderr without an error.
     assert(success, new TextDecoder().decode(stderr));
     const { held, leaked, left, afterFree, survivor } = JSON.parse(text);
-    // The collector is not told of the latest few hundred: most are freed by hand before it would matter.
+    // The latest few hundred tensors are not registered with the collector, since most are freed explicitly soon.
     assert(leaked > 2_000_000 && left < leaked / 5, text);
     assertEquals(afterFree, held, text);
     assertEquals(survivor, [0.5, 0.5], text);

@@ -12,7 +12,7 @@ function bytesOf(backend: Backend): number {
   return backend.memory().bytes;
 }
 
-/** What one tensor of {@linkcode make} takes up. */
+/** The bytes of one tensor of {@linkcode make}. */
 function unitOf(backend: Backend): number {
   const before = bytesOf(backend);
   const t = make(backend);

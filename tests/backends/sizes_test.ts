@@ -1,4 +1,4 @@
-/** Sizes that are too large for a backend, wherever shapes are multiplied: refused, and nothing is touched. */
+/** Sizes that are too large for a backend must be refused without side effects, wherever shapes are multiplied. */
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
@@ -45,7 +45,7 @@ import { assertSame, runBackward, testOnAll } from "../helpers.ts";
 import { attentionParams, models } from "../mixers.ts";
 import { anySize } from "./sizes.ts";
 
-/** That a call is refused as too large, and that nothing is held after it. */
+/** Asserts that a call is refused as too large, and leaves nothing allocated. */
 function assertRefused(backend: Backend, call: () => unknown, what: string): void {
   const { bytes } = backend.memory();
   let error: unknown;
@@ -157,7 +157,7 @@ Deno.test("init() of every model refuses sizes that there is no room for, and le
   }
 });
 
-/** What allocates more than once, on small tensors. */
+/** Functions that allocate several times, on small tensors. */
 const operations: Record<string, (draw: (...shape: number[]) => Tensor) => () => unknown> = {
   wkv(draw) {
     const params = { decay: draw(32), bonus: draw(32) }, x = { key: draw(2, 3, 32), value: draw(2, 3, 32) };
@@ -233,7 +233,7 @@ for (const [name, prepare] of Object.entries(operations)) {
         assertEquals(backend.memory().bytes, bytes, `after ${refused} blocks of room`);
       }
       refused++;
-      // The newest lie side by side.
+      // The newest blocks are adjacent.
       backend.free(fillers.pop());
     }
     assert(refused > 3, `${refused} times`);

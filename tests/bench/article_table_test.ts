@@ -2,7 +2,10 @@ import { assertEquals } from "@std/assert";
 import { ways } from "../../bench/measure/subjects.ts";
 import { articleTable, verdict } from "../../bench/report/article_table.ts";
 
-/** Made up: a recurrent model stays at 1, a cache grows by a half from 32 to 256, the whole context eightfold. */
+/**
+ * Made-up results: from 32 to 256, a recurrent model stays at 1, a cache grows by a half, the whole context
+ * eightfold.
+ */
 const values = { recurrent: [1, 1], cached: [2, 3], full: [10, 80] } as const;
 const rows = [32, 256].flatMap((length, i) =>
   ways.map((way) => ({

@@ -76,7 +76,7 @@ Deno.test("drawFigures() has a figure for each comparison, with no time where no
   const training = [
     ...matched,
     ...article,
-    // Its grid is of fewer epochs.
+    // The grid has fewer epochs.
     ...article.map((row) => ({ ...row, epochs: 10 })),
     ...matched.map((row) => ({ ...row, backend: "webgpu", epochs: 1 })),
     // No rate is chosen.

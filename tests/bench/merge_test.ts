@@ -24,7 +24,7 @@ const latency = (medianMs: number): Result["latency"] => [
 ];
 const first = resultOf("monday", ["latency", "wkv"], { latency: latency(1), wkvNotes: ["a note"] });
 
-/** Which sections each run is named for. */
+/** The sections that each run is recorded for. */
 const sectionsOf = ({ runs }: Result) =>
   Object.fromEntries(runs.map(({ date, sections }) => [date, sections]));
 

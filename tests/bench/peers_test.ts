@@ -8,7 +8,7 @@ import { toText } from "../../bench/report/document.ts";
 const [subject] = await casesOf("matched", 128);
 const effort = { warmUpMs: 1, leadInMs: 1, sampleMs: 1, rounds: 3, budgetMs: 100 };
 
-/** Peers of these losses, and what was opened and closed. */
+/** Peers with these losses, and a log of what was opened and closed. */
 function laboratory() {
   const log: string[] = [];
   const peer = (name: string, loss: number, own = false): Peer => ({

@@ -12,7 +12,7 @@ const cells: Cell[] = ["reference", "other"].flatMap((backend) =>
   )
 );
 
-/** How many times RWKV's each way takes in these made-up results, before its growth. */
+/** The time of each way relative to RWKV's in these made-up results, at the shortest context. */
 const factor = { recurrent: 1, cached: 2, full: 10 } as const;
 
 const date = "2020-01-01T00:00:00.000Z";
@@ -42,7 +42,7 @@ const parameters = countParameters();
 
 const markdown = (from: Result) => toMarkdown("Report", partsOf(from, parameters));
 
-/** The cells of the rows of a part's table that hold a text. */
+/** In a part's table, the cells of the rows that contain a text. */
 function rowsWith(report: string, title: string, ...texts: string[]): string[][] {
   const part = report.split("\n## ").find((each) => each.startsWith(title));
   if (part === undefined) throw new Error(`no part ${title}`);

@@ -4,7 +4,7 @@ import { clocked, type Effort, RoundRobin, roundRobin } from "../../bench/measur
 
 const effort: Effort = { warmUpMs: 60, leadInMs: 2, sampleMs: 0.1, rounds: 20, budgetMs: 1000 };
 
-/** Things that take a known time each on a clock of their own, and a log of what ran when. */
+/** Subjects that take a known time on a simulated clock, and a log of what ran when. */
 function laboratory(costs: readonly number[]) {
   let now = 0;
   const log: { thing: number; times: number }[] = [];
@@ -30,10 +30,10 @@ Deno.test("roundRobin() warms up, and repeats what is faster than a sample, afte
   const runs = (thing: number) => log.filter((each) => each.thing === thing).map(({ times }) => times);
   assertEquals(runs(0).slice(-2), [128, 8]);
   assertEquals(runs(1).slice(-2), [2, 1]);
-  assertEquals(runs(2).slice(-2), [1, 1]); // two samples: slow enough to need no lead-in
+  assertEquals(runs(2).slice(-2), [1, 1]); // two samples: too slow for a lead-in
   const warmUp = log.slice(0, log.findIndex(({ thing }) => thing === 1));
   assertEquals(warmUp.reduce((sum, { times }) => sum + times / 64, 0), 60);
-  assertEquals(runs(3).length, 1 + 10); // a run is warm-up enough
+  assertEquals(runs(3).length, 1 + 10); // a single run is enough to warm up
 });
 
 Deno.test("roundRobin() takes fewer samples of what is slow, but never under 3, spread over the rounds", async () => {

@@ -20,7 +20,7 @@ const config = { vocabulary: 11, layers: 1, channels: 6, feedForward: 9 };
 const cell = { preset: "matched", model: "rwkv", seed: 1, rate: 1e-3, epochs: 4 } as const;
 const origin = { date: "today", command: "a command", machine, runtime };
 
-/** A training to the end, or to where `onProgress` throws, with its checkpoint in a folder. */
+/** Trains to the end, or until `onProgress` throws, with the checkpoint in a folder. */
 function run(folder: string, onProgress: OnProgress = () => {}): Promise<TrainingRow> {
   const setup = {
     config,
@@ -74,7 +74,7 @@ Deno.test("train() has a row with the learning curve, whose last point is the re
     assertEquals([row.ceilingAccuracy, row.ngramLoss], [dataset.ceiling.accuracy, dataset.ngram.loss]);
     assert(row.validationLoss !== row.testLoss && row.validationAccuracy > 0 && row.validationAccuracy < 1);
     assertEquals([row.rate, row.origin], [1e-3, origin]);
-    // The kinds' accuracies, weighed by how many positions they have, are the accuracy.
+    // The accuracies of the kinds, weighted by their numbers of positions, give the total accuracy.
     assert(Object.values(row.accuracyByKind).some((share) => share! > row.accuracy));
     assert(Object.values(row.accuracyByKind).some((share) => share! <= row.accuracy));
     assert(row.seconds > 0 && row.tokensPerS > 0);
@@ -84,7 +84,7 @@ Deno.test("train() has a row with the learning curve, whose last point is the re
 Deno.test("train() interrupted anywhere goes on to the same row, bit for bit", async () => {
   await withFolder(async (whole) => {
     const expected = withoutTimes(await run(whole));
-    // An epoch is 10 steps, so that reports come in the middle of an epoch and at its end, before its checkpoint.
+    // An epoch is 10 steps, so there are reports in the middle of an epoch, and at its end before its checkpoint.
     for (const [stop, done] of [[1, 0], [3, 1], [6, 2]]) {
       await withFolder(async (folder) => {
         let reports = 0;
@@ -139,7 +139,7 @@ Deno.test("measureTraining() trains what is missing, and leaves a file of each",
       rows.map((row) => `${nameOf(row, "reference")}.json`),
     );
     assertEquals(backend.memory().bytes, 0);
-    // One more rate: the others are not repeated.
+    // One more rate: the others are not trained again.
     lines.length = 0;
     const more = { ...plan, named: { seeds: [1], rates: [1e-3, 0.5] } };
     await measureTraining(more, { backend, origin, out, progress }, sizes);
@@ -172,7 +172,7 @@ const compared = { preset: "matched", backend: "wasm", epochs: 50 } as const;
 Deno.test("compare() chooses the rate of a complete grid by the validation accuracy of seed 1 alone", () => {
   const training = trainings({ seeds: 3 }).map((row) => {
     if (row.model !== "lstm") return row;
-    // What is tested on says the opposite, and so does another seed.
+    // The test accuracies, and those of another seed, would choose the opposite.
     const validationAccuracy = row.seed === 1 ? (row.rate === 3e-4 ? 0.9 : 0.1) : row.rate;
     return { ...row, accuracy: 1 - validationAccuracy, validationAccuracy };
   });
@@ -205,7 +205,7 @@ Deno.test("missingCells() are as many commands, each of which trains one", () =>
   };
   const done = [trainingRow({ rate: 1e-2 })];
   const cells = missingCells(plan, "wasm", done);
-  // The grid and the article's rate with the other seeds: 4 + 2 and 4 + 1 a model, less the one that is done.
+  // The grid, and the article's rate with the other seeds: 4 + 2 and 4 + 1 per model, minus the one that is done.
   assertEquals(cells.length, 2 * (6 + 5) - 1);
   for (const cell of cells) {
     const words = commandOf(cell, plan, "wasm", "a/folder").split(" ");

@@ -26,7 +26,7 @@ Deno.test("writeWhole() writes bytes and texts, over what was there, and leaves 
 
 Deno.test("writeWhole() that fails leaves the old file and nothing else", async () => {
   await withFolder(async (folder) => {
-    // A folder of that name can't be replaced, so that the last step fails.
+    // A file can't replace a folder of that name, so the last step fails.
     await Deno.mkdir(`${folder}/a.bin/inside`, { recursive: true });
     await assertRejects(() => writeWhole(`${folder}/a.bin`, "new"));
     assertEquals(namesIn(folder), ["a.bin"]);

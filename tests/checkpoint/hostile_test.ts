@@ -9,7 +9,7 @@ function entry(shape: unknown, offsets: unknown, dtype: unknown = "F32") {
   return { dtype, shape, data_offsets: offsets };
 }
 
-/** A file with a tree's form that says so; its tensors are a and b, two numbers each. */
+/** A file with this form of a tree; its tensors are a and b, two numbers each. */
 function formed(form: unknown): Uint8Array {
   const text = typeof form === "string" ? form : JSON.stringify(form);
   return fileOf({
@@ -19,7 +19,7 @@ function formed(form: unknown): Uint8Array {
   }, eight);
 }
 
-/** Files that break a rule: which, the file, the words after "Cannot load tree: ". */
+/** Invalid files: the rule, the file, and the message after "Cannot load tree: ". */
 const files: readonly [name: string, bytes: Uint8Array, words: string][] = [
   ["an empty file", new Uint8Array(0), "a file must be at least 8 bytes, current length is 0"],
   ["a file of 7 bytes", new Uint8Array(7), "a file must be at least 8 bytes, current length is 7"],

@@ -16,7 +16,7 @@ import { describe, fileOf, fixture, numbersAt } from "./files.ts";
 
 const text = (content: string) => new TextEncoder().encode(content);
 
-/** What is given in the place of a file: what it is called, how it begins, what it is, and what to do. */
+/** Files of other formats: the name, the first bytes, the format in the message, and the advice. */
 const others: readonly (readonly [name: string, bytes: Uint8Array, what: string, todo: string])[] = [
   ...[[0x50, 0x4b, 3, 4], [0x80, 2], [0x80, 5]].map((bytes) =>
     [
@@ -73,7 +73,7 @@ testFailures(
 );
 
 Deno.test("loadTree() takes a header of any length for one", () => {
-  // 0x280 are the first two bytes of a pickle, 0x3c is <, 0x7b is {.
+  // Lengths whose first bytes are those of a pickle (0x280), of < (0x3c) and of { (0x7b).
   for (const length of [0x280, 0x3c, 0x7b, 0x4b50]) {
     const header = JSON.stringify({ a: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }).padEnd(length);
     assertEquals(
@@ -110,7 +110,7 @@ const entry = (dtype: string, begin: number, shape = [1]) => ({
   shape,
   data_offsets: [begin, begin + 4],
 });
-/** With tensors of dtypes that can't be read. */
+/** With tensors of unsupported dtypes. */
 const mixed = (dtype: string) =>
   fileOf({ "emb.weight": entry("F32", 0), "blocks.0.ids": entry(dtype, 4), "blocks.10": entry("F32", 8) }, [
     ...eight,
@@ -132,7 +132,7 @@ Deno.test("loadTree() with only reads a file with other dtypes beside what is wa
 
 Deno.test("loadTree() with only takes a name, or all below one", () => {
   const bytes = saveTree(toOfficialRwkv(rwkv.init({ ...presets.matched.rwkv, layers: 11 }, 1)));
-  // Of the names alone, as in a file that was made elsewhere.
+  // Without the form of a tree, as in files from elsewhere.
   const named = (only: string[]) => loadTree(withoutForm(bytes), undefined, { only }).tree as Tree;
   type Tree = { readonly [name: string]: Tree };
   assertEquals(Object.keys(named(["emb", "head.weight"])), ["emb", "head"]);
@@ -237,7 +237,7 @@ Deno.test("loadTree() with only checks the whole file", () => {
   assertEquals(elsewhere.memory().bytes, 0);
 });
 
-/** The words of a name that is none, whatever is near. */
+/** The message for an unknown name, whatever the suggestion. */
 function loadTreeError(bytes: Uint8Array, name: string): string {
   const error = assertThrows(() => loadTree(bytes, elsewhere, { only: [name] }), RangeError);
   assertEquals(error.message.startsWith("Cannot load tree: only must have names of the file ("), true);

@@ -226,7 +226,7 @@ Deno.test("saveTree() changes nothing and frees nothing", () => {
   assertEquals(backend.memory().bytes, 8);
 });
 
-/** A tensor as a device that answers later has it. */
+/** A tensor as on an asynchronous device. */
 function later(): Tensor {
   const download = () => Promise.reject(new Error("device lost"));
   return { shape: [1], backend: { name: "webgpu", download } as unknown as Backend };

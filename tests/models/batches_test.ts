@@ -35,7 +35,7 @@ Deno.test("batchesOf() does not mix what lies far apart, and pads nothing where 
 });
 
 Deno.test("batchesOf() makes few, full and dense batches of 495 paragraphs of 328 lengths", () => {
-  // As paragraphs are: log-normal, with a median of 250 characters.
+  // Like the lengths of paragraphs: log-normal, with a median of 250 characters.
   const random = randomSource(1), distinct = new Set<number>();
   while (distinct.size < 328) distinct.add(Math.max(2, Math.round(250 * Math.exp(0.7 * random.normal()))));
   const lengths = [...distinct];

@@ -10,7 +10,7 @@ function randomSequences(seed: number, lengths: readonly number[], vocabulary = 
   return lengths.map((length) => Array.from({ length }, () => random.integer(vocabulary)));
 }
 
-// More than two batches of one length, among sequences of others.
+// More than two batches of one length, among sequences of other lengths.
 const lengths = Array.from({ length: 90 }, (_, i) => i % 9 === 0 ? 2 + i / 9 : 6);
 
 for (const { name, model, make } of models) {
@@ -68,7 +68,7 @@ Deno.test("evaluate() finds an untrained model about as good as guessing", async
     await evaluate(lstmModel, lstmModel.init(matched.lstm, 1), sequences),
   ];
   for (const { loss, accuracy, perplexity } of results) {
-    // RWKV's head starts with logits of deviation 1/2 or so, and so a little above.
+    // RWKV's head starts with logits of standard deviation around 1/2, so its loss is a little higher.
     assertAlmostEquals(loss, Math.log(64), 0.2);
     assert(accuracy < 0.06, String(accuracy));
     assertEquals(perplexity, Math.exp(loss));

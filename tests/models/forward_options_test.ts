@@ -16,7 +16,7 @@ for (const { name, model, make } of models) {
     assertEquals(last.logits.shape, [2, 1, 11]);
     const every = await read(all.logits);
     const ends = [...every.subarray(4 * 11, 5 * 11), ...every.subarray(9 * 11)];
-    // Another number of rows may be added up in another order.
+    // With another number of rows, sums may be in another order.
     assertNear(await read(last.logits), ends, 1e-6);
     assertStrictEquals(none.logits, null);
     const expected = tensorsOf(all.state);
@@ -49,7 +49,7 @@ for (const { name, model, make } of models) {
         [[3], [1]],
       )
     );
-    // The same loss by weights on all steps.
+    // The same loss, by weights on all steps.
     const targets = [[0, 0, 0, 0, 3], [0, 0, 0, 0, 1]], weights = [[0, 0, 0, 0, 1], [0, 0, 0, 0, 1]];
     const all = lossOf((params) =>
       crossEntropy(model.forward(params, tokens, model.initialState(params, 2)).logits, targets, weights)

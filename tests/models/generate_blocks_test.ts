@@ -1,4 +1,4 @@
-/** Streams of tokens that are drawn in blocks, because reading from the device takes time. */
+/** Token streams that are drawn in blocks, because reading from the device takes time. */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { createReference, generate, put, read } from "@seqmix/seqmix";
 import type { Engine } from "../../src/engine.ts";
@@ -7,7 +7,7 @@ import { assertNear, testOnAll } from "../helpers.ts";
 import { models } from "../mixers.ts";
 import { collect, failureOf } from "./streams.ts";
 
-/** Makes a backend answer with promises, as a GPU does. Returns the number of tensors read so far. */
+/** Makes a backend's reads asynchronous, like a GPU's. Returns the number of tensors read so far. */
 function withSlowReads(backend: Engine): () => number {
   const download = backend.download.bind(backend);
   let reads = 0;
@@ -152,7 +152,7 @@ for (const { name, model, make } of models) {
       backend.free(state);
       const { embedding } = make(1) as { embedding: Parameters<typeof read>[0] };
       const [, channels] = embedding.shape, rows = await read(embedding);
-      // The token that shows up latest has no row that is a number.
+      // The NaN is in the row of the token that occurs latest.
       const last = [...new Set(ids)].at(-1)!, place = ids.indexOf(last);
       rows.fill(NaN, last * channels, (last + 1) * channels);
       const spoilt = { ...plain as object, embedding: backend.upload(rows, embedding.shape) };

@@ -18,14 +18,14 @@ import { assertNear, type Failure, testFailures, testOnAll, wrong } from "../hel
 import { models } from "../mixers.ts";
 import { collect, failureOf } from "./streams.ts";
 
-/** The id of the largest of the last step's numbers. */
+/** The id with the largest logit of the last step. */
 function argmax(logits: Float32Array, vocabulary = 11): number {
   const last = logits.subarray(-vocabulary);
   return last.indexOf(Math.max(...last));
 }
 
 for (const { name, model, make } of models) {
-  /** The logits after the last of these tokens, from the start. */
+  /** The logits after the last of these tokens, from the initial state. */
   const logitsAfter = async (params: unknown, tokens: readonly number[]) => {
     const [{ backend }] = tensorsOf(params);
     const state = model.initialState(params);
@@ -83,7 +83,7 @@ for (const { name, model, make } of models) {
       assertEquals(id, argmax(await logitsAfter(params, all)));
       all.push(id);
     }
-    // The state knows every token that was given or drawn, the last one too.
+    // The state has seen every token that was given or drawn, including the last one.
     const { logits } = model.forward(params, [[9]], second.state);
     assertNear(await read(logits), await logitsAfter(params, [...all, 9]), 1e-5);
   });
@@ -172,7 +172,7 @@ for (const { name, model, make } of models) {
       const once = (logits: Tensor, counts: Tensor) => add(logits, multiply(counts, never));
       const { ids } = await collect(generate(model, params, [5, 5], { transform: once, maxTokens: 11 }));
       assertEquals(ids.toSorted((a, b) => a - b), [...Array(11).keys()]);
-      // After penalties: what they left is the least that it sees.
+      // Called after the penalties: it sees the penalized logits.
       const last = { transform: once, maxTokens: 11, presencePenalty: 5 };
       assertEquals(new Set((await collect(generate(model, params, [5, 5], last))).ids).size, 11);
       const only = tensor([0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0], [1, 11], backend);
@@ -203,7 +203,7 @@ for (const { name, model, make } of models) {
         backend.free(whole.state);
         assertEquals(backend.memory().bytes, bytes);
       }
-      // Part of a list was drawn when the last token was.
+      // When the last token was drawn, the beginning of a list had been drawn.
       const list = free.slice(22), maxTokens = 23;
       const cut = await collect(generate(model, params, [1, 2], { ...options, maxTokens, stop: [list] }));
       assertEquals(cut.ids, free.slice(0, 23));
@@ -312,7 +312,7 @@ for (const { name, model, make } of models) {
   if (name === "transformer") continue;
   testOnAll(`generate() takes constant memory of ${name}`, async (backend) => {
     const params = await put(make(1), backend);
-    // Behind the shorter blocks of a backend that draws ahead.
+    // After the shorter blocks of a backend that draws ahead.
     const start = 86, maxTokens = backend.name === "webgpu" ? 300 : 2000;
     let count = 0, held: MemoryUse | undefined;
     for await (const _ of generate(model, params, [1, 2, 3], { maxTokens })) {

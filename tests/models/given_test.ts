@@ -29,7 +29,7 @@ const others = {
 const official = toOfficialRwkv(params), saved = saveTree(params);
 const first = (stream: AsyncGenerator<unknown, unknown>) => stream.next();
 
-/** What is given in the place of RWKV's parameters, what is said of it, and what to do. */
+/** Values that are passed instead of RWKV's parameters, their description in the message, and the advice. */
 const mistakes: readonly (readonly [value: unknown, what: string, todo?: string])[] = [
   [put(params, createReference()), "a promise", "await it"],
   [undefined, "undefined"],
@@ -160,7 +160,7 @@ testOnAll("fit() leaves nothing of parameters of another model behind", async (b
   assertEquals(backend.memory().bytes, bytes);
 });
 
-/** A tree without one of its parts, and with another value there, for each of its parts. */
+/** For each part of a tree, the tree without it, and with another value in its place. */
 function* mutilated(tree: unknown, rebuild: (part: unknown) => unknown = (part) => part): Generator<unknown> {
   for (const value of [undefined, null, 3, "x", {}, []]) yield rebuild(value);
   if (isTensor(tree) || !isBranch(tree)) return;

@@ -4,7 +4,7 @@ import { tensorsOf } from "../../src/tree.ts";
 
 const sizes = { vocabulary: 100_000, layers: 1, channels: 4 };
 const models: readonly [AnyLanguageModel, unknown, number][] = [
-  // A part for 2¹⁶ numbers, and one for each of orthogonal vectors.
+  // One part for 2¹⁶ numbers, and one for each orthogonal vector.
   [rwkv, { ...sizes, channels: 16, feedForward: 64 }, 48],
   [transformer, { ...sizes, feedForward: 8, heads: 2 }, 14],
   [lstmModel, sizes, 14],

@@ -99,7 +99,7 @@ testFailures("rwkv.init()", [
   ],
 ]);
 
-/** Fails unless the shorter side's vectors are orthogonal and of length `gain`. */
+/** Asserts that the vectors along the shorter side are orthogonal and of length `gain`. */
 async function assertOrthogonal(t: Tensor, gain: number): Promise<void> {
   const values = await read(t);
   const [rows, columns] = t.shape;

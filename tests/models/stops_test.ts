@@ -4,7 +4,7 @@ import { stopsOf } from "../../src/models/stops.ts";
 
 const ids = fc.array(fc.constantFrom(1, 2, 3), { minLength: 1, maxLength: 4 });
 
-/** How many of the ids are sure to be given out after each, straight from the definition; null at the end. */
+/** The number of ids that can be returned after each one, directly from the definition; null at the end. */
 function sureAfter(stream: readonly number[], stop: readonly (readonly number[])[]): (number | null)[] {
   const endsWith = (part: readonly number[], whole: readonly number[]) =>
     part.length <= whole.length && `${whole.slice(whole.length - part.length)}` === `${part}`;
@@ -26,7 +26,7 @@ Deno.test("stopsOf() ends before the first of its lists to be complete, and hold
     let given = 0;
     for (const [i, id] of stream.entries()) {
       const ended = stops.push(id), now = i + 1 - stops.held;
-      // What was given out is not taken back.
+      // What was returned can't be taken back.
       assertEquals(now >= given, true);
       given = now;
       sure.push(now);

@@ -19,7 +19,7 @@ import { runOnAll } from "./run_on_all.ts";
 
 runOnAll("appendTime()", appendTimeCases);
 
-/** Two sequences of one channel: the first counts from `from`, the second from 100 + `from`. */
+/** Two sequences with one channel: the first counts from `from`, the second from 100 + `from`. */
 function counting(backend: Backend, from: number, steps: number): Tensor {
   return tensor(counted(from, steps), [2, steps, 1], backend);
 }

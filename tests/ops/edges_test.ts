@@ -1,4 +1,4 @@
-/** Numbers at the edges of single precision, one by one; `extremes_test.ts` draws any. */
+/** Numbers at the limits of single precision, one by one; `extremes_test.ts` draws random ones. */
 import { assert, assertEquals } from "@std/assert";
 import {
   attention,
@@ -65,7 +65,7 @@ testOnAll("crossEntropy() takes any id where the weight is 0", async (backend) =
       assertNear(await read(grads), [0.5, -0.5, 0, 0, 0, 0], 1e-6, `gradient beside ${id}`);
     }
   }
-  // Not known on the host, as an id in a tensor.
+  // As a tensor of ids, whose values are not known on the host.
   const weights = tensor([1, 1, 0], [1, 3], backend);
   assertSame(await read(crossEntropy(logits, [[1, -100, 0]], weights)), [NaN]);
 });
@@ -145,7 +145,7 @@ testOnAll(
   },
 );
 
-/** A long sequence goes in chunks on a GPU. */
+/** On a GPU, a long sequence is computed in chunks. */
 const lengths = [3, 300];
 
 testOnAll("wkv() counts bonus and decay beside keys of 1e30, forward and back", async (backend) => {
@@ -203,7 +203,7 @@ testOnAll("attention() with scores past single precision weighs the largest", as
     const put = (data: number[], time: number) => tensor(data, [1, time, 2], backend);
     const query = put(row([1e30, 1e30], queries), queries);
     const value = put([...row([1, 2], 3), ...row([7, 8], queries), 5, 6], queries + 4);
-    // The last key has the largest score of all, or that of the others, or one that is infinite below.
+    // The last key has the largest score, or the same score as the others, or a score of -infinity.
     for (const [last, wanted] of [[2e30, [5, 6]], [-1e30, undefined], [1e30, undefined]] as const) {
       const key = put([...row([1e30, 1e30], queries + 3), last, last], queries + 4);
       const y = await read(attention(query, key, value, 1));
@@ -213,7 +213,7 @@ testOnAll("attention() with scores past single precision weighs the largest", as
       });
       assertNear(y.slice(-2), wanted ?? plain, 1e-5, `${queries} queries, ${last}`);
     }
-    // Below single precision all of them.
+    // All vanish in single precision.
     const low = put(row([-1e30, -1e30], queries + 4), queries + 4);
     const y = await read(attention(query, low, value, 1));
     const sum = [0, 1].map((c) => (3 * [1, 2][c] + queries * [7, 8][c] + [5, 6][c]) / (queries + 4));
@@ -226,7 +226,8 @@ testOnAll(
   async (backend) => {
     for (const [batch, time] of [[1, 1], [2, 17], [3, 1]]) {
       const put = (data: Float32Array | number[], shape: number[]) => tensor(data, shape, backend);
-      // Infinity less infinity in every gate, though one is half of the other: all are open.
+      // Every gate is infinity minus infinity in single precision, though one term is half of the other: all gates
+      // are open.
       const weights = Float32Array.from({ length: 8 * 2 }, (_, i) => i % 2 === 0 ? 1e20 : -5e19);
       const gates = new Float32Array(batch * time * 8);
       const state = {
@@ -249,7 +250,7 @@ testOnAll("mix() of products past single precision is infinite of the right sign
   assertSame(await read(y), [Infinity, -Infinity, -Infinity]);
 });
 
-/** [1e25, 1e25, -1e25] and [1e20, -1e20, 1] at the end of so many zeros: partial sums of 1e45, a sum of -1e25. */
+/** After this many zeros, [1e25, 1e25, -1e25] and [1e20, -1e20, 1]: partial sums of 1e45, a sum of -1e25. */
 function factors(rows: number, columns: number, zeros: number): [a: Float32Array, b: Float32Array] {
   const numbers = (count: number, last: number[]) => {
     const data = new Float32Array(count * (zeros + 3));
@@ -259,7 +260,7 @@ function factors(rows: number, columns: number, zeros: number): [a: Float32Array
   return [numbers(rows, [1e25, 1e25, -1e25]), numbers(columns, [1e20, -1e20, 1])];
 }
 
-/** A matrix of so many columns, turned. */
+/** A transposed matrix with this many columns. */
 function turned(x: Float32Array, columns: number): Float32Array {
   const rows = x.length / columns;
   return x.map((_, i) => x[i % rows * columns + Math.floor(i / rows)]);
@@ -328,7 +329,7 @@ testOnAll(
   async (backend) => {
     const params = { weight: tensor([1, 1], [2], backend), bias: tensor([0, 0], [2], backend) };
     for (const x of [1, 2 ** 20, 2 ** 60, 2 ** 100]) {
-      // The mean has a digit more than single precision.
+      // The mean has one digit more than single precision.
       const y = await read(layerNorm(params, tensor([x, x * (1 + 3 * 2 ** -23)], [2], backend)));
       const half = 1.5 * x * 2 ** -23, wanted = half / Math.sqrt(half ** 2 + 1e-5);
       assertNear(y, [-wanted, wanted], 1e-5, `${x}`);
@@ -340,7 +341,7 @@ testOnAll("layerNorm() has a gradient where a part of it is infinite", async (ba
   for (const channels of [5, 129]) {
     const numbers = (first: number, other: number) =>
       Array.from({ length: channels }, (_, c) => c < 2 ? first : other);
-    // g is 1e38 twice and the mean is not, nor the slope of a deviation of 1e10.
+    // g is 1e38 twice, but the mean is not; nor is the slope of a standard deviation of 1e10.
     const gy = numbers(1e20, -2e20 / (channels - 2)),
       x = Array.from({ length: channels }, (_, c) => 1e10 * Math.cos(c));
     const weight = numbers(3e18, 3e18), rows = [gy, x].map((row) => tensor(row, [1, channels], backend));
@@ -359,7 +360,8 @@ testOnAll("attention() has gradients of which a part is infinite", async (backen
   for (const [queries, keys, size] of [[1, 3, 2], [5, 9, 3], [17, 70, 20]]) {
     const wave = (time: number, unit: number, step: number) =>
       Float32Array.from({ length: time * size }, (_, i) => unit * Math.sin(step * i + 1));
-    // Products of gy and values are 1e40, and with keys 1e45; the scores are small, and of scores that are equal the slopes cancel.
+    // Products of gy and values are 1e40, and with keys 1e45; the scores are small, and the slopes of equal scores
+    // cancel.
     const inputs = [wave(queries, 1e-10, 3), wave(keys, 1e-15, 5), wave(keys, 1e20, 7)];
     const results = [];
     using exact = createReference({ precision: "float64" });
@@ -394,7 +396,7 @@ testOnAll(
   async (backend) => {
     for (const channels of [3, 520]) {
       const put = (data: Float32Array, shape: number[]) => tensor(data, shape, backend);
-      // Gates at 0, a cell of 0: only the gradient of g is not 0, half of 1e25, and its weights cancel.
+      // All gates and the cell are 0: only the gradient of g is not 0 but half of 1e25, and its weights cancel.
       const weights = new Float32Array(4 * channels * channels);
       for (let c = 0; c < channels; c++) {
         for (let row = 0; row < 3; row++) {
@@ -424,7 +426,7 @@ testOnAll("wkv() has gradients of which a part is infinite", async (backend) => 
       const put = (data: number[], shape: number[]) => tensor(data, shape, on);
       const wave = (unit: number, step: number) =>
         Array.from({ length: 2 * time }, (_, i) => unit * Math.sin(step * i));
-      // What a key and a decay are given is gy times a difference of values, and these are equal.
+      // The gradients of a key and a decay are gy times a difference of values, which are equal here.
       const inputs = [
         put([-1, -2], [2]),
         put([0, 1], [2]),
@@ -438,7 +440,7 @@ testOnAll("wkv() has gradients of which a part is infinite", async (backend) => 
     }
     const [wanted, found] = results;
     assertNear(found[3], wanted[3], 1e-5, `values of ${time} steps`);
-    // Rounding leaves of 1e43 what is less than 1e38.
+    // Rounding of 1e43 leaves less than 1e38.
     for (const [i, grad] of found.entries()) {
       assert(grad.every(Number.isFinite), `gradient ${i} of ${time} steps is ${grad}`);
     }
@@ -453,7 +455,7 @@ testOnAll("wkv() has a state's gradient of which a part is infinite", async (bac
       const put = (data: number[], shape: number[]) => tensor(data, shape, on);
       const wave = (unit: number, step: number) =>
         Array.from({ length: 2 * time }, (_, i) => unit * Math.sin(step * i + 1));
-      // The steps ask 1e45 of what is before them, where a state that is e^-60 of them counts for as much less.
+      // The steps need 1e45 from those before them, where a state scaled by e^-60 counts for that much less.
       const inputs = [
         put([-0.01, -0.1], [2]),
         put([0, 1], [2]),
@@ -476,7 +478,8 @@ testOnAll("wkv() has a state's gradient of which a part is infinite", async (bac
 testOnAll("wkv() takes from the key of the last state's scale what that is given", async (backend) => {
   const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
   for (const time of lengths) {
-    // The first step alone counts: the state is its value, whatever its key is, and 1e45 less 1e45 goes to that.
+    // Only the first step counts: the state is its value, whatever its key is, and the gradient of the key is 1e45
+    // minus 1e45.
     const first = (x: number, others: number) => put([x, ...Array(time - 1).fill(others)], [1, time, 1]);
     const inputs = [put([-0.01], [1]), put([0], [1]), first(1, -110), first(1e25, 1)] as const;
     const state = wkvState(1, 1, backend), [y] = compute(wkvOp, [...inputs, state]);

@@ -1,4 +1,4 @@
-/** What operations say of a tensor that was freed. */
+/** The errors of operations on a freed tensor. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   add,

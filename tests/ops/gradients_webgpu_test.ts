@@ -1,6 +1,6 @@
 /**
- * The shaders of the gradients by themselves: sums over more rows than a loop of a software driver goes through, memory
- * that is full of NaN before, and NaN in the inputs. `gradients_test.ts` holds the backend to the cases of all backends.
+ * The shaders of the gradients by themselves: sums over more rows than a software driver allows in a loop, memory
+ * that was full of NaN before, and NaN in the inputs. `gradients_test.ts` runs the shared cases.
  */
 import { assertEquals } from "@std/assert";
 import * as adamWReference from "../../src/ops/adam_w/reference.ts";
@@ -37,7 +37,7 @@ function ids(size: number, vocabulary: number): Float32Array {
   return Float32Array.from({ length: size }, () => random.integer(vocabulary));
 }
 
-/** A test of kernels, each with its reference. */
+/** A test of kernels and their references. */
 function testShaders(name: string, body: (bench: ShaderBench) => Promise<void>, limits = {}): void {
   testOnGpu(`${name} on webgpu`, async () => {
     const device = await requestDevice();
@@ -46,7 +46,7 @@ function testShaders(name: string, body: (bench: ShaderBench) => Promise<void>, 
   });
 }
 
-/** Rows below and above what one part of a sum, one part alone and one loop hold. */
+/** Numbers of rows around the limits of one part of a sum, of a single part, and of one loop. */
 const manyRows = [1, 127, 129, 1025, 70_001];
 
 async function compareLinear(bench: ShaderBench, rows: number, inputs: number, outputs: number) {
@@ -66,7 +66,7 @@ async function compareLinear(bench: ShaderBench, rows: number, inputs: number, o
 testShaders("linearBackwardInput() and linearBackwardWeight() add up any number of rows", async (bench) => {
   for (const rows of manyRows) await compareLinear(bench, rows, 3, 2);
   for (const rows of [0, 1, 63, 65, 300, 1000]) await compareLinear(bench, rows, 67, 130);
-  // More outputs than one dispatch adds up.
+  // More outputs than one dispatch sums.
   await compareLinear(bench, 2, 3, 70_001);
 });
 
@@ -113,7 +113,7 @@ testShaders("embeddingBackward() adds up any number of places", async (bench) =>
   ) {
     await compareEmbedding(bench, ids(count, vocabulary), vocabulary, channels);
   }
-  // More places of one id than a loop goes through, in a table that needs no parts to fill a GPU.
+  // More occurrences of one id than a loop handles, in a table that is large enough to fill a GPU without parts.
   await compareEmbedding(bench, new Float32Array(600_000).fill(7), 300, 1);
 });
 
@@ -218,7 +218,7 @@ testShaders("the gradients of one element keep NaN, and hold where powers of it 
   for (const name of ["sigmoid", "tanh", "squaredRelu", "gelu"] as const) {
     const backward = `${name}Backward` as const;
     for (const i of x.keys()) {
-      // One by one: an error can't hide behind a larger neighbour. What single precision can't hold is 0.
+      // One by one, so that no error is hidden by a larger neighbour. Numbers too small for single precision are 0.
       const single: (...args: [Float64Array, Float64Array, Float64Array, number]) => void = (gx, ...rest) => {
         elementwiseReference[backward](gx, ...rest);
         gx[0] = Math.abs(gx[0]) < 2 ** -126 ? 0 : Math.fround(gx[0]);

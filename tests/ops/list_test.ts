@@ -1,4 +1,4 @@
-/** What holds for every operation, from its declaration. */
+/** Properties of all operations, from their declarations. */
 import { assert, assertEquals } from "@std/assert";
 import { operations } from "../../src/ops/list.ts";
 import { declaredCases } from "./cases/declared.ts";

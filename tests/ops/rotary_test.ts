@@ -54,7 +54,7 @@ Deno.test("rotary() turns the steps of a sequence by their positions", async () 
 
 testOnAll("rotary() turns a step by its own angles, whatever was turned before", async (backend) => {
   using reference = engineOf(createReference());
-  // Each differs from the one before in one thing that the angles depend on; then the first again.
+  // Each case differs from the previous one in one thing that the angles depend on; then the first again.
   const all: [number, number, number, number][] = [
     [8, 2, 3, 100],
     [8, 2, 3, 100],

@@ -24,7 +24,7 @@ function repeated(logits: readonly number[], rows: number, backend?: Backend): T
   return tensor(Array.from({ length: rows }, () => logits).flat(), [rows, logits.length], backend);
 }
 
-/** The ids that ever come out of many rows of these logits, rising. */
+/** The ids that are drawn in many rows of these logits, in ascending order. */
 async function support(
   logits: readonly number[],
   options: SampleOptions,
@@ -36,7 +36,7 @@ async function support(
 
 const logs = (...probabilities: number[]) => probabilities.map(Math.log);
 
-// From this Python, which shares nothing with the library; of equal logits the largest hash wins:
+// Computed by this Python code, which is independent of the library; of equal logits, the largest hash wins:
 //
 //   def pcg4d(v):
 //       v = [(a * 1664525 + 1013904223) % 2**32 for a in v]
@@ -68,7 +68,7 @@ testOnAll("sample() takes seeds of 53 bits, those of 32 as they are", async (bac
   const logits = tensor(new Float32Array(5 * 997), [5, 997], backend);
   const draw = async (seed: number) => String(await read(sample(logits, { seed }, 3)));
   const large = [2 ** 32, 2 ** 32 + 7, 2 ** 33 + 7, 2 ** 40, 2 ** 53 - 2, 2 ** 53 - 1];
-  // Low words alone would make 7 of two of them.
+  // The lower words alone would make two of the seeds equal, and leave 7.
   assertEquals(new Set(await Promise.all([0, 7, ...large].map(draw))).size, 2 + large.length);
   for (const seed of large) assertEquals(await draw(seed), await draw(seedOf32Bits(seed)));
   for (const seed of [0, 1, 2 ** 31, 2 ** 32 - 1]) assertEquals(seedOf32Bits(seed), seed);
@@ -94,7 +94,7 @@ testOnAll("sample() draws as often as softmax says", async (backend) => {
       const count = ids.filter((drawn) => drawn === id).length;
       chiSquare += (count - rows * p) ** 2 / (rows * p);
     });
-    // With 3 degrees of freedom, 21.1 is passed once in 10,000 seeds.
+    // With 3 degrees of freedom, 21.1 is exceeded by one in 10,000 seeds.
     assert(chiSquare < 21.1, `temperature ${temperature}: chi-square is ${chiSquare}`);
     assert(!ids.includes(4), "an id of probability 0");
   }

@@ -1,7 +1,4 @@
-/**
- * The shaders of WKV's gradient by themselves, at every chunk size; `gradients_test.ts` holds the backend to the cases of all
- * backends.
- */
+/** The shaders of WKV's gradient by themselves, at every chunk size; `gradients_test.ts` runs the shared cases. */
 import { assert, assertEquals } from "@std/assert";
 import type { Gpu } from "../../src/backends/webgpu/gpu.ts";
 import { wkvChunkedBackward } from "../../src/ops/wkv/chunked_backward.ts";
@@ -16,7 +13,7 @@ const names = ["gDecay", "gBonus", "gKey", "gValue", "gState"];
 /** The last is longer than every sequence: steps one after another. */
 const chunks = [1, 2, 7, 16, 64, 100, 5000];
 
-/** In parts of the largest entry. The gradient of the decay can be a small difference of large sums. */
+/** Relative to the largest entry. The gradient of the decay can be a small difference of large sums. */
 const usual = 3e-5, ofDecay = 1e-4;
 
 /** gy, the gradient of the last state, and the inputs of the scan. */
@@ -54,8 +51,8 @@ function drawn(random: RandomSource, inputs: readonly Numbers[]): Subject {
 }
 
 /**
- * With a gradient of the last state of the form that every function of what a state stands for has, a·e^(q + n·w) and
- * b·e^(q + n·w). It leaves nothing to the key that was the largest, of which there may be two to choose from.
+ * With a gradient of the last state of the form that all functions of the state's meaning have, a·e^(q + n·w) and
+ * b·e^(q + n·w). It has no part for the largest key, of which there may be two to choose from.
  */
 function drawnOfSums(random: RandomSource, inputs: readonly Numbers[]): Subject {
   const [decay, , key, , state] = inputs;
@@ -138,7 +135,7 @@ testOnGpu("wkvChunkedBackward() goes through no step", async (bench) => {
 
 testOnGpu("wkvChunkedBackward() gives the last anchor's gradient to what set it", async (bench) => {
   const random = randomSource(6);
-  // The anchor stays the first state's: a high one, of an age that looks like a step's, or one between two steps.
+  // The anchor is still the first state's: a high one, one whose age looks like a step's, or one between two steps.
   for (const [anchor, age] of [[5, 2], [5, -20], [5, -20.5], [-5, -20], [0, 0.25]]) {
     const inputs = startedInputs(random, [2, 40, 5]);
     inputs[0].data.fill(-0.05);
@@ -150,7 +147,7 @@ testOnGpu("wkvChunkedBackward() gives the last anchor's gradient to what set it"
       await assertEqualGradients(bench, chunk, drawn(random, inputs));
     }
   }
-  // Half a step behind a step whose key is as large.
+  // Half a step after a step whose key is as large.
   const inputs = startedInputs(random, [1, 40, 1], () => -9);
   inputs[0].data.fill(-0.05);
   inputs[2].data[33] = 0;
@@ -185,7 +182,7 @@ testOnGpu("wkvChunkedBackward() keeps NaN, where the reference has it", async (b
   ];
   const gy = numbers([1, time, channels], (i) => i % 3 - 0.5);
   const gNextState = numbers([1, 4, channels], (i) => i % 3 - 0.5);
-  // One input a channel: decay, bonus, a key, a value, the four rows of the state, and both gradients.
+  // One input per channel: decay, bonus, a key, a value, the four rows of the state, and both gradients.
   const places: [Numbers, number][] = [[clean[0], 0], [clean[1], 1]];
   places.push([clean[2], 5 * channels + 2], [clean[3], 9 * channels + 3]);
   for (const row of [0, 1, 2, 3]) places.push([clean[4], row * channels + 4 + row]);

@@ -53,7 +53,7 @@ Deno.test("wkv() equals the sums of its definition", async () => {
   }
 });
 
-/** Long sequences on which an exponent that is rounded at every step drifts: 2% of the keys at ±50. */
+/** Long sequences on which an exponent that is rounded at every step would drift: 2% of the keys are ±50. */
 function longInputs(channels: number, time: number) {
   const random = randomSource(3);
   return {
@@ -66,7 +66,7 @@ function longInputs(channels: number, time: number) {
   };
 }
 
-/** All outputs of a scan that is cut into parts of these lengths, the last again and again. */
+/** All outputs of a scan that is cut into parts of these lengths; the last length repeats. */
 function scanInParts(
   backend: Backend,
   { decay, bonus, key, value }: ReturnType<typeof longInputs>,

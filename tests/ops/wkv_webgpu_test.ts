@@ -1,6 +1,4 @@
-/**
- * The WKV shaders by themselves, at every chunk size; `wkv_test.ts` holds the backend to the cases of all backends.
- */
+/** The WKV shaders by themselves, at every chunk size; `wkv_test.ts` runs the shared cases. */
 import { assert, assertEquals } from "@std/assert";
 import type { Gpu } from "../../src/backends/webgpu/gpu.ts";
 import { wkvChunked } from "../../src/ops/wkv/chunked.ts";
@@ -14,7 +12,7 @@ import { type GpuBench, testOnGpu, watched } from "./gpu_bench.ts";
 
 type Kernel = typeof wkvSerial;
 
-/** The kernel in chunks of so many steps; 0: the serial one. */
+/** The kernel with chunks of this many steps; 0: the serial one. */
 function kernelOf(chunk: number): Kernel {
   return chunk === 0 ? wkvSerial : (gpu, ...args) => wkvChunked(gpu, ...args, chunk);
 }
@@ -154,7 +152,7 @@ testOnGpu("wkvSerial() and wkvChunked() keep NaN, where the reference has it", a
     numbers([1, time, channels], (i) => i % 7 - 3),
     list([1, 2, 0.5, 3].flatMap((row) => Array(channels).fill(row)), [1, 4, channels]),
   ];
-  // One input a channel: decay, bonus, a key, a value, and the four rows of the state.
+  // One input per channel: decay, bonus, a key, a value, and the four rows of the state.
   const places = [[0, 0], [1, 1], [2, 5 * channels + 2], [3, 9 * channels + 3]];
   for (const row of [0, 1, 2, 3]) places.push([4, row * channels + 4 + row]);
   for (const [input, at] of places) clean[input].data[at] = NaN;

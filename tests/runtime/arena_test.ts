@@ -23,13 +23,13 @@ Deno.test("planPlaces() gives slots that are held at once places of their own, l
       const place = places.get(a)!;
       assert(place.size >= a.size);
       for (const b of slots) {
-        // Made before a call and released behind it.
+        // Created before a call and released after it.
         const together = a.madeAt < b.releasedAt && b.madeAt < a.releasedAt;
         const other = places.get(b)!;
         if (a !== b && together) assert(place.size !== other.size || place.number !== other.number);
       }
     }
-    // No more blocks of a size than are ever held at once.
+    // No more blocks of a size than are in use at once.
     for (const { size, number } of places.values()) {
       const most = Math.max(
         ...slots.map(({ madeAt }) =>

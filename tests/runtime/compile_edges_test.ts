@@ -1,4 +1,4 @@
-/** Ways of calling a compiled function that few callers go, and in which it must be the function all the same. */
+/** Unusual ways of calling a compiled function, in all of which it must do what the function does. */
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   adamW,
@@ -64,7 +64,7 @@ testOnAll("compile() of caches that are one in two places grows as the function 
 testOnAll("compile() leaves alone what follows a cache that the function closes over", async (backend) => {
   const step = (value: number) => tensor([value], [1, 1, 1], backend);
   const past = appendTime(appendTime(tensor([], [1, 0, 1], backend), step(1)), step(2));
-  // Appended in place, looked at and dropped: another call of it must not overwrite what others append.
+  // Appends in place, reads and drops the result: another call must not overwrite what others append.
   using last = compile((x: Tensor) => lastStep(appendTime(past, x)));
   assertEquals([...await read(last(step(7)))], [7]);
   const longer = appendTime(past, step(3));
@@ -228,7 +228,7 @@ for (const [name, create] of [["reference", createReference], ["wasm", createWas
 Deno.test("compile() runs wherever the function itself finds room", async () => {
   const config = { ...presets.matched.rwkv, vocabulary: 64 };
   const prompts = Array.from({ length: 48 }, (_, i) => [Array.from({ length: i + 1 }, (_, t) => t % 64)]);
-  /** The most bytes that prompts of all lengths hold, without compile. */
+  /** The most bytes in use for prompts of all lengths, without compile. */
   const peak = await (async () => {
     using backend = await createWasm();
     const params = await put(rwkv.init(config, 1), backend), state = rwkv.initialState(params);

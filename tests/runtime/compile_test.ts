@@ -1,4 +1,7 @@
-/** A compiled function is the function: the same results bit for bit, the same errors, whatever came before. */
+/**
+ * A compiled function does what the function does: the same results bit for bit, and the same errors, after any
+ * calls.
+ */
 import {
   assert,
   assertEquals,
@@ -59,7 +62,7 @@ async function assertSame(actual: unknown, expected: unknown, message: string): 
   assertEquals(await bitsOf(actual), await bitsOf(expected), message);
 }
 
-/** What a session does next: goes on with tokens, is forked, or is forgotten. */
+/** What happens to a session next: it continues with tokens, is forked, or is freed. */
 const action = fc.record({
   session: fc.nat(3),
   what: fc.constantFrom("step", "step", "step", "step", "fork", "free") as fc.Arbitrary<
@@ -91,7 +94,7 @@ for (const { name, create } of backends) {
               sessions.push({ own, compiled });
             } else if (what === "free" && sessions.length > 1) {
               sessions.splice(at, 1);
-              // A fork holds the same tensors.
+              // A fork has the same tensors.
               if (sessions.every((other) => other.own !== own)) backend.free([own, compiled]);
             } else {
               const expected = model.forward(params, [ids], own, { logits });
@@ -102,7 +105,7 @@ for (const { name, create } of backends) {
               backend.free([actual.logits, expected.logits]);
             }
           }
-          // What was forked holds what it held.
+          // The forked session is unchanged.
           for (const { own, compiled } of sessions) await assertSame(compiled, own, "state");
           for (const { own, compiled } of sessions) backend.free([own, compiled]);
         }),
@@ -175,7 +178,7 @@ for (const { name, create } of backends) {
     using step = compile(forward);
     const { state } = forward(params, [[1, 2, 3]], model.initialState(params));
     for (let i = 0; i < 12; i++) {
-      // Now and then somebody has gone on from the state, and holds the rows behind it.
+      // Sometimes another session has continued from the state, and uses the rows after it.
       const taken = i % 4 === 3 ? forward(params, [[5]], state) : null;
       const expected = forward(params, [[4]], state);
       const actual = step(params, [[4]], state);
@@ -232,7 +235,7 @@ for (const { name, create } of backends) {
       assertEquals(actual.ids, [[heads, 7]]);
       backend.free([actual.sum, actual.fresh]);
     }
-    // What a caller freed was not what later calls have.
+    // Freeing a result must not free what later calls use.
     assertEquals([...await read(step(x, [[1, 2]], 1).fresh)], [1, 2]);
   });
 
@@ -425,7 +428,7 @@ for (const { name, create } of backends) {
     const found = await Promise.all(all.map((x) => step.withTurns([x])));
     for (const [i, y] of found.entries()) await assertSame(y, sigmoid(all[i]), `call ${i}`);
     assertEquals(count, 1);
-    // Nor are others recorded any later for it.
+    // Nor are other forms recorded later because of it.
     const wide = await put(draws(1, [5]), backend);
     step(wide), step(wide);
     assertEquals(count, 2);

@@ -8,7 +8,7 @@ function slotsOf(...kinds: Slot["kind"][]): Slot[] {
 
 const call = (kernel: string, ...args: KernelArgument[]): Call => ({ kernel, args });
 
-/** The calls with the numbers of slots. */
+/** The calls, with slots as numbers. */
 const shown = (calls: readonly Call[]) =>
   calls.map((
     { kernel, args },

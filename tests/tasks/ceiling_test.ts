@@ -16,7 +16,7 @@ Deno.test("idealProbabilities() equals the sum over all sequences of the task", 
   const length = 9;
   for (const tiny of tinyTasks) {
     const sequences = listSequences(tiny, length);
-    // The probability of every beginning, by adding up the sequences that begin so.
+    // The probability of every prefix, as the sum over the sequences that start with it.
     const beginnings = new Map<string, number>();
     for (const [key, p] of sequences) {
       const tokens = key.split(",");

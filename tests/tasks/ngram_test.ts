@@ -15,9 +15,9 @@ Deno.test("ngramProbabilities() interpolates the orders as Witten and Bell do", 
   // after 1: {0: 2, 2: 1}, D = 2, c = 3
   const after1 = [2, 0, 1, 0].map((count, v) => (count + 2 * unigram[v]) / 5);
   assertProbabilities(ngramProbabilities(model, [1]), after1);
-  // the order is 2: the token before the last is not looked at
+  // the order is 2, so the token before the last is ignored
   assertProbabilities(ngramProbabilities(model, [0, 1]), after1);
-  // after 3, which never came: as after nothing
+  // after 3, which never occurred: as after the empty context
   assertProbabilities(ngramProbabilities(model, [3]), unigram);
 });
 

@@ -30,7 +30,7 @@ Deno.test("positionKinds() names the memory that the cycle drawn asks for", () =
 });
 
 Deno.test("positionKinds() takes the more probable of two cycles that fit", () => {
-  // Two motifs alike: a slot that alternates is two motifs that keep theirs, or one that flips every time.
+  // Two equal motifs: a slot that alternates is two motifs with constant slots, or one motif that flips every time.
   const { config } = motifTask({
     vocabulary: 3,
     motifs: 2,

@@ -70,7 +70,7 @@ Deno.test("sampleSequences() makes sequences of ids below the vocabulary", () =>
 });
 
 Deno.test("trainAndTest() gives sets without a sequence in common", () => {
-  // At 32 tokens and cycles of 2 the same sequence is often drawn twice: what would be common is taken out.
+  // With 32 tokens and cycles of 2, the same sequence is often drawn twice, so duplicates must be removed.
   const crowded = motifTask({ motifs: 4, longestCycle: 2 }, 1);
   const { train, test } = trainAndTest(crowded, { train: 300, test: 30, length: 32, seed: 1 });
   assertEquals([train.length, test.length], [300, 30]);

@@ -127,7 +127,7 @@ testOnAll("adamW.update() shows a NaN in the parameter that has it, and there al
   assertEquals([...after].map(Number.isNaN), [false, true, false]);
 });
 
-/** The error of an update: of itself, or where the device answers later, of the next read. */
+/** The error of an update: thrown by it, or on an asynchronous device by the next read. */
 function overflowOf(update: () => unknown, backend: Backend): Promise<Error> {
   return assertRejects(async () => {
     backend.free(update());
@@ -149,7 +149,7 @@ testOnAll("adamW.update() refuses a gradient whose square overflows, and keeps n
     );
     backend.free(wrong);
     assert(backend.memory().bytes <= held);
-    // It is told once, and an update may follow.
+    // The error is reported once, and further updates are possible.
     const next = adamW.update({ blocks: [params.blocks[0], params.blocks[1]] }, state, params, {
       learningRate: 0.1,
       weightDecay: 0,
@@ -177,7 +177,7 @@ testOnAll(
 
 const magnitudes = fc.integer({ min: -30, max: 30 }).map((e) => 10 ** e);
 
-/** Of single precision, at any magnitude of gradients. */
+/** In single precision, at any magnitude of the gradients. */
 const steps = fc.record({
   grads: fc.array(fc.tuple(magnitudes, fc.integer({ min: -9, max: 9 })), {
     minLength: 1,
@@ -208,7 +208,7 @@ testOnAll(
       const nextV = grads.map((g, i) => beta2 * v[i] + (1 - beta2) * g * g);
       const update = () =>
         adamW.update(put(grads), { step, mean, variance }, params, { ...hyper, learningRate: rate });
-      // Near the end of the range either is right.
+      // Near the end of the range either is correct.
       const largest = Math.max(...nextV);
       if (largest > 3.39e38 && largest < 3.41e38) return;
       if (largest > 3.4e38) {

@@ -45,7 +45,7 @@ testOnAll(
     assertNear(await clipped([3e38, -3e38, 3e38, 3e38], 1), [0.5, -0.5, 0.5, 0.5], 1e-6);
     assertNear(await clipped([3e38, 3e38], 1e-20), [Math.SQRT1_2 * 1e-20, Math.SQRT1_2 * 1e-20], 1e-6);
     assertNear(await clipped([3e38, 3e38], 1e38), [Math.SQRT1_2 * 1e38, Math.SQRT1_2 * 1e38], 1e-6);
-    // Each by itself, because 1e-30 is nothing beside 1.
+    // Each by itself, because 1e-30 is negligible beside 1.
     const [one, small] = await clipped([1e30, 1], 1);
     assertNear([one], [1], 1e-6);
     assertNear([small], [1e-30], 1e-6);
@@ -70,7 +70,7 @@ testOnAll("clipByGlobalNorm() equals its equation at every magnitude", async (ba
     for (const [i, t] of clipped.entries()) {
       for (const [at, actual] of (await read(t)).entries()) {
         const expected = grads[i][at] * Math.min(1, maxNorm / (norm + 1e-6));
-        // Below the normal numbers a GPU has 0.
+        // A GPU flushes subnormal numbers to 0.
         const error = Math.abs(actual - expected) / (Math.abs(expected) + 2 ** -126);
         assert(error <= 2e-6 || Math.abs(actual - expected) <= 2 ** -126, `${actual} is not ${expected}`);
       }

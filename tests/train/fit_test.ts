@@ -45,7 +45,7 @@ const [{ config }] = models;
 type Options = FitOptions<unknown, unknown>;
 type Progress = FitProgress<unknown>;
 
-/** The options of `reports` that a checkpoint has its own of. */
+/** The options of `reports`, except those that a checkpoint contains. */
 const again = { batchSize: undefined, learningRate: undefined };
 
 async function reports(model: AnyLanguageModel, options: Options): Promise<Progress[]> {
@@ -90,19 +90,19 @@ testOnAll("fit() holds no more once all forms of batches came", async (backend) 
   for await (
     const at of fit(rwkv as AnyLanguageModel, task, { config, backend, batchSize: 4, epochs: 3, every: 1 })
   ) {
-    // At the end of an epoch some were evaluated on, and batches are of two lengths: one is compared with its like.
+    // Some reports include an evaluation, and batches have two lengths: each is compared with one of the same kind.
     if (at.test === null) held.push(backend.memory().bytes);
     peaks.push(backend.memory().peakBytes);
     before = at;
   }
-  // Every form of batch is compiled when it comes first: that of each length, and a last one of fewer sequences.
+  // Every form of batch is compiled when it first occurs: each length, and the smaller last batch.
   const settled = held.slice(held.length >> 1);
   assertEquals(new Set(settled).size, 1, `bytes held: ${held}`);
   assertEquals(peaks.at(-1), peaks[peaks.length >> 1], `most bytes: ${peaks}`);
   backend.free(before);
 });
 
-// Both of batches that are padded, and of some that are not.
+// Both for padded batches and for others.
 const uneven = Array.from(
   { length: 24 },
   (_, i) => Array.from({ length: 9 + 5 * i % 12 }, (_, t) => (7 * i + t * t) % 11),
@@ -191,7 +191,7 @@ Deno.test("fit() trains on WebAssembly where it is told nothing else, and leaves
   backend[Symbol.dispose]();
   given[Symbol.dispose]();
 
-  // Parameters from elsewhere are copied, and stay.
+  // Parameters from elsewhere are copied, and stay alive.
   const start = rwkv.init(config as never, 1), [head] = [await read(start.head)];
   for await (const at of fit(rwkv as AnyLanguageModel, task, { params: start })) {
     assertEquals(at.backend.name, "wasm");
@@ -243,7 +243,7 @@ testOnAll(
       [4, 4, 0.02],
     ]);
     assertEquals([rest[0].step, rest[0].steps], [four[2].step, four[2].steps]);
-    // Without more it is over, and so it is where it was made longer before.
+    // Without more epochs it has ended, as it has where the run was extended before.
     assertEquals(await reports(rwkv as AnyLanguageModel, { ...again, resume, backend, epochs: 2 }), []);
     const longer = await rest[1].checkpoint();
     assertEquals(
@@ -330,7 +330,7 @@ for (const options of [{}, { workers: 2 }, { workers: 2, batchSize: 1 }]) {
     clearInterval(timer);
     assert(ticks > 1);
     assertEquals((error as Error).name, "TimeoutError");
-    // Those of the last report are the caller's.
+    // The caller owns those of the last report.
     backend.free([last?.params, last?.optimizer]);
     assertEquals(backend.memory().bytes, 0);
   });
@@ -398,7 +398,7 @@ Deno.test("fit() lets requests be answered meanwhile", async () => {
   for await (const _ of fit(rwkv as AnyLanguageModel, task, { config, epochs: 1e6 })) {
     if (answer !== "" || performance.now() > end) break;
   }
-  // What is left after the training does not count.
+  // What remains after the training does not count.
   const meanwhile = answer;
   await asked;
   assertEquals(meanwhile, "answered");
@@ -444,7 +444,7 @@ Deno.test("fit() keeps no initial values of which its backend has a copy", async
   using backend = createReference();
   const { bytes } = reference.memory();
   for await (const _ of fit(rwkv as AnyLanguageModel, task, { config, backend })) break;
-  // What other tests left there may have been collected meanwhile.
+  // Tensors that other tests left there may have been collected meanwhile.
   assert(reference.memory().bytes <= bytes);
 });
 

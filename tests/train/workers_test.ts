@@ -37,7 +37,7 @@ const configs = [
   { model: lstmModel as AnyLanguageModel, config: { vocabulary: 11, layers: 2, channels: 6 } },
 ];
 
-/** Sequences of these indices as a batch. */
+/** The sequences with these indices as a batch. */
 function batchAt(indices: number[]): Batch {
   return batchOf(task.train, { indices, length: Math.max(...indices.map((i) => task.train[i].length)) });
 }
@@ -84,7 +84,7 @@ for (const { name: on, create } of places) {
       const [one, two] = [await losses(1), await losses(2)];
       assertEquals(two.length, 20);
       assertNear(two, one, 1e-4, "losses");
-      // Sums are added up in another order, so that bits differ: else nothing was shared.
+      // Sums are in another order, so the bits differ; equal bits would mean that nothing was shared.
       assert(two.some((loss, i) => loss !== one[i]));
     });
   }
@@ -97,7 +97,7 @@ const kinds = [
 ];
 
 for (const { name, create } of kinds) {
-  // Workers that were of another kind would have other bits.
+  // Workers of another kind would give other bits.
   Deno.test(`workers give bit for bit what one thread adds up, whatever batches come: ${name}`, async () => {
     using backend = await create();
     const model: AnyLanguageModel = rwkv, workers = 3;
@@ -120,7 +120,8 @@ for (const { name, create } of kinds) {
       return { loss, grads };
     };
     using pool = await startWorkers(workers, backend, model, undefined, params);
-    // Fewer sequences than workers, then more of them, fewer again, and longer ones, for which there is no room yet; some are padded.
+    // Fewer sequences than workers, then more, fewer again, and longer ones that do not fit into the mailbox; some
+    // are padded.
     for (
       const rows of [[0, 2], [0, 2, 4, 6, 8], [4], [1, 3, 5, 7, 9], [2, 4, 6, 8, 0], [0, 1, 2, 3, 4], [
         0,
@@ -152,7 +153,7 @@ for (const { name, create } of kinds) {
   });
 }
 
-// A worker's device compiles its shaders anew, so that one model has to do.
+// A worker's device compiles its shaders again, so one model must suffice.
 for (const { name, create } of backends.filter(({ name }) => name === "webgpu")) {
   Deno.test(`workers give the gradient of one thread, of lstm on ${name}`, async () => {
     using backend = await create();
@@ -304,7 +305,7 @@ Deno.test("fit() passes on what fails in a worker, the caller's thread or anothe
   const message =
     "RangeError: Cannot compute cross-entropy: targets must be integers from 0 to 10, current id is 11 " +
     "at [0, 1]";
-  // Whichever comes first in the batch is the caller's.
+  // The first sequence of the batch is the caller's.
   const messages = await Promise.all(
     [[[1, 2, 11], [3, 4, 5]], [[3, 4, 5], [1, 2, 11]]].map((train) =>
       run({ module }, train).then(() => "nothing failed", String)

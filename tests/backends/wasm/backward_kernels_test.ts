@@ -1,4 +1,6 @@
-/** The kernels of gradients and of the optimiser that look at no other step: products, norms, elements, tokens. */
+/**
+ * The kernels of gradients and of the optimiser without a recurrence over time: products, norms, elementwise, tokens.
+ */
 import type { Kernels } from "../../../src/backends/kernels.ts";
 import { adamW } from "../../../src/ops/adam_w/reference.ts";
 import { clipToNorm, norm } from "../../../src/ops/clip/reference.ts";
@@ -15,7 +17,7 @@ import { type Argument, builds, compare, draws, out } from "./kernel_memory.ts";
 
 const { normals, uniforms, integer } = draws(9);
 
-/** Sizes at which vectors, panels and their remainders begin and end. */
+/** Sizes at which vectors, panels and their remainders start and end. */
 const sizes = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 31, 64, 65, 127];
 
 for (const { name: build, kernels } of builds) {
@@ -26,7 +28,7 @@ for (const { name: build, kernels } of builds) {
     tolerance = 1e-6,
   ) => compare(kernels, name, kernel, args, tolerance);
 
-  // A sum that is alone in its output may be small beside what it is a sum of.
+  // The single sum of an output may be small relative to its terms.
   const checkProducts = (rows: number, inputs: number, outputs: number) => {
     const [x, gy, weight] = [normals(rows * inputs), normals(rows * outputs), normals(outputs * inputs)];
     const bias = (rows + inputs + outputs) % 2 > 0;
@@ -50,7 +52,7 @@ for (const { name: build, kernels } of builds) {
   });
 
   Deno.test(`products of linear and of its gradients on ${build} are right past a block`, () => {
-    // Past 256 steps of the sum, past the columns that are packed together, past the rows that pass by together.
+    // More than 256 terms of a sum, more columns than are packed at a time, more rows than are processed at a time.
     checkProducts(259, 38, 152);
     checkProducts(515, 261, 131);
     checkProducts(35, 1025, 12);
@@ -76,7 +78,7 @@ for (const { name: build, kernels } of builds) {
     for (const size of sizes) {
       const gy = normals(size), x = normals(size, 3);
       for (const name of ["sigmoid", "tanh", "squaredRelu", "gelu"] as const) {
-        // Where x is negative, gelu's slope is a small difference.
+        // For negative x, the slope of gelu is a small difference.
         const tolerance = name === "gelu" ? 5e-6 : 1e-6;
         check(`${name}Backward`, elementwise[`${name}Backward`], [out(size), gy, x, size], tolerance);
       }
@@ -94,7 +96,7 @@ for (const { name: build, kernels } of builds) {
       const x = Float32Array.of(NaN, 0, -0, 1e-40, 30, -30, 1, 200, -200);
       const gy = Float32Array.of(1, NaN, 1, 1, 1, 1, -2, 1, 1);
       check(`${name}Backward`, elementwise[`${name}Backward`], [out(x.length), gy, x, x.length]);
-      // By itself, no error can hide behind a larger neighbour.
+      // Single elements, so that no error is hidden by a larger neighbour.
       for (const value of [12, -12, 3, -2, 0.01]) {
         const tolerance = name === "gelu" ? 2e-5 : 1e-6;
         if (name === "gelu" && value < -10) continue;
@@ -238,7 +240,7 @@ for (const { name: build, kernels } of builds) {
     for (const size of [0, ...sizes, 3_000_001]) {
       check("norm", norm, [{ inPlace: Float32Array.of(1, 2, 3) }, normals(size), size, 1, 0.25], 6e-8);
     }
-    // In single precision, what is added to the first square would be lost.
+    // In single precision, terms added to the large first square would be lost.
     const x = new Float32Array(1_000_001).fill(1e-2);
     x[0] = 1000;
     check("norm", norm, [out(1), x, x.length, 0, 1], 6e-8);

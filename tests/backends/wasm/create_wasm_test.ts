@@ -50,7 +50,7 @@ Deno.test("createWasm() runs a model after one that it had no room for, whatever
   assertEquals(rwkv.forward(params, [[1, 2]], state).logits.shape, [1, 2, 64]);
 });
 
-/** What a body does with a `createWasm` that was never called, where the runtime has something else in a place. */
+/** Runs a body with a new `createWasm`, in a runtime with a replaced property. */
 async function createWhere<T extends object, R>(
   place: T,
   name: keyof T,
@@ -69,7 +69,7 @@ async function createWhere<T extends object, R>(
   }
 }
 
-/** Sums of products, which tell the builds apart: one rounds more often. */
+/** Sums of products, which distinguish the builds: one rounds more often. */
 async function sums(create: typeof createWasm, simd?: "relaxed" | "baseline"): Promise<number[]> {
   using backend = await create({ simd });
   const weight = tensor(Float32Array.from({ length: 640 }, (_, i) => Math.sin(i)), [10, 64], backend);

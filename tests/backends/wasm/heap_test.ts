@@ -10,7 +10,7 @@ function makeHeap(base = 1000): { heap: Heap; memory: WebAssembly.Memory } {
   return { heap: new Heap(memory, base, limit), memory };
 }
 
-/** As many blocks of a size as there is room for. */
+/** As many blocks of a size as fit. */
 function fill(heap: Heap, bytes: number): number[] {
   const addresses: number[] = [];
   assertThrows(() => {
@@ -82,7 +82,7 @@ Deno.test("Heap says what it lacks", () => {
   );
 });
 
-/** A memory of up to 4 GiB that takes none. */
+/** A simulated memory of up to 4 GiB that takes none. */
 function pretendedMemory(): WebAssembly.Memory {
   const buffer = { byteLength: 65_536 };
   const grow = (pages: number) => buffer.byteLength += 65_536 * pages;

@@ -1,4 +1,4 @@
-/** The kernels that look at no other step, forward: products, norms, elements, tokens. */
+/** The forward kernels without a recurrence over time: products, norms, elementwise, tokens. */
 import { copyRows } from "../../../src/ops/batch/reference.ts";
 import { crossEntropy } from "../../../src/ops/cross_entropy/reference.ts";
 import * as elementwise from "../../../src/ops/elementwise/reference.ts";
@@ -12,7 +12,7 @@ import { builds, comparing, draws, out } from "./kernel_memory.ts";
 
 const { normals, uniforms, integer } = draws(7);
 
-/** Sizes at which vectors, blocks and their remainders begin and end. */
+/** Sizes at which vectors, blocks and their remainders start and end. */
 const sizes = [1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 65, 127];
 
 for (const { name: build, kernels } of builds) {

@@ -1,4 +1,4 @@
-/** The kernels that go through time, forward: one sequence after the other. */
+/** The forward kernels with a recurrence over time, one sequence after another. */
 import { scratch } from "../../../src/backends/wasm/scratch.ts";
 import { attention } from "../../../src/ops/attention/reference.ts";
 import { lstmRecurrence } from "../../../src/ops/lstm/reference.ts";
@@ -8,7 +8,7 @@ import { type Argument, builds, comparing, draws, out } from "./kernel_memory.ts
 
 const { normals, uniform } = draws(7);
 
-/** Sizes at which vectors, blocks and their remainders begin and end. */
+/** Sizes at which vectors, blocks and their remainders start and end. */
 const sizes = [1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 65, 127];
 
 for (const { name: build, kernels } of builds) {
@@ -116,7 +116,7 @@ function freshState(batch: number, channels: number): Float32Array {
   return state;
 }
 
-/** A share of the keys are ±50, the others normal. */
+/** A share of the keys is ±50, the others are normally distributed. */
 function wkvArguments(
   batch: number,
   time: number,

@@ -18,7 +18,7 @@ import { models } from "../../mixers.ts";
 import { countBuffers, requestDevice, testOnGpu } from "./gpu.ts";
 import { openDevice } from "../../../src/backends/webgpu/open.ts";
 
-/** That a backend computes. */
+/** Asserts that a backend computes. */
 async function assertWorks(backend: Backend): Promise<void> {
   assertNear(await read(sigmoid(tensor([0, 100], [2], backend))), [0.5, 1], 1e-6);
 }
@@ -138,7 +138,7 @@ testOnGpu("read() rejects once with what a device reports of commands long given
   using backend = await createWebGpu({ device });
   const x = tensor([1, 2], [2], backend);
   await read(x);
-  // A buffer of which the usage makes no sense.
+  // A buffer with an invalid usage.
   device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
   const error = await assertRejects(() => read(add(x, x)), Error);
   const words = "Cannot compute on webgpu: commands must be valid, current error is ";
@@ -186,7 +186,7 @@ testOnGpu("two backends on one device end by themselves", async () => {
 
 testOnGpu("a step of a model makes few submissions", async () => {
   const device = await requestDevice();
-  // As on a GPU: software is given few dispatches at a time.
+  // As on a GPU: software gets fewer dispatches at a time.
   using backend = await openDevice(device, false, () => {});
   const params = await put(rwkv.init({ vocabulary: 5, layers: 2, channels: 3, feedForward: 5 }, 1), backend);
   let submissions = 0;

@@ -12,7 +12,7 @@ testOnGpu("createWebGpu() holds the same after 10,000 steps, 1,000 prompts and 5
     args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", script],
   }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  // A graphics driver may write to stderr, and nothing is wrong.
+  // A graphics driver may write to stderr without an error.
   assert(success, err);
   const parts: Readonly<Record<string, Held>> = JSON.parse(out);
   for (const [name, { created, megabytes }] of Object.entries(parts)) {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { GpuPool } from "../../../src/backends/webgpu/pool.ts";
 import { anySize } from "../sizes.ts";
 
-/** A device that makes buffers of no memory, and refuses as a device does what is above its limits. */
+/** A device whose buffers have no memory, and which refuses sizes above its limits as a real one does. */
 function pretendedDevice(maxBufferSize: number, maxStorageBufferBindingSize: number) {
   const sizes: number[] = [];
   const device = {
@@ -27,7 +27,7 @@ Deno.test("GpuPool makes blocks of any size that the device allows, and refuses 
       const most = Math.min(maxBufferSize, maxBindingSize, 2 ** 32);
       const { device, sizes } = pretendedDevice(maxBufferSize, maxBindingSize);
       const pool = new GpuPool(device, () => {});
-      // Half of them around the limit, where there is something to be wrong.
+      // Half of the sizes are near the limit, where errors are likely.
       for (const size of requests.flatMap((size) => [size, Math.floor(most / 4) + size % 9 - 4])) {
         const created = sizes.length;
         if (4 * size <= most) {

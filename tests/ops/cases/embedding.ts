@@ -1,4 +1,4 @@
-/** Cases of the table of rows. */
+/** Cases of the embedding. */
 import { embedding, type Tensor } from "@seqmix/seqmix";
 import type { RandomSource } from "../../../src/random.ts";
 import { integers, list, normal } from "../../helpers.ts";
