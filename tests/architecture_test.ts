@@ -16,7 +16,7 @@ function codeOf(file: URL): string {
   return Deno.readTextFileSync(file).replace(/\/\*[^]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "");
 }
 
-Deno.test("operations, backends and programs name no model, layer or preset", () => {
+Deno.test("operations, backends and the runtime name no model, layer or preset", () => {
   const names = /rwkv|transformer|lstm_?model|time_?mix|channel_?mix|preset/i;
   const found = ["ops/", "runtime/", "backends/"].flatMap((folder) => sourcesIn(new URL(folder, root)))
     .flatMap((file) => {
@@ -26,7 +26,7 @@ Deno.test("operations, backends and programs name no model, layer or preset", ()
   assertEquals(found, []);
 });
 
-Deno.test("sources import only from what is below them", () => {
+Deno.test("sources import only from layers below them", () => {
   const layers = ["models", "train"],
     above: Readonly<Record<string, readonly string[]>> = {
       ops: ["layers", ...layers, "tasks", "checkpoint"],
@@ -49,7 +49,7 @@ Deno.test("sources import only from what is below them", () => {
   assertEquals(found, []);
 });
 
-Deno.test("no file of the benches imports itself, by whatever way", () => {
+Deno.test("no bench file imports itself, directly or indirectly", () => {
   const bench = new URL("../bench/", import.meta.url);
   const graph = new Map(
     sourcesIn(bench).map((file) => {

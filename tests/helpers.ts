@@ -116,7 +116,7 @@ export type Failure = readonly [
 
 /** A test that a symbol refuses bad input with the right error and message, with a step for each failure. */
 export function testFailures(symbol: string, failures: readonly Failure[]): void {
-  Deno.test(`${symbol} refuses bad input in words`, async (t) => {
+  Deno.test(`${symbol} refuses bad input with a message`, async (t) => {
     for (const [name, run, errorClass, message] of failures) {
       await t.step(name, async () => {
         const error = await failureOf(run);

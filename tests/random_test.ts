@@ -14,7 +14,7 @@ Deno.test("randomSource() gives the same numbers from the same seed and path", (
   }
 });
 
-Deno.test("randomSource() steps as sfc32 does", () => {
+Deno.test("randomSource() computes sfc32", () => {
   // The equations of the docstring and of fmix32 in big integers, which can't have errors of 32-bit arithmetic.
   const mask = 0xffffffffn;
   const hash = (start: bigint, words: readonly bigint[]) =>
@@ -36,7 +36,7 @@ Deno.test("randomSource() steps as sfc32 does", () => {
   assertEquals(take(20, randomSource(seed, 5).uint32), expected);
 });
 
-Deno.test("randomSource() gives streams of neighbouring seeds and paths that share nothing", () => {
+Deno.test("randomSource() gives independent streams for neighbouring seeds and paths", () => {
   const paths = [[0], [1], [2], [2 ** 32], [2 ** 32 + 1], [0, 0], [0, 1], [1, 0], [0, 0, 0], [0, 2 ** 32]];
   const streams = paths.map(([seed, ...path]) => take(64, randomSource(seed, ...path).uint32));
   for (let i = 0; i < streams.length; i++) {
@@ -54,7 +54,7 @@ Deno.test("randomSource() gives first numbers that are uniform over the seeds", 
   assert(chiSquare < 63 + 6 * Math.sqrt(126), `chi-square is ${chiSquare} with 63 degrees of freedom`);
 });
 
-Deno.test("randomSource() uniform is in [0, 1) with the moments of it", () => {
+Deno.test("randomSource() uniform is in [0, 1) with the right moments", () => {
   const n = 100_000;
   const numbers = take(n, randomSource(1).uniform);
   assert(numbers.every((u) => u >= 0 && u < 1));
@@ -65,7 +65,7 @@ Deno.test("randomSource() uniform is in [0, 1) with the moments of it", () => {
   assert(Math.abs(variance - 1 / 12) < 5 * Math.sqrt(1 / 180 / n));
 });
 
-Deno.test("randomSource() normal has the moments of it", () => {
+Deno.test("randomSource() normal has the right moments", () => {
   const n = 100_000;
   const numbers = take(n, randomSource(2).normal);
   const moment = (k: number) => numbers.reduce((sum, x) => sum + x ** k, 0) / n;
@@ -79,7 +79,7 @@ Deno.test("randomSource() normal has the moments of it", () => {
   assert(Math.abs(lagged) < 5 / Math.sqrt(n));
 });
 
-Deno.test("randomSource() integer favours no number", () => {
+Deno.test("randomSource() integer is uniform", () => {
   const { integer } = randomSource(3);
   const n = 3 * 2 ** 30; // modulo n without rejection, a quarter of the words would count double
   const draws = 10_000;
@@ -90,7 +90,7 @@ Deno.test("randomSource() integer favours no number", () => {
   assert(take(100, () => integer(2 ** 32)).some((i) => i >= 2 ** 31));
 });
 
-Deno.test("randomSource() refuses what is no whole number in range", () => {
+Deno.test("randomSource() refuses seeds and paths that are not integers in range", () => {
   for (const seed of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
     assertThrows(
       () => randomSource(seed),

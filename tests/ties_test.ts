@@ -68,7 +68,7 @@ function lossOf(model: AnyLanguageModel) {
 }
 
 for (const { model, config } of models) {
-  testOnAll(`the gradient of a tied ${model.name} is the sum of those of its places`, async (backend) => {
+  testOnAll(`the gradient of a tied ${model.name} is the sum over its places`, async (backend) => {
     const tied = await tiedParams(model, config, backend);
     assertStrictEquals(tied.head, tied.embedding);
     const apart = { ...tied, head: tensor(await read(tied.head), tied.head.shape, backend) };
@@ -96,7 +96,7 @@ for (const { model, config } of models) {
     assertNear(elements.map((element) => grad[element]), slopes, 1e-6);
   });
 
-  testOnAll(`adamW.update() of a tied ${model.name} keeps it tied, and moves it once`, async (backend) => {
+  testOnAll(`adamW.update() of a tied ${model.name} keeps it tied, and updates it once`, async (backend) => {
     let params = await tiedParams(model, config, backend), state = adamW.init(params);
     // By itself, with the same gradients as among the others.
     let alone: unknown = params.head, ofAlone = adamW.init(alone);
@@ -129,7 +129,7 @@ for (const { model, config } of models) {
   });
 }
 
-Deno.test("saveTree() of a tree without ties is of version 1, with them of version 2", () => {
+Deno.test("saveTree() of a tree without ties writes version 1, with ties version 2", () => {
   const form = (tree: unknown) =>
     JSON.parse(JSON.parse(headerOf(saveTree(tree))).__metadata__["seqmix.tree"]);
   const [a, b] = [tensor([1], [1]), tensor([1], [1])];
@@ -171,7 +171,7 @@ testOnAll("squaredNorm() and clipByGlobalNorm() count a tensor in several places
   assertNear([...await read(a), ...await read(b)], [0.6, 0.8], 1e-6);
 });
 
-testOnAll("valueAndGrad() gives different parameters different tensors", async (backend) => {
+testOnAll("valueAndGrad() returns different tensors for different parameters", async (backend) => {
   const params = { a: tensor([2], [1], backend), b: tensor([2], [1], backend), c: tensor([5], [1], backend) };
   const held = backend.memory().bytes;
   const { value, grads } = valueAndGrad(({ a, b, c }: typeof params) => add(add(a, b), add(c, c)), params);
@@ -184,7 +184,7 @@ testOnAll("valueAndGrad() gives different parameters different tensors", async (
 });
 
 testOnAll(
-  "valueAndGrad() and vjp() of states that share a tensor give one gradient",
+  "valueAndGrad() and vjp() of states that share a tensor return one gradient",
   async (backend) => {
     const zero = tensor([0, 0], [1, 2], backend), state = { hidden: zero, cell: zero };
     const weights = tensor([1, 10, 100, 1000], [1, 4], backend);
@@ -236,7 +236,7 @@ const bank = motifTask({ motifs: 4, motifLength: 4, vocabulary: 7, longestCycle:
 const train = sampleSequences(bank, { count: 12, length: 9, seed: 2 });
 
 for (const { model, config } of models) {
-  Deno.test(`fit() of a tied ${model.name} is the same with two workers, and from a checkpoint on`, async () => {
+  Deno.test(`fit() of a tied ${model.name} is the same with two workers, and from a checkpoint`, async () => {
     using backend = createReference();
     const options = { backend, epochs: 2, batchSize: 4, learningRate: 0.01, every: 1 };
     const run = async (start: object) => {

@@ -87,7 +87,7 @@ async function numbersOf(tree: unknown): Promise<Float64Array[]> {
 }
 
 for (const mixer of mixers) {
-  Deno.test(`the gradient of ${mixer.name} in pieces, through the state, is that of the whole`, async () => {
+  Deno.test(`the gradient of ${mixer.name} in pieces, through the state, is that of the whole sequence`, async () => {
     using backend = createReference({ precision: "float64" });
     const both = await start(mixer, backend);
     const expected = await whole(mixer, both, backend), actual = await pieces(mixer, both, backend);
@@ -102,7 +102,7 @@ for (const mixer of mixers) {
   });
 
   for (const { name: on, create } of backends) {
-    Deno.test(`the gradient of ${mixer.name} on ${on} is the float64 reference's`, async () => {
+    Deno.test(`the gradient of ${mixer.name} on ${on} equals the float64 reference's`, async () => {
       using exact = createReference({ precision: "float64" });
       using backend = await create();
       const expected = await whole(mixer, await start(mixer, exact), exact);

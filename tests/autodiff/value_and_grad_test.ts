@@ -32,22 +32,25 @@ function backendInside({ backend }: Tensor): Backend {
 
 const three = (backend: Backend, ...values: number[]) => tensor(values, [values.length], backend);
 
-testOnAll("valueAndGrad() gives the value, and gradients in the form of the parameters", async (backend) => {
-  const params = { heads: 2, none: null, layers: [{ a: three(backend, 1, 2) }, [three(backend, 3, 4)]] };
-  const { value, grads } = valueAndGrad((p: typeof params) => {
-    assertEquals([p.heads, p.none], [2, null]);
-    const [{ a }, [b]] = p.layers as [{ a: Tensor }, [Tensor]];
-    return weighed(multiply(multiply(a, a), b), 1, 10);
-  }, params);
-  const [{ a }, [b]] = grads.layers as [{ a: Tensor }, [Tensor]];
-  assertSame(await read(value), [3 + 160]);
-  assertSame(await read(a), [6, 160]);
-  assertSame(await read(b), [1, 40]);
-  assertEquals([grads.heads, grads.none, value.shape], [2, null, [1]]);
-  assertStrictEquals(a.backend, backend);
-});
+testOnAll(
+  "valueAndGrad() returns the value, and gradients in the form of the parameters",
+  async (backend) => {
+    const params = { heads: 2, none: null, layers: [{ a: three(backend, 1, 2) }, [three(backend, 3, 4)]] };
+    const { value, grads } = valueAndGrad((p: typeof params) => {
+      assertEquals([p.heads, p.none], [2, null]);
+      const [{ a }, [b]] = p.layers as [{ a: Tensor }, [Tensor]];
+      return weighed(multiply(multiply(a, a), b), 1, 10);
+    }, params);
+    const [{ a }, [b]] = grads.layers as [{ a: Tensor }, [Tensor]];
+    assertSame(await read(value), [3 + 160]);
+    assertSame(await read(a), [6, 160]);
+    assertSame(await read(b), [1, 40]);
+    assertEquals([grads.heads, grads.none, value.shape], [2, null, [1]]);
+    assertStrictEquals(a.backend, backend);
+  },
+);
 
-testOnAll("valueAndGrad() adds up what comes from several places", async (backend) => {
+testOnAll("valueAndGrad() sums the gradients of several uses", async (backend) => {
   const { grads } = valueAndGrad(
     (x: Tensor) => weighed(add(add(x, x), multiply(x, add(x, x))), 1, 1, 1),
     three(backend, 1, 2, 3),
@@ -55,7 +58,7 @@ testOnAll("valueAndGrad() adds up what comes from several places", async (backen
   assertSame(await read(grads), [6, 10, 14]);
 });
 
-testOnAll("valueAndGrad() gives 0 where the value does not depend on a parameter", async (backend) => {
+testOnAll("valueAndGrad() returns 0 for a parameter that the value does not depend on", async (backend) => {
   const params = { used: three(backend, 2), unused: three(backend, 1, 2) };
   const { grads } = valueAndGrad(({ used }: typeof params) => weighed(used, 3), params);
   assertSame(await read(grads.used), [3]);
@@ -81,7 +84,7 @@ testOnAll("valueAndGrad() refuses a loss that does not depend on the parameters"
   assertEquals(valueAndGrad((t: Tensor) => t, x).grads.shape, [1]);
 });
 
-testOnAll("valueAndGrad() gives aux back as tensors of the parameters' backend", async (backend) => {
+testOnAll("valueAndGrad() returns aux as tensors of the parameters' backend", async (backend) => {
   const { value, aux } = valueAndGrad((x: Tensor) => {
     const y = sigmoid(x);
     return [weighed(y, 1, 1), { y, same: x, text: "a", picked: sample(y, { temperature: 0 }) }] as const;
@@ -95,7 +98,7 @@ testOnAll("valueAndGrad() gives aux back as tensors of the parameters' backend",
 });
 
 testOnAll(
-  "valueAndGrad() takes tensors of the parameters' backend as constants, on either side",
+  "valueAndGrad() treats tensors of the parameters' backend as constants, in either position",
   async (backend) => {
     const c = three(backend, 5, 7), x = three(backend, 1, 2);
     for (const product of [(x: Tensor) => multiply(c, x), (x: Tensor) => multiply(x, c)]) {
@@ -105,7 +108,7 @@ testOnAll(
   },
 );
 
-testOnAll("valueAndGrad() lets scope and free take effect when the gradients are done", async (backend) => {
+testOnAll("valueAndGrad() delays scope and free until the gradients are done", async (backend) => {
   const x = three(backend, 1, 2), c = three(backend, 3, 4), held = backend.memory().bytes;
   let inside: Tensor | undefined;
   const { value, grads } = valueAndGrad((x: Tensor) => {
@@ -130,7 +133,7 @@ testOnAll("valueAndGrad() lets scope and free take effect when the gradients are
   assertEquals(backend.memory().bytes, held / 2);
 });
 
-testOnAll("valueAndGrad() leaves nothing behind but its result, also where loss fails", (backend) => {
+testOnAll("valueAndGrad() leaves only its result allocated, also if loss throws", (backend) => {
   const x = three(backend, 1, 2, 3), held = backend.memory().bytes;
   const loss = (x: Tensor) => [weighed(multiply(sigmoid(x), add(x, x)), 1, 2, 3), sigmoid(x)] as const;
   backend.free(valueAndGrad(loss, x));
@@ -150,7 +153,7 @@ testOnAll("valueAndGrad() leaves nothing behind but its result, also where loss 
   }
 });
 
-Deno.test("valueAndGrad() frees on the way back what it recorded", () => {
+Deno.test("valueAndGrad() frees recorded tensors on the way back", () => {
   using backend = createReference();
   const x = tensor(new Float32Array(1000), [1000], backend);
   const deep = (x: Tensor, depth: number): Tensor => depth === 0 ? x : deep(sigmoid(x), depth - 1);
@@ -178,7 +181,7 @@ Deno.test("valueAndGrad() differentiates a model's loss with its state as aux", 
   assertEquals(grads.head.shape, [5, 3]);
 });
 
-Deno.test("valueAndGrad() of a state alone, its model frozen, is that of both together", async () => {
+Deno.test("valueAndGrad() of the state alone, with constant parameters, equals that of both together", async () => {
   const params = rwkv.init({ vocabulary: 7, layers: 2, channels: 6, feedForward: 10 }, 1);
   const moved = { ...params, head: randomTensor(1, [7, 6]) };
   const state = rwkv.forward(moved, [[1, 2]], rwkv.initialState(moved)).state;
@@ -192,7 +195,7 @@ Deno.test("valueAndGrad() of a state alone, its model frozen, is that of both to
   assertSame(await pick(alone.grads), await pick(both.grads.state));
 });
 
-Deno.test("a recorded tensor can't be used when its recording is over", () => {
+Deno.test("a recorded tensor can't be used after its recording has ended", () => {
   let kept: Tensor | undefined;
   valueAndGrad((x: Tensor) => weighed(kept = sigmoid(x), 1), tensor([1], [1]));
   assertThrows(

@@ -15,7 +15,7 @@ const scoresOf = (rows: Parameters<typeof trainingParts>[0], which: string) =>
   parts(rows).find(({ title }) => title === `Learning, ${which}: matched`)!;
 const atBest = "each model at its best rate", atArticles = "all at the article's rate";
 
-Deno.test("trainingParts() has mean and spread of the seeds beside the article, the best and the n-gram", () => {
+Deno.test("trainingParts() shows mean and spread of the seeds, next to the article, the best possible and the n-gram", () => {
   const { intro, cells } = scoresOf(trainings({ seeds: 3 }), atBest);
   assertStringIncludes(intro, "Mean ± standard deviation of 3 seeds");
   assertEquals(cells["RWKV"], [
@@ -42,7 +42,7 @@ Deno.test("trainingParts() has a second table at the article's rate", () => {
   assertEquals([cells["RWKV"][0], cells["RWKV"][5]], ["0.001", "85.5 ± 1.0"]);
 });
 
-Deno.test("trainingParts() of one seed has no spread, and says so", () => {
+Deno.test("trainingParts() of one seed has no spread, and states that", () => {
   const { intro, cells } = scoresOf(trainings({ seeds: 1 }), atBest);
   assertEquals(intro.endsWith("One seed."), true);
   assertEquals(cells["RWKV"].slice(2, 6), ["0.130", "0.150", "-0.0", "94.5"]);
@@ -55,7 +55,7 @@ Deno.test("trainingParts() shows the grid, with the chosen rates marked", () => 
   assertEquals(grid.notes, []);
 });
 
-Deno.test("trainingParts() says what is missing, and where a grid may be too narrow", () => {
+Deno.test("trainingParts() states what is missing, and where a grid may be too narrow", () => {
   const whole = trainings({ seeds: 3 });
   const partly = whole.filter(({ model, rate, seed }) =>
     model === "rwkv" || (model === "lstm" ? rate < 1e-2 || seed > 1 : seed < 3 || rate === 1e-3)
@@ -81,7 +81,7 @@ Deno.test("trainingParts() shows the accuracy of each kind of memory", () => {
   assertEquals(kinds.cells["best possible"][1], "87.5 ± 0.0");
 });
 
-Deno.test("trainingParts() keeps presets, backends and epochs apart, and has nothing of nothing", () => {
+Deno.test("trainingParts() separates presets, backends and epochs, and is empty without trainings", () => {
   const rows = trainings({ seeds: 1 });
   const other = (of: Partial<TrainingRow>) => rows.map((row) => ({ ...trainingRow({ ...row, ...of }) }));
   const seed = [...other({ preset: "seed", epochs: 10 }), ...other({ preset: "seed" })];

@@ -43,7 +43,7 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-Deno.test("makeDataset() is fixed by its seed, and its sets are apart", () => {
+Deno.test("makeDataset() is determined by its seed, and its sets are disjoint", () => {
   assertEquals(makeDataset(size, 1), dataset);
   const { train, test, validation } = dataset;
   assert(String(makeDataset(size, 2).test) !== String(test));
@@ -55,7 +55,7 @@ Deno.test("makeDataset() is fixed by its seed, and its sets are apart", () => {
   assert(dataset.ceiling.accuracy > dataset.ngram.accuracy && dataset.ceiling.loss < dataset.ngram.loss);
 });
 
-Deno.test("makeDataset() has the train and test sets that there are without a validation set", () => {
+Deno.test("makeDataset() has the same train and test sets as without a validation set", () => {
   const { task, train, test } = dataset, { lengths, ...counts } = size;
   assertEquals(trainAndTest(task, { train: counts.train, test: counts.test, length: lengths, seed: 1 }), {
     train,
@@ -81,7 +81,7 @@ Deno.test("train() has a row with the learning curve, whose last point is the re
   });
 });
 
-Deno.test("train() interrupted anywhere goes on to the same row, bit for bit", async () => {
+Deno.test("train() interrupted at any point resumes to the same row, bit for bit", async () => {
   await withFolder(async (whole) => {
     const expected = withoutTimes(await run(whole));
     // An epoch is 10 steps, so there are reports in the middle of an epoch, and at its end before its checkpoint.
@@ -107,7 +107,7 @@ Deno.test("train() interrupted anywhere goes on to the same row, bit for bit", a
 const tiny: DatasetSize = { train: 4, test: 2, lengths: [10] };
 const sizes = { matched: tiny, seed: tiny };
 
-Deno.test("measureTraining() trains what is missing, and leaves a file of each", async () => {
+Deno.test("measureTraining() runs the missing trainings, and writes a file for each", async () => {
   await withFolder(async (out) => {
     const plan: TrainingPlan = {
       presets: ["matched"],
@@ -150,7 +150,7 @@ Deno.test("measureTraining() trains what is missing, and leaves a file of each",
   });
 });
 
-Deno.test("measureTraining() without seeds and rates trains the grid, and on at the rate that is chosen", async () => {
+Deno.test("measureTraining() without seeds and rates trains the grid, and then at the chosen rate", async () => {
   await withFolder(async (out) => {
     const plan: TrainingPlan = { presets: ["matched"], models: ["lstm"], epochs: 1, workers: 1 };
     using backend = createReference();
@@ -169,7 +169,7 @@ Deno.test("measureTraining() without seeds and rates trains the grid, and on at 
 
 const compared = { preset: "matched", backend: "wasm", epochs: 50 } as const;
 
-Deno.test("compare() chooses the rate of a complete grid by the validation accuracy of seed 1 alone", () => {
+Deno.test("compare() chooses the rate from a complete grid by the validation accuracy of seed 1 alone", () => {
   const training = trainings({ seeds: 3 }).map((row) => {
     if (row.model !== "lstm") return row;
     // The test accuracies, and those of another seed, would choose the opposite.
@@ -188,7 +188,7 @@ Deno.test("compare() chooses the rate of a complete grid by the validation accur
   assertEquals(compare(compared, partly).missing[0], { ...cell, rate: 1e-2, epochs: 50 });
 });
 
-Deno.test("compare() takes the grid of the article's sizes from shorter trainings", () => {
+Deno.test("compare() uses shorter trainings for the grid of the article's sizes", () => {
   const training = trainings({ seeds: 1 }).map((row): TrainingRow => ({ ...row, preset: "seed" }));
   const grid = training.map((row) => ({ ...row, epochs: 10 }));
   const [comparison, ...none] = comparisonsOf([...grid, ...training]);
@@ -196,7 +196,7 @@ Deno.test("compare() takes the grid of the article's sizes from shorter training
   assertEquals(comparison.best.map(({ epochs, rate }) => [epochs, rate]), Array(3).fill([50, 3e-3]));
 });
 
-Deno.test("missingCells() are as many commands, each of which trains one", () => {
+Deno.test("missingCells() gives one command per training", () => {
   const plan: TrainingPlan = {
     presets: ["matched", "seed"],
     models: ["rwkv", "lstm"],

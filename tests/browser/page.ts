@@ -11,7 +11,7 @@ declare function end(): Promise<void>;
  */
 const elsewhere = new RegExp([
   "on (reference|the float64 reference|wasm, baseline)",
-  ...["splitting a sequence", "any kept state", "what a dispatch or a loop can hold", "any number of"],
+  ...["splitting a sequence", "any kept state", "the limits of a dispatch and of a loop", "any number of"],
 ].join("|"));
 
 /** Runs the tests whose names contain this text, one after another. */

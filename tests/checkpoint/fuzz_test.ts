@@ -48,7 +48,7 @@ const trees = fc.letrec<{ tree: unknown }>((tie) => ({
   ),
 })).tree;
 
-Deno.test("loadTree() gives back any tree that saveTree() wrote", () => {
+Deno.test("loadTree() restores any tree that saveTree() wrote", () => {
   fc.assert(
     fc.property(
       trees,
@@ -138,7 +138,7 @@ const originals = [
   ),
 ];
 
-Deno.test("loadTree() survives files with bytes changed, lost and put in", () => {
+Deno.test("loadTree() survives files with bytes changed, removed and inserted", () => {
   const edits = fc.array(
     fc.record({
       at: fc.nat(2000),
@@ -168,7 +168,7 @@ Deno.test("loadTree() survives files with bytes changed, lost and put in", () =>
   fuzz(files, 3000);
 });
 
-Deno.test("loadTree() survives headers that lie", () => {
+Deno.test("loadTree() survives invalid headers", () => {
   const count = fc.oneof(fc.nat(12), fc.constantFrom(-1, 0.5, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, "1", null));
   const name = fc.oneof(
     fc.constantFrom("a", "b", "a.b", "a.0", "a.1", "__proto__", "x.backend", "x.shape.0"),
@@ -215,7 +215,7 @@ Deno.test("loadTree() survives headers that lie", () => {
   fuzz(files, 3000);
 });
 
-Deno.test("loadTree() survives forms that lie", () => {
+Deno.test("loadTree() survives invalid forms of trees", () => {
   const places = fc.constantFrom<unknown>(
     ...["a", "b", "c", "__proto__", 1].map((name) => ({ $tensor: name })),
     ...["NaN", "-0", "x", null].map((word) => ({ $value: word })),

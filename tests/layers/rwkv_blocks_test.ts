@@ -41,7 +41,7 @@ testOnAll("rwkv.forward() gives the same numbers the second time", async (backen
   await assertReference(forward(params), params);
 });
 
-testOnAll("rwkv.forward() sees that a weight is another one", async (backend) => {
+testOnAll("rwkv.forward() notices a replaced weight", async (backend) => {
   const params = await put(paramsOf(1), backend);
   forward(params);
   // Also of another width.
@@ -73,14 +73,14 @@ testOnAll("rwkv.forward() refuses a weight that was freed since", async (backend
   backend.free(next);
 });
 
-testOnAll("rwkv.forward() runs models of one backend in turn", async (backend) => {
+testOnAll("rwkv.forward() runs several models on one backend in turn", async (backend) => {
   const models = [await put(paramsOf(1), backend), await put(paramsOf(2, 1), backend)];
   for (let turn = 0; turn < 2; turn++) {
     for (const params of models) await assertReference(forward(params), params);
   }
 });
 
-testOnAll("rwkv.forward() records what it has run before", async (backend) => {
+testOnAll("rwkv.forward() can be recorded after it has run", async (backend) => {
   const params = await put(paramsOf(1), backend), state = rwkv.initialState(params, 2);
   forward(params, state);
   using float64 = createReference({ precision: "float64" });

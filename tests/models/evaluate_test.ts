@@ -14,7 +14,7 @@ function randomSequences(seed: number, lengths: readonly number[], vocabulary = 
 const lengths = Array.from({ length: 90 }, (_, i) => i % 9 === 0 ? 2 + i / 9 : 6);
 
 for (const { name, model, make } of models) {
-  testOnAll(`evaluate() of ${name} is what each sequence by itself comes to`, async (backend) => {
+  testOnAll(`evaluate() of ${name} combines the losses of the single sequences`, async (backend) => {
     const params = await put(make(1), backend);
     const sequences = randomSequences(1, lengths);
     let total = 0, correct = 0, count = 0;
@@ -35,7 +35,7 @@ for (const { name, model, make } of models) {
     assert(correct > 0 && correct < count);
   });
 
-  testOnAll(`evaluate() of ${name} holds nothing afterwards, failed or not`, async (backend) => {
+  testOnAll(`evaluate() of ${name} leaves nothing allocated, also if it fails`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
     await evaluate(model, params, randomSequences(1, lengths));
@@ -49,7 +49,7 @@ for (const { name, model, make } of models) {
   });
 }
 
-Deno.test("evaluate() takes typed arrays", async () => {
+Deno.test("evaluate() accepts typed arrays", async () => {
   const [{ model, make }] = models;
   const params = make(1);
   const sequences = randomSequences(2, [3, 5, 5]);
@@ -59,7 +59,7 @@ Deno.test("evaluate() takes typed arrays", async () => {
   );
 });
 
-Deno.test("evaluate() finds an untrained model about as good as guessing", async () => {
+Deno.test("evaluate() of an untrained model is about chance", async () => {
   const sequences = randomSequences(3, Array.from({ length: 12 }, () => 40), 64);
   const { matched } = presets;
   const results = [

@@ -16,7 +16,7 @@ for (const { name, model, make } of models) {
     assert(fired);
   });
 
-  testOnAll(`generate() of ${name} hears a signal in the stream and in the prompt`, async (backend) => {
+  testOnAll(`generate() of ${name} obeys a signal in the stream and in the prompt`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
     // Would take minutes if it were not aborted.
@@ -31,7 +31,7 @@ for (const { name, model, make } of models) {
     }
   });
 
-  testOnAll(`evaluate() of ${name} hears a signal`, async (backend) => {
+  testOnAll(`evaluate() of ${name} obeys a signal`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
     const sequences = Array.from({ length: 3 }, () => new Uint8Array(10_000_000));

@@ -7,7 +7,7 @@ import { models } from "../mixers.ts";
 const tokens = [[1, 10, 3, 2, 7], [0, 5, 5, 9, 4]];
 
 for (const { name, model, make } of models) {
-  testOnAll(`${name}.forward() gives the logits that are wanted, and one state`, async (backend) => {
+  testOnAll(`${name}.forward() returns the requested logits, and always the same state`, async (backend) => {
     const params = await put(make(1), backend);
     const state = model.initialState(params, 2);
     const all = model.forward(params, tokens, state);
@@ -27,7 +27,7 @@ for (const { name, model, make } of models) {
     assertSame(await read(logits), every);
   });
 
-  testOnAll(`${name}.forward() holds nothing of the logits that are not wanted`, async (backend) => {
+  testOnAll(`${name}.forward() keeps no logits that were not requested`, async (backend) => {
     const params = await put(make(1), backend);
     const state = model.initialState(params, 2);
     const held = (logits: "all" | "none") => {

@@ -49,7 +49,7 @@ const mistakes: readonly (readonly [value: unknown, what: string, todo?: string]
 ];
 
 testFailures(
-  "forward() and initialState() of other parameters",
+  "forward() and initialState() with other parameters",
   mistakes.flatMap(([value, what, todo], i) => {
     const message = `Cannot run RWKV: params must be parameters of RWKV${
       todo === undefined ? "" : ` (${todo})`
@@ -64,7 +64,7 @@ testFailures(
 );
 
 testFailures(
-  "forward() of another state",
+  "forward() with another state",
   ([
     [Promise.resolve(state), "a promise", "await it"],
     [undefined, "undefined", "initialState makes the first"],
@@ -89,7 +89,7 @@ testFailures(
 const sequences = [[1, 2, 3]],
   untaught = (value: unknown) => fit(rwkv, { train: sequences }, { params: wrong(value) });
 
-testFailures("generate(), evaluate() and fit() of what are no parameters", [
+testFailures("generate(), evaluate() and fit() with values that are not parameters", [
   ...([
     ["generate", (value) => first(generate(rwkv, wrong(value), [1]))],
     ["evaluate", (value) => evaluate(rwkv, wrong(value), sequences)],
@@ -151,7 +151,7 @@ testFailures("generate(), evaluate() and fit() of what are no parameters", [
   ]),
 ]);
 
-testOnAll("fit() leaves nothing of parameters of another model behind", async (backend) => {
+testOnAll("fit() frees everything when it is given parameters of another model", async (backend) => {
   const given = await put(others["an LSTM"].params, backend), { bytes } = backend.memory();
   const error = await first(fit(rwkv, { train: sequences }, { params: wrong(given), backend })).catch((e) =>
     e
@@ -174,7 +174,7 @@ function* mutilated(tree: unknown, rebuild: (part: unknown) => unknown = (part) 
 }
 
 for (const { name, model: given, make } of models) {
-  Deno.test(`${name} has words for whatever is missing of its parameters and state`, () => {
+  Deno.test(`${name} reports any missing part of its parameters and state`, () => {
     const model = given as AnyLanguageModel;
     const params = make(1), state = model.initialState(params);
     const check = (call: () => unknown) => {

@@ -11,7 +11,7 @@ const models: readonly [AnyLanguageModel, unknown, number][] = [
 ];
 
 for (const [model, config, least] of models) {
-  Deno.test(`initInParts() of ${model.name} draws what init() does, a matrix in parts too`, async () => {
+  Deno.test(`initInParts() of ${model.name} draws the same as init(), also for a matrix in parts`, async () => {
     const parts = model.initInParts!(config, 3);
     let count = 0, next = parts.next();
     for (; !next.done; next = parts.next()) count++;

@@ -19,7 +19,7 @@ function sureAfter(stream: readonly number[], stop: readonly (readonly number[])
   return sure;
 }
 
-Deno.test("stopsOf() ends before the first of its lists to be complete, and holds back what may be one", () => {
+Deno.test("stopsOf() stops before the first complete sequence, and holds back partial matches", () => {
   const streams = fc.array(fc.constantFrom(1, 2, 3), { maxLength: 30 });
   fc.assert(fc.property(fc.array(ids, { maxLength: 4 }), streams, (stop, stream) => {
     const stops = stopsOf("test", stop), sure: (number | null)[] = [];
@@ -39,7 +39,7 @@ Deno.test("stopsOf() ends before the first of its lists to be complete, and hold
   }));
 });
 
-Deno.test("stopsOf() takes single ids beside lists", () => {
+Deno.test("stopsOf() accepts single ids besides sequences", () => {
   const stops = stopsOf("test", [4, [1, 2]]);
   assertEquals([1, 1, 3, 4].map((id) => [stops.push(id), stops.held]), [[false, 1], [false, 1], [false, 0], [
     true,

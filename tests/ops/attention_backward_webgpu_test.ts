@@ -63,7 +63,7 @@ testOnGpu("attentionBackward() equals the float64 reference", async (bench, t) =
   }
 });
 
-testOnGpu("attentionBackward() goes on past what a dispatch or a loop can hold", async (bench) => {
+testOnGpu("attentionBackward() exceeds the limits of a dispatch and of a loop", async (bench) => {
   // Many keys; and rows so long that even few keys and queries exceed a limit.
   for (
     const sizes of [
@@ -83,7 +83,7 @@ testOnGpu("attentionBackward() goes on past what a dispatch or a loop can hold",
   }
 });
 
-testOnGpu("attentionBackward() lays more workgroups than a row holds in rows", async (bench) => {
+testOnGpu("attentionBackward() arranges more workgroups than fit in a row", async (bench) => {
   const sizes: Sizes = [3, 40, 70, 70, 70, 12, 3];
   const inputs = inputsOf(randomSource(2), sizes);
   const limits = { maxComputeWorkgroupsPerDimension: 7 } as GPUSupportedLimits;
@@ -97,7 +97,7 @@ testOnGpu("attentionBackward() lays more workgroups than a row holds in rows", a
 });
 
 testOnGpu(
-  "attentionBackward() keeps NaN and infinity, where the reference has NaN of them",
+  "attentionBackward() returns NaN and infinity where the reference does",
   async (bench) => {
     const sizes: Sizes = [1, 5, 7, 8, 8, 12, 6];
     const indices = (grads: readonly Float64Array[]) =>

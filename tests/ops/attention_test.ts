@@ -35,13 +35,13 @@ Deno.test("attention() equals softmax of the whole masked matrix, head by head",
   }
 });
 
-Deno.test("attention() of a key that stands out is its value", async () => {
+Deno.test("attention() to a key with a dominant score is that key's value", async () => {
   const key = tensor([1, 0, 0, 1, 0, 0], [1, 3, 2]), value = tensor([1, 2, 3, 4, 5, 6], [1, 3, 2]);
   const query = tensor([1000, 0, 0, 1000], [1, 2, 2]);
   assertSame(await readFloat64(attention(query, key, value, 1)), [1, 2, 3, 4]);
 });
 
-Deno.test("the attention kernel writes its output, and reads what is filled of the caches alone", () => {
+Deno.test("the attention kernel writes its output, and reads only the filled part of the caches", () => {
   const random = randomSource(2);
   const query = normal(random, [2, 2, 6]).data;
   // Three steps are filled; the capacity is 4 for keys and 5 for values.

@@ -33,25 +33,25 @@ import { wkvOp } from "../../src/ops/wkv/mod.ts";
 import { assertNear, assertSame, runBackward, testOnAll } from "../helpers.ts";
 import { moved } from "../mixers.ts";
 
-testOnAll("crossEntropy() of equal logits is ln V, however large they are", async (backend) => {
+testOnAll("crossEntropy() of equal logits is ln V, also for large ones", async (backend) => {
   for (const logit of [1e-30, 1e8, -1e16, 1e16, 1e20, 1e30]) {
     const logits = tensor([logit, logit, logit], [1, 1, 3], backend);
     assertNear(await read(crossEntropy(logits, [[1]])), [Math.log(3)], 1e-6, `loss at ${logit}`);
   }
 });
 
-testOnAll("crossEntropy() keeps a loss far below 1, as its gradient", async (backend) => {
+testOnAll("crossEntropy() is accurate for a loss far below 1, as is its gradient", async (backend) => {
   const logits = tensor([50, 0, 9, 5, 45, 5], [1, 2, 3], backend);
   const loss = (2 * Math.exp(-40) + Math.exp(-41) + Math.exp(-50)) / 2;
   assertNear(await read(crossEntropy(logits, [[0, 1]])), [loss], 1e-5);
 });
 
-testOnAll("crossEntropy() weighs losses of 1e30 with weights of 1e30", async (backend) => {
+testOnAll("crossEntropy() weights losses of 1e30 with weights of 1e30", async (backend) => {
   const logits = tensor([1e30, -1e30, 2e30, 0], [1, 2, 2], backend);
   assertNear(await read(crossEntropy(logits, [[1, 1]], [[1e30, 3e30]])), [2e30], 1e-6);
 });
 
-testOnAll("crossEntropy() takes any id where the weight is 0", async (backend) => {
+testOnAll("crossEntropy() accepts any id where the weight is 0", async (backend) => {
   const logits = tensor([0, 0, 3, 1, 7, 9], [1, 3, 2], backend);
   for (const id of [-100, 2, 0.5, NaN, Infinity]) {
     for (const weights of [[[1, 0, 0]], tensor([1, 0, 0], [1, 3], backend)]) {
@@ -73,7 +73,7 @@ testOnAll("crossEntropy() takes any id where the weight is 0", async (backend) =
 /** [1, 2, 3, 5] normalized. */
 const normalized = [-7, -3, 1, 9].map((x) => x / Math.sqrt(35));
 
-testOnAll("layerNorm() of a large row is that of a small one", async (backend) => {
+testOnAll("layerNorm() of a large row equals that of a small one", async (backend) => {
   const params = { weight: tensor([1, 1, 1, 1], [4], backend), bias: tensor([0, 0, 0, 0], [4], backend) };
   for (const scale of [1e3, 1e15, 1e19, 1e25, 1e30, -1e30, 6e37]) {
     const x = tensor([1, 2, 3, 5].map((x) => scale * x), [4], backend);
@@ -84,7 +84,7 @@ testOnAll("layerNorm() of a large row is that of a small one", async (backend) =
   assertSame(await read(layerNorm(params, equal)), [0, 0, 0, 0], "equal numbers");
 });
 
-testOnAll("layerNorm() of a small row is what ε leaves of it", async (backend) => {
+testOnAll("layerNorm() of a small row is determined by ε", async (backend) => {
   const params = { weight: tensor([1, 1, 1, 1], [4], backend), bias: tensor([0, 0, 0, 0], [4], backend) };
   for (const scale of [1e-10, 1e-20, 1e-30]) {
     const x = tensor([1, 2, 3, 5].map((x) => scale * x), [4], backend);
@@ -95,7 +95,7 @@ testOnAll("layerNorm() of a small row is what ε leaves of it", async (backend) 
   }
 });
 
-testOnAll("layerNorm() has the gradient of its equation at any magnitude", async (backend) => {
+testOnAll("layerNorm() has the exact gradient at any magnitude", async (backend) => {
   const weight = tensor([1, 2, -1, 1], [4], backend), gy = [1, -1, 0.5, 2];
   const g = gy.map((x, i) => x * [1, 2, -1, 1][i]);
   const mean = (x: readonly number[]) => x.reduce((sum, value) => sum + value, 0) / 4;
@@ -110,7 +110,7 @@ testOnAll("layerNorm() has the gradient of its equation at any magnitude", async
   }
 });
 
-testOnAll("gelu() at infinity is its limit, as its gradient", async (backend) => {
+testOnAll("gelu() at infinity is its limit, as is its gradient", async (backend) => {
   const x = tensor([Infinity, -Infinity, 3e38, -3e38, NaN], [5], backend);
   const y = await read(gelu(x));
   assertEquals([...y].map((value) => value + 0), [Infinity, 0, Math.fround(3e38), 0, NaN]);
@@ -118,7 +118,7 @@ testOnAll("gelu() at infinity is its limit, as its gradient", async (backend) =>
   assertEquals([...gx].map((value) => value + 0), [2, 0, -2, 0, NaN]);
 });
 
-testOnAll("negativeExp() has a gradient where it is infinite itself", async (backend) => {
+testOnAll("negativeExp() has a gradient where it is infinite", async (backend) => {
   const x = tensor([89, 100, 100, -200], [4], backend);
   assertSame(await read(negativeExp(x)), [-Infinity, -Infinity, -Infinity, -0]);
   const gx = await read(runBackward(negativeExpOp, [tensor([1e-20, 0, 1, 1], [4], backend), x])[0]);
@@ -127,7 +127,7 @@ testOnAll("negativeExp() has a gradient where it is infinite itself", async (bac
 });
 
 testOnAll(
-  "wkv() with a decay of -Infinity weighs the step before with this one, and no earlier",
+  "wkv() with a decay of -Infinity weights only the previous step and this one",
   async (backend) => {
     const keys = [0.3, 5, -1, 0], values = [1, -2, 4, 3], u = 0.5;
     const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
@@ -148,7 +148,7 @@ testOnAll(
 /** On a GPU, a long sequence is computed in chunks. */
 const lengths = [3, 300];
 
-testOnAll("wkv() counts bonus and decay beside keys of 1e30, forward and back", async (backend) => {
+testOnAll("wkv() includes bonus and decay beside keys of 1e30, forward and backward", async (backend) => {
   const put = (data: Float32Array | number[], shape: number[]) => tensor(data, shape, backend);
   for (const time of lengths) {
     const run = async (key: number) => {
@@ -170,7 +170,7 @@ testOnAll("wkv() counts bonus and decay beside keys of 1e30, forward and back", 
   }
 });
 
-testOnAll("timeMix() and its gradient bear a time_decay of 100", async (backend) => {
+testOnAll("timeMix() and its gradient allow a time_decay of 100", async (backend) => {
   const params = await put(
     moved(rwkv.init({ vocabulary: 5, layers: 1, channels: 6, feedForward: 6 }, 1), 1),
     backend,
@@ -197,7 +197,7 @@ testOnAll("timeMix() and its gradient bear a time_decay of 100", async (backend)
   assertNear(await read(together), await read(aux), 1e-5);
 });
 
-testOnAll("attention() with scores past single precision weighs the largest", async (backend) => {
+testOnAll("attention() with scores beyond single precision weights the largest", async (backend) => {
   for (const queries of [1, 2, 5, 17]) {
     const row = (x: number[], times: number) => Array.from({ length: times }, () => x).flat();
     const put = (data: number[], time: number) => tensor(data, [1, time, 2], backend);
@@ -222,7 +222,7 @@ testOnAll("attention() with scores past single precision weighs the largest", as
 });
 
 testOnAll(
-  "lstmRecurrence() opens and closes its gates by sums of which parts are infinite",
+  "lstmRecurrence() opens and closes its gates by sums with infinite partial sums",
   async (backend) => {
     for (const [batch, time] of [[1, 1], [2, 17], [3, 1]]) {
       const put = (data: Float32Array | number[], shape: number[]) => tensor(data, shape, backend);
@@ -241,7 +241,7 @@ testOnAll(
   },
 );
 
-testOnAll("mix() of products past single precision is infinite of the right sign", async (backend) => {
+testOnAll("mix() of products beyond single precision is infinite with the right sign", async (backend) => {
   const y = mix(
     tensor([3e30, -1e30, 1e30], [1, 3], backend),
     tensor([1e30, 1e30, 3e30], [1, 3], backend),
@@ -273,7 +273,7 @@ const products = [[1, 1, 0], [1, 23, 0], [2, 5, 70], [3, 9, 0], [9, 70, 5], [33,
   10_100,
 ]];
 
-testOnAll("linear() of sums whose parts are infinite is their sum", async (backend) => {
+testOnAll("linear() is exact for sums with infinite partial sums", async (backend) => {
   for (const [rows, outputs, zeros] of products) {
     const [a, b] = factors(rows, outputs, zeros), inputs = zeros + 3;
     const [x, weight] = [tensor(a, [rows, inputs], backend), tensor(b, [outputs, inputs], backend)];
@@ -284,7 +284,7 @@ testOnAll("linear() of sums whose parts are infinite is their sum", async (backe
   }
 });
 
-testOnAll("linear() has gradients that are sums whose parts are infinite", async (backend) => {
+testOnAll("linear() has exact gradients for sums with infinite partial sums", async (backend) => {
   for (const [rows, columns, zeros] of products) {
     const [a, b] = factors(rows, columns, zeros), terms = zeros + 3;
     const what = `${rows}×${terms}×${columns}`, wanted = Array(rows * columns).fill(-1e25);
@@ -297,7 +297,7 @@ testOnAll("linear() has gradients that are sums whose parts are infinite", async
   }
 });
 
-testOnAll("linear() is infinite, or NaN, where its sum is", async (backend) => {
+testOnAll("linear() is infinite, or NaN, if the exact sum is", async (backend) => {
   const x = tensor([1e30, 1e30, Infinity, 1e30, NaN, 1, 1e30, -1e30, 1e30, 1e30], [5, 2], backend);
   const weight = tensor([1e30, -1e30, 1e30, 1e30], [2, 2], backend);
   const wanted = [0, Infinity, Infinity, Infinity, NaN, NaN, Infinity, 0, 0, Infinity];
@@ -305,7 +305,7 @@ testOnAll("linear() is infinite, or NaN, where its sum is", async (backend) => {
 });
 
 testOnAll(
-  "layerNorm() of equal numbers has the gradient that ε leaves, however large they are",
+  "layerNorm() of equal numbers has the gradient determined by ε, also for large ones",
   async (backend) => {
     for (const channels of [2, 7, 129]) {
       const weight = tensor(new Float32Array(channels).fill(2), [channels], backend);
@@ -325,7 +325,7 @@ testOnAll(
 );
 
 testOnAll(
-  "layerNorm() of a row whose numbers differ in their last digits tells them apart",
+  "layerNorm() distinguishes numbers of a row that differ in their last digits",
   async (backend) => {
     const params = { weight: tensor([1, 1], [2], backend), bias: tensor([0, 0], [2], backend) };
     for (const x of [1, 2 ** 20, 2 ** 60, 2 ** 100]) {
@@ -337,7 +337,7 @@ testOnAll(
   },
 );
 
-testOnAll("layerNorm() has a gradient where a part of it is infinite", async (backend) => {
+testOnAll("layerNorm() has a finite gradient with infinite intermediate values", async (backend) => {
   for (const channels of [5, 129]) {
     const numbers = (first: number, other: number) =>
       Array.from({ length: channels }, (_, c) => c < 2 ? first : other);
@@ -356,7 +356,7 @@ testOnAll("layerNorm() has a gradient where a part of it is infinite", async (ba
   }
 });
 
-testOnAll("attention() has gradients of which a part is infinite", async (backend) => {
+testOnAll("attention() has finite gradients with infinite intermediate values", async (backend) => {
   for (const [queries, keys, size] of [[1, 3, 2], [5, 9, 3], [17, 70, 20]]) {
     const wave = (time: number, unit: number, step: number) =>
       Float32Array.from({ length: time * size }, (_, i) => unit * Math.sin(step * i + 1));
@@ -379,7 +379,7 @@ testOnAll("attention() has gradients of which a part is infinite", async (backen
   }
 });
 
-testOnAll("mix() has a ratio's gradient of which a part is infinite", async (backend) => {
+testOnAll("mix() has a finite gradient of the ratio with infinite intermediate values", async (backend) => {
   const rows = 3, x = [1e20, -1e20, 1], gy = [1e25, 1e25, -1e25];
   const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
   const [, , gRatio] = runBackward(mixOp, [
@@ -392,7 +392,7 @@ testOnAll("mix() has a ratio's gradient of which a part is infinite", async (bac
 });
 
 testOnAll(
-  "lstmRecurrence() leaves a hidden state a gradient of which a part is infinite",
+  "lstmRecurrence() has a finite gradient of the hidden state with infinite intermediate values",
   async (backend) => {
     for (const channels of [3, 520]) {
       const put = (data: Float32Array, shape: number[]) => tensor(data, shape, backend);
@@ -418,7 +418,7 @@ testOnAll(
   },
 );
 
-testOnAll("wkv() has gradients of which a part is infinite", async (backend) => {
+testOnAll("wkv() has finite gradients with infinite intermediate values", async (backend) => {
   using exact = createReference({ precision: "float64" });
   for (const time of lengths) {
     const results = [];
@@ -447,7 +447,7 @@ testOnAll("wkv() has gradients of which a part is infinite", async (backend) => 
   }
 });
 
-testOnAll("wkv() has a state's gradient of which a part is infinite", async (backend) => {
+testOnAll("wkv() has a finite gradient of the state with infinite intermediate values", async (backend) => {
   using exact = createReference({ precision: "float64" });
   for (const time of [0, ...lengths]) {
     const results = [];
@@ -475,7 +475,7 @@ testOnAll("wkv() has a state's gradient of which a part is infinite", async (bac
   }
 });
 
-testOnAll("wkv() takes from the key of the last state's scale what that is given", async (backend) => {
+testOnAll("wkv() subtracts the gradient of the last state's scale from that of its key", async (backend) => {
   const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
   for (const time of lengths) {
     // Only the first step counts: the state is its value, whatever its key is, and the gradient of the key is 1e45

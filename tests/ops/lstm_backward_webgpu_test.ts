@@ -61,7 +61,7 @@ testOnGpu("lstmRecurrenceBackward() equals the float64 reference", async (bench,
   }
 });
 
-testOnGpu("lstmRecurrenceBackward() goes on past what a dispatch or a loop can hold", async (bench) => {
+testOnGpu("lstmRecurrenceBackward() exceeds the limits of a dispatch and of a loop", async (bench) => {
   for (const sizes of [[1, 60_001, 1], [1, 60, 512]] as const) {
     const inputs = inputsOf(randomSource(1), sizes);
     const expected = exactly(inputs, sizes);
@@ -74,7 +74,7 @@ testOnGpu("lstmRecurrenceBackward() goes on past what a dispatch or a loop can h
   }
 });
 
-testOnGpu("lstmRecurrenceBackward() keeps NaN, where the reference has it", async (bench) => {
+testOnGpu("lstmRecurrenceBackward() returns NaN where the reference does", async (bench) => {
   const sizes: Sizes = [6, 5, 3];
   const inputs = inputsOf(randomSource(2), sizes);
   // In each input except the weight, each in a sequence of its own; the last sequence has none.

@@ -151,7 +151,7 @@ testOnAll("wkv() may be split anywhere", async (backend) => {
   await fc.assert(property, { numRuns: 40, seed: 1 });
 });
 
-testOnAll("wkvState() is nothing, below every key", async (backend) => {
+testOnAll("wkvState() is empty, with an anchor below every key", async (backend) => {
   const state = wkvState(2, 3, backend);
   assertEquals(state.shape, [2, 4, 3]);
   const one = [0, 0, 0, 0, 0, 0, -1e38, -1e38, -1e38, 0, 0, 0].map(Math.fround);

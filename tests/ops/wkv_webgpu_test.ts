@@ -118,7 +118,7 @@ testOnGpu("wkvSerial() and wkvChunked() may be split anywhere", async (bench) =>
   }
 });
 
-testOnGpu("wkvSerial() and wkvChunked() go on past what a dispatch or a loop can hold", async (bench) => {
+testOnGpu("wkvSerial() and wkvChunked() exceed the limits of a dispatch and of a loop", async (bench) => {
   const inputs = startedInputs(randomSource(4), [1, 70_001, 2]);
   const expected = exactly(inputs);
   let dispatches = 0;
@@ -130,7 +130,7 @@ testOnGpu("wkvSerial() and wkvChunked() go on past what a dispatch or a loop can
   }
 });
 
-testOnGpu("wkvSerial() and wkvChunked() lay more workgroups than a row holds in rows", async (bench) => {
+testOnGpu("wkvSerial() and wkvChunked() arrange more workgroups than fit in a row", async (bench) => {
   const inputs = startedInputs(randomSource(5), [3, 65, 200]);
   const expected = exactly(inputs);
   const limits = { maxComputeWorkgroupsPerDimension: 9 } as GPUSupportedLimits;
@@ -143,7 +143,7 @@ testOnGpu("wkvSerial() and wkvChunked() lay more workgroups than a row holds in 
   }
 });
 
-testOnGpu("wkvSerial() and wkvChunked() keep NaN, where the reference has it", async (bench) => {
+testOnGpu("wkvSerial() and wkvChunked() return NaN where the reference does", async (bench) => {
   const channels = 8, time = 20;
   const clean = [
     numbers([channels], () => -1),
@@ -165,7 +165,7 @@ testOnGpu("wkvSerial() and wkvChunked() keep NaN, where the reference has it", a
   }
 });
 
-testOnGpu("wkv() goes in steps or in chunks, and through no step at all", async (bench) => {
+testOnGpu("wkv() runs step by step or in chunks, and without steps", async (bench) => {
   for (const [shape, dispatches] of [[[2, 0, 3], 1], [[2, 1, 3], 1], [[1, 700, 3], 3]] as const) {
     const inputs = startedInputs(randomSource(6), shape);
     let count = 0;
@@ -176,7 +176,7 @@ testOnGpu("wkv() goes in steps or in chunks, and through no step at all", async 
   }
 });
 
-Deno.test("chunkFor() chunks where channels are few and steps many", () => {
+Deno.test("chunkFor() uses chunks for few channels and many steps", () => {
   const limits = { maxStorageBufferBindingSize: 2 ** 27 };
   const chunk = (batch: number, channels: number, time: number) => chunkFor(batch, channels, time, limits);
   assertEquals(chunk(8, 4096, 2048), 2048, "channels enough");

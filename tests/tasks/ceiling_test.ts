@@ -90,7 +90,7 @@ Deno.test("ceiling() scores tokens 1 to T - 1 by the ideal probabilities", () =>
   score.accuracyByPosition.forEach((accuracy, t) => assertAlmostEquals(accuracy, mean(hits[t]), 1e-12));
 });
 
-Deno.test("ceiling() promises the accuracy that it reaches", () => {
+Deno.test("ceiling() claims the accuracy that it reaches", () => {
   const sequences = sampleSequences(task, { count: 200, length: 64, seed: 4 });
   let promised = 0;
   let variance = 0;
@@ -105,7 +105,7 @@ Deno.test("ceiling() promises the accuracy that it reaches", () => {
   assert(Math.abs(reached - promised) < 5 * Math.sqrt(variance), `promised ${promised}, reached ${reached}`);
 });
 
-Deno.test("ceiling() leaves memory to be gained: n-grams of order 1 to 5 stay 10 points under it at length 128", () => {
+Deno.test("ceiling() leaves n-grams of order 1 to 5 at least 10 points behind at length 128", () => {
   for (const seed of [1, 2, 3]) {
     const bank = motifTask({}, seed);
     const { train, test } = trainAndTest(bank, { train: 500, test: 60, length: 128, seed: 5 });
@@ -119,7 +119,7 @@ Deno.test("ceiling() leaves memory to be gained: n-grams of order 1 to 5 stay 10
   }
 });
 
-Deno.test("ceiling() and idealProbabilities() refuse what the task cannot make", () => {
+Deno.test("ceiling() and idealProbabilities() refuse sequences that the task can't generate", () => {
   const { tokens } = task.bank[0];
   const impossible = [tokens[0], ...Array(7).fill(tokens[0])];
   assertThrows(
@@ -143,7 +143,7 @@ Deno.test("ceiling() and idealProbabilities() refuse what the task cannot make",
   }
 });
 
-Deno.test("ceiling() and idealProbabilities() refuse what is no sequence", () => {
+Deno.test("ceiling() and idealProbabilities() refuse values that are not sequences", () => {
   assertThrows(
     () => ceiling(task, []),
     TypeError,

@@ -21,7 +21,7 @@ Deno.test("ngramProbabilities() interpolates the orders as Witten and Bell do", 
   assertProbabilities(ngramProbabilities(model, [3]), unigram);
 });
 
-Deno.test("ngramProbabilities() looks at order - 1 tokens", () => {
+Deno.test("ngramProbabilities() uses order - 1 tokens", () => {
   const sequences = [[0, 0, 1, 2], [1, 0, 1, 3]];
   const [short, long] = [3, 4].map((order) => fitNgram(sequences, { order, vocabulary: 4 }));
   const afterA = ngramProbabilities(short, [0, 0, 1]);
@@ -62,12 +62,12 @@ Deno.test("evaluateNgram() scores tokens 1 to T - 1 by the n-gram probabilities"
   assertEquals(score.predicted.map(({ length }) => length), [4, 1]);
 });
 
-Deno.test("fitNgram() with more than the context there is counts what there is", () => {
+Deno.test("fitNgram() with an order beyond the sequences counts what there is", () => {
   const model = fitNgram([[0, 1]], { order: 9, vocabulary: 2 });
   assertProbabilities(ngramProbabilities(model, [0]), [0.125, 0.875]);
 });
 
-Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse what is out of range", () => {
+Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse values out of range", () => {
   for (const order of [0, 1.5, NaN]) {
     assertThrows(
       () => fitNgram([[0, 1]], { order, vocabulary: 2 }),
@@ -90,7 +90,7 @@ Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse what is o
   for (const [action, call] of calls) assertThrows(call, RangeError, `Cannot ${action}: ${words}`);
 });
 
-Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse what is no sequence", () => {
+Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse values that are not sequences", () => {
   const model = fitNgram([[0, 1]], { order: 1, vocabulary: 2 });
   const calls: [string, () => unknown][] = [
     ["fit an n-gram model", () => fitNgram([], { order: 1, vocabulary: 2 })],

@@ -74,7 +74,7 @@ function fewOf(cases: readonly Case[]): Case[] {
     .toSorted((a, b) => sizeOfInputs(b) - sizeOfInputs(a)).slice(0, 2);
 }
 
-Deno.test("createWasm() computes and differentiates anywhere in 4 GiB as the float64 reference does", async (t) => {
+Deno.test("createWasm() computes and differentiates anywhere in 4 GiB like the float64 reference", async (t) => {
   for (const [symbol, cases] of Object.entries({ ...tables, ...withoutGradient })) {
     await t.step(symbol, async () => {
       for (const subject of fewOf(cases)) {
@@ -93,7 +93,7 @@ Deno.test("createWasm() computes and differentiates anywhere in 4 GiB as the flo
   }
 });
 
-Deno.test("createWasm() runs and trains models anywhere in 4 GiB as the float64 reference does", async (t) => {
+Deno.test("createWasm() runs and trains models anywhere in 4 GiB like the float64 reference", async (t) => {
   for (const { name, model, make } of models) {
     await t.step(name, async () => {
       using exact = createReference({ precision: "float64" });

@@ -23,7 +23,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`linear() of ${build} keeps a NaN of a matrix in its row`, () => {
+  Deno.test(`linear() of ${build} confines a NaN of a matrix to its row`, () => {
     const [inputs, outputs] = [7, 23];
     for (let row = 0; row < outputs; row++) {
       const matrix = normals(outputs * inputs);

@@ -61,7 +61,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  test(`attention() of ${build} of many queries sees nothing behind a query, no NaN either`, () => {
+  test(`attention() of ${build} of many queries ignores the keys after a query, also NaN`, () => {
     const [queries, keys, channels] = [9, 13, 12];
     const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys);
     (key as Float32Array).fill(NaN, keys * channels);
@@ -87,7 +87,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  test(`attentionBackward() of ${build} keeps NaN and infinities from what sees them not`, () => {
+  test(`attentionBackward() of ${build} confines NaN and infinities to what depends on them`, () => {
     const [queries, keys, channels] = [21, 25, 12];
     for (const number of [NaN, Infinity]) {
       for (const place of ["gy", "query", "key", "value"]) {
@@ -107,7 +107,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  test(`lstmRecurrence() of ${build} agrees with the reference with all sequences together`, () => {
+  test(`lstmRecurrence() of ${build} agrees with the reference for all sequences at once`, () => {
     for (const [batch, time] of [[2, 17], [3, 11], [5, 9], [32, 1], [33, 3]]) {
       for (const channels of widths) {
         const size = batch * channels;

@@ -20,7 +20,7 @@ function pretendedDevice(maxBufferSize: number, maxStorageBufferBindingSize: num
   return { device: device as unknown as GPUDevice, sizes };
 }
 
-Deno.test("GpuPool makes blocks of any size that the device allows, and refuses any above", () => {
+Deno.test("GpuPool allocates blocks of any size up to the device's limit, and refuses larger ones", () => {
   fc.assert(
     fc.property(anySize, anySize, fc.array(anySize, { minLength: 1, maxLength: 20 }), (a, b, requests) => {
       const maxBufferSize = Math.max(2 ** 10, a), maxBindingSize = Math.max(2 ** 10, b);
@@ -49,7 +49,7 @@ Deno.test("GpuPool makes blocks of any size that the device allows, and refuses 
   );
 });
 
-Deno.test("GpuPool reads back any size that it makes", () => {
+Deno.test("GpuPool provides buffers for reading any size that it allocates", () => {
   fc.assert(
     fc.property(anySize, fc.nat(64), (limit, less) => {
       const maxBufferSize = Math.max(2 ** 10, limit);
@@ -64,7 +64,7 @@ Deno.test("GpuPool reads back any size that it makes", () => {
   );
 });
 
-Deno.test("GpuPool says what it lends when it refuses", () => {
+Deno.test("GpuPool reports the bytes in use when it refuses", () => {
   const pool = new GpuPool(pretendedDevice(2 ** 20, 2 ** 19).device, () => {});
   pool.take(100);
   assertThrows(

@@ -40,7 +40,7 @@ export const attentionCases: Case[] = [
     tolerance: steep,
   },
   {
-    name: "caches with room behind each sequence, both, and one of them",
+    name: "caches with free capacity, both, and one of them",
     inputs: (random) => [
       ...attentionInputs(random, [3, 4, 5, 6]),
       ...attentionInputs(random, [3, 4, 2, 6]),

@@ -65,7 +65,7 @@ const mixCases: Case[] = [
     run: ([x, before, ratio]: readonly Tensor[]) => [mix(x, before, ratio)],
   })),
   {
-    name: "NaN, weighed with 0 too",
+    name: "NaN, also with weight 0",
     inputs: () => [list([NaN, 1, 1, 1, 1, 1], [2, 3]), list([1, 1, 1, 1, NaN, 1], [2, 3]), list([0, 1, NaN])],
     run: ([x, before, ratio]) => [mix(x, before, ratio)],
     nan: [[0, 2, 4, 5]],

@@ -29,7 +29,7 @@ export const layerNormCases: Case[] = [
     fixed: shape[shape.length - 1] === 2 ? [0] : [],
   })),
   {
-    name: "a mean far larger than the deviation",
+    name: "a mean much larger than the deviation",
     inputs: (random) => [
       numbers([3, 67], () => 100 + random.normal()),
       normal(random, [67]),

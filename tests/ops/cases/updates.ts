@@ -51,19 +51,19 @@ export const adamWCases: Case[] = [
     run: (inputs) => update(inputs, first),
   },
   {
-    name: "a variance near the end of the range, which divided by its correction is past it",
+    name: "a variance near the end of the range, which exceeds it when divided by its correction",
     inputs: () => [list([1, -2, 3]), list([6e19, -5e19, 1]), list([0, 0, 0]), list([0, 0, 3e38])],
     run: (inputs) => update(inputs, { ...first, rate: 2 }),
   },
   {
-    name: "variances that overflow, of gradients and by themselves",
+    name: "variances that overflow, by the gradients or by themselves",
     inputs:
       () => [list([1, 1, 2, 3]), list([1, -Infinity, 1, 2]), list([0, 0, 0, 0]), list([0, 0, Infinity, 1])],
     run: (inputs) => update(inputs),
     nan: [[1]],
   },
   {
-    name: "gradients whose squares vanish, and an ε that does",
+    name: "gradients whose squares underflow, and an ε that does",
     inputs: () => [
       list([0, 0, 0, 0, 0]),
       list([1e-30, -3e-25, 0, 1e-19, 1e-15]),
@@ -142,7 +142,7 @@ export const normCases: Case[] = [
 export const clipToNormCases: Case[] = [
   ...shapes.flatMap((shape) =>
     [0, 0.5, 1.5, 1e3].map((norm) => ({
-      name: `${show(shape)}, a norm of ${norm}`,
+      name: `norms beyond the range, which are scaled`,
       inputs: (random: RandomSource) => [normal(random, shape), list([norm / 4], [])],
       run: ([x, norm]: readonly Tensor[]) => [clip(x, norm, 1.5, 0.25)],
       tolerance: 1e-6,

@@ -76,14 +76,14 @@ export const wkvCases: Case[] = [
     fixed: [4],
     view: wkvView,
   }, {
-    name: `${show(sizes)} from the first step on`,
+    name: `${show(sizes)} from the initial state`,
     inputs: (random: RandomSource) => [...wkvInputs(random, sizes).slice(0, 4), fresh(sizes[0], sizes[2])],
     run: scan,
     fixed: [4],
     view: wkvView,
   }]),
   {
-    name: "no step: the state as it was",
+    name: "no step: the state is unchanged",
     inputs: (random) => wkvInputs(random, [2, 0, 5]),
     run: scan,
     fixed: [4],
