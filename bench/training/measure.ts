@@ -112,7 +112,7 @@ export async function measureTraining(
 function shower(title: string, before: number, total: number, progress: Progress): OnProgress {
   let told = false;
   return (at, resumed) => {
-    if (resumed > 0 && !told) progress.log(`${title}: goes on from epoch ${resumed}`);
+    if (resumed > 0 && !told) progress.log(`${title}: resumes from epoch ${resumed}`);
     told = true;
     const { epoch, epochs, step, steps, trainLoss, test, tokensPerSecond, secondsLeft } = at;
     const status = [

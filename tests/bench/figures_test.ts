@@ -47,7 +47,7 @@ Deno.test("drawFigures() draws the article's four panels, with their units, as S
       "Time per token on wasm",
       "Test accuracy",
       "epoch",
-      "loss (nats a token), log scale",
+      "loss (nats per token), log scale",
       "time per token (ms), log scale",
       "context (tokens), log scale",
       "accuracy (%)",

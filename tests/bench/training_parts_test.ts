@@ -63,8 +63,8 @@ Deno.test("trainingParts() states what is missing, and where a grid may be too n
   const [, grid, best] = parts(partly);
   assertEquals(grid.cells["LSTM"][3], "-");
   assertEquals(grid.notes, [
-    "No rate is chosen yet, and so nothing said at the best one, for LSTM.",
-    "At an end of the grid, beyond which a better rate may be: RWKV.",
+    "No rate is chosen yet for LSTM.",
+    "The best rate is at an end of the grid, beyond which there may be a better one: RWKV.",
     "Missing: LSTM at 0.01, seed 1; RWKV at 0.01, seed 2; RWKV at 0.01, seed 3; Transformer at 0.003, seed 3.",
   ]);
   assertEquals(Object.keys(best.cells), ["RWKV", "Transformer", "best possible", "n-gram of order 4"]);
