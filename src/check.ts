@@ -180,3 +180,24 @@ export function checkInteger(
     throw new RangeError(`Cannot ${action}: ${name} must be an integer ${range}, current value is ${value}`);
   }
 }
+
+/** Checks that a value is a list of at least one sequence, each a list of at least two token ids, of any values. */
+export function checkSequences(action: string, name: string, sequences: readonly ArrayLike<number>[]): void {
+  if (!Array.isArray(sequences) || sequences.length === 0) {
+    throw new TypeError(
+      `Cannot ${action}: ${name} must be a list of at least one sequence, current value is ${
+        show(sequences)
+      }`,
+    );
+  }
+  for (let i = 0; i < sequences.length; i++) checkSequence(action, `${name}[${i}]`, sequences[i], 2);
+}
+
+/** Checks that a value is a list of at least `shortest` token ids, of any values. */
+export function checkSequence(action: string, name: string, ids: ArrayLike<number>, shortest: number): void {
+  if (ids?.length >= shortest) return;
+  const current = ids?.length === undefined ? `value is ${show(ids)}` : `length is ${ids.length}`;
+  throw new TypeError(
+    `Cannot ${action}: ${name} must be a list of at least ${shortest} token ids, current ${current}`,
+  );
+}

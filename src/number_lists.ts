@@ -11,7 +11,7 @@ import type { Tensor } from "./tensor.ts";
 export type NumberLists = readonly ArrayLike<number>[];
 
 /** A tensor whose numbers come from lists. */
-export interface ListTensor extends Tensor {
+interface ListTensor extends Tensor {
   lists: NumberLists | null;
 }
 

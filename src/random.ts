@@ -95,6 +95,14 @@ export function randomSource(seed: number, ...path: readonly number[]): RandomSo
   };
 }
 
+/** The Fisher-Yates shuffle, in place: every order is equally likely. */
+export function shuffle(items: unknown[], random: Pick<RandomSource, "integer">): void {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = random.integer(i + 1);
+    [items[i], items[j]] = [items[j], items[i]];
+  }
+}
+
 /** The numbers as 32-bit words, low and high, preceded by their count so that (1) and (1, 0) differ. */
 function wordsOf(numbers: readonly number[]): Int32Array {
   const words = new Int32Array(2 * numbers.length + 1);

@@ -23,7 +23,7 @@ export const metadataName = "__metadata__";
 const longestHeader = 100_000_000;
 
 /** A tensor to save. */
-export interface NamedValues {
+interface NamedValues {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Floats;

@@ -13,7 +13,7 @@ import { type Part, splitBatch } from "./batches.ts";
 import { ravel } from "./ravel.ts";
 
 /** A mean loss, and its gradient. */
-export interface LossAndGrads<Params> {
+interface LossAndGrads<Params> {
   readonly value: Tensor;
   readonly grads: Params;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Batch, batchesOf, type Rows, tokensOf } from "../models/batches.ts";
-import { type RandomSource, randomSource } from "../random.ts";
+import { randomSource, shuffle } from "../random.ts";
 
 /**
  * The batches of one epoch. The sequences of similar length that form a batch, and the order of the batches, are
@@ -43,12 +43,4 @@ export function splitBatch(batch: Batch, workers: number): Part[] {
     const rows = { inputs: own(inputs), targets: own(targets), weights: weights && own(weights) };
     return { ...rows, share: tokensOf(rows) / tokens };
   });
-}
-
-/** The Fisher-Yates shuffle: every order is equally likely. */
-function shuffle(items: unknown[], random: RandomSource): void {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = random.integer(i + 1);
-    [items[i], items[j]] = [items[j], items[i]];
-  }
 }

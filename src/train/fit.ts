@@ -6,7 +6,7 @@
 import type { AbortSignalLike } from "../abort.ts";
 import { createReference } from "../backends/reference/mod.ts";
 import { createWasm } from "../backends/wasm/mod.ts";
-import { checkBackend, checkInteger, show } from "../check.ts";
+import { checkBackend, checkInteger, checkSequences, show } from "../check.ts";
 import { checkNames, type Names } from "../names.ts";
 import { trainingStep } from "./step.ts";
 import { eventLoop } from "../event_loop.ts";
@@ -425,24 +425,6 @@ function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
       `Cannot ${action}: worker must be a function that starts one, current worker is ${show(worker)}`,
     );
   }
-  checkSequences("train", task?.train);
-  if (task.test !== undefined) checkSequences("test", task.test);
-}
-
-function checkSequences(name: string, sequences: readonly ArrayLike<number>[]): void {
-  if (!Array.isArray(sequences) || sequences.length === 0) {
-    throw new TypeError(
-      `Cannot ${action}: ${name} must be a list of at least one sequence, current value is ${
-        show(sequences)
-      }`,
-    );
-  }
-  const short = sequences.findIndex((sequence) => !(sequence?.length >= 2));
-  if (short >= 0) {
-    throw new TypeError(
-      `Cannot ${action}: sequences must be lists of at least two ids, current ${name}[${short}] is ${
-        show(sequences[short])
-      }`,
-    );
-  }
+  checkSequences(action, "train", task?.train);
+  if (task.test !== undefined) checkSequences(action, "test", task.test);
 }

@@ -59,7 +59,7 @@ export function fits({ ids }: Mailbox, batch: Batch): boolean {
 }
 
 /** A job for the workers. */
-export interface Job {
+interface Job {
   readonly number: number;
   /** Views of the mailbox, valid until the next job is posted. */
   readonly batch: Batch;

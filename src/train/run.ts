@@ -13,7 +13,7 @@ import type { OptimizerState } from "./adam_w.ts";
 import { floatsConstructorOf } from "./ravel.ts";
 
 /** The settings of a training. */
-export interface Settings {
+interface Settings {
   readonly seed: number;
   readonly epochs: number;
   readonly batchSize: number;

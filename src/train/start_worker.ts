@@ -7,7 +7,7 @@ import type { FitWorker } from "./fit_worker.ts";
 import { workerThreads } from "./worker_threads.ts";
 
 /** Receives the messages and errors of a worker. */
-export interface WorkerListener {
+interface WorkerListener {
   message(data: unknown): void;
   error(message: string): void;
 }

@@ -23,7 +23,7 @@ export interface Training<Params> {
 }
 
 /** Takes training steps. Disposing of it frees the compiled functions. */
-export interface TrainingStep<Params> extends Disposable {
+interface TrainingStep<Params> extends Disposable {
   /** Takes one step. Returns the loss before it, and the parameters and the optimiser's state after it. */
   take(
     from: Training<Params>,

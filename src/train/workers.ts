@@ -60,7 +60,7 @@ export interface Request {
 export type Reply = { readonly result: WorkerGradient | null } | { readonly error: string };
 
 /** The gradient of a part of a batch. */
-export interface WorkerGradient {
+interface WorkerGradient {
   /** The index of the worker that has computed it. */
   readonly worker: number;
   /** Its share of the batch's mean loss. */

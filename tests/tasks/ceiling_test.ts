@@ -147,12 +147,12 @@ Deno.test("ceiling() and idealProbabilities() refuse values that are not sequenc
   assertThrows(
     () => ceiling(task, []),
     TypeError,
-    "Cannot compute the ceiling: sequences must be a list of at least one, current value is an array of length 0",
+    "Cannot compute the ceiling: sequences must be a list of at least one sequence, current value is an array of length 0",
   );
   assertThrows(
     () => ceiling(task, [[3]]),
     TypeError,
-    "Cannot compute the ceiling: a sequence must be a list of at least 2 token ids, current length is 1",
+    "Cannot compute the ceiling: sequences[0] must be a list of at least 2 token ids, current length is 1",
   );
   assertThrows(
     () => idealProbabilities(task, 3 as unknown as number[]),

@@ -97,7 +97,7 @@ Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse values th
     ["evaluate an n-gram model", () => evaluateNgram(model, [])],
   ];
   for (const [action, call] of calls) {
-    const words = "sequences must be a list of at least one, current value is an array of length 0";
+    const words = "sequences must be a list of at least one sequence, current value is an array of length 0";
     assertThrows(call, TypeError, `Cannot ${action}: ${words}`);
   }
   assertThrows(

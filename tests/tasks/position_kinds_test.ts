@@ -95,7 +95,7 @@ Deno.test("positionKinds() and accuracyByKind() refuse sequences that the task c
   assertThrows(
     () => accuracyByKind(task, [], []),
     TypeError,
-    "Cannot compute accuracy by kind: sequences must be a list of at least one",
+    "Cannot compute accuracy by kind: sequences must be a list of at least one sequence",
   );
   const { tokens } = drawSequence(task, 8, randomSource(1));
   assertThrows(

@@ -503,7 +503,7 @@ testFailures("fit()", [
     "a sequence of one token",
     run({ train: [[1, 2], [3]] }, { config }),
     TypeError,
-    "Cannot fit: sequences must be lists of at least two ids, current train[1] is an array of length 1",
+    "Cannot fit: train[1] must be a list of at least 2 token ids, current length is 1",
   ],
   [
     "an id out of range",

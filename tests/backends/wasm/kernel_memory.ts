@@ -18,12 +18,12 @@ export function out(size: number): Output {
 }
 
 /** Scratch memory of that many elements, whose contents are not checked. */
-export interface Scratch {
+interface Scratch {
   readonly scratch: number;
 }
 
 /** Numbers that the kernel changes in place. */
-export interface InPlace {
+interface InPlace {
   readonly inPlace: Float32Array;
 }
 
@@ -50,7 +50,7 @@ const poison = 0x7fc5a5a5;
 const guardWords = 5;
 
 /** An instance of the module. */
-export class KernelMemory {
+class KernelMemory {
   readonly exports: Exports;
 
   constructor(hex: string) {
@@ -155,7 +155,7 @@ export function comparing(kernels: KernelMemory) {
 }
 
 /** Asserts that numbers are within `tolerance` relative to the output's largest element, or NaN where expected. */
-export function assertWithin(actual: Float32Array, wanted: Float64Array, tolerance: number, message: string) {
+function assertWithin(actual: Float32Array, wanted: Float64Array, tolerance: number, message: string) {
   assertEquals(actual.length, wanted.length, message);
   let scale = 0;
   for (const value of wanted) if (Math.abs(value) > scale) scale = Math.abs(value);
