@@ -34,9 +34,9 @@ export class DeviceTensor<M> implements Tensor {
   /** The number of the last scope that returned it. */
   keptBy = 0;
   /** Whether the finalization registry watches it. */
-  watched = false;
+  registered = false;
   /** Whether it is being watched by {@linkcode TensorStore.watch}. */
-  reliedOn = false;
+  watched = false;
   /** The program that last had it as an argument, and its index there. */
   leafOf = 0;
   leaf = -1;
@@ -67,12 +67,12 @@ export class DeviceTensor<M> implements Tensor {
   }
 
   /** Whether its memory may be in use by another tensor. */
-  get isGone(): boolean {
+  get isReleased(): boolean {
     return this.freed || (this.backend as DeviceBackend<M>).store.isDisposed;
   }
 
   static {
-    makePrintable(this, (t) => t.isGone ? ", freed" : "");
+    makePrintable(this, (t) => t.isReleased ? ", freed" : "");
   }
 }
 
@@ -127,7 +127,7 @@ export class TensorStore<M> {
   #peakBytes = 0;
   #disposed = false;
   /** The number of watched tensors that were freed. */
-  #losses = 0;
+  #freedWatched = 0;
   /**
    * Tensors that left all scopes. Registering one costs more than a small kernel, and most are freed soon (such as
    * the state that a step replaces), so they wait here first, and only those that survive are registered.
@@ -136,15 +136,15 @@ export class TensorStore<M> {
   #waitingCount = 0;
   #waitingBytes = 0;
   /** The bytes of the registered tensors. */
-  #watchedBytes = 0;
+  #registeredBytes = 0;
   readonly #growth: number;
   /** The number of registered bytes at which the collector is triggered. */
-  #tellAt: number;
+  #triggerAt: number;
   /** Whether the collector has run since it was triggered. */
   #collected = true;
   readonly #registry = new FinalizationRegistry<Remains<M>>((remains) => {
-    this.#unwatch(remains);
-    this.#tellAt = this.#watchedBytes + this.#growth;
+    this.#unregister(remains);
+    this.#triggerAt = this.#registeredBytes + this.#growth;
     this.#collected = true;
     this.#drop(remains);
   });
@@ -153,7 +153,7 @@ export class TensorStore<M> {
     this.#backend = backend;
     this.#device = device;
     this.#growth = Math.min(growth, growthPart * (device.maximumBytes ?? Infinity));
-    this.#tellAt = this.#growth;
+    this.#triggerAt = this.#growth;
   }
 
   scope<R>(body: () => R): R {
@@ -324,9 +324,9 @@ export class TensorStore<M> {
    * tensor was freed.
    */
   watch(tensors: readonly DeviceTensor<M>[]): () => boolean {
-    for (const t of tensors) t.reliedOn = true;
-    const losses = this.#losses;
-    return () => this.#losses === losses && !this.#disposed;
+    for (const t of tensors) t.watched = true;
+    const freed = this.#freedWatched;
+    return () => this.#freedWatched === freed && !this.#disposed;
   }
 
   // The errors are made in functions of their own, so that what runs a hundred times per token is small enough to be
@@ -380,7 +380,7 @@ export class TensorStore<M> {
   #uncollectedBytes(): number {
     return this.#waiting.reduce(
       (bytes, t) => t === null || t.freed ? bytes : bytes + t.ownBytes,
-      this.#watchedBytes,
+      this.#registeredBytes,
     );
   }
 
@@ -392,34 +392,36 @@ export class TensorStore<M> {
     }
     this.#waiting[this.#waitingCount++] = t;
     this.#waitingBytes += t.ownBytes;
-    if (this.#waitingCount === maximumWaiting || 4 * this.#waitingBytes >= this.#growth) this.#watchOldest();
+    if (this.#waitingCount === maximumWaiting || 4 * this.#waitingBytes >= this.#growth) {
+      this.#registerOldest();
+    }
   }
 
   /** Registers the tensors that have waited longest, until half of the list is free: the others may be freed soon. */
-  #watchOldest(): void {
+  #registerOldest(): void {
     let i = 0;
     for (; i < this.#waitingCount; i++) {
       if (2 * (this.#waitingCount - i) <= maximumWaiting && 8 * this.#waitingBytes <= this.#growth) break;
       const survivor = this.#waiting[i]!;
       this.#waitingBytes -= survivor.ownBytes;
-      if (survivor.freed || survivor.watched) continue;
-      survivor.watched = true;
+      if (survivor.freed || survivor.registered) continue;
+      survivor.registered = true;
       const { memory, size, bytes, cache, shape, ownBytes } = survivor;
-      this.#watchedBytes += ownBytes;
+      this.#registeredBytes += ownBytes;
       this.#registry.register(survivor, { memory, size, bytes, cache, shape, ownBytes }, survivor);
     }
     // Empties the slots, which would keep the tensors alive.
     this.#waiting.copyWithin(0, i, this.#waitingCount).fill(null, this.#waitingCount - i, this.#waitingCount);
     this.#waitingCount -= i;
-    if (this.#watchedBytes >= this.#tellAt) this.#tellCollector();
+    if (this.#registeredBytes >= this.#triggerAt) this.#triggerCollector();
   }
 
   /**
    * Triggers the garbage collector, which counts the bytes of array buffers: these are dropped at once and never
    * touched. The registry is notified of collected tensors when the event loop turns.
    */
-  #tellCollector(): void {
-    this.#tellAt = this.#watchedBytes + this.#growth / 2;
+  #triggerCollector(): void {
+    this.#triggerAt = this.#registeredBytes + this.#growth / 2;
     this.#collected = false;
     allocate(growth);
     // The collector marks in steps between turns, and examines tensors that have survived once only rarely, unless
@@ -436,23 +438,23 @@ export class TensorStore<M> {
 
   /** Whether the tensors that only the collector can free take half of the device's memory. */
   #isLowOnMemory(): boolean {
-    return 2 * this.#watchedBytes >= (this.#device.maximumBytes ?? Infinity);
+    return 2 * this.#registeredBytes >= (this.#device.maximumBytes ?? Infinity);
   }
 
   #release(t: DeviceTensor<M>): void {
     if (t.freed) return;
     t.freed = true;
-    if (t.reliedOn) this.#losses++;
-    if (t.watched) {
+    if (t.watched) this.#freedWatched++;
+    if (t.registered) {
       this.#registry.unregister(t);
-      this.#unwatch(t);
+      this.#unregister(t);
     }
     this.#drop(t);
   }
 
-  #unwatch({ ownBytes }: Remains<M>): void {
-    this.#watchedBytes -= ownBytes;
-    this.#tellAt = Math.min(this.#tellAt, this.#watchedBytes + this.#growth);
+  #unregister({ ownBytes }: Remains<M>): void {
+    this.#registeredBytes -= ownBytes;
+    this.#triggerAt = Math.min(this.#triggerAt, this.#registeredBytes + this.#growth);
   }
 
   #drop({ memory, size, bytes, cache, shape }: Remains<M>): void {

@@ -278,7 +278,7 @@ async function* takeSteps<Params, State>(
   let reports: { readonly loss: Promise<number>; readonly tokens: number }[] = [];
   let tokens = 0, training = 0, evaluating = 0, evaluations = 0;
   let begun = performance.now();
-  using taking = trainingStep(
+  using stepper = trainingStep(
     model,
     backend,
     options.hyper ?? {},
@@ -298,7 +298,7 @@ async function* takeSteps<Params, State>(
       const batch = batchOf(train, order[place]);
       const learningRate = cosineDecay(step, steps, peak, { warmup, floor });
       const before = run;
-      const { loss, params, optimizer } = await taking.take(run, batch, learningRate, signal);
+      const { loss, params, optimizer } = await stepper.take(run, batch, learningRate, signal);
       run = { ...run, params, optimizer };
       if (before.params !== reported?.params) freeRun(before, backend, options);
       step++;
