@@ -71,7 +71,7 @@ class Rwkv:
 class Transformer:
     """
     With a cache of fixed capacity that is written in place, which is faster here than concatenating. Only its filled part is
-    read; if the position is None, all of it is read with a mask: compiled, one graph serves all positions.
+    read; if `seen` is None, all of it is read with a mask: compiled, one graph serves all positions.
     """
 
     def __init__(self, w, options):
