@@ -228,9 +228,9 @@ function kindPart(rows: readonly TrainingRow[]): Part {
   return {
     title: titleOf("Which memory was learned, accuracy in %", rows[0]),
     intro: [
-      "By what it takes to predict a token. Motif: a fixed token inside a motif, told by the tokens just before it. " +
-      "Slot: the token of the sequence's own in a motif that has come round again. Order: the first token of a motif " +
-      "that has come round again, told by what followed last time. New: what the sequence has not shown before.",
+      "By what predicting a token requires. Motif: a fixed token inside a motif, determined by the tokens just before it. " +
+      "Slot: a token of a recurring motif that is specific to the sequence. Order: the first token of a recurring motif, " +
+      "determined by what followed last time. New: the first token or the slot of a new motif.",
     ],
     table: {
       columns: ["predictor", ...names.map((kind) => kinds[kind])],

@@ -301,7 +301,7 @@ class Programs<Args extends readonly unknown[], R> {
     try {
       return run();
     } catch (error) {
-      // Freeing the programs may make enough room.
+      // Freeing the programs may free enough memory.
       if (!isOutOfMemory(error) || this.#programs.length === 0) throw error;
       this.dispose();
       return run();

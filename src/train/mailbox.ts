@@ -41,7 +41,7 @@ export function openMailbox(workers: number, params: Floats, batch: Batch): Mail
   const grads = Array.from({ length: workers }, () => sharedNumbers(Numbers, params.length));
   if (grads.includes(undefined)) return undefined;
   const signals = new Int32Array(new SharedArrayBuffer(4 * (asleep + 2 * workers)));
-  // The other workers have to be told of the new mailbox.
+  // The other workers do not know the new mailbox yet, so they must be sent a message.
   signals.fill(1, asleep + 1, asleep + workers);
   return {
     workers,

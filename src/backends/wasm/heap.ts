@@ -34,7 +34,7 @@ export class Heap {
   /**
    * Allocates a block of at least `bytes` bytes and returns its address, a multiple of 64.
    *
-   * @throws {RangeError} if there is no room; existing blocks are unchanged
+   * @throws {RangeError} if the limit is exceeded; existing blocks are unchanged
    */
   allocate(bytes: number): number {
     const size = blockSize(bytes);
