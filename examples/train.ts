@@ -1,9 +1,9 @@
 /**
  * Trains a small RWKV from scratch in half a minute or less, saves and loads it, and continues a sequence that it was
- * not trained on. An optional argument is the file to save it to: `deno run --allow-write examples/train.ts
- * model.safetensors`.
+ * not trained on. An optional argument is the file to save it to.
  *
  *     deno run examples/train.ts
+ *     deno run --allow-write examples/train.ts model.safetensors
  */
 import {
   ceiling,

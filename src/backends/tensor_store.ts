@@ -252,12 +252,12 @@ export class TensorStore<M> {
 
   /** A new tensor with any contents. */
   make(shape: readonly number[]): DeviceTensor<M> {
-    return this.#hold(shape, sizeOf(shape), null);
+    return this.#create(shape, sizeOf(shape), null);
   }
 
   /** The same for a shape whose number of elements is known. */
   makeOf(shape: readonly number[], size: number): DeviceTensor<M> {
-    return this.#hold(shape, size, null);
+    return this.#create(shape, size, null);
   }
 
   /** A new tensor that no scope frees: its user frees it, or the collector. */
@@ -279,7 +279,7 @@ export class TensorStore<M> {
   /** A new `[batch, time, channels]` with any contents and a capacity of `capacity` steps. */
   makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
     const size = sizeOf([batch, capacity, channels]);
-    return this.#hold([batch, time, channels], size, { capacity, steps: [time], grownBy: 0, grownAt: 0 });
+    return this.#create([batch, time, channels], size, { capacity, steps: [time], grownBy: 0, grownAt: 0 });
   }
 
   /**
@@ -348,7 +348,7 @@ export class TensorStore<M> {
     );
   }
 
-  #hold(shape: readonly number[], size: number, cache: Cache | null): DeviceTensor<M> {
+  #create(shape: readonly number[], size: number, cache: Cache | null): DeviceTensor<M> {
     if (this.#disposed) {
       throw new TypeError(
         `Cannot make tensor: backend must be open, current ${this.#backend.name} is disposed`,

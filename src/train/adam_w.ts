@@ -77,8 +77,8 @@ export interface Optimizer<Hyper> {
    * One step. The arguments are not changed; free what is no longer needed. A parameter in several places is updated
    * once and stays one tensor.
    *
-   * @param grads of the parameters' form, one tensor where a parameter is in several places, as {@linkcode
-   *   valueAndGrad} returns them
+   * @param grads of the parameters' form, one tensor where a parameter is in several places, as
+   *   {@linkcode valueAndGrad} returns them
    * @param state from `init` or an earlier update; its `step` stays a number or a tensor
    * @param params the parameters
    * @param hyper the hyperparameters of this step

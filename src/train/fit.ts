@@ -85,8 +85,8 @@ export interface FitOptions<Config, Params> {
   readonly workers?: number | undefined;
   /**
    * Starts one of the other workers, with a script that imports `@seqmix/seqmix/worker`; for programs in which the
-   * library's own script can't be found: `() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module"
-   * })`.
+   * library's own script can't be found:
+   * `() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })`.
    */
   readonly worker?: (() => FitWorker) | undefined;
   /**
