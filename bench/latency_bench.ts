@@ -45,7 +45,7 @@ addEventListener("unload", () => {
   if (rows.length === 0) return;
   console.error(
     "\n" + toText([{
-      title: "Milliseconds a token, medians of rounds in which everything has its turn",
+      title: "Milliseconds per token, medians of round-robin timing",
       table: articleTable(rows, "latency", ({ medianMs }) => digits(medianMs)),
       notes: [verdict(rows, "latency", ({ medianMs }) => medianMs)],
     }]).trimEnd(),

@@ -24,10 +24,10 @@ const startups = 21;
 const parts = ["startup", "token", "training"];
 const usage = `Usage: deno task peers [options]
 
-  --only ${parts}   what to compare (default: all)
-  --rounds N                      how often everything has its turn (default: as often as it takes for good medians)
-  --json FILE                     where to write the numbers
-  --help                          prints this`;
+  --only ${parts}   the comparisons (default: all)
+  --rounds N                      the number of rounds of timing (default: enough for reliable medians)
+  --json FILE                     the file to write the numbers to
+  --help                          prints this help`;
 
 function parseOptions(args: readonly string[]) {
   const { help, only, rounds, json } = readFlags(args, ["help"], ["only", "rounds", "json"]);

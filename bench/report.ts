@@ -110,7 +110,7 @@ async function run(options: Options): Promise<void> {
   // Read again, since another run may have written meanwhile.
   if (measured) await write(mergeResults(await readResult(out), measured), out);
   else if (training.named) {
-    console.error(`The results are in ${rowsFolder(out)}; --redraw makes a report of them`);
+    console.error(`The results are in ${rowsFolder(out)}; --redraw makes a report from them`);
   } else await write(await readResult(out), out);
 }
 

@@ -35,18 +35,19 @@ const usage = `Usage: deno task versions --before FOLDER [options]
 
 Times this checkout and an older one in the same rounds, on WebAssembly, on one thread:
 
-  token      a token at the end of a context, compiled where the library can
-  generate   from the call to the last token
-  fit        a step of training
-  startup    import and createWasm() in a fresh process
+  token      a token at the end of a context, compiled if the library supports it
+  generate   a generation, from the call to the last token
+  fit        a training step
+  startup    import and createWasm() in a new process
 
   --before FOLDER                   the older checkout
-  --only ${kinds}   what to time (default: all)
-  --preset ${presetNames}             sizes (default: both)
-  --models ${modelNames}  which (default: all)
-  --times N                         runs, each in a process of its own (default: 1)
-  --rounds N                        of a run (default: 21)
-  --help                            prints this`;
+  --only ${kinds}
+                                    the work to time (default: all)
+  --preset ${presetNames}             the sizes (default: both)
+  --models ${modelNames}    the models (default: all)
+  --times N                         the number of runs, each in a new process (default: 1)
+  --rounds N                        the number of rounds in a run (default: 21)
+  --help                            prints this help`;
 
 function parseOptions(args: readonly string[]) {
   const flags = readFlags(args, ["help"], ["before", "only", "preset", "models", "times", "rounds"]);

@@ -1,7 +1,7 @@
 /**
  *     deno run examples/compare.ts
  *
- * The three models side by side: parameters, what a token costs early and late, what a session holds.
+ * Compares the three models: parameters, the time of an early and of a late token, and the memory of a session.
  */
 import {
   type AnyLanguageModel,
@@ -34,7 +34,7 @@ for (const [model, config] of models) {
     const state = backend.scope(() => model.forward(params, [tokens], model.initialState(params)).state);
     row[`KB at ${context}`] = Math.round((backend.memory().bytes - held) / 1024);
 
-    // The same step again and again from the kept state: everything that it makes is freed.
+    // Repeats the same step from the kept state, and frees its results.
     const times = Array.from({ length: 200 }, () => {
       const start = performance.now();
       backend.scope(() => void model.forward(params, [[7]], state));

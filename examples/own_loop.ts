@@ -1,9 +1,9 @@
 /**
  *     deno run examples/own_loop.ts
  *
- * Loops of one's own: a training step and a stream of tokens by hand, both compiled, where each step frees what it replaces.
- * After the first step, memory stays exactly as it is. Without free the loops work too: what nobody holds is collected while
- * the loop awaits `read`, a little later.
+ * User-written loops: a training step and a token stream, both compiled, in which each step frees what it replaces.
+ * Memory then stays exactly constant after the first step. Without `free` the loops work too: unreachable tensors are
+ * garbage-collected while the loop awaits `read`, but at an unknown time.
  */
 import {
   adamW,
@@ -23,7 +23,7 @@ import {
 using backend = await createWasm();
 let params = await put(rwkv.init(presets.matched.rwkv, 1), backend);
 type Params = typeof params;
-// What changes from step to step is a tensor, the count of steps too: numbers are part of what is compiled.
+// Numbers are part of what is compiled, so what changes from step to step, such as the count of steps, is a tensor.
 let optimizer = { ...adamW.init(params), step: tensor([0], [], backend) };
 type Optimizer = typeof optimizer;
 
@@ -36,14 +36,14 @@ using train = compile((params: Params, optimizer: Optimizer, inputs: number[][],
   return { value, params: next.params, optimizer: next.state };
 });
 
-// Counting in circles: one sequence of 32 tokens, and what comes after each.
+// Counting modulo 10: one sequence of 32 tokens, and the token after each.
 const inputs = [Array.from({ length: 32 }, (_, t) => t % 10)];
 const targets = [Array.from({ length: 32 }, (_, t) => (t + 1) % 10)];
 for (let step = 1; step <= 200; step++) {
   const { value, ...next } = train(params, optimizer, inputs, targets);
   backend.free([params, optimizer]);
   ({ params, optimizer } = next);
-  // Awaited in every step: it is here that timers fire, signals are heard and pages paint.
+  // Awaited in every step, so that timers fire, signals are handled and pages paint.
   const [loss] = await read(value);
   backend.free(value);
   if (step % 50 === 0) {

@@ -1,8 +1,8 @@
 /**
  *     deno run examples/split_and_resume.ts
  *
- * Stops in the middle of a sequence, saves RWKV's state as bytes, resumes from the bytes elsewhere, and gets the logits
- * of an uninterrupted run.
+ * Stops in the middle of a sequence, saves RWKV's state as bytes, resumes from them, and gets the same logits as an
+ * uninterrupted run.
  */
 import { loadTree, presets, read, rwkv, type RwkvState, saveTree } from "@seqmix/seqmix";
 

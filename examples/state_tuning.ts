@@ -1,8 +1,8 @@
 /**
  *     deno run examples/state_tuning.ts
  *
- * Tunes only the state that a trained RWKV starts from: a few hundred numbers that make it expect one kind of sequence,
- * while its parameters stay the same.
+ * Tunes only the initial state of a trained RWKV: a few hundred numbers that make the model expect one kind of
+ * sequence, while its parameters stay unchanged.
  */
 import {
   adamW,
@@ -26,7 +26,7 @@ import {
 using backend = await createWasm();
 const task = motifTask({ motifs: 8, longestCycle: 3 }, 1);
 
-// A model of sequences of any of the eight motifs.
+// A model of sequences that may contain any of the eight motifs.
 const train = sampleSequences(task, { count: 512, length: 48, seed: 1 });
 const config = { vocabulary: 64, layers: 2, channels: 32, feedForward: 128 };
 let params: RwkvParams;
@@ -34,12 +34,13 @@ for await (const at of fit(rwkv, { train }, { config, backend, epochs: 20, learn
   params = at.params;
 }
 
-// Sequences of two of them alone. The model has to find out each time which motifs it is shown; a state can know.
+// Sequences of only two of the motifs. The model has to infer from each sequence which motifs it contains; an initial
+// state can store that.
 const two = { config: { ...task.config, motifs: 2, longestCycle: 2 }, bank: task.bank.slice(0, 2) };
 const tuneOn = sampleSequences(two, { count: 32, length: 25, seed: 2 });
 const testOn = sampleSequences(two, { count: 64, length: 25, seed: 3 });
 
-/** The mean loss of some sequences that all start from one state. */
+/** The mean loss of sequences that all start from the same state. */
 function loss(state: RwkvState, sequences: readonly Uint16Array[]): Tensor {
   const inputs = sequences.map((tokens) => tokens.slice(0, -1));
   const targets = sequences.map((tokens) => tokens.slice(1));
@@ -55,8 +56,8 @@ async function testLoss(state: RwkvState): Promise<number> {
 }
 
 /**
- * What a WKV state [1, 4, C] may be: a numerator, a denominator of at least 0, anchor and age 0. (The fresh state has its
- * anchor at -1e38, where nothing that is added to the other two is ever felt: its gradient is 0.)
+ * Keeps a WKV state [1, 4, C] valid: numerator, denominator of at least 0, anchor and age 0. (The usual initial state
+ * has its anchor at -1e38, so small that the other two have no effect, and their gradient is 0.)
  */
 async function project(state: RwkvState): Promise<RwkvState> {
   const project = async (t: Tensor) => {
@@ -88,11 +89,10 @@ for (let step = 0; step < 150; step++) {
 
 const after = await testLoss(state);
 console.log(
-  `a state of ${parameterCount(state)} numbers tuned, ${
+  `tuned an initial state of ${parameterCount(state)} numbers, without changing the ${
     parameterCount(params!)
-  } parameters left alone: the loss on ` +
-    `other sequences of the two motifs is ${before.toFixed(3)} from the fresh state and ${
-      after.toFixed(3)
-    } from it`,
+  } parameters: the loss on other sequences of the two motifs was ${before.toFixed(3)} and is ${
+    after.toFixed(3)
+  }`,
 );
-if (!(after < 0.9 * before)) throw new Error("a tuned state must be better than a fresh one");
+if (!(after < 0.9 * before)) throw new Error("a tuned state must be better than the usual one");

@@ -1,8 +1,8 @@
 /**
  *     deno run --allow-write=examples examples/train.ts examples/motif.safetensors
  *
- * Trains a small RWKV from scratch in half a minute or less, saves it, loads it, and has it go on with a sequence that
- * it has never seen. The argument is the file to save it to; without one it stays in memory.
+ * Trains a small RWKV from scratch in half a minute or less, saves and loads it, and continues a sequence that it was
+ * not trained on. An optional argument is the file to save it to.
  */
 import {
   ceiling,
@@ -24,7 +24,7 @@ import {
 
 const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
 
-// Sequences of repeating motifs, some of whose tokens are each sequence's own; none of the test set is trained on.
+// Sequences of repeating motifs, some of whose tokens differ between sequences. The test set is not trained on.
 const task = motifTask({ motifs: 8, longestCycle: 3 }, 1);
 const { train, test } = trainAndTest(task, { train: 512, test: 128, length: 96, seed: 1 });
 
@@ -54,14 +54,14 @@ console.log(
 );
 if (!(accuracy > ngram + 0.05)) throw new Error("the model must be clearly better than the n-gram");
 
-// From the middle of a sequence to its end.
+// Continues a sequence from its middle to its end.
 const [sequence] = test, half = sequence.length / 2;
 const going = generate(rwkv, model, sequence.subarray(0, half), { temperature: 0, maxTokens: half });
 console.log("given:    ", sequence.subarray(0, half).join(" "));
 console.log("goes on:  ", (await Array.fromAsync(going)).join(" "));
 console.log("in truth: ", sequence.subarray(half).join(" "));
 
-/** A bar that is drawn over itself on a terminal, and a line an epoch elsewhere. */
+/** A progress bar on a terminal, otherwise a line for each epoch. */
 function showProgress({ epoch, epochs, step, steps, trainLoss, test, secondsLeft }: FitProgress<unknown>) {
   const bar = "█".repeat(Math.round(24 * step / steps)).padEnd(24, "░");
   const line = `${bar} epoch ${epoch}/${epochs}, loss ${trainLoss.toFixed(3)}, ${

@@ -1,12 +1,12 @@
 /**
  *     deno run examples/webgpu.ts
  *
- * Reads a prompt of 4096 tokens on the GPU, all its steps at once, and says on which; without one, says why and on what
- * instead.
+ * Reads a prompt of 4096 tokens on the GPU, all steps at once, and prints the adapter's name. Without a GPU, prints
+ * the reason, and uses another backend.
  */
 import { createBackend, presets, put, read, rwkv } from "@seqmix/seqmix";
 
-// A GPU comes first, if it is a real one that computes what the reference does.
+// A GPU is taken first, if it is real and computes the same as the reference.
 using backend = await createBackend({ onDecision: (line) => console.error(line) });
 let place = backend.name;
 if (backend.name === "webgpu") {
@@ -14,11 +14,11 @@ if (backend.name === "webgpu") {
   place += `, ${info?.description || info?.vendor}`;
 }
 
-// Untrained weights: the time is the same.
+// Untrained weights: the time is the same as with trained ones.
 const params = await put(rwkv.init(presets.article.rwkv, 1), backend);
 const prompt = Array.from({ length: 4096 }, (_, i) => i * i % 64);
 
-// The first time includes the compiling of the shaders.
+// The first run includes compiling the shaders.
 for (const time of ["first", "second"]) {
   const start = performance.now();
   const { logits } = backend.scope(() => rwkv.forward(params, [prompt], rwkv.initialState(params)));

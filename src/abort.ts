@@ -1,22 +1,22 @@
 /**
- * Signals that end a computation.
+ * Abort signals.
  *
  * @module
  */
 
-/** An `AbortSignal`, as far as it is used: what is not a page's or Node's has no type of that name. */
+/** The part of `AbortSignal` that is used, since a project without the DOM's or Node's types has no such type. */
 export interface AbortSignalLike {
-  /** Why it was aborted. */
+  /** The reason for aborting. */
   readonly reason: unknown;
-  /** Throws the reason if it was aborted. */
+  /** Throws the reason if the signal has been aborted. */
   throwIfAborted(): void;
-  /** Hears that it is aborted. */
+  /** Adds a listener for the abort. */
   addEventListener(type: "abort", listener: () => void): void;
-  /** Hears it no longer. */
+  /** Removes a listener. */
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-/** A promise's value, or the signal's reason as an error if that comes first. */
+/** Awaits a promise; if the signal is aborted first, throws its reason. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignalLike | undefined): Promise<T> {
   if (signal === undefined) return await promise;
   let abort = () => {};
@@ -29,7 +29,7 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignalL
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener("abort", abort);
-    // Who has left does not hear of it.
+    // After an abort, a later rejection of the promise is not reported as unhandled.
     promise.catch(() => {});
   }
 }

@@ -1,16 +1,21 @@
 /**
- * Memory that is asked for, and the error where there is none.
+ * Allocates host memory, and words the error if that fails.
  *
  * @module
  */
 
 /**
- * The error of an allocation that is refused: the one place that words it.
+ * The error of an allocation that fails; all messages are made here.
  *
- * @param requirement what there must be, with the bytes asked for
- * @param current what there is, with the bytes held
+ * @param requirement the requirement, with the number of bytes requested
+ * @param current the current state, with the number of bytes in use
  */
-export function noRoom(action: string, requirement: string, current: string, cause?: unknown): RangeError {
+export function outOfMemory(
+  action: string,
+  requirement: string,
+  current: string,
+  cause?: unknown,
+): RangeError {
   const message = `Cannot ${action}: ${requirement}, current ${current}`;
   const error = cause === undefined ? new RangeError(message) : new RangeError(message, { cause });
   refusals.add(error);
@@ -19,37 +24,39 @@ export function noRoom(action: string, requirement: string, current: string, cau
 
 const refusals = new WeakSet<RangeError>();
 
-/** Whether an error is of an allocation that was refused, for which there may be room once something else is given up. */
-export function isNoRoom(error: unknown): boolean {
+/** Whether an error is a failed allocation, which may succeed once other memory is freed. */
+export function isOutOfMemory(error: unknown): boolean {
   return refusals.has(error as RangeError);
 }
 
-/** Arrays of one kind of numbers in host memory. */
+/** The constructor of a typed array. */
 interface Kind<A> {
   readonly BYTES_PER_ELEMENT: number;
   new (size: number): A;
 }
 
 /**
- * An array of zeros in host memory. How large one may be is the engine's affair, and each says it in words of its own.
+ * An array of zeros in host memory. Its maximum size, and the error beyond it, depend on the JavaScript engine.
  *
- * @param held the bytes that whoever asks holds already
- * @throws {RangeError} if the engine makes none of this size
+ * @param held the number of bytes that the caller uses already
+ * @throws {RangeError} if the engine refuses this size
  */
 export function hostArray<A>(action: string, Numbers: Kind<A>, size: number, held = 0): A {
   try {
     return new Numbers(size);
   } catch (error) {
-    throw noHostRoom(action, Numbers.BYTES_PER_ELEMENT * size, held, error);
+    throw outOfHostMemory(action, Numbers.BYTES_PER_ELEMENT * size, held, error);
   }
 }
 
-/** Working memory of a reference kernel, in double precision. An empty tensor may have any sizes, so it may find no room. */
+/**
+ * Working memory of a reference kernel, in double precision. An empty tensor may have any sizes, so this may fail.
+ */
 export function doubles(size: number): Float64Array {
   return hostArray("compute", Float64Array, size);
 }
 
-/** An array of zeros in memory that several threads see. */
+/** An array of zeros in memory that threads can share. */
 export function sharedHostArray<A>(
   action: string,
   Numbers: Kind<A> & { new (buffer: SharedArrayBuffer): A },
@@ -60,12 +67,12 @@ export function sharedHostArray<A>(
   try {
     buffer = new SharedArrayBuffer(bytes);
   } catch (error) {
-    throw noHostRoom(action, bytes, 0, error);
+    throw outOfHostMemory(action, bytes, 0, error);
   }
   return new Numbers(buffer);
 }
 
-/** Checks that a list can have so many elements; what is asked for is a whole number. */
+/** Checks that a list can have this length, which is a whole number. */
 export function checkLength(action: string, name: string, length: number): void {
   const most = 2 ** 32 - 1;
   if (length > most) {
@@ -75,8 +82,8 @@ export function checkLength(action: string, name: string, length: number): void 
   }
 }
 
-function noHostRoom(action: string, bytes: number, held: number, cause: unknown): unknown {
+function outOfHostMemory(action: string, bytes: number, held: number, cause: unknown): unknown {
   if (!(cause instanceof RangeError)) return cause;
   const requirement = `host memory must have room for ${bytes} bytes`;
-  return noRoom(action, requirement, `use is ${held} bytes and the limit the engine's`, cause);
+  return outOfMemory(action, requirement, `use is ${held} bytes and the limit the engine's`, cause);
 }

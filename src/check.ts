@@ -1,6 +1,6 @@
 /**
- * Checks of arguments, one place for all public functions. Success costs a few comparisons; a message is built
- * only on failure, always in the form "Cannot <action>: <requirement>, current <thing> is <value>".
+ * Checks of arguments, in one place for all public functions. A successful check costs a few comparisons; messages
+ * are built only on failure, always in the form "Cannot <action>: <requirement>, current <thing> is <value>".
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { shapeOf } from "./tracked_shape.ts";
 import { engineOf } from "./engine.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 
-/** `[2, 7, 64]` */
+/** Formats a shape: `[2, 7, 64]`. */
 export function showShape(shape: readonly (number | string)[]): string {
   return `[${shape.join(", ")}]`;
 }
 
-/** A short form of any value for a message. */
+/** A short description of any value, for messages. */
 export function show(value: unknown): string {
   if (isTensor(value)) return `a tensor of shape ${showShape(value.shape)}`;
   if (Array.isArray(value)) return `an array of length ${value.length}`;
@@ -29,7 +29,7 @@ export function show(value: unknown): string {
 
 /** Whether a value is a tensor of any backend. */
 export function isTensor(value: unknown): value is Tensor {
-  // Plain property reads: this runs several times in every operation, and `in` would be the slowest part of them.
+  // Plain property reads: this runs several times in every operation, and `in` would be its slowest part.
   if (typeof value !== "object" || value === null) return false;
   return Array.isArray((value as Partial<Tensor>).shape) &&
     typeof (value as Partial<Tensor>).backend === "object";
@@ -43,11 +43,11 @@ export function isBranch(value: unknown): value is Readonly<Record<string, unkno
   return prototype === Object.prototype || prototype === null;
 }
 
-/** What one axis must be: a number, or a name that stands for any size. */
+/** The expected size of an axis: a number, or a name for any size. */
 type Size = number | string;
 
-// The checks below take sizes as arguments of their own and not as lists: they run some three hundred times in the
-// decoding of one token, and lists would be most of what such a token leaves to the garbage collector.
+// The checks below take sizes as separate arguments instead of lists: they run some three hundred times per decoded
+// token, and lists would be most of the garbage of a token.
 
 /** Checks that `x` is a tensor of these sizes, of up to three axes. */
 export function checkShape(action: string, name: string, x: Tensor, a: Size, b?: Size, c?: Size): void {
@@ -72,7 +72,8 @@ export function checkLast(action: string, name: string, x: Tensor, last: Size): 
 
 /** Whether two shapes have the same sizes. */
 export function isSameShape(a: readonly number[], b: readonly number[]): boolean {
-  // An elementwise result shares the shape of its argument, so often a look at the lists themselves is enough.
+  // The result of an elementwise operation shares the shape array of its argument, so comparing the arrays often
+  // suffices.
   if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) {
@@ -89,7 +90,7 @@ export function checkSameShape(action: string, name: string, x: Tensor, expected
   if (!fits) throw shapeError(action, name, x, expected);
 }
 
-/** The error of what is no tensor of these sizes. */
+/** The error for a value that is not a tensor of these sizes. */
 export function shapeError(action: string, name: string, x: unknown, expected: readonly Size[]): TypeError {
   return new TypeError(
     isTensor(x)
@@ -99,8 +100,8 @@ export function shapeError(action: string, name: string, x: unknown, expected: r
 }
 
 /**
- * The backend on which an operation over these tensors runs: the one that they share, or the one that records where
- * some are recorded and the others live on the backend inside it.
+ * The backend on which an operation over these tensors runs: the one that they share; or, if some are recorded and
+ * the others live on the recorded backend, the recording backend.
  *
  * @param names the tensors' names in order, `"x, weight, bias"`
  */
@@ -120,7 +121,7 @@ export function sharedBackend(
   return backend;
 }
 
-/** The backend among those of the tensors that takes all of the tensors. */
+/** Of the tensors' backends, the one that accepts all of the tensors. */
 export function backendOfAll(action: string, names: readonly string[], tensors: readonly Tensor[]): Backend {
   const takesAll = tensors.find((t) => tensors.every((other) => takes(t.backend, other.backend)));
   if (takesAll !== undefined) return takesAll.backend;
@@ -135,12 +136,12 @@ export function backendOfAll(action: string, names: readonly string[], tensors: 
   );
 }
 
-/** Of two backends that share tensors the one that takes those of both. */
+/** Of two backends that share tensors, the one that accepts the tensors of both. */
 export function wider(a: Backend, b: Backend): Backend {
   return a === b || takes(a, b) ? a : b;
 }
 
-/** Whether a backend takes tensors of another: its own, or of what it records on. */
+/** Whether a backend accepts the tensors of another: its own, or those of a backend that it records. */
 function takes(backend: Backend, other: Backend): boolean {
   for (let at: Backend | undefined = backend; at !== undefined; at = engineOf(at).inner) {
     if (at === other) return true;
@@ -148,7 +149,7 @@ function takes(backend: Backend, other: Backend): boolean {
   return false;
 }
 
-/** Checks that a value is a backend; the promise of one, where an `await` was forgotten, is not. */
+/** Checks that a value is a backend, and not the promise of one, as when an `await` was forgotten. */
 export function checkBackend(action: string, backend: Backend): void {
   if (typeof engineOf(backend)?.upload !== "function") {
     throw new TypeError(
@@ -159,7 +160,7 @@ export function checkBackend(action: string, backend: Backend): void {
   }
 }
 
-/** Checks that a value is a number, of any size. */
+/** Checks that a value is a number; NaN and infinities are allowed. */
 export function checkNumber(action: string, name: string, value: number): void {
   if (typeof value === "number") return;
   throw new TypeError(`Cannot ${action}: ${name} must be a number, current value is ${show(value)}`);
@@ -178,4 +179,25 @@ export function checkInteger(
     const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
     throw new RangeError(`Cannot ${action}: ${name} must be an integer ${range}, current value is ${value}`);
   }
+}
+
+/** Checks that a value is a list of at least one sequence, each a list of at least two token ids, of any values. */
+export function checkSequences(action: string, name: string, sequences: readonly ArrayLike<number>[]): void {
+  if (!Array.isArray(sequences) || sequences.length === 0) {
+    throw new TypeError(
+      `Cannot ${action}: ${name} must be a list of at least one sequence, current value is ${
+        show(sequences)
+      }`,
+    );
+  }
+  for (let i = 0; i < sequences.length; i++) checkSequence(action, `${name}[${i}]`, sequences[i], 2);
+}
+
+/** Checks that a value is a list of at least `shortest` token ids, of any values. */
+export function checkSequence(action: string, name: string, ids: ArrayLike<number>, shortest: number): void {
+  if (ids?.length >= shortest) return;
+  const current = ids?.length === undefined ? `value is ${show(ids)}` : `length is ${ids.length}`;
+  throw new TypeError(
+    `Cannot ${action}: ${name} must be a list of at least ${shortest} token ids, current ${current}`,
+  );
 }

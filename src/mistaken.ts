@@ -1,11 +1,13 @@
 /**
- * What is given by mistake in the place of a tree of tensors, for messages.
+ * Describes values that were passed by mistake instead of a tree of tensors, for messages.
  *
  * @module
  */
 import { isBranch, isTensor, show } from "./check.ts";
 
-/** ` (what to do), current value is what it is` of what was given, where `wanted` is `params`, `state` or another tree. */
+/**
+ * The end of a message about such a value, with advice if possible. `wanted` is `params`, `state` or another tree.
+ */
 export function mistaken(wanted: string, tree: unknown): string {
   if (show(tree) === "a promise") return given("a promise", "await it");
   if (isTensor(tree) || Array.isArray(tree) || !isBranch(tree)) return given(show(tree));
@@ -22,7 +24,7 @@ export function mistaken(wanted: string, tree: unknown): string {
   );
 }
 
-/** The end of a message. */
+/** The end of a message: ` (advice), current value is …`. */
 export function given(what: string, todo?: string): string {
   return `${todo === undefined ? "" : ` (${todo})`}, current value is ${what}`;
 }

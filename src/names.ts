@@ -1,18 +1,18 @@
 /**
- * Names that callers write: those of options, and of tensors in a file. One that is unknown is an error that gives the
- * nearest.
+ * Checks the names that callers write, those of options and of tensors in a file. The error for an unknown name
+ * suggests the nearest known one.
  *
  * @module
  */
 import { show } from "./check.ts";
 
-/** Every name of an interface's options; what they are does not matter. */
+/** The names of an interface's options, as an object with arbitrary values. */
 export type Names<O> = { readonly [K in keyof O]-?: unknown };
 
 /**
- * Checks that options are an object with known names alone.
+ * Checks that options are an object with known names only.
  *
- * @param name what messages call the options
+ * @param name the name of the options in messages
  */
 export function checkNames<O extends object>(
   action: string,
@@ -35,18 +35,18 @@ export function checkNames<O extends object>(
 }
 
 /**
- * The name that one was probably meant to be: of few edits, initials (`lr`) or a part (`tokens`), whatever the case and
- * the underscores; undefined where there is none.
+ * The name that was probably meant: by few edits, by initials (`lr`) or as a part (`tokens`), ignoring case and
+ * underscores; undefined if there is none.
  */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   const wanted = plain(name);
   let found: string | undefined, least = Math.max(1, wanted.length / 3);
   for (const other of names) {
     const candidate = plain(other);
-    // Equal names that are not the same are nearer than parts.
+    // Names that differ only in case or underscores are nearer than parts.
     let distance = Math.abs(candidate.length - wanted.length) > least ? Infinity : edits(wanted, candidate);
     if (distance > 0.5 && isShort(wanted, other, candidate)) distance = 0.5;
-    // Of equally near ones the first.
+    // Among equally near names, the first is taken.
     if (found === undefined ? distance <= least : distance < least) {
       found = other;
       least = distance;
@@ -64,7 +64,7 @@ function isShort(wanted: string, other: string, candidate: string): boolean {
   return wanted !== "" && (initials.toLowerCase() === wanted || candidate.includes(wanted));
 }
 
-/** The fewest letters to insert, delete or replace (Levenshtein). */
+/** The smallest number of insertions, deletions and replacements of letters (Levenshtein distance). */
 function edits(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

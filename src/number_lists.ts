@@ -1,38 +1,39 @@
 /**
- * Lists of numbers among the arguments of a compiled function: token ids, say. While it is recorded it is given stand-ins, which have
- * the lists' lengths and stand for a tensor of their numbers; what is checked of the numbers is checked at every run.
+ * Lists of numbers, such as token ids, among the arguments of a compiled function. While the function is recorded, it
+ * gets stand-ins that have the lists' lengths and represent a tensor of their numbers. Checks of the numbers are
+ * repeated at every run.
  *
  * @module
  */
 import type { Tensor } from "./tensor.ts";
 
-/** A list of numbers for each sequence, all of one length. */
+/** A list of numbers for each sequence, all of the same length. */
 export type NumberLists = readonly ArrayLike<number>[];
 
-/** A tensor with the lists that it has its numbers from. */
-export interface ListTensor extends Tensor {
+/** A tensor whose numbers come from lists. */
+interface ListTensor extends Tensor {
   lists: NumberLists | null;
 }
 
-/** The tensors that stand-ins stand for. */
+/** The tensors that stand-ins represent. */
 const tensors = new WeakMap<object, ListTensor>();
 
-/** What is checked of the lists of a function that is recorded. */
+/** The checks of lists in a recorded function. */
 export interface ListChecks {
   readonly checks: (() => void)[];
-  /** Whether one failed, of which the function may have made another result. */
+  /** Whether a check failed; the function may then have computed something else. */
   failed: boolean;
 }
 
-/** Those of the function that is being recorded. */
+/** The checks of the function that is being recorded. */
 let recording: ListChecks | null = null;
 
-/** The tensor that a value stands for, if it is such lists. */
+/** The tensor that a value represents, if it is a stand-in. */
 export function tensorOfLists(value: unknown): ListTensor | undefined {
   return typeof value === "object" && value !== null ? tensors.get(value) : undefined;
 }
 
-/** Lists of the lengths of others, whose numbers can't be read: `tensor` holds them. */
+/** Creates a stand-in with the lengths of lists, whose numbers can't be read; `tensor` holds them. */
 export function standInFor(lists: NumberLists, tensor: ListTensor): NumberLists {
   const row = new Proxy(new Array(lists[0].length), {
     get(_, key) {
@@ -48,13 +49,13 @@ export function standInFor(lists: NumberLists, tensor: ListTensor): NumberLists 
   return standIn;
 }
 
-/** The numbers of lists, or of a tensor that stands for lists; undefined of another tensor. */
+/** The numbers of lists, or of a tensor that represents lists; undefined for other tensors. */
 export function listsOf(value: NumberLists | Tensor): NumberLists | undefined {
   if (Array.isArray(value)) return tensors.get(value)?.lists ?? value;
   return (value as Partial<ListTensor> | null)?.lists ?? undefined;
 }
 
-/** Checks the lists that a tensor has its numbers from, if it has, now and at every later run. */
+/** Checks the lists that a tensor's numbers come from, if any, now and at every later run. */
 export function checkLists(t: Tensor, check: (numbers: NumberLists) => void): void {
   const tensor = t as Partial<ListTensor>;
   if (tensor.lists == null) return;
@@ -67,7 +68,7 @@ export function checkLists(t: Tensor, check: (numbers: NumberLists) => void): vo
   }
 }
 
-/** Runs `body`, and records what is checked of lists. */
+/** Runs `body` and records its checks of lists. */
 export function recordChecks<R>(into: ListChecks, body: () => R): R {
   const outer = recording;
   recording = into;
@@ -78,7 +79,7 @@ export function recordChecks<R>(into: ListChecks, body: () => R): R {
   }
 }
 
-/** Whether a value is lists of numbers, of one length. */
+/** Whether a value is lists of numbers of the same length. */
 export function isLists(value: unknown): value is NumberLists {
   if (!Array.isArray(value) || value.length === 0) return false;
   const length = lengthOf(value[0]);
@@ -87,7 +88,7 @@ export function isLists(value: unknown): value is NumberLists {
   return true;
 }
 
-/** The length of a list of numbers; 0 where it is something else. */
+/** The length of a list of numbers; 0 for other values. */
 function lengthOf(list: unknown): number {
   if (Array.isArray(list)) {
     for (let i = 0; i < list.length; i++) if (typeof list[i] !== "number") return 0;

@@ -1,5 +1,5 @@
 /**
- * Tensors as text: on a console their shape and backend; in JSON nothing, since it would not be their numbers.
+ * Tensors as text: the console shows shape and backend; JSON is refused, since it would not contain the numbers.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import type { Tensor } from "./tensor.ts";
 import { shapeOf } from "./tracked_shape.ts";
 
 /**
- * Gives a class of tensors what Deno, Node and `JSON.stringify` look for. It is on the prototype and not enumerable: tensors
- * stay as cheap to make as before, and walks over their names do not meet it.
+ * Gives a class of tensors the methods that Deno, Node and `JSON.stringify` look for. They are non-enumerable and on
+ * the prototype, so creating tensors costs no more and iterating over their keys skips them.
  *
- * @param note what is said of a tensor behind its backend
+ * @param note a text to append
  */
 export function makePrintable<T extends Tensor>(
   tensors: { readonly prototype: T },

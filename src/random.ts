@@ -95,6 +95,14 @@ export function randomSource(seed: number, ...path: readonly number[]): RandomSo
   };
 }
 
+/** The Fisher-Yates shuffle, in place: every order is equally likely. */
+export function shuffle(items: unknown[], random: Pick<RandomSource, "integer">): void {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = random.integer(i + 1);
+    [items[i], items[j]] = [items[j], items[i]];
+  }
+}
+
 /** The numbers as 32-bit words, low and high, preceded by their count so that (1) and (1, 0) differ. */
 function wordsOf(numbers: readonly number[]): Int32Array {
   const words = new Int32Array(2 * numbers.length + 1);
@@ -123,7 +131,10 @@ function scramble(h: number): number {
   return h ^ (h >>> 16);
 }
 
-/** A seed for what takes 32 bits: itself where it has no more. Seeds that differ in the bits above alone still differ. */
+/**
+ * Reduces a seed to 32 bits; a smaller seed is unchanged. Seeds that differ only in higher bits give different
+ * results.
+ */
 export function seedOf32Bits(seed: number): number {
   return (seed ^ scramble(seed / 2 ** 32)) >>> 0;
 }

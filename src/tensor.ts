@@ -1,36 +1,34 @@
 /**
- * The two interfaces that everything else speaks: a {@linkcode Tensor} is data that lives on a
- * {@linkcode Backend}, and a backend computes where its tensors live.
+ * The two interfaces that everything is built on: a {@linkcode Tensor} is data that lives on a {@linkcode Backend},
+ * and a backend computes where its tensors live.
  *
  * @module
  */
 
-/**
- * A row-major array of numbers on a backend. Its values are read with {@linkcode read}; they never change.
- */
+/** A row-major array of numbers on a backend. Its values never change; {@linkcode read} copies them. */
 export interface Tensor {
   /** The sizes, outermost first; `[]` is a single number. */
   readonly shape: readonly number[];
-  /** Where the values live, and so where every operation on them runs. */
+  /** Where the values live, and where every operation on them runs. */
   readonly backend: Backend;
 }
 
-/** The numbers of a tensor in host memory: double precision only on a float64 reference. */
+/** The numbers of a tensor in host memory; in double precision only on a float64 reference. */
 export type Floats = Float32Array | Float64Array;
 
-/** What a backend holds, in bytes; capacity counts, not just what is filled. */
+/** The memory use of a backend in bytes; for a cache, its capacity counts. */
 export interface MemoryUse {
-  /** Held now. Exact where `scope` and `free` are used, an upper bound otherwise. */
+  /** The current use. Exact if `scope` and `free` are used, otherwise an upper bound. */
   readonly bytes: number;
-  /** The most that was held at once since the last `resetPeak()`. */
+  /** The highest use since the last `resetPeak()`. */
   readonly peakBytes: number;
 }
 
 /**
- * Where tensors live and operations run. Made by `createBackend`, `createWasm`, `createWebGpu` and `createReference`; what
- * it computes are the operations, public functions that find it by their tensors.
+ * Where tensors live and operations run. Created by `createBackend`, `createWasm`, `createWebGpu` or
+ * `createReference`. The operations are public functions, which find the backend by their tensors.
  *
- * @example Intermediate results are freed where a scope ends
+ * @example Intermediate results are freed at the end of a scope
  * ```ts
  * import { createReference, read, sigmoid, tanh, tensor } from "@seqmix/seqmix";
  *
@@ -44,17 +42,19 @@ export interface Backend {
   /** `"reference"`, `"wasm"` or `"webgpu"`. */
   readonly name: string;
   /**
-   * Runs `body` and frees every tensor that it made here and that its result (a tree: nested plain objects and
-   * arrays) does not hold. A body that throws frees all of them.
+   * Runs `body` and frees every tensor that it creates on this backend and that is not in its result (a tree: nested
+   * plain objects and arrays). If the body throws, all of them are freed.
    *
    * @throws {TypeError} if the body returns a promise: a scope ends when its body returns
    */
   scope<R>(body: () => R): R;
-  /** Frees the tensors of a tree now; using one afterwards throws a TypeError. Freeing twice changes nothing. */
+  /**
+   * Frees the tensors of a tree now; using one afterwards throws a TypeError. Freeing a tensor twice has no effect.
+   */
   free(tree: unknown): void;
-  /** The bytes held now, and the most since {@linkcode resetPeak}. */
+  /** The bytes in use now, and the most since {@linkcode resetPeak}. */
   memory(): MemoryUse;
-  /** Makes the bytes held now the new peak. */
+  /** Sets the peak to the bytes in use now. */
   resetPeak(): void;
   /** Frees everything; the backend and its tensors can't be used afterwards. */
   [Symbol.dispose](): void;

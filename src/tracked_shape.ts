@@ -1,27 +1,28 @@
 /**
- * The lengths of the key-value caches that a compiled function is given. One recording serves all lengths as long as the function
- * itself, and not just the operations on the cache, looks at none: what it made of one would be lost on the others.
+ * Tracks whether a compiled function reads the lengths of its key-value caches. One recording serves all lengths
+ * unless the function itself, rather than the operations on the cache, reads one: what it computes from a length
+ * would be wrong for others.
  *
  * @module
  */
 import type { Tensor } from "./tensor.ts";
 
-/** What a tracked shape is, and whom it tells that its length was read. */
+/** A tracked shape, and the function to call when its length is read. */
 interface Tracked {
   readonly shape: readonly number[];
   readonly onRead: () => void;
 }
 
 const tracked = new WeakMap<readonly number[], Tracked>();
-/** How many functions are being recorded; else no shape is tracked. */
+/** The number of functions being recorded; if 0, no shape is tracked. */
 let recording = 0;
 
-/** The shape of a tensor, for an operation whose kernels are told a cache's length anew at every run. */
+/** The shape of a tensor, for operations that pass a cache's current length to their kernels at every run. */
 export function shapeOf(t: Pick<Tensor, "shape">): readonly number[] {
   return recording === 0 ? t.shape : tracked.get(t.shape)?.shape ?? t.shape;
 }
 
-/** A shape `[B, T, C]` that tells when T is read. */
+/** Creates a shape `[B, T, C]` that reports when T is read. */
 export function trackedShape(shape: readonly number[], onRead: () => void): readonly number[] {
   const result = [...shape];
   Object.defineProperty(result, 1, {
@@ -34,14 +35,14 @@ export function trackedShape(shape: readonly number[], onRead: () => void): read
   return result;
 }
 
-/** The shape of a cache of more steps than `past` has, tracked if that of `past` is. */
+/** The shape of a cache with more steps than `past`; tracked if that of `past` is. */
 export function longerShape({ shape }: Tensor, time: number): readonly number[] {
   const longer = [shape[0], time, shape[2]];
   const before = recording === 0 ? undefined : tracked.get(shape);
   return before === undefined ? longer : trackedShape(longer, before.onRead);
 }
 
-/** Runs `body`, in which shapes may be tracked. */
+/** Runs `body`, during which shapes may be tracked. */
 export function whileTracking<R>(body: () => R): R {
   recording++;
   try {
@@ -51,7 +52,7 @@ export function whileTracking<R>(body: () => R): R {
   }
 }
 
-/** Makes the shape of a tensor that outlives a recording an ordinary one. */
+/** Replaces the tracked shape of a tensor that outlives a recording. */
 export function untrack(t: { shape: readonly number[] }): void {
   t.shape = tracked.get(t.shape)?.shape ?? t.shape;
 }

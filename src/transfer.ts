@@ -1,5 +1,5 @@
 /**
- * Numbers in and out of tensors, and tensors from one backend to another.
+ * Moves numbers into and out of tensors, and tensors between backends.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import type { Backend, Floats, Tensor } from "./tensor.ts";
 import { sizeOf, tensorsOf, treeMap } from "./tree.ts";
 
 /**
- * A tensor of these numbers, copied.
+ * A tensor with a copy of these numbers.
  *
  * @param data the numbers, row-major
  * @param shape the sizes, outermost first; `[]` is a single number
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
- * @throws {TypeError} if data does not hold as many numbers as the shape has, or backend is none
- * @throws {RangeError} if a size is not an integer of at least 0, or there is no room
+ * @throws {TypeError} if data does not hold as many numbers as the shape, or backend is not a backend
+ * @throws {RangeError} if a size is not an integer of at least 0, or if memory is exhausted
  *
  * @example
  * ```ts
@@ -62,12 +62,15 @@ export function zeros(shape: readonly number[], backend: Backend): Tensor {
   return engineOf(backend).upload(data, shape);
 }
 
-/** How long after a turn of the event loop, in ms, the next is prepared: a loop of the caller's may end with any read. */
+/**
+ * The time in ms after a turn of the event loop until the next is prepared, since the caller's loop may end with any
+ * read.
+ */
 const pause = 10;
 
 /**
- * A tensor's numbers in single precision, copied. In a loop that never waits for anything else it lets the event loop turn
- * now and then, so that timers fire, pages paint and results that nobody holds any more are freed.
+ * A copy of a tensor's numbers in single precision. In a loop that awaits nothing else, it lets the event loop turn
+ * now and then, so that timers fire, pages paint and unreachable results are freed.
  *
  * @param t any tensor
  * @returns its numbers, row-major
@@ -88,7 +91,7 @@ export async function read(t: Tensor): Promise<Float32Array> {
 }
 
 /**
- * A tensor's numbers in double precision, copied: exact on a float64 reference.
+ * A copy of a tensor's numbers in double precision; exact on a float64 reference.
  *
  * @param t any tensor
  * @returns its numbers, row-major
@@ -108,14 +111,14 @@ export async function readFloat64(t: Tensor): Promise<Float64Array> {
 }
 
 /**
- * Moves a tree of tensors to a backend. The tree that is given stays as it is; tensors that live on the backend
- * already are not copied.
+ * Copies a tree of tensors to a backend. The given tree is not changed; tensors that already live on the backend are
+ * not copied.
  *
  * @param tree nested plain objects and arrays, or a tensor
- * @param backend where to
+ * @param backend the destination
  * @returns a tree of the same form, its tensors on `backend`
- * @throws {TypeError} if a tensor that has to be copied was freed, tree is a promise, or backend is none
- * @throws {RangeError} if there is no room; the backend then holds what it held before
+ * @throws {TypeError} if a tensor to be copied was freed, or tree is a promise, or backend is not a backend
+ * @throws {RangeError} if memory is exhausted; the backend then holds what it held before
  *
  * @example
  * ```ts
@@ -137,7 +140,7 @@ export async function put<P>(tree: P, backend: Backend): Promise<P> {
   const numbers = new Map(
     await Promise.all(away.map(async (t) => [t, await engineOf(t.backend).download(t)] as const)),
   );
-  // In a scope, so that a tree that there is no room for leaves nothing behind.
+  // In a scope, so that nothing stays allocated if there is no memory for the whole tree.
   return backend.scope(() =>
     treeMap(tree, (t) => {
       const values = numbers.get(t);
@@ -157,8 +160,8 @@ function copyOf(t: Tensor): Floats | Promise<Floats> {
 }
 
 /**
- * A promise that is kept when a device has done all that it was given so far, and rejects as a read would; undefined where it has
- * done it already.
+ * A promise that resolves when a device has completed all submitted work, and rejects as a read would; undefined if
+ * the device is synchronous.
  */
 export function allDone(backend: Backend): Promise<void> | undefined {
   const mark = engineOf(backend).upload([0], [1]);
@@ -166,7 +169,7 @@ export function allDone(backend: Backend): Promise<void> | undefined {
   backend.free(mark);
   if (!(read instanceof Promise)) return undefined;
   const done = read.then(() => {});
-  // Whoever waits hears of an error; until then it is nobody's.
+  // Whoever awaits it gets the error; without this, it would also be an unhandled rejection.
   done.catch(() => {});
   return done;
 }

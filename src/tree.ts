@@ -1,6 +1,6 @@
 /**
- * Trees: nested plain objects and arrays with tensors in them. Parameters, states, gradients and checkpoints are
- * all trees, so one walk serves them all. What is neither a tensor nor a branch goes through unchanged.
+ * Trees: nested plain objects and arrays with tensors in them. Parameters, states, gradients and checkpoints are all
+ * trees, so the same functions walk all of them. Other values in a tree are kept unchanged.
  *
  * @module
  */
@@ -8,18 +8,18 @@ import { isBranch, isTensor, showShape } from "./check.ts";
 import { mistaken } from "./mistaken.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 
-/** Calls `visit` once with every tensor of a tree, depth first, in the order of the keys. */
+/** Calls `visit` once for every tensor of a tree, depth first, in the order of the keys. */
 export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): void {
   tensorsOf(tree).forEach((tensor) => visit(tensor));
 }
 
 /**
- * A tree of the same form with every tensor replaced by `f` of it.
+ * A tree of the same form with `f` of every tensor in its place.
  *
  * @param tree nested plain objects and arrays
- * @param f called once a tensor, depth first, in the order of the keys, with the tensor and the path to it
- *   (`"blocks.0.timeMix.decay"`), the first path of a tensor in several places
- * @returns a new tree; what is not a tensor (a number of heads, a config) is the same as before, and a tensor in several
+ * @param f called once for each tensor, depth first, in the order of the keys, with the tensor and its path
+ *   (`"blocks.0.timeMix.decay"`); for a tensor in several places, the first path
+ * @returns a new tree; values other than tensors (such as a number of heads) are unchanged, and a tensor in several
  *   places is again one tensor
  *
  * @example Three times every parameter
@@ -35,7 +35,7 @@ export function treeMap<P>(tree: P, f: (tensor: Tensor, path: string) => Tensor)
   return mapTree(tree, f, "", new Map()) as P;
 }
 
-/** The same for those who need no paths, which cost more than all else here. */
+/** The same without paths, which would cost more than the rest. */
 export function mapTensors<P>(tree: P, f: (tensor: Tensor) => Tensor): P {
   return mapTree(tree, f, null, new Map()) as P;
 }
@@ -57,7 +57,7 @@ function mapTree(
   for (const key in tree) {
     const value = mapTree(tree[key], f, pathTo(path, key), known);
     if (key !== "__proto__") mapped[key] = value;
-    // The object's own key, so that the name means nothing but itself.
+    // Defined as an own property, so that names such as `__proto__` have no special meaning.
     else Object.defineProperty(mapped, key, { value, enumerable: true, configurable: true, writable: true });
   }
   return mapped;
@@ -67,7 +67,7 @@ function pathTo(path: string | null, key: string | number): string | null {
   return path === null ? null : path === "" ? String(key) : `${path}.${key}`;
 }
 
-/** All tensors of a tree, depth first, in the order of the keys, each once. */
+/** All tensors of a tree, each once, depth first, in the order of the keys. */
 export function tensorsOf(tree: unknown): Tensor[] {
   return [...new Set(tensorsByPlace(tree))];
 }
@@ -85,20 +85,20 @@ function collect(tree: unknown, tensors: Tensor[]): void {
   else if (isBranch(tree)) { for (const key in tree) collect(tree[key], tensors); }
 }
 
-/** The path to every place of a tree that has a tensor, in the order of {@linkcode tensorsByPlace}. */
+/** The path to every place of a tree with a tensor, in the order of {@linkcode tensorsByPlace}. */
 export function pathsOf(tree: unknown, path = ""): string[] {
   if (isTensor(tree)) return [path];
   if (!isBranch(tree)) return [];
   return Object.keys(tree).flatMap((key) => pathsOf(tree[key], path === "" ? key : `${path}.${key}`));
 }
 
-/** A tree of the form of another, its tensors from a list in the order of {@linkcode tensorsOf}. */
+/** A tree of the same form as another, with the tensors of a list in the order of {@linkcode tensorsOf}. */
 export function withTensors<P>(tree: P, tensors: readonly Tensor[]): P {
   let next = 0;
   return mapTensors(tree, () => tensors[next++]);
 }
 
-/** The backend of a tree's tensors, by its first. */
+/** The backend of the first tensor of a tree. */
 export function backendOf(action: string, name: string, tree: unknown): Backend {
   const [first] = tensorsByPlace(tree);
   if (first === undefined) {
@@ -108,7 +108,7 @@ export function backendOf(action: string, name: string, tree: unknown): Backend 
 }
 
 /**
- * The number of numbers in a tree's tensors. A tensor in several places counts once.
+ * The number of elements of a tree's tensors. A tensor in several places counts once.
  *
  * @param params nested plain objects and arrays
  * @returns the sum of the tensors' sizes
@@ -129,12 +129,12 @@ export function parameterCount(params: unknown): number {
 /**
  * The number of elements of a shape.
  *
- * @throws {RangeError} if it is 2⁵³ or more, where numbers are no longer exact
+ * @throws {RangeError} if it is 2⁵³ or more, where integers are no longer exact
  */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1;
   for (let i = 0; i < shape.length; i++) size *= shape[i];
-  // A product that became NaN, of infinity and 0, is refused with the others.
+  // Also refuses NaN, the product of infinity and 0.
   if (!(size <= Number.MAX_SAFE_INTEGER)) throw tooLarge(shape);
   return size;
 }
@@ -147,7 +147,7 @@ function tooLarge(shape: readonly number[]): RangeError {
   );
 }
 
-/** The size of an axis that two are joined along. Empty tensors may have sizes of which the sum is not exact. */
+/** The size of an axis along which two tensors are joined. Empty tensors may have sizes whose sum is not exact. */
 export function sumOf(a: number, b: number): number {
   const sum = a + b;
   if (sum <= Number.MAX_SAFE_INTEGER) return sum;

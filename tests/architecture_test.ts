@@ -1,9 +1,9 @@
-/** Which part of the sources may know of which. */
+/** Which parts of the sources may import which. */
 import { assertEquals } from "@std/assert";
 
 const root = new URL("../src/", import.meta.url);
 
-/** The sources below a folder, generated ones left out. */
+/** The sources below a folder, without generated ones. */
 function sourcesIn(folder: URL): URL[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
     if (isDirectory) return name === "generated" ? [] : sourcesIn(new URL(`${name}/`, folder));
@@ -11,12 +11,12 @@ function sourcesIn(folder: URL): URL[] {
   });
 }
 
-/** What is left of a source without its comments. */
+/** A source without its comments. */
 function codeOf(file: URL): string {
   return Deno.readTextFileSync(file).replace(/\/\*[^]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "");
 }
 
-Deno.test("operations, backends and programs name no model, layer or preset", () => {
+Deno.test("operations, backends and the runtime name no model, layer or preset", () => {
   const names = /rwkv|transformer|lstm_?model|time_?mix|channel_?mix|preset/i;
   const found = ["ops/", "runtime/", "backends/"].flatMap((folder) => sourcesIn(new URL(folder, root)))
     .flatMap((file) => {
@@ -26,7 +26,7 @@ Deno.test("operations, backends and programs name no model, layer or preset", ()
   assertEquals(found, []);
 });
 
-Deno.test("sources import only from what is below them", () => {
+Deno.test("sources import only from layers below them", () => {
   const layers = ["models", "train"],
     above: Readonly<Record<string, readonly string[]>> = {
       ops: ["layers", ...layers, "tasks", "checkpoint"],
@@ -49,7 +49,7 @@ Deno.test("sources import only from what is below them", () => {
   assertEquals(found, []);
 });
 
-Deno.test("no file of the benches imports itself, by whatever way", () => {
+Deno.test("no bench file imports itself, directly or indirectly", () => {
   const bench = new URL("../bench/", import.meta.url);
   const graph = new Map(
     sourcesIn(bench).map((file) => {

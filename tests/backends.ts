@@ -1,4 +1,4 @@
-/** The backends that every shared test runs on, each with a fresh instance of its own. */
+/** The backends of all shared tests; each test gets a new instance. */
 import { type Backend, createReference, createWasm, createWebGpu } from "@seqmix/seqmix";
 import { requestAdapter, requestDevice } from "../src/backends/webgpu/adapter.ts";
 
@@ -7,13 +7,13 @@ interface Place {
   create(): Promise<Backend> | Backend;
 }
 
-/** A GPU where there is one; where REQUIRE_WEBGPU is 1, there must be. */
+/** A GPU if there is one; with REQUIRE_WEBGPU=1, it is an error if there is none. */
 async function webGpu(): Promise<Place[]> {
   try {
-    // One device for all tests: a device compiles its shaders anew.
+    // One device for all tests, since each device compiles its shaders again.
     const device = await requestDevice(await requestAdapter());
     device.addEventListener("uncapturederror", (event) => {
-      // Where no read comes to tell of it, the run must fail all the same.
+      // If no later read reports the error, the test run must fail anyway.
       queueMicrotask(() => {
         throw (event as GPUUncapturedErrorEvent).error;
       });

@@ -16,7 +16,7 @@ import { testFailures, wrong } from "./helpers.ts";
 class Own {}
 const x = tensor([1, 2, 3, 4, 5, 6], [1, 2, 3]);
 
-Deno.test("show() says what a value is, in short", () => {
+Deno.test("show() describes any value briefly", () => {
   const shown: readonly (readonly [unknown, string])[] = [
     [x, "a tensor of shape [1, 2, 3]"],
     [[1, 2], "an array of length 2"],
@@ -37,7 +37,7 @@ Deno.test("show() says what a value is, in short", () => {
   assertEquals([showShape([]), showShape(["...", 3, "C"])], ["[]", "[..., 3, C]"]);
 });
 
-Deno.test("isTensor() and isBranch() tell leaves, branches and all else apart", () => {
+Deno.test("isTensor() and isBranch() distinguish leaves, branches and other values", () => {
   assertEquals([isTensor(x), isBranch(x)], [true, false]);
   for (const branch of [{}, [], Object.create(null)]) {
     assertEquals([isTensor(branch), isBranch(branch)], [false, true]);
@@ -48,7 +48,7 @@ Deno.test("isTensor() and isBranch() tell leaves, branches and all else apart", 
   assertEquals([isTensor({ shape: [1] }), isTensor({ backend: x.backend })], [false, false]);
 });
 
-Deno.test("checkShape() lets a name stand for any size", () => {
+Deno.test("checkShape() accepts any size for a name", () => {
   checkShape("test", "x", x, 1, 2, 3);
   checkShape("test", "x", x, "B", 2, "C");
   checkLast("test", "x", x, 3);
@@ -89,7 +89,7 @@ testFailures("checkShape()", [
 const elsewhere = createReference();
 const other = tensor([1], [1], elsewhere);
 
-Deno.test("sharedBackend() is where all of them live", () => {
+Deno.test("sharedBackend() is the backend that all of them live on", () => {
   assertEquals(sharedBackend("test", "a, b", x, x) === x.backend, true);
   assertEquals(sharedBackend("test", "a, b", other, other) === elsewhere, true);
 });
@@ -111,7 +111,7 @@ testFailures("sharedBackend()", [
   ],
 ]);
 
-Deno.test("checkInteger() takes what lies in its range", () => {
+Deno.test("checkInteger() accepts integers in its range", () => {
   checkInteger("test", "n", 0, 0, 0);
   checkInteger("test", "n", Number.MAX_SAFE_INTEGER, 1);
 });

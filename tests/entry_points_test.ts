@@ -29,12 +29,12 @@ async function output(...args: string[]): Promise<string> {
   return text.decode(stdout) + text.decode(stderr);
 }
 
-/** The files that an import of a module loads at once, from the root of the repository. */
+/** The files that a module imports statically, directly or not, by their paths from the root of the repository. */
 async function loadedWith(module: string): Promise<string[]> {
   const { roots, modules }: Graph = JSON.parse(await output("info", "--json", module));
   const dependencies = new Map(modules.map((module) => [module.specifier, module.dependencies ?? []]));
   const loaded = new Set(roots);
-  // A set goes on to what is added on the way.
+  // Iterating over a set includes the entries that are added meanwhile.
   for (const file of loaded) {
     for (const { isDynamic, code } of dependencies.get(file) ?? []) {
       if (code !== undefined && !isDynamic) loaded.add(code.specifier);
@@ -43,7 +43,7 @@ async function loadedWith(module: string): Promise<string[]> {
   return Array.from(loaded, (file) => file.slice(root.href.length));
 }
 
-Deno.test("mod.ts exports what the entry points beside it do, and no more", async () => {
+Deno.test("mod.ts exports what the other entry points do, and no more", async () => {
   const names = [];
   for (const file of Object.values(parts)) {
     names.push(...Object.keys(await import(new URL(file, root).href)));
@@ -59,21 +59,21 @@ for (
     ["./models", /^src\/(train|tasks|checkpoint)\//],
   ] as const
 ) {
-  Deno.test(`${part} loads nothing of what is made with it`, async () => {
+  Deno.test(`${part} imports nothing of the layers above it`, async () => {
     const loaded = await loadedWith(parts[part]);
     assert(loaded.length > 2);
     assertEquals(loaded.filter((file) => others.test(file)), []);
   });
 }
 
-Deno.test("createWebGpu() is what loads the shaders, the import of the library does not", async () => {
+Deno.test("createWebGpu() loads the shaders, the import of the library does not", async () => {
   const shaders = await loadedWith("src/backends/webgpu/kernels.ts");
   assert(shaders.includes("src/ops/wkv/shader.ts"));
   const loaded = new Set(await loadedWith("mod.ts"));
   assertEquals(shaders.filter((file) => loaded.has(file)), []);
 });
 
-Deno.test("what bundlers take in the place of load.ts gives the same", async () => {
+Deno.test("load_at_once.ts, which replaces load.ts in bundles, gives the same", async () => {
   const names = Object.keys(lazily);
   assertEquals(Object.keys(atOnce), names);
   for (const name of names as (keyof typeof lazily)[]) {
@@ -81,12 +81,12 @@ Deno.test("what bundlers take in the place of load.ts gives the same", async () 
   }
 });
 
-Deno.test("errors name functions and files as the sources do", () => {
+Deno.test("stack traces name functions and files as the sources do", () => {
   const error = assertThrows(() => library.wkvState(-1, 4), Error);
   assertMatch(error.stack ?? "", /at (Module\.)?wkvState \(.*\/src\/ops\/wkv\/mod\.ts:/);
 });
 
-Deno.test("deno publish takes the sources as they are, and nothing generated but the kernels", async () => {
+Deno.test("deno publish includes the sources as they are, and no generated files except the kernels", async () => {
   const listed = await output("publish", "--dry-run", "--allow-dirty", "--no-check");
   const files = Array.from(
     listed.matchAll(/file:\/\/(\S+) \(/g),

@@ -18,7 +18,7 @@ import { EventLoopTurns } from "../src/event_loop.ts";
 
 const lstmParams = lstmModel.init({ vocabulary: 5, layers: 1, channels: 2 }, 1);
 
-/** Goes on without ever waiting for anything but `step`, until a timer has fired or a second has passed. */
+/** Repeats `step` and awaits nothing else, until a timer has fired or a second has passed. */
 async function timerFires(step: () => Promise<unknown> | undefined): Promise<boolean> {
   let fired = false;
   const timer = setTimeout(() => fired = true, 1);
@@ -28,13 +28,13 @@ async function timerFires(step: () => Promise<unknown> | undefined): Promise<boo
   return fired;
 }
 
-Deno.test("EventLoopTurns lets timers fire in a computation that waits for nothing else", async () => {
+Deno.test("EventLoopTurns lets timers fire in a computation that awaits nothing else", async () => {
   assert(!await timerFires(() => Promise.resolve()));
   const turns = new EventLoopTurns();
   assert(await timerFires(() => turns.due()));
 });
 
-Deno.test("EventLoopTurns is due nothing where the event loop turns anyway", async () => {
+Deno.test("EventLoopTurns has no turn due if the event loop turns anyway", async () => {
   const turns = new EventLoopTurns();
   for (let i = 0; i < 20; i++) {
     assertEquals(turns.due(), undefined);
@@ -42,7 +42,7 @@ Deno.test("EventLoopTurns is due nothing where the event loop turns anyway", asy
   }
 });
 
-Deno.test("EventLoopTurns is due a turn when one is wanted", async () => {
+Deno.test("EventLoopTurns has a turn due when one is requested", async () => {
   const turns = new EventLoopTurns();
   assertEquals(turns.due(), undefined);
   let asked = 0;
@@ -50,7 +50,7 @@ Deno.test("EventLoopTurns is due a turn when one is wanted", async () => {
   const turn = turns.due();
   assert(turn !== undefined);
   await turn;
-  // As many as are wanted, and no more.
+  // As many turns as were requested, and no more.
   assertEquals(asked, 3);
   assertEquals(turns.due(), undefined);
   turns.want(() => true);
@@ -58,7 +58,7 @@ Deno.test("EventLoopTurns is due a turn when one is wanted", async () => {
   assertEquals(turns.due(), undefined);
 });
 
-Deno.test("EventLoopTurns hears a signal before a turn and after it", async () => {
+Deno.test("EventLoopTurns throws the signal's reason before a turn and after it", async () => {
   const turns = new EventLoopTurns();
   const { signal } = new AbortController();
   assertEquals(turns.pause(signal), undefined);
@@ -71,7 +71,7 @@ Deno.test("EventLoopTurns hears a signal before a turn and after it", async () =
   await assertRejects(async () => await turn, Error, "enough");
 });
 
-Deno.test("EventLoopTurns takes messages for turns on a page that nobody sees", async () => {
+Deno.test("EventLoopTurns uses messages for turns on a hidden page", async () => {
   const turns = new EventLoopTurns();
   const page = globalThis as { document?: unknown };
   page.document = { hidden: true };
@@ -88,19 +88,19 @@ Deno.test("EventLoopTurns takes messages for turns on a page that nobody sees", 
   }
 });
 
-/** Each alone is too short to turn the event loop; together they keep a thread busy. */
+/** Each alone is too short to turn the event loop; together they would keep a thread busy. */
 const short: readonly (readonly [string, () => Promise<unknown>])[] = [
   ["put", () => put(tensor([1], [1]), createReference())],
   ["evaluate", () => evaluate(lstmModel, lstmParams, [[1, 2]])],
   ["generate", () => generate(lstmModel, lstmParams, [1], { maxTokens: 1 }).next()],
 ];
 for (const [name, call] of short) {
-  Deno.test(`${name}() lets timers fire in a loop of calls that are short`, async () => {
+  Deno.test(`${name}() lets timers fire in a loop of short calls`, async () => {
     assert(await timerFires(call));
   });
 }
 
-Deno.test("generate() hears a signal in a loop of calls that are short", async () => {
+Deno.test("generate() obeys a signal in a loop of short calls", async () => {
   const signal = AbortSignal.timeout(20), end = performance.now() + 5000;
   await assertRejects(async () => {
     while (performance.now() < end) {
@@ -110,13 +110,13 @@ Deno.test("generate() hears a signal in a loop of calls that are short", async (
 });
 
 for (const [name, reading] of [["read", read], ["readFloat64", readFloat64]] as const) {
-  Deno.test(`${name}() lets timers fire in a loop of one's own`, async () => {
+  Deno.test(`${name}() lets timers fire in a user-written loop`, async () => {
     const x = tensor([1], [1]);
     assert(await timerFires(() => reading(x)));
   });
 }
 
-Deno.test("read() of some steps lets the results of all that nobody holds be freed", async () => {
+Deno.test("read() in some steps lets unreachable results of all steps be freed", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 25 });
   let x = tensor(new Float32Array(100_000), [100_000], backend);
   for (let i = 0; i < 1000; i++) {
@@ -125,8 +125,8 @@ Deno.test("read() of some steps lets the results of all that nobody holds be fre
   }
 });
 
-/** A loop that frees nothing: a thousand times what may be held at once goes through it. */
-Deno.test("read() lets the results that nobody holds be freed in a loop of one's own", async () => {
+/** The README's loop, which frees nothing: in total it needs a thousand times the limit. */
+Deno.test("read() lets unreachable results be freed in a user-written loop", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 24 });
   const config = { ...presets.matched.rwkv, vocabulary: 4096 };
   const params = await put(rwkv.init(config, 1), backend);
@@ -138,7 +138,7 @@ Deno.test("read() lets the results that nobody holds be freed in a loop of one's
   }
 });
 
-Deno.test("a loop that never lets the event loop turn is told what its results wait for", async () => {
+Deno.test("a loop without turns of the event loop gets an error that says what its results wait for", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 24 });
   const x = tensor(new Float32Array(2 ** 16), [2 ** 16], backend);
   const held: Tensor[] = [];
@@ -151,7 +151,7 @@ Deno.test("a loop that never lets the event loop turn is told what its results w
     ),
     error.message,
   );
-  // When it has turned there is room again.
+  // After a turn there is memory again.
   await new Promise((resolve) => setTimeout(resolve));
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals((await read(sigmoid(x))).length, 2 ** 16);

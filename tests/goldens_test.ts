@@ -16,7 +16,7 @@ import {
 import { backends } from "./backends.ts";
 import { leavesOf, loadGoldens, mapNumbers, type Numbers, take } from "./fixtures/load.ts";
 
-// Methods, so that a function of the layer's own types is one.
+// Methods, so that functions with a layer's own types are assignable.
 interface Subject {
   readonly name: string;
   readonly fixture: string;
@@ -75,7 +75,7 @@ async function numbers(x: Tensor): Promise<Numbers> {
   return { shape: x.shape, data: await read(x) };
 }
 
-/** What the fixture keeps of a state, found in the library's: see make_goldens.py. */
+/** The quantities of a state that the fixture stores, computed from the library's: see make_goldens.py. */
 async function view(path: readonly string[], state: unknown, params: unknown): Promise<Numbers> {
   const [kind, ...holder] = path.toReversed();
   if (!["mean", "logWeight", "newest"].includes(kind)) return numbers(follow(state, path) as Tensor);
@@ -105,7 +105,7 @@ function wkvView(
   return { shape: [batch, channels], data: values };
 }
 
-/** The w of the WKV state at the path: wkv() is given it, time-mix the raw time_decay. */
+/** The w of the WKV state at the path: wkv() takes it directly, time-mix the raw time_decay. */
 function decays(path: readonly string[], params: unknown): number[] {
   const decay = [...(follow(params, [...path.slice(0, -2), "decay"]) as Numbers).data];
   return path.length === 1 ? decay : decay.map((raw) => -Math.exp(raw));

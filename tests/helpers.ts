@@ -1,4 +1,4 @@
-/** Small things that many tests share. */
+/** Helpers of many tests. */
 import { assert, assertEquals, AssertionError, assertStrictEquals } from "@std/assert";
 import { type Backend, type Tensor, tensor } from "@seqmix/seqmix";
 import { run } from "../src/compute.ts";
@@ -7,34 +7,34 @@ import type { Operation } from "../src/operation.ts";
 import { type RandomSource, randomSource } from "../src/random.ts";
 import { backends } from "./backends.ts";
 
-/** A tensor's numbers before it lives anywhere. In single precision, so that every backend holds the same. */
+/** The numbers of a tensor before it is on a backend. In single precision, so that all backends have the same. */
 export interface Numbers {
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
 
-/** Numbers by the index. */
+/** Numbers as a function of the index. */
 export function numbers(shape: readonly number[], at: (i: number) => number): Numbers {
   const size = shape.reduce((product, axis) => product * axis, 1);
   return { shape, data: Float32Array.from({ length: size }, (_, i) => at(i)) };
 }
 
-/** Numbers written out. */
+/** Given numbers. */
 export function list(data: readonly number[], shape: readonly number[] = [data.length]): Numbers {
   return numbers(shape, (i) => data[i]);
 }
 
-/** Normal numbers of a deviation. */
+/** Normally distributed numbers with a standard deviation. */
 export function normal(random: RandomSource, shape: readonly number[], deviation = 1): Numbers {
   return numbers(shape, () => deviation * random.normal());
 }
 
-/** Uniform numbers from `-most` to `most`. */
+/** Uniformly distributed numbers from `-most` to `most`. */
 export function uniform(random: RandomSource, shape: readonly number[], most: number): Numbers {
   return numbers(shape, () => most * (2 * random.uniform() - 1));
 }
 
-/** Whole numbers from 0 to n - 1: token ids. */
+/** Integers from 0 to n - 1: token ids. */
 export function integers(random: RandomSource, shape: readonly number[], n: number): Numbers {
   return numbers(shape, () => random.integer(n));
 }
@@ -44,17 +44,17 @@ export function show(sizes: readonly number[]): string {
   return sizes.join("×") || "a number";
 }
 
-/** A tensor of normal numbers, fixed by a seed. */
+/** A tensor of normally distributed numbers, determined by a seed. */
 export function randomTensor(seed: number, shape: readonly number[], backend?: Backend): Tensor {
   return tensor(normal(randomSource(seed), shape).data, shape, backend);
 }
 
-/** The largest error in parts of the largest expected number; NaN where a NaN stands on one side. */
+/** The largest error relative to the largest expected number; NaN if only one of two numbers is NaN. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   assertEquals(actual.length, expected.length, "as many numbers as expected");
   let error = 0, scale = 0;
   for (let i = 0; i < expected.length; i++) {
-    // Math.max keeps a NaN.
+    // Math.max propagates NaN.
     error = Math.max(error, Math.abs(actual[i] - expected[i]));
     scale = Math.max(scale, Math.abs(expected[i]));
   }
@@ -74,7 +74,7 @@ export function assertNear(
   }
 }
 
-/** Asserts that the numbers are the same to the last bit, NaN for NaN. */
+/** Asserts that the numbers are the same bit for bit; any NaN equals any other. */
 export function assertSame(actual: ArrayLike<number>, expected: ArrayLike<number>, what = "numbers"): void {
   assertEquals(actual.length, expected.length, `length of ${what}`);
   for (let i = 0; i < expected.length; i++) {
@@ -84,7 +84,7 @@ export function assertSame(actual: ArrayLike<number>, expected: ArrayLike<number
   }
 }
 
-/** A test on every backend, each with an instance of its own. */
+/** A test on every backend, with a new instance of each. */
 export function testOnAll(name: string, body: (backend: Engine) => Promise<void> | void): void {
   for (const { name: on, create } of backends) {
     Deno.test(`${name} on ${on}`, async () => {
@@ -94,7 +94,10 @@ export function testOnAll(name: string, body: (backend: Engine) => Promise<void>
   }
 }
 
-/** The kernel of an operation's gradient, given the gradients of its outputs, its inputs, and its outputs if they are needed. */
+/**
+ * The kernel of an operation's gradient, which takes the gradients of its outputs, its inputs, and its outputs if
+ * needed.
+ */
 export function runBackward(
   operation: Operation,
   tensors: readonly Tensor[],
@@ -103,7 +106,7 @@ export function runBackward(
   return run(operation.backward!, tensors, constants);
 }
 
-/** A call that must fail: what is wrong with it, the call, the error's class and its words. */
+/** A call that must fail: what is wrong with it, the call, and the class and the message of the error. */
 export type Failure = readonly [
   name: string,
   run: () => unknown,
@@ -111,9 +114,9 @@ export type Failure = readonly [
   message: string,
 ];
 
-/** A test, a step a failure, that a symbol refuses bad input with the right class of error and the right words. */
+/** A test that a symbol refuses bad input with the right error and message, with a step for each failure. */
 export function testFailures(symbol: string, failures: readonly Failure[]): void {
-  Deno.test(`${symbol} refuses bad input in words`, async (t) => {
+  Deno.test(`${symbol} refuses bad input with a message`, async (t) => {
     for (const [name, run, errorClass, message] of failures) {
       await t.step(name, async () => {
         const error = await failureOf(run);
@@ -134,7 +137,7 @@ async function failureOf(run: () => unknown): Promise<Error> {
   throw new AssertionError("nothing was refused");
 }
 
-/** A value where its type does not allow it. */
+/** A value of a type that the signature does not allow. */
 export function wrong(value: unknown): never {
   return value as never;
 }
@@ -142,15 +145,15 @@ export function wrong(value: unknown): never {
 const guardWords = 8, guard = 12345.678;
 
 /**
- * Calls a kernel on the host as a device would, with more memory than it may touch, and asserts that it writes every
- * element of its outputs and nothing else, reads neither them nor what lies past the inputs, and changes no input.
+ * Calls a kernel on host memory as a device would, with memory around its arguments. Asserts that it writes every
+ * element of its outputs and nothing else, reads neither outputs nor memory behind the inputs, and changes no input.
  *
- * @param sizes of the outputs
+ * @param sizes the numbers of elements of the outputs
  * @param constants the kernel's arguments after its inputs
  * @returns the outputs
  */
 export function runKernel(
-  // Every kernel's arguments are outputs, inputs, sizes, constants; no one type says so.
+  // The arguments of every kernel are outputs, inputs, sizes, constants, which no single type can express.
   kernel: (...args: never[]) => void,
   sizes: readonly number[],
   inputs: readonly (Float32Array | null)[],

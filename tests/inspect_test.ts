@@ -22,7 +22,7 @@ const ways = [
   (value: unknown) => inspect(value, { colors: false }),
 ];
 
-testOnAll("a tensor is printed as its shape and backend, a freed one says so", (backend) => {
+testOnAll("a tensor prints its shape and backend, and whether it was freed", (backend) => {
   const { name } = backend, x = tensor([1, 2, 3, 4, 5, 6], [2, 3], backend), one = tensor([1], [], backend);
   for (const print of ways) {
     assertEquals(print(x), `Tensor [2, 3] on ${name}`);
@@ -51,13 +51,13 @@ testOnAll("JSON of tensors is refused", async (backend) => {
   }, tensor([1], [1], backend));
 });
 
-Deno.test("what prints tensors is in no walk over their names", () => {
+Deno.test("the printing methods of tensors are not enumerable", () => {
   const x = tensor([1], [1]), names: string[] = [];
   for (const name in x) names.push(name);
   assertEquals(names.filter((name) => !Object.hasOwn(x, name)), []);
   assertEquals(Object.getOwnPropertySymbols(x), []);
   assertEquals(Object.keys(x).filter((name) => typeof Reflect.get(x, name) === "function"), []);
-  // What is made for each tensor stays what it was.
+  // The keys of a tensor are unchanged.
   const y = add(x, x);
   assertEquals(Object.keys(y), Object.keys(x));
 });
@@ -79,13 +79,13 @@ testOnAll(
 );
 
 for (const { name, make } of models) {
-  Deno.test(`${name}'s parameters print at a glance`, () => {
+  Deno.test(`the parameters of ${name} print legibly`, () => {
     const text = Deno.inspect(make(1), { depth: 9, colors: false });
     assertEquals(text.includes("DeviceTensor") || text.includes("memory"), false);
   });
 }
 
-Deno.test("a tensor on a backend of one's own kind is printed by its name", () => {
+Deno.test("a tensor on a user-written backend prints that backend's name", () => {
   using backend = createReference({ precision: "float64" });
   assertEquals(Deno.inspect(tensor([1], [1], backend)), "Tensor [1] on reference");
 });

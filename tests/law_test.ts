@@ -1,6 +1,6 @@
 /**
- * The law that every mixer obeys: f(x1 ++ x2, s) = f(x1, s) then f(x2, s'). The same code checks it for every layer and
- * every model, on every backend.
+ * The law that every mixer obeys: f(x1 ++ x2, s) = f(x1, s) and then f(x2, s'). The same code checks it for every
+ * layer and every model, on every backend.
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Backend, createReference, readFloat64, type Tensor } from "@seqmix/seqmix";
@@ -20,7 +20,7 @@ const places = [
   ...backends.map((backend) => ({ ...backend, tolerance: 1e-5, steepTolerance: 1e-4 })),
 ];
 
-/** Fewer where a driver may play the GPU, on which every read takes long. */
+/** Fewer where a software driver may stand in for the GPU, since every read takes long. */
 const optionsOn = ({ name }: Backend) => ({ numRuns: name === "webgpu" ? 10 : 25 });
 
 /** Registers a test of every mixer on every backend. */
@@ -41,7 +41,7 @@ function law(
 const seeds = fc.nat(2 ** 31);
 const batchSizes = fc.integer({ min: 1, max: 3 });
 
-/** A sequence in pieces: their lengths, cut at a few places or at every step. */
+/** The lengths of a sequence's pieces: cut at a few places, or at every step. */
 const pieceLengths = fc.integer({ min: 1, max: 40 }).chain((time) =>
   fc.oneof(
     fc.constant(Array.from({ length: time }, () => 1)),
@@ -71,7 +71,7 @@ law("splitting a sequence anywhere changes nothing", async (mixer, backend, tole
     }
     assertNear(await joinTime(pieces), await joinTime([whole.y]), tolerance, "pieces and whole");
 
-    // States are compared by what follows from them, since those of wkv may say the same in two ways.
+    // States are compared by the outputs that follow from them, since different wkv states may be equivalent.
     const next = mixer.sequences(seed + 3, batch, 3);
     const afterPieces = run(next, state), afterWhole = run(next, whole.state);
     assertNear(await joinTime([afterPieces.y]), await joinTime([afterWhole.y]), tolerance, "states");
@@ -81,7 +81,7 @@ law("splitting a sequence anywhere changes nothing", async (mixer, backend, tole
   await fc.assert(fc.asyncProperty(seeds, batchSizes, prefixes, pieceLengths, check), optionsOn(backend));
 });
 
-/** Goes on from one of the states held, and may free one then. */
+/** Continues from one of the kept states, and may free one. */
 interface Move {
   readonly from: number;
   readonly steps: number;
@@ -152,7 +152,7 @@ law("comes to what it comes to in float64", async (mixer, backend, tolerance) =>
   }
 });
 
-/** Parts `[B, T, C]` joined along time, or the last steps of them: row-major numbers. */
+/** Joins parts `[B, T, C]` along time, or the last steps of them; the numbers are row-major. */
 async function joinTime(parts: readonly Tensor[], steps = Infinity): Promise<number[]> {
   const read = await Promise.all(parts.map(readFloat64));
   const [batch] = parts[0].shape, channels = parts[0].shape[2];

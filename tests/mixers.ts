@@ -1,4 +1,4 @@
-/** Every layer and every model as the same thing, a mixer of sequences, so that the same tests serve them all. */
+/** Every layer and every model with the same interface, a mixer of sequences, for the tests that they share. */
 import {
   add,
   type AnyLanguageModel,
@@ -27,7 +27,7 @@ import { randomSource } from "../src/random.ts";
 import { sizeOf } from "../src/tree.ts";
 import { normal } from "./helpers.ts";
 
-/** A batch of sequences: `[B][T]`, a step being a token id to a model and a list of channels to a layer. */
+/** A batch of sequences `[B][T]`; a step is a token id for a model and a list of channels for a layer. */
 export type Sequences = readonly (readonly (number | readonly number[])[])[];
 
 /** A layer or a model. */
@@ -45,18 +45,18 @@ export interface Mixer {
   run(params: unknown, x: Sequences, state: unknown, backend: Backend): { y: Tensor; state: unknown };
 }
 
-/** Normal draws around a centre, the same numbers on every backend; on the reference. */
+/** Normally distributed numbers around a centre, the same on every backend; on the reference. */
 export function draws(seed: number, shape: readonly number[], deviation = 1, centre = 0): Tensor {
   const { data } = normal(randomSource(seed), shape, deviation);
   return tensor(data.map((value) => centre + value), shape);
 }
 
-/** A random matrix that keeps the scale of what it maps. */
+/** A random matrix that preserves the scale of its inputs. */
 function randomMatrix(seed: number, outputs: number, inputs: number): Tensor {
   return draws(seed, [outputs, inputs], 1 / Math.sqrt(inputs));
 }
 
-/** Parameters moved away from a model's initial values, with which an RWKV layer would add nothing. */
+/** Adds noise to a model's initial parameters, with which an RWKV layer would add nothing. */
 export function moved<P>(params: P, seed: number): P {
   return reference.scope(() =>
     treeMap(params, (t) => {
@@ -66,7 +66,7 @@ export function moved<P>(params: P, seed: number): P {
   );
 }
 
-/** Keys of inputs of deviation 1, made to reach ±60. */
+/** Key weights such that inputs of standard deviation 1 give keys up to ±60. */
 function steepened(key: Tensor): Tensor {
   return multiply(key, tensor(new Float32Array(sizeOf(key.shape)).fill(20), key.shape));
 }
@@ -112,8 +112,8 @@ export const lstmParams = (seed: number) => ({
   bias: draws(seed + 3, [28]),
 });
 
-/** A model with its parameters, whatever they are. */
-export interface SmallModel {
+/** A model with its parameters, of any type. */
+interface SmallModel {
   readonly model: AnyLanguageModel;
   readonly name: string;
   /** Random parameters, on the reference. */
@@ -132,14 +132,14 @@ const transformerParams = (seed: number) =>
 const lstmModelParams = (seed: number) =>
   moved(lstmModel.init({ vocabulary: 11, layers: 2, channels: 9 }, seed), seed);
 
-/** Small models of 11 tokens and 2 layers, of sizes that no vector width divides. */
+/** Small models with 11 tokens and 2 layers, of sizes that no vector width divides. */
 export const models: readonly SmallModel[] = [
   { name: "rwkv", model: rwkv as AnyLanguageModel, make: rwkvParams },
   { name: "transformer", model: transformer as AnyLanguageModel, make: transformerParams },
   { name: "lstmModel", model: lstmModel as AnyLanguageModel, make: lstmModelParams },
 ];
 
-/** The parameters of a model with the keys of every block made to reach ±60. */
+/** The parameters of a model, with the keys of every block scaled to reach ±60. */
 function steepRwkv(params: RwkvParams): RwkvParams {
   const blocks = params.blocks.map((block) => {
     return { ...block, timeMix: { ...block.timeMix, key: steepened(block.timeMix.key) } };
@@ -154,7 +154,7 @@ function steepTransformer(params: TransformerParams): TransformerParams {
   return { ...params, blocks };
 }
 
-/** All mixers, each as random and as general as it can be. */
+/** All mixers, with parameters as random and general as possible. */
 export const mixers: readonly Mixer[] = [
   layer("timeMix", 7, timeMixParams, timeMixState, timeMix),
   layer(

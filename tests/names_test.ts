@@ -27,7 +27,7 @@ import {
 import { nearest } from "../src/names.ts";
 import { type Failure, testFailures, wrong } from "./helpers.ts";
 
-Deno.test("nearest() knows case, underscores, initials, parts and slips; else there is none", () => {
+Deno.test("nearest() ignores case and underscores, finds initials, parts and typos, and nothing else", () => {
   const names = ["maxTokens", "batchSize", "learningRate", "epochs", "temperature", "topK", "topP", "stop"];
   const meant: Readonly<Record<string, string | undefined>> = {
     lr: "learningRate",
@@ -59,7 +59,7 @@ function forwarding<C, P, S>(model: LanguageModel<C, P, S>, config: C, options: 
 }
 const first = (stream: AsyncGenerator<unknown, unknown>) => stream.next();
 
-/** Every public function with options: the action, an unknown name, the known one, the call with such options. */
+/** For every public function with options: the action, an unknown name, the nearest known one, and the call. */
 const calls: readonly (readonly [
   action: string,
   unknown: string,
@@ -165,7 +165,7 @@ testFailures("every function with options", [
   ],
 ]);
 
-Deno.test("options that are undefined are as if they were not given", async () => {
+Deno.test("undefined options are the same as missing ones", async () => {
   createReference({ precision: undefined });
   (await createWasm({ simd: undefined, maximumBytes: undefined }))[Symbol.dispose]();
   (await createBackend({ prefer: ["reference"], onDecision: undefined }))[Symbol.dispose]();

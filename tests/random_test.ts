@@ -3,7 +3,7 @@ import { randomSource } from "../src/random.ts";
 
 const take = (n: number, draw: () => number) => Array.from({ length: n }, draw);
 
-/** Half the bits differ where two streams are independent; 64 words have 2048 bits, standard deviation 23. */
+/** Half the bits differ if two streams are independent; 64 words have 2048 bits, standard deviation 23. */
 function differingBits(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, word, i) => sum + (word ^ b[i]).toString(2).replaceAll(/[^1]/g, "").length, 0);
 }
@@ -14,8 +14,8 @@ Deno.test("randomSource() gives the same numbers from the same seed and path", (
   }
 });
 
-Deno.test("randomSource() steps as sfc32 does", () => {
-  // The equations of the docstring and of fmix32 once more, in big integers, where no 32-bit operation can be mistaken.
+Deno.test("randomSource() computes sfc32", () => {
+  // The equations of the docstring and of fmix32 in big integers, which can't have errors of 32-bit arithmetic.
   const mask = 0xffffffffn;
   const hash = (start: bigint, words: readonly bigint[]) =>
     words.reduce((h, word) => {
@@ -36,7 +36,7 @@ Deno.test("randomSource() steps as sfc32 does", () => {
   assertEquals(take(20, randomSource(seed, 5).uint32), expected);
 });
 
-Deno.test("randomSource() gives streams of neighbouring seeds and paths that share nothing", () => {
+Deno.test("randomSource() gives independent streams for neighbouring seeds and paths", () => {
   const paths = [[0], [1], [2], [2 ** 32], [2 ** 32 + 1], [0, 0], [0, 1], [1, 0], [0, 0, 0], [0, 2 ** 32]];
   const streams = paths.map(([seed, ...path]) => take(64, randomSource(seed, ...path).uint32));
   for (let i = 0; i < streams.length; i++) {
@@ -54,7 +54,7 @@ Deno.test("randomSource() gives first numbers that are uniform over the seeds", 
   assert(chiSquare < 63 + 6 * Math.sqrt(126), `chi-square is ${chiSquare} with 63 degrees of freedom`);
 });
 
-Deno.test("randomSource() uniform is in [0, 1) with the moments of it", () => {
+Deno.test("randomSource() uniform is in [0, 1) with the right moments", () => {
   const n = 100_000;
   const numbers = take(n, randomSource(1).uniform);
   assert(numbers.every((u) => u >= 0 && u < 1));
@@ -65,7 +65,7 @@ Deno.test("randomSource() uniform is in [0, 1) with the moments of it", () => {
   assert(Math.abs(variance - 1 / 12) < 5 * Math.sqrt(1 / 180 / n));
 });
 
-Deno.test("randomSource() normal has the moments of it", () => {
+Deno.test("randomSource() normal has the right moments", () => {
   const n = 100_000;
   const numbers = take(n, randomSource(2).normal);
   const moment = (k: number) => numbers.reduce((sum, x) => sum + x ** k, 0) / n;
@@ -74,14 +74,14 @@ Deno.test("randomSource() normal has the moments of it", () => {
     const error = Math.abs(moment(k) - mean);
     assert(error < 5 * Math.sqrt(variance / n), `moment ${k} is ${moment(k)}, expected ${mean}`);
   }
-  // Neighbours come from different draws: no correlation between them.
+  // Successive numbers come from different draws, so they are not correlated.
   const lagged = numbers.reduce((sum, x, i) => sum + (i > 0 ? x * numbers[i - 1] : 0), 0) / n;
   assert(Math.abs(lagged) < 5 / Math.sqrt(n));
 });
 
-Deno.test("randomSource() integer favours no number", () => {
+Deno.test("randomSource() integer is uniform", () => {
   const { integer } = randomSource(3);
-  const n = 3 * 2 ** 30; // taken modulo n without drawing again, a quarter of the words would count double
+  const n = 3 * 2 ** 30; // modulo n without rejection, a quarter of the words would count double
   const draws = 10_000;
   const low = take(draws, () => integer(n)).filter((i) => i < 2 ** 30).length;
   assert(Math.abs(low - draws / 3) < 5 * Math.sqrt(draws * 2 / 9), `${low} of ${draws} in the lowest third`);
@@ -90,7 +90,7 @@ Deno.test("randomSource() integer favours no number", () => {
   assert(take(100, () => integer(2 ** 32)).some((i) => i >= 2 ** 31));
 });
 
-Deno.test("randomSource() refuses what is no whole number in range", () => {
+Deno.test("randomSource() refuses seeds and paths that are not integers in range", () => {
   for (const seed of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
     assertThrows(
       () => randomSource(seed),

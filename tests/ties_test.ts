@@ -1,4 +1,6 @@
-/** A tensor in several places of a tree, as where a model's head is its embedding, is one tensor wherever trees go. */
+/**
+ * A tensor in several places of a tree, such as a model's head that is its embedding, stays one tensor everywhere.
+ */
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
 import {
   adamW,
@@ -32,13 +34,13 @@ import {
   valueAndGrad,
 } from "@seqmix/seqmix";
 import { vjp } from "../src/autodiff/mod.ts";
-import { flatGradient, partGradient } from "../src/train/batch_gradient.ts";
-import { fromFlat, toFlat } from "../src/train/flat.ts";
+import { partGradient, raveledGradient } from "../src/train/batch_gradient.ts";
+import { ravel, unravel } from "../src/train/ravel.ts";
 import { tensorsOf } from "../src/tree.ts";
 import { headerOf } from "./checkpoint/files.ts";
 import { assertNear, assertSame, randomTensor, testFailures, testOnAll } from "./helpers.ts";
 
-/** What is tied in a model's parameters. */
+/** The tied tensors of a model's parameters. */
 interface Tied {
   readonly embedding: Tensor;
   readonly head: Tensor;
@@ -51,7 +53,7 @@ const models = [
   { model: lstmModel as AnyLanguageModel, config: sizes },
 ];
 
-/** Parameters of which the head is the embedding. */
+/** Parameters whose head is the embedding. */
 async function tiedParams(model: AnyLanguageModel, config: unknown, backend: Backend): Promise<Tied> {
   const params = model.init(config, 1) as Tied;
   const shared = randomTensor(3, params.embedding.shape);
@@ -66,7 +68,7 @@ function lossOf(model: AnyLanguageModel) {
 }
 
 for (const { model, config } of models) {
-  testOnAll(`the gradient of a tied ${model.name} is the sum of those of its places`, async (backend) => {
+  testOnAll(`the gradient of a tied ${model.name} is the sum over its places`, async (backend) => {
     const tied = await tiedParams(model, config, backend);
     assertStrictEquals(tied.head, tied.embedding);
     const apart = { ...tied, head: tensor(await read(tied.head), tied.head.shape, backend) };
@@ -94,9 +96,9 @@ for (const { model, config } of models) {
     assertNear(elements.map((element) => grad[element]), slopes, 1e-6);
   });
 
-  testOnAll(`adamW.update() of a tied ${model.name} keeps it tied, and moves it once`, async (backend) => {
+  testOnAll(`adamW.update() of a tied ${model.name} keeps it tied, and updates it once`, async (backend) => {
     let params = await tiedParams(model, config, backend), state = adamW.init(params);
-    // By itself, with the gradients that it has among the others.
+    // By itself, with the same gradients as among the others.
     let alone: unknown = params.head, ofAlone = adamW.init(alone);
     for (let step = 0; step < 3; step++) {
       const grads = clipByGlobalNorm(valueAndGrad(lossOf(model), params).grads, 0.1);
@@ -127,7 +129,7 @@ for (const { model, config } of models) {
   });
 }
 
-Deno.test("saveTree() of a tree without ties is of version 1, with them of version 2", () => {
+Deno.test("saveTree() of a tree without ties writes version 1, with ties version 2", () => {
   const form = (tree: unknown) =>
     JSON.parse(JSON.parse(headerOf(saveTree(tree))).__metadata__["seqmix.tree"]);
   const [a, b] = [tensor([1], [1]), tensor([1], [1])];
@@ -136,7 +138,7 @@ Deno.test("saveTree() of a tree without ties is of version 1, with them of versi
 });
 
 testOnAll(
-  "treeMap(), put(), flat numbers and free() take a tensor in several places once",
+  "treeMap(), put(), ravel() and free() take a tensor in several places once",
   async (backend) => {
     const x = tensor([1, 2], [2], backend), y = tensor([1, 2], [2], backend);
     const tree = { a: x, list: [y, { deep: x }] as const, b: y };
@@ -151,9 +153,9 @@ testOnAll(
     const moved = await put(sums, host);
     assertStrictEquals(moved.list[1].deep, moved.a);
     assertEquals(host.memory().bytes, 16);
-    const flat = await toFlat(sums, new Float32Array(4));
-    assertSame(flat, [2, 4, 2, 4]);
-    const back = fromFlat(tree, flat, backend);
+    const raveled = await ravel(sums, new Float32Array(4));
+    assertSame(raveled, [2, 4, 2, 4]);
+    const back = unravel(tree, raveled, backend);
     assertStrictEquals(back.b, back.list[0]);
     backend.free([back, sums]);
     backend.free(sums);
@@ -169,7 +171,7 @@ testOnAll("squaredNorm() and clipByGlobalNorm() count a tensor in several places
   assertNear([...await read(a), ...await read(b)], [0.6, 0.8], 1e-6);
 });
 
-testOnAll("valueAndGrad() gives different parameters different tensors", async (backend) => {
+testOnAll("valueAndGrad() returns different tensors for different parameters", async (backend) => {
   const params = { a: tensor([2], [1], backend), b: tensor([2], [1], backend), c: tensor([5], [1], backend) };
   const held = backend.memory().bytes;
   const { value, grads } = valueAndGrad(({ a, b, c }: typeof params) => add(add(a, b), add(c, c)), params);
@@ -182,7 +184,7 @@ testOnAll("valueAndGrad() gives different parameters different tensors", async (
 });
 
 testOnAll(
-  "valueAndGrad() and vjp() of states that share a tensor give one gradient",
+  "valueAndGrad() and vjp() of states that share a tensor return one gradient",
   async (backend) => {
     const zero = tensor([0, 0], [1, 2], backend), state = { hidden: zero, cell: zero };
     const weights = tensor([1, 10, 100, 1000], [1, 4], backend);
@@ -234,7 +236,7 @@ const bank = motifTask({ motifs: 4, motifLength: 4, vocabulary: 7, longestCycle:
 const train = sampleSequences(bank, { count: 12, length: 9, seed: 2 });
 
 for (const { model, config } of models) {
-  Deno.test(`fit() of a tied ${model.name} is the same with two workers, and from a checkpoint on`, async () => {
+  Deno.test(`fit() of a tied ${model.name} is the same with two workers, and from a checkpoint`, async () => {
     using backend = createReference();
     const options = { backend, epochs: 2, batchSize: 4, learningRate: 0.01, every: 1 };
     const run = async (start: object) => {
@@ -257,7 +259,7 @@ for (const { model, config } of models) {
     const numbers = new Float32Array(parameterCount(params));
     const part = { inputs: [[1, 2]], targets: [[2, 3]], share: 1 };
     assertEquals(
-      (await flatGradient(partGradient(model), params, part, backend, numbers)).grads.length,
+      (await raveledGradient(partGradient(model), params, part, backend, numbers)).grads.length,
       numbers.length,
     );
   });

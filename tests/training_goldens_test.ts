@@ -1,4 +1,4 @@
-/** Loss, gradients and steps of AdamW of the three models, compared with PyTorch's on the same weights and data. */
+/** Loss, gradients and AdamW steps of the three models, compared with PyTorch's for the same weights and data. */
 import { assertEquals } from "@std/assert";
 import {
   adamW,
@@ -23,7 +23,7 @@ import { backends } from "./backends.ts";
 import { leavesOf, loadTraining, mapNumbers, type Numbers, type TrainingGolden } from "./fixtures/load.ts";
 import { assertNear } from "./helpers.ts";
 
-/** Of the largest number of a tensor. */
+/** Relative to the largest number of a tensor. */
 const tolerance = 1e-4;
 
 const subjects: readonly { readonly model: AnyLanguageModel; readonly fixture: string }[] = [
@@ -32,13 +32,13 @@ const subjects: readonly { readonly model: AnyLanguageModel; readonly fixture: s
   { model: lstmModel, fixture: "lstm_model_training" },
 ];
 
-/** The mean loss of a batch, each token's target the next, and the state after it. */
+/** The mean loss of a batch, where each token's target is the next one, and the state after it. */
 function lossOf(model: AnyLanguageModel, params: unknown, state: unknown, batch: readonly number[][]) {
   const { logits, state: after } = model.forward(params, batch.map((row) => row.slice(0, -1)), state);
   return { loss: crossEntropy(logits, batch.map((row) => row.slice(1))), state: after };
 }
 
-/** One list a sequence, one of those a batch. */
+/** One list for each sequence of a batch. */
 function batchesOf({ shape: [steps, batch, time], data }: Numbers): number[][][] {
   const rows = (step: number, b: number) => [...data.subarray((step * batch + b) * time).subarray(0, time)];
   return Array.from({ length: steps }, (_, step) => Array.from({ length: batch }, (_, b) => rows(step, b)));
@@ -67,7 +67,7 @@ async function assertGradients(model: AnyLanguageModel, golden: TrainingGolden, 
   await assertTreeNear(grads, golden.grads, "gradient of");
 }
 
-/** The first steps of the sequences, then the others from the state, whose gradient goes back into the first. */
+/** The first steps of the sequences, then the others from the state, whose gradient is passed back to the first. */
 async function assertPieces(model: AnyLanguageModel, golden: TrainingGolden, backend: Backend, cut: number) {
   const [batch] = batchesOf(golden.ids);
   const early = batch.map((row) => row.slice(0, cut + 1)), late = batch.map((row) => row.slice(cut));

@@ -21,13 +21,13 @@ testOnAll("tensor() copies its numbers and its shape", async (backend) => {
   assertSame(await read(t), [1, 2, 3, 4, 5, 6]);
 });
 
-testOnAll("tensor() keeps every number that float32 holds", async (backend) => {
+testOnAll("tensor() keeps every float32 number", async (backend) => {
   const odd = [0, -0, NaN, Infinity, -Infinity, 1e-38, 3.4e38, 1e-45, 16777217].map(Math.fround);
   assertSame(await read(tensor(odd, [odd.length], backend)), odd);
   assertSame(await read(tensor([0.1], [1], backend)), [Math.fround(0.1)]);
 });
 
-testOnAll("tensor() takes every list of numbers, a single number and none", async (backend) => {
+testOnAll("tensor() accepts every kind of list of numbers, a single number and none", async (backend) => {
   for (const data of [[1, 2], Float64Array.of(1, 2), Uint8Array.of(1, 2), { length: 2, 0: 1, 1: 2 }]) {
     assertSame(await read(tensor(data, [2], backend)), [1, 2]);
   }
@@ -35,7 +35,7 @@ testOnAll("tensor() takes every list of numbers, a single number and none", asyn
   assertSame(await read(tensor([], [2, 0, 3], backend)), []);
 });
 
-testOnAll("read() and readFloat64() give copies", async (backend) => {
+testOnAll("read() and readFloat64() return copies", async (backend) => {
   const t = tensor([1, 2], [2], backend);
   (await read(t)).fill(9);
   (await readFloat64(t)).fill(9);
@@ -50,11 +50,11 @@ Deno.test("readFloat64() is exact on a float64 reference", async () => {
   assertSame(await readFloat64(tensor([0.1, 1e300], [2], backend)), [0.1, 1e300]);
 });
 
-Deno.test("tensor() lives on the shared reference unless told otherwise", () => {
+Deno.test("tensor() lives on the shared reference by default", () => {
   assertStrictEquals(tensor([1], [1]).backend, reference);
 });
 
-testOnAll("put() moves the tensors of a tree and leaves the tree that it was given", async (backend) => {
+testOnAll("put() moves the tensors of a tree and does not change the given tree", async (backend) => {
   const tree = { heads: 2, blocks: [{ weight: tensor([1, 2], [1, 2]) }, null] as const };
   const moved = await put(tree, backend);
   assertEquals(moved.heads, 2);
@@ -67,19 +67,19 @@ testOnAll("put() moves the tensors of a tree and leaves the tree that it was giv
   assertSame(await read((await put(moved, reference)).blocks[0].weight), [1, 2], "there and back");
 });
 
-testOnAll("put() copies nothing that lives there already", async (backend) => {
+testOnAll("put() copies no tensor that already lives there", async (backend) => {
   const t = tensor([1], [1], backend);
   const { bytes } = backend.memory();
   assertStrictEquals((await put([t], backend))[0], t);
   assertEquals(backend.memory().bytes, bytes);
 });
 
-testOnAll("put() takes a cache with gaps for what it shows", async (backend) => {
+testOnAll("put() copies a cache with gaps correctly", async (backend) => {
   const cache = appendTime(tensor([1, 2], [2, 1, 1], backend), tensor([3, 4], [2, 1, 1], backend));
   assertSame(await read(await put(cache, reference)), [1, 3, 2, 4]);
 });
 
-Deno.test("put() leaves nothing behind where there is no room for the whole tree", async () => {
+Deno.test("put() leaves nothing allocated if there is no memory for the whole tree", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 20 });
   const [half, other] = [1, 2].map(() => tensor(new Float32Array(2 ** 17), [2 ** 17]));
   await assertRejects(() => put({ a: half, b: other }, backend), RangeError, "Cannot allocate tensor: ");

@@ -20,13 +20,13 @@ Deno.test("treeMap() replaces the tensors, and nothing else, in the same form", 
   assertSame(await read(tree.blocks[0].a), [1, 2], "the tree that was given");
 });
 
-Deno.test("treeMap() takes a single tensor, and what is no tree, for a tree", async () => {
+Deno.test("treeMap() accepts a single tensor, and values that are not trees", async () => {
   assertSame(await read(treeMap(tensor([1], [1]), (t) => add(t, t))), [2]);
   for (const leaf of [3, "x", null, undefined]) assertStrictEquals(treeMap(leaf, (t) => t), leaf);
   assertEquals(treeMap([], (t) => t), []);
 });
 
-Deno.test("treeMap() knows no name that means more than itself", async () => {
+Deno.test("treeMap() treats names such as __proto__ like any other", async () => {
   const tree = JSON.parse('{"__proto__": {"constructor": 1}, "toString": 2}');
   tree.__proto__.weight = tensor([1], [1]);
   const mapped = treeMap(tree, (t) => add(t, t));
@@ -35,7 +35,7 @@ Deno.test("treeMap() knows no name that means more than itself", async () => {
   assertSame(await read(Object.entries<{ weight: typeof tree }>(mapped)[0][1].weight), [2]);
 });
 
-Deno.test("forEachTensor() and tensorsOf() go depth first, in the order of the keys", () => {
+Deno.test("forEachTensor() and tensorsOf() walk depth first, in the order of the keys", () => {
   const [a, b, c, d] = [1, 2, 3, 4].map((seed) => randomTensor(seed, [1]));
   const tree = { z: a, list: [b, { deep: c, own: new Own() }], a: d };
   assertEquals(tensorsOf(tree).map((t) => [a, b, c, d].indexOf(t)), [0, 1, 2, 3]);
@@ -45,7 +45,7 @@ Deno.test("forEachTensor() and tensorsOf() go depth first, in the order of the k
   assertEquals(tensorsOf(null), []);
 });
 
-Deno.test("parameterCount() adds up the sizes", () => {
+Deno.test("parameterCount() sums the sizes", () => {
   const tree = {
     a: randomTensor(1, [2, 3]),
     b: [randomTensor(2, []), randomTensor(3, [0, 5]), 7],

@@ -51,5 +51,7 @@ async function untilEnded(work: (signal: AbortSignal) => Promise<unknown>): Prom
     if (error === signal.reason) return performance.now() - begun;
     throw error;
   }
-  throw new Error("Cannot measure aborts: what a signal ends must take longer, current work is done");
+  throw new Error(
+    "Cannot measure aborts: work must take longer than the signal, current work has finished before",
+  );
 }

@@ -24,22 +24,22 @@ const claims: readonly Claim[] = ["gaps", "aborts", "tokens", "training", "steps
 
 export const usage = `Usage: deno task application [options]
 
-Measures what an application feels of the library beside its own work, each in a fresh process:
+Measures the effects of the library on an application's other work, each in a new process:
 
-  gaps       how long a timer waits while models generate, read prompts, are evaluated and trained
-  aborts     how soon a signal ends them
-  tokens     memory of a loop that frees nothing: 8,000 tokens at a vocabulary of 65,536
-  training   the same: 2,000 training steps
-  steps      the same: 100,000 tokens (webgpu: 10,000) at a vocabulary of 4,096
+  gaps       the delay of a timer while models generate, read prompts, are evaluated and trained
+  aborts     the delay until a signal aborts these computations
+  tokens     the memory of a loop that frees nothing: 8,000 tokens with a vocabulary of 65,536
+  training   the same for 2,000 training steps
+  steps      the same for 100,000 tokens (webgpu: 10,000) with a vocabulary of 4,096
 
   --only ${claims}
                                     what to measure (default: all)
-  --backend ${allBackendNames}   where (default: gaps and steps: wasm and webgpu, aborts: all, others: wasm)
-  --preset ${presetNames}             sizes for gaps and aborts (default: both; aborts: matched)
-  --models ${modelNames}  which, for gaps and aborts (default: all)
-  --times N                         runs, of which the medians are printed (default: 1)
-  --count N                         steps of a loop, or tokens of a stream, instead of the above
-  --help                            prints this`;
+  --backend ${allBackendNames}   the backends (default: wasm and webgpu for gaps and steps, all for aborts, else wasm)
+  --preset ${presetNames}             the sizes for gaps and aborts (default: both for gaps, matched for aborts)
+  --models ${modelNames}    the models for gaps and aborts (default: all)
+  --times N                         the number of runs; prints the medians (default: 1)
+  --count N                         the number of steps of a loop, or of tokens of a stream
+  --help                            prints this help`;
 
 /**
  * Parses the command line.

@@ -33,7 +33,7 @@ export function gapsPart(found: readonly Measured<readonly GapRow[]>[]): Part {
     ])
   );
   return {
-    title: "Gaps between the turns of a timer of 1 ms, in ms",
+    title: "Gaps between calls of a 1 ms timer, in ms",
     table: {
       columns: [
         "backend",
@@ -51,9 +51,9 @@ export function gapsPart(found: readonly Measured<readonly GapRow[]>[]): Part {
       rows,
     },
     notes: [
-      "Busy is the processor time of all threads of this process in a gap: where it is less than the gap, others had the " +
-      "core. Most busy is the most of any gap. Spinning does without the library: it shows what the machine adds. Alone is " +
-      "the longest part that is not interrupted: a token, a sequence forward, or forward and backward.",
+      "Busy: the processor time of all threads of this process in a gap; if it is less than the gap, other processes had " +
+      "the core. Most busy: the most of any gap. Spin: without the library, which shows the noise of the machine. Alone: " +
+      "the time of the longest uninterrupted part: a token, a sequence forward, or forward and backward.",
     ],
   };
 }
@@ -70,7 +70,7 @@ export function abortsPart(found: readonly Measured<readonly AbortRow[]>[]): Par
     ])
   );
   return {
-    title: `Until a signal of ${signalAfter} ms has ended it, in ms after the start`,
+    title: `Time until a signal at ${signalAfter} ms has aborted it, in ms after the start`,
     table: { columns: ["backend", "preset", "model", "doing", "median", "longest"], rows },
   };
 }
@@ -80,8 +80,8 @@ export function loopPart(title: string, unit: string, found: readonly Measured<L
     title,
     table: loopTable(unit, found),
     notes: [
-      "MiB, the highest in each tenth of the run. First half and first tenth: what is highest in the second half and behind the " +
-      "first tenth, in parts of what is highest in those.",
+      "The peak of each tenth of the run, in MiB. / first half: the peak of the second half relative to that of the first. " +
+      "/ first tenth: the peak after the first tenth relative to that of the first tenth.",
     ],
   };
 }

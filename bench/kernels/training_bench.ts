@@ -26,7 +26,7 @@ import {
 import { describeAdapter, isSoftware, requestAdapter } from "../../src/backends/webgpu/adapter.ts";
 import { type Batch, batchOf } from "../../src/models/batches.ts";
 import { batchGradient, partGradient } from "../../src/train/batch_gradient.ts";
-import { toFlat } from "../../src/train/flat.ts";
+import { ravel } from "../../src/train/ravel.ts";
 import { trainingStep } from "../../src/train/step.ts";
 import { parameterCount, tensorsOf } from "../../src/tree.ts";
 import {
@@ -100,7 +100,7 @@ function stagesOf({ model, params, backend }: Subject) {
 async function resultsOf({ model, params, backend }: Subject): Promise<Float32Array> {
   const results = await batchGradient(partGradient(model), params, part, backend);
   const numbers = new Float32Array(parameterCount(results));
-  await toFlat(results, numbers);
+  await ravel(results, numbers);
   backend.free(results);
   return numbers;
 }

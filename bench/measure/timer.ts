@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { randomSource } from "../../src/random.ts";
+import { randomSource, shuffle } from "../../src/random.ts";
 
 /** A subject of timing. */
 export interface Timed {
@@ -105,7 +105,9 @@ export class RoundRobin {
   /** Times each subject that is due in this round, in random order. */
   async round(): Promise<void> {
     const before = this.#done++;
-    for (const i of shuffled(this.#turns.length, this.#random.integer)) {
+    const order = [...this.#turns.keys()];
+    shuffle(order, this.#random);
+    for (const i of order) {
       const { thing, leadIn, runs, turns, samples } = this.#turns[i];
       const upTo = (round: number) => Math.floor(round * turns / this.rounds);
       if (upTo(this.#done) === upTo(before)) continue;
@@ -138,14 +140,4 @@ async function warmUp(thing: Timed, warmUpMs: number): Promise<number> {
     spent += Math.max(1e-5, each * count);
   }
   return fastest;
-}
-
-/** The integers below `count` in random order. */
-function shuffled(count: number, integer: (n: number) => number): number[] {
-  const order = Array.from({ length: count }, (_, i) => i);
-  for (let i = count - 1; i > 0; i--) {
-    const j = integer(i + 1);
-    [order[i], order[j]] = [order[j], order[i]];
-  }
-  return order;
 }

@@ -70,8 +70,8 @@ class Rwkv:
 
 class Transformer:
     """
-    With a cache of fixed room that is written in place, which is faster here than to concatenate. What was seen of it is
-    read; all of it, with a mask, where that is None: compiled, one graph is to serve all positions.
+    With a cache of fixed capacity that is written in place, which is faster here than concatenating. Only its filled part is
+    read; if `seen` is None, all of it is read with a mask: compiled, one graph serves all positions.
     """
 
     def __init__(self, w, options):

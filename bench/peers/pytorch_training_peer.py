@@ -99,7 +99,7 @@ def rotate(x, cos, sin):
 
 
 class Lstm(torch.nn.Module):
-    """torch.nn.LSTM, whose second bias stays 0: the two of them would move twice as fast as the one here."""
+    """torch.nn.LSTM, whose second bias stays 0: two biases would be updated twice as fast as one."""
 
     def __init__(self, w):
         super().__init__()

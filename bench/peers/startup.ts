@@ -41,6 +41,6 @@ export function startupPart({ importMs, createMs, totalMs }: Startup): Part {
   const [total, imported, created] = [totalMs, importMs, createMs].map(digits);
   return {
     title: "Start-up",
-    notes: [`Import and createWasm() in a fresh process: ${total} ms (${imported} and ${created}).`],
+    notes: [`Import and createWasm() in a new process: ${total} ms (${imported} and ${created}).`],
   };
 }

@@ -92,7 +92,7 @@ export function tokenParts({ token, limits, leftOut }: TokenComparison): Part[] 
     },
     notes: leftOutNotes(leftOut),
   }, {
-    title: "What a token can't be faster than, with 128-bit instructions on one thread",
+    title: "Lower bounds on the time of a token, with 128-bit instructions on one thread",
     table: {
       columns: [
         "preset",

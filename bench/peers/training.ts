@@ -87,7 +87,7 @@ export function trainingParts({ training, leftOut }: TrainingComparison): Part[]
   const columns = columnsOf(training);
   const cases = Map.groupBy(training, ({ preset, model }) => `${preset} ${model}`);
   return [{
-    title: `Training on ${batchSize} sequences of ${length}, tokens a second (times those of seqmix-wasm)`,
+    title: `Training on ${batchSize} sequences of ${length}, tokens per second (relative to seqmix-wasm)`,
     table: {
       columns: ["preset", "model", ...columns],
       rows: [...cases.values()].map((rows) => {

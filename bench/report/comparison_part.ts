@@ -25,8 +25,8 @@ export function comparisonParts(result: Result, articleParameters: readonly numb
   return [{
     title: "RWKV against Transformer",
     intro: [
-      "How many times RWKV's time and memory the Transformer takes, with a cache and with full recomputation. " +
-      "Unweighted: memory without the weights, state and activations alone, which is what grows.",
+      "The Transformer's time and memory relative to RWKV's, with a cache and with full recomputation. " +
+      "Without weights: only state and activations, the part of the memory that grows.",
     ],
     table: {
       columns: [
@@ -39,8 +39,8 @@ export function comparisonParts(result: Result, articleParameters: readonly numb
         "memory: cached",
         "memory: full",
         "memory: article",
-        "unweighted: cached",
-        "unweighted: full",
+        "without weights: cached",
+        "without weights: full",
       ],
       rows: distinct(cells, "preset").flatMap((preset) =>
         distinct(cells, "backend").flatMap((backend) =>
@@ -64,17 +64,17 @@ export function comparisonParts(result: Result, articleParameters: readonly numb
     notes: [
       'The article is "Deconstructing RWKV, Part 3": 3.2 times faster and 5.3 times less memory at 256 tokens. How its ' +
       "set-up differs from this one:",
-      `- Parameters: it states about 50 thousand a model, but the sizes that it gives are ${
+      `- Parameters: it states about 50 thousand per model, but the sizes that it gives result in ${
         millions(Math.min(...articleParameters))
       } to ${millions(Math.max(...articleParameters))} million; ${
         presetNames.join(" and ")
-      } are the sizes as given, and the number of parameters as stated.`,
+      } have the sizes as given, and the number of parameters as stated.`,
       "- Cache: it does not say whether its Transformer kept one, and its times look like recomputing the context for " +
       "each token; here both are measured.",
       "- Time: its machine and software are not stated, and at this size a framework's overhead can be most of a " +
       `token; here it is this library on ${machine.cpu}, on one core.`,
       "- Memory: it does not say what it counts, and its RWKV takes several times its weights; here it is weights, " +
-      "state and the activations of one token, with the peak of a whole process in a table of its own.",
+      "state and the activations of one token, and the peak of a whole process is in a separate table.",
       "- Task: it does not say what its patterns are; here the sequences are this library's synthetic task, though " +
       "time and memory do not depend on them.",
     ],

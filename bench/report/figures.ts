@@ -43,7 +43,7 @@ export async function drawFigures(
       "latency.svg",
       await drawFigure({
         title: "Time per token",
-        subtitle: "Median; dashed: the article; at the end of each line how many times RWKV's it is",
+        subtitle: "Median; dashed: the article; at the end of each line its ratio to RWKV",
         axis: "time per token (ms)",
         panels: panelsOf(latency, "latency", (row) => row.medianMs),
       }),
@@ -55,7 +55,7 @@ export async function drawFigures(
       await drawFigure({
         title: "Memory for a token",
         subtitle:
-          "Weights, state and activations; dashed: the article; at the end of each line how many times RWKV's they are",
+          "Weights, state and activations; dashed: the article; at the end of each line its ratio to RWKV",
         axis: "memory (MB)",
         panels: panelsOf(memory, "memory", (row) => row.totalBytes / 1e6),
       }),

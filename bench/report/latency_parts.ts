@@ -28,14 +28,14 @@ function presetPart({ latency }: Result, preset: PresetName, first: boolean): Pa
     title: `Time per token, ms: ${preset}`,
     intro: first
       ? [
-        "Median / 99th percentile of a token at the end of a context of so many tokens, all timed in one run, in an " +
-        "order drawn anew each round. Full: the Transformer runs the whole context again for each token; cached: it " +
-        "keeps keys and values.",
+        "Median / 99th percentile of the time of a token at the end of the context, all timed in one run, in random " +
+        "order in each round. Full: the Transformer runs the whole context again for each token; cached: it keeps keys " +
+        "and values.",
       ]
       : [],
     table: articleTable(rows, "latency", showTimes),
     notes: few.length === 0 ? [] : [
-      `A dash for the 99th percentile: under 100 samples there (${fewest} at the fewest), since each is slow.`,
+      `A dash instead of the 99th percentile: fewer than 100 samples (at least ${fewest}), since each is slow.`,
     ],
     figure: preset === latency.at(-1)!.preset ? "latency.svg" : undefined,
   };
@@ -52,8 +52,8 @@ function growthPart({ latency }: Result): Part {
     intro: [
       `The medians over the contexts ${
         lengths.join(", ")
-      }. A model that keeps a state of constant size stays at ` +
-      "1.00x but for the noise; 1.05x and less counts as flat.",
+      }. A model with a state of constant size stays at 1.00x ` +
+      "except for noise; up to 1.05x counts as constant.",
     ],
     table: {
       columns: ["preset", "backend", "model", "fastest, ms", "slowest, ms", "slowest / fastest"],

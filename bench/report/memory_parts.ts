@@ -29,9 +29,9 @@ function totalPart(result: Result, preset: PresetName, first: boolean): Part {
     title: `Memory for a token, MB: ${preset}`,
     intro: first
       ? [
-        "Weights, state and the most that one token's activations take, as the backend counts them / the peak of a " +
-        "fresh process that loads the weights, reads the context and decodes the token.",
-        "A process's peak includes Deno, the compiled code and whatever was not collected yet" +
+        "Weights, state and the peak of one token's activations, as counted by the backend / the peak of a new " +
+        "process that loads the weights, reads the context and decodes the token.",
+        "A process's peak includes Deno, the compiled code and uncollected garbage" +
         (runtime.processBytes === null
           ? "."
           : `; a process that only loads the library peaks at ${megabytes(runtime.processBytes)} MB.`),
@@ -48,10 +48,10 @@ function totalPart(result: Result, preset: PresetName, first: boolean): Part {
 
 function breakdownPart({ memory }: Result): Part {
   return {
-    title: "What the memory is made of, MB",
+    title: "The parts of the memory, MB",
     intro: [
-      "State: what is kept from one token to the next; a key-value cache has room for exactly the context. " +
-      "Activations: what a token holds on top at most, the state that it leaves included.",
+      "State: kept from one token to the next; a key-value cache has a capacity of exactly the context. " +
+      "Activations: the peak of a token's additional memory, including the next state.",
     ],
     table: {
       columns: ["preset", "backend", "model", "context", "weights", "state", "activations", "total"],

@@ -59,7 +59,7 @@ export async function readResult(folder: string): Promise<Result> {
   }
   if (!Array.isArray(found?.runs)) {
     throw new TypeError(
-      `Cannot add to report: ${path} must be a report of this version, or not be there, current one has no runs`,
+      `Cannot add to report: ${path} must be a report of this version or not exist, current one has no runs`,
     );
   }
   return { ...found, training };

@@ -37,32 +37,38 @@ const longest = 65_536;
 
 export const usage = `Usage: deno task report [options]
 
-Measures the time and the memory of a token for RWKV, LSTM and Transformer, the WKV scan over time, and how well the
-three learn; prints the tables, and writes report.json, report.md and figures. What is not measured stays as it is in
-the report that is there already.
+Measures the time and the memory of a token for RWKV, LSTM and Transformer, the WKV scan, and how well the three models
+learn; prints the tables, and writes report.json, report.md and figures. Sections that are not measured keep the results
+of an existing report.
 
-${line(`--only ${sections}`, "what to measure (default: all but training)")}
-${line(`--preset ${presetNames}`, "which sizes of the models (default: all; of training: matched)")}
-${line(`--lengths ${defaultLengths}`, `tokens of context, from 1 to ${longest} (default: these)`)}
-${line(`--backend ${allBackendNames}`, `where to run (default: ${backendNames}); training: on the first`)}
-${line("--out DIR", "where to write (default: results)")}
-${line("--redraw", "measures nothing: writes report.md and the figures anew from what is in DIR")}
-${line("--help", "prints this")}
+${line(`--only ${sections}`, "the sections to measure (default: all but training)")}
+${line(`--preset ${presetNames}`, "the sizes of the models (default: both; for training, matched)")}
+${
+  line(
+    `--lengths ${defaultLengths}`,
+    `the lengths of the context in tokens, from 1 to ${longest} (default: these)`,
+  )
+}
+${line(`--backend ${allBackendNames}`, `the backends (default: ${backendNames}); training uses the first`)}
+${line("--out DIR", "the folder of the report (default: results)")}
+${line("--redraw", "measures nothing; writes report.md and the figures from the results in DIR")}
+${line("--help", "prints this help")}
 
-For training, which leaves a file of each training in DIR/training and repeats none that is there:
+For training, which writes a file for each training to DIR/training, and skips trainings whose file exists:
 
-${line(`--models ${modelNames}`, "which models (default: all)")}
-${line("--seed 1,2,3", "of sequences and initial values (default: 1, with --rate)")}
-${line(`--rate ${gridRates}`, `the highest learning rates (default: ${articleRate}, with --seed)`)}
-${line("--list", "trains nothing: prints a command for each training that is missing")}
-${line("--epochs N", `how often to go through the sequences (default: ${articleEpochs})`)}
-${line("--workers N", "that share each batch (default: one a core, 4 at most; on webgpu 1)")}
-Without --seed and --rate, each model is trained at all of these rates, and on more seeds at the one that is best for it.
-With them it is those trainings alone, which are parts of a report and write none: put the files of several machines into
-one DIR/training, and --redraw. A training that was interrupted goes on where it was with the same command.`;
+${line(`--models ${modelNames}`, "the models (default: all)")}
+${line("--seed 1,2,3", "the seeds of sequences and initial values (default: 1 if --rate is given)")}
+${line(`--rate ${gridRates}`, `the highest learning rates (default: ${articleRate} if --seed is given)`)}
+${line("--list", "trains nothing; prints a command for each missing training")}
+${line("--epochs N", `the number of epochs (default: ${articleEpochs})`)}
+${line("--workers N", "the number of workers (default: one per core, at most 4; 1 on webgpu)")}
+Without --seed and --rate, each model is trained at all rates with one seed, and then at its best rate with more seeds.
+With them, only these trainings are run, and no report is written: collect the files of all machines in one DIR/training,
+and run --redraw. An interrupted training resumes with the same command.`;
 
 function line(flag: string, meaning: string): string {
-  return `  ${flag.padEnd(34)}${meaning}`;
+  const gap = flag.length < 34 ? "" : `\n${" ".repeat(36)}`;
+  return `  ${flag.padEnd(34)}${gap}${meaning}`;
 }
 
 /**

@@ -47,7 +47,7 @@ export async function drawTraining(
   const subtitle = `${counted(epochs, "epoch")}, each model at its best learning rate, ` +
     (seeds.length === 1
       ? "one seed"
-      : `${seeds.length} seeds: lines and points are their means, bands and bars reach from the lowest to the highest`);
+      : `${seeds.length} seeds: lines and points are means, bands and bars show the range`);
   const marks = [
     { ...best, loss: mean(seeds.map((row) => row.ceilingLoss)) },
     { ...ngram, loss: mean(seeds.map((row) => row.ngramLoss)) },
@@ -102,7 +102,7 @@ function lossPanel(
   const y = (field: string) => ({
     field,
     type: "quantitative" as const,
-    title: "loss (nats a token), log scale",
+    title: "loss (nats per token), log scale",
     scale: { type: "log" as const, domain: [...domain], nice: false },
     axis: { format: "~g", values: ticks([...domain]) },
   });

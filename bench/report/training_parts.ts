@@ -96,8 +96,8 @@ function gridPart(comparison: Comparison): Part {
   return {
     title: titleOf("Which learning rate", comparison),
     intro: [
-      "Every model is trained at every rate of one grid, with one seed, and gets the rate with the best accuracy (*) on " +
-      "validation sequences, which are neither trained nor tested on. Here are that accuracy, in %, and the loss " +
+      "Every model is trained at every rate of one grid, with one seed. The rate with the best accuracy (*) on validation " +
+      "sequences is chosen, which are used for neither training nor testing. Shown are that accuracy, in %, and the loss " +
       `after the last ${grid.length > 0 ? `of ${counted(grid[0].epochs, "epoch")}` : "epoch"}.`,
     ],
     table: {
@@ -113,11 +113,13 @@ function gridPart(comparison: Comparison): Part {
       ]),
     },
     notes: [
-      ...open.length > 0
-        ? [`No rate is chosen yet, and so nothing said at the best one, for ${open.join(", ")}.`]
-        : [],
+      ...open.length > 0 ? [`No rate is chosen yet for ${open.join(", ")}.`] : [],
       ...edge.length > 0
-        ? [`At an end of the grid, beyond which a better rate may be: ${edge.join(", ")}.`]
+        ? [
+          `The best rate is at an end of the grid, beyond which there may be a better one: ${
+            edge.join(", ")
+          }.`,
+        ]
         : [],
       ...missing.length > 0 ? [`Missing: ${missing.map(textOf).join("; ")}.`] : [],
     ],
@@ -141,8 +143,8 @@ function scorePart(title: string, rows: readonly TrainingRow[]): Part {
     intro: [
       `Predicting the next token of the synthetic task: ${counted(epochs, "epoch")} of ${
         counted(trainSequences, "sequence")
-      } of 32 to 256 tokens in batches of 32, AdamW (0.9, 0.95) with a learning rate that goes down along a ` +
-      `cosine, gradients clipped at norm 1; tested on ${testSequences} other sequences. Losses are nats a token, ` +
+      } of 32 to 256 tokens in batches of 32, AdamW (0.9, 0.95) with a learning rate that decreases along a ` +
+      `cosine, gradients clipped at norm 1; tested on ${testSequences} other sequences. Losses are in nats per token, ` +
       "the train loss that of the last epoch while it is trained on. " +
       (seeds.length > 1
         ? `Mean ± standard deviation of ${seeds.length} seeds, each with a bank of motifs and sequences of its own.`
@@ -226,9 +228,9 @@ function kindPart(rows: readonly TrainingRow[]): Part {
   return {
     title: titleOf("Which memory was learned, accuracy in %", rows[0]),
     intro: [
-      "By what it takes to predict a token. Motif: a fixed token inside a motif, told by the tokens just before it. " +
-      "Slot: the token of the sequence's own in a motif that has come round again. Order: the first token of a motif " +
-      "that has come round again, told by what followed last time. New: what the sequence has not shown before.",
+      "By what predicting a token requires. Motif: a fixed token inside a motif, determined by the tokens just before it. " +
+      "Slot: a token of a recurring motif that is specific to the sequence. Order: the first token of a recurring motif, " +
+      "determined by what followed last time. New: the first token or the slot of a new motif.",
     ],
     table: {
       columns: ["predictor", ...names.map((kind) => kinds[kind])],

@@ -15,11 +15,11 @@ export function wkvParts({ wkv, wkvNotes }: Pick<Result, "wkv" | "wkvNotes">): P
   return [{
     title: "The WKV scan",
     intro: [
-      "Serial: a step after another, in parallel over channels alone. Chunked: in parallel over time, too; the steps are " +
-      "read twice. With the gradient: the scan, and then all gradients of its inputs from that of y. Copy: as many " +
-      "elements as a tensor has, read and written, which is what the memory gives. Nominal GB/s counts the 12 bytes a " +
-      "step and channel that every scan has to move, the 32 with its gradient, traffic all that the kernel reads and " +
-      "writes. More than the copy of a large tensor: from the caches.",
+      "Serial: step by step, in parallel only over channels. Chunked: in parallel over time as well; the steps are read " +
+      "twice. + gradient: the scan, and then all gradients of its inputs from that of y. Copy: reads and writes as many " +
+      "elements as a tensor has, which shows the bandwidth of the memory. Nominal GB/s: for each step and channel, the 12 " +
+      "bytes that every scan has to move, or the 32 with its gradient. Traffic: all bytes that the kernel reads and " +
+      "writes. Values above the copy of a large tensor come from caches.",
     ],
     table: wkvTable(wkv),
     notes: wkvNotes,

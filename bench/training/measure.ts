@@ -110,10 +110,10 @@ export async function measureTraining(
 
 /** Shows each report of a training next to the bar, or a line for each epoch without a bar. */
 function shower(title: string, before: number, total: number, progress: Progress): OnProgress {
-  let told = false;
+  let isLogged = false;
   return (at, resumed) => {
-    if (resumed > 0 && !told) progress.log(`${title}: goes on from epoch ${resumed}`);
-    told = true;
+    if (resumed > 0 && !isLogged) progress.log(`${title}: resumes from epoch ${resumed}`);
+    isLogged = true;
     const { epoch, epochs, step, steps, trainLoss, test, tokensPerSecond, secondsLeft } = at;
     const status = [
       `${title}: epoch ${epoch} of ${epochs}`,

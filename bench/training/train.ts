@@ -121,7 +121,7 @@ export async function train(
     return row;
   }
   throw new Error(
-    `Cannot train ${name}: ${checkpoint} must be of an unfinished training, current one is done`,
+    `Cannot train ${name}: ${checkpoint} must be of an unfinished training, current one is finished`,
   );
 }
 

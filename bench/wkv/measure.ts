@@ -41,7 +41,7 @@ export async function openKernels(backends: readonly string[]): Promise<WkvKerne
     try {
       const gpu = stack.use(await openGpu());
       kernels.push(...gpu.kernels);
-      const clock = gpu.hasClock ? "the GPU's own clock" : "the time until the GPU has answered";
+      const clock = gpu.hasClock ? "the GPU's own clock" : "the time until the GPU is done";
       notes.push(`webgpu is ${gpu.adapter}, by ${clock}.`);
     } catch (error) {
       notes.push(`webgpu is left out: ${error instanceof Error ? error.message : error}.`);

@@ -1,5 +1,5 @@
 /**
- * The best backend that works here.
+ * Chooses the best backend that works in this runtime.
  *
  * @module
  */
@@ -11,26 +11,26 @@ import { createReference } from "./reference/mod.ts";
 import { createWasm } from "./wasm/mod.ts";
 import { describeAdapter, isSoftware, requestAdapter } from "./webgpu/adapter.ts";
 
-/** A backend by name. */
+/** The name of a backend. */
 export type BackendName = "webgpu" | "wasm" | "reference";
 
-/** Which backends are tried, and who hears of it. */
+/** Options of {@linkcode createBackend}. */
 export interface CreateBackendOptions {
-  /** In which order; default: webgpu, wasm, reference. */
+  /** The backends to try, in this order; default: webgpu, wasm, reference. */
   readonly prefer?: readonly BackendName[] | undefined;
-  /** Hears a line for each backend that was tried: that it is taken, or why it is not. */
+  /** Called with a line of text for each backend that was tried: that it is used, or why not. */
   readonly onDecision?: ((line: string) => void) | undefined;
 }
 
 const optionNames: Names<CreateBackendOptions> = { prefer: 0, onDecision: 0 };
 
-/** A backend that may be taken, and what it runs on where that is not plain. */
+/** A backend, and what it runs on if that is not obvious. */
 interface Candidate {
   readonly backend: Backend;
   readonly device?: string | undefined;
 }
 
-/** How each is made, where others may stand behind it in the list. */
+/** Creates each backend; `isLast` tells whether no others follow in the list. */
 const makers: Readonly<Record<BackendName, (isLast: boolean) => Promise<Candidate> | Candidate>> = {
   async webgpu(isLast) {
     const adapter = await requestAdapter();
@@ -48,14 +48,14 @@ const makers: Readonly<Record<BackendName, (isLast: boolean) => Promise<Candidat
 };
 
 /**
- * The first of the preferred backends that exists here and that agrees with the reference in a check on the spot.
- * WebGPU on an adapter that computes on the CPU (llvmpipe, SwiftShader) is slower than WebAssembly, so it is taken only
- * where nothing stands behind it in the list: `prefer: ["webgpu"]` takes any adapter.
+ * Creates the first of the preferred backends that is available and that agrees with the reference in a quick check.
+ * WebGPU on an adapter that computes on the CPU (llvmpipe, SwiftShader) is slower than WebAssembly, so it is only
+ * used at the end of the list: `prefer: ["webgpu"]` accepts any adapter.
  *
- * @param options the order, and a function that hears why each was taken or not
- * @returns a backend of its own
- * @throws {TypeError} (as a rejection) on an unknown name, of a backend or an option, or an empty list
- * @throws {Error} (as a rejection) with all reasons, if none can be taken
+ * @param options the order, and a function that is told why each backend was used or not
+ * @returns a new backend
+ * @throws {TypeError} (as a rejection) on an unknown name of a backend or an option, or an empty list
+ * @throws {Error} (as a rejection) with all reasons, if none works
  *
  * @example
  * ```ts
@@ -96,7 +96,7 @@ export async function createBackend(options: CreateBackendOptions = {}): Promise
   throw new Error(`Cannot create backend: one must work, current reasons are: ${reasons.join("; ")}`);
 }
 
-/** A backend that passes the check, or the reason why there is none. */
+/** A backend that passes the check, or the reason why it can't be used. */
 async function make(name: BackendName, last: boolean): Promise<Candidate | string> {
   try {
     const made = await makers[name](last);

@@ -259,7 +259,7 @@ export class DeviceBackend<M> implements Engine {
     if (from === "number") return at;
     const x = inputs[input]!, shape = shapeOf(x);
     if (from === "axis") return shape[at < 0 ? shape.length + at : at];
-    if (from === "capacity") return this.#store.alive(x).stepsApart;
+    if (from === "capacity") return this.#store.alive(x).capacity;
     let product = 1;
     for (let i = 0; i < shape.length - at; i++) product *= shape[i];
     return product;
@@ -281,7 +281,7 @@ export class DeviceBackend<M> implements Engine {
   /** Copies the steps of `x` to the cache `y`, from step `start` on. */
   #copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void {
     const [batch, time, channels] = shapeOf(x);
-    const yStride = y.stepsApart * channels, xStride = x.stepsApart * channels;
+    const yStride = y.capacity * channels, xStride = x.capacity * channels;
     this.#kernels.copyRows(y.memory, start * channels, yStride, x.memory, 0, xStride, batch, time * channels);
   }
 }

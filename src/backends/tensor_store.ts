@@ -1,5 +1,6 @@
 /**
- * The tensors of a device: who holds which block of its memory, what a scope frees, how many bytes are held.
+ * The tensors of a device: which tensor uses which block of memory, what a scope frees, and the number of bytes in
+ * use.
  *
  * @module
  */
@@ -13,69 +14,72 @@ import { sizeOf } from "../tree.ts";
 import type { DeviceBackend } from "./device_backend.ts";
 import type { Device } from "./kernels.ts";
 
-/** What the tensors that see a part of the same cache have in common. */
+/** The state that the tensors over the block of a key-value cache share. */
 interface Cache {
-  /** The steps that fit between the start of one sequence and that of the next. */
+  /** The maximum number of steps of each sequence in the block. */
   readonly capacity: number;
-  /** The number of steps that each holder sees, rising. The last is how far the cache is filled. */
+  /**
+   * The number of steps that each tensor over the block sees, in ascending order. The last is the number that is
+   * filled.
+   */
   readonly steps: number[];
-  /** The program that last found room in it, and at which of its calls. */
+  /** The last program that found capacity in it, and the number of that program's run. */
   grownBy: number;
   grownAt: number;
 }
 
-/** A tensor in device memory: the only holder of its block, unless it is a key-value cache, which grows in place. */
+/** A tensor in device memory. It alone uses its block, unless it is a key-value cache, which grows in place. */
 export class DeviceTensor<M> implements Tensor {
   freed = false;
-  /** The number of the scope whose result held it last. */
+  /** The number of the last scope that returned it. */
   keptBy = 0;
-  /** Whether the collector's registry watches it. */
+  /** Whether the finalization registry watches it. */
+  registered = false;
+  /** Whether it is being watched by {@linkcode TensorStore.watch}. */
   watched = false;
-  /** Whether {@linkcode TensorStore.watch} is to hear when it is freed. */
-  reliedOn = false;
-  /** The program that it was last an argument of, and the number of its place there. */
+  /** The program that last had it as an argument, and its index there. */
   leafOf = 0;
   leaf = -1;
-  /** The lists of numbers that it stands for in a compiled function. */
+  /** In a compiled function, the lists of numbers whose stand-in it is. */
   lists: NumberLists | null = null;
 
   constructor(
     readonly backend: Backend,
     readonly shape: readonly number[],
     readonly memory: M,
-    /** Of the block, in elements. */
+    /** The size of the block, in elements. */
     readonly size: number,
-    /** Of the block. */
+    /** The size of the block, in bytes. */
     readonly bytes: number,
     readonly cache: Cache | null,
-    /** By how much it made what is held more: not at all, where it sees a block that others see as well. */
+    /** The bytes that the tensor itself added: 0 if it shares a block with other tensors. */
     readonly ownBytes: number = bytes,
   ) {}
 
-  /** The steps from the start of one sequence to that of the next. */
-  get stepsApart(): number {
+  /** The number of steps between the starts of two sequences in the block. */
+  get capacity(): number {
     return this.cache === null ? this.shape[1] : this.cache.capacity;
   }
 
-  /** Whether the values stand row-major without gaps. */
+  /** Whether the values are row-major without gaps. */
   get packed(): boolean {
     return this.cache === null || this.shape[0] === 1 || this.cache.capacity === shapeOf(this)[1];
   }
 
-  /** Whether its memory is another's by now. */
-  get isGone(): boolean {
+  /** Whether its memory may be in use by another tensor. */
+  get isReleased(): boolean {
     return this.freed || (this.backend as DeviceBackend<M>).store.isDisposed;
   }
 
   static {
-    makePrintable(this, (t) => t.isGone ? ", freed" : "");
+    makePrintable(this, (t) => t.isReleased ? ", freed" : "");
   }
 }
 
-/** What is left of a tensor when the collector has taken it: all that it takes to give its memory back. */
+/** What is needed to free a tensor's memory after the tensor was garbage-collected. */
 type Remains<M> = Pick<DeviceTensor<M>, "memory" | "size" | "bytes" | "cache" | "shape" | "ownBytes">;
 
-/** The result of a scope's body, which must be there when the scope ends. */
+/** Checks that the result of a scope's body is not a promise: it must be complete when the scope ends. */
 export function complete<R>(result: R): R {
   if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
     throw new TypeError("Cannot end scope: body must return its result, current result is a promise");
@@ -85,61 +89,62 @@ export function complete<R>(result: R): R {
 
 const use = { action: "use tensor" };
 
-/** How many tensors may wait outside all scopes before the registry is told of those still alive. */
-const mostWaiting = 1024;
+/** The most tensors outside all scopes that wait, before the registry is told of those still alive. */
+const maximumWaiting = 1024;
 /**
- * The engine's collector does not see a device's memory. When the tensors that are left to it have grown by so many bytes, and
- * at most by this part of the device's, it is told; while it has not come, again at every half of that.
+ * The engine's garbage collector does not see device memory. It is triggered when the tensors that are left to it
+ * have grown by this number of bytes, but at most by this share of the device's memory; and, until it has run, after
+ * every further half of that.
  */
 const growth = 2 ** 26, growthPart = 1 / 8;
 
-/** Who follows what becomes of a device's memory. */
+/** Observes the use of a device's memory. */
 export interface StoreWatcher<M> {
-  /** A tensor got a block of its own. */
+  /** A tensor was created in a block of its own. */
   made(t: DeviceTensor<M>): void;
-  /** A tensor goes into an operation. */
+  /** A tensor is passed to an operation. */
   used(t: DeviceTensor<M>): void;
   /** Whether a tensor may be freed. */
   mayFree(t: DeviceTensor<M>): boolean;
-  /** A block went back. */
+  /** A block was released. */
   released(memory: M): void;
-  /** So many steps were to be appended to a tensor in place; whether they were. */
+  /** Steps were appended to a tensor, in place if the capacity allowed it. */
   extended(past: DeviceTensor<M>, time: number, isInPlace: boolean): void;
 }
 
-/** Owns a device's memory on behalf of one backend. */
+/** Manages a device's memory for one backend. */
 export class TensorStore<M> {
-  /** Follows what is made and released, if anybody does. */
+  /** The current observer, if any. */
   watcher: StoreWatcher<M> | null = null;
   readonly #backend: Backend;
   readonly #device: Device<M>;
-  /** What the innermost open scope has made. */
+  /** The tensors created in the innermost open scope; null outside scopes. */
   #made: DeviceTensor<M>[] | null = null;
-  /** While everything is held: what is to be freed afterwards. */
+  /** Inside {@linkcode hold}, the tensors to be freed at its end; else null. */
   #held: DeviceTensor<M>[] | null = null;
   #scopes = 0;
   #bytes = 0;
   #peakBytes = 0;
   #disposed = false;
-  /** How many tensors were freed that somebody relied on. */
-  #losses = 0;
+  /** The number of watched tensors that were freed. */
+  #freedWatched = 0;
   /**
-   * Tensors that left all scopes. Watching one costs more than a small kernel, and most are freed soon (the state
-   * that a step leaves behind), so they wait here first and only the survivors are watched.
+   * Tensors that left all scopes. Registering one costs more than a small kernel, and most are freed soon (such as
+   * the state that a step replaces), so they wait here first, and only those that survive are registered.
    */
-  readonly #waiting: (DeviceTensor<M> | null)[] = new Array(mostWaiting).fill(null);
+  readonly #waiting: (DeviceTensor<M> | null)[] = new Array(maximumWaiting).fill(null);
   #waitingCount = 0;
   #waitingBytes = 0;
-  /** Of the tensors that the registry watches. */
-  #watchedBytes = 0;
+  /** The bytes of the registered tensors. */
+  #registeredBytes = 0;
   readonly #growth: number;
-  /** At so many watched bytes the collector is told. */
-  #tellAt: number;
-  /** Whether the collector has come since. */
+  /** The number of registered bytes at which the collector is triggered. */
+  #triggerAt: number;
+  /** Whether the collector has run since it was triggered. */
   #collected = true;
   readonly #registry = new FinalizationRegistry<Remains<M>>((remains) => {
-    this.#unwatch(remains);
-    this.#tellAt = this.#watchedBytes + this.#growth;
+    this.#unregister(remains);
+    this.#triggerAt = this.#registeredBytes + this.#growth;
     this.#collected = true;
     this.#drop(remains);
   });
@@ -148,11 +153,11 @@ export class TensorStore<M> {
     this.#backend = backend;
     this.#device = device;
     this.#growth = Math.min(growth, growthPart * (device.maximumBytes ?? Infinity));
-    this.#tellAt = this.#growth;
+    this.#triggerAt = this.#growth;
   }
 
   scope<R>(body: () => R): R {
-    // While everything is held, the scope around the holding frees what is made here.
+    // Inside `hold`, the scope around it frees the tensors made here.
     if (this.#held !== null) return complete(body());
     const outer = this.#made;
     const made: DeviceTensor<M>[] = [];
@@ -191,10 +196,10 @@ export class TensorStore<M> {
     });
   }
 
-  /** Marks the tensors of a scope's result: a walk of its own, because it runs several times in every token. */
+  /** Marks the tensors of a scope's result. Not `forEachTensor`, since it runs several times for each token. */
   #keep(tree: unknown, scope: number): void {
     if (tree instanceof DeviceTensor) {
-      // Another backend counts its scopes for itself, and may be in the one of the same number.
+      // Scopes are numbered for each backend, so numbers of another backend mean nothing here.
       if (tree.backend === this.#backend) tree.keptBy = scope;
     } else if (Array.isArray(tree)) {
       for (let i = 0; i < tree.length; i++) this.#keep(tree[i], scope);
@@ -203,7 +208,7 @@ export class TensorStore<M> {
     }
   }
 
-  /** A walk of its own too: it runs in every token. */
+  /** Not `forEachTensor` either, since it runs for each token. */
   free(tree: unknown): void {
     if (tree instanceof DeviceTensor) {
       if (tree.backend !== this.#backend) throw this.#notOwn(tree);
@@ -235,27 +240,27 @@ export class TensorStore<M> {
     this.#device.dispose();
   }
 
-  /** Whether all memory was given back. */
+  /** Whether all memory was released. */
   get isDisposed(): boolean {
     return this.#disposed;
   }
 
-  /** Whether what is made now is left to its user or the collector. */
+  /** Whether new tensors are in no scope, so that their user or the collector frees them. */
   get outsideScopes(): boolean {
     return this.#made === null;
   }
 
   /** A new tensor with any contents. */
   make(shape: readonly number[]): DeviceTensor<M> {
-    return this.#hold(shape, sizeOf(shape), null);
+    return this.#create(shape, sizeOf(shape), null);
   }
 
-  /** The same of a shape that is known to hold so many elements. */
+  /** The same for a shape whose number of elements is known. */
   makeOf(shape: readonly number[], size: number): DeviceTensor<M> {
-    return this.#hold(shape, size, null);
+    return this.#create(shape, size, null);
   }
 
-  /** A new tensor that no scope frees: whoever holds it does, or the collector. */
+  /** A new tensor that no scope frees: its user frees it, or the collector. */
   makeOutside(shape: readonly number[]): DeviceTensor<M> {
     const inner = this.#made;
     this.#made = null;
@@ -266,23 +271,23 @@ export class TensorStore<M> {
     }
   }
 
-  /** Scratch memory of `size` elements for a kernel; null where it needs none. */
+  /** Scratch memory of `size` elements for a kernel; null for 0 elements. */
   makeScratch(size = 0): DeviceTensor<M> | null {
     return size === 0 ? null : this.make([size]);
   }
 
-  /** A new `[batch, time, channels]` with any contents and room for `capacity` steps. */
+  /** A new `[batch, time, channels]` with any contents and a capacity of `capacity` steps. */
   makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
     const size = sizeOf([batch, capacity, channels]);
-    return this.#hold([batch, time, channels], size, { capacity, steps: [time], grownBy: 0, grownAt: 0 });
+    return this.#create([batch, time, channels], size, { capacity, steps: [time], grownBy: 0, grownAt: 0 });
   }
 
   /**
-   * The tensor that sees `time` steps more of the cache's block than `past` does, or null where that is not
-   * possible: where the room is used up, or another tensor has gone on from `past` and still holds those rows.
+   * The tensor that sees `time` more steps of the cache's block than `past` does; null if the capacity is exceeded,
+   * or if another tensor was made by extending `past` and still uses those rows.
    */
   extend(past: DeviceTensor<M>, time: number): DeviceTensor<M> | null {
-    const isInPlace = this.hasRoom(past, time);
+    const isInPlace = this.hasCapacity(past, time);
     this.watcher?.extended(past, time, isInPlace);
     if (!isInPlace) return null;
     const { memory, size, bytes, cache } = past;
@@ -294,8 +299,8 @@ export class TensorStore<M> {
     return extended;
   }
 
-  /** Whether {@linkcode extend} would find room. */
-  hasRoom(t: DeviceTensor<M>, time: number): boolean {
+  /** Whether {@linkcode extend} can append this many steps in place. */
+  hasCapacity(t: DeviceTensor<M>, time: number): boolean {
     const { cache } = t;
     if (cache === null) return false;
     const before = shapeOf(t)[1];
@@ -303,9 +308,9 @@ export class TensorStore<M> {
   }
 
   /**
-   * The tensor as one of this backend's, alive.
+   * Checks that a tensor is one of this backend's, and alive.
    *
-   * @param by who is given it, for messages
+   * @param by the operation that takes it, for messages
    */
   alive(x: Tensor, by: { readonly action: string } = use): DeviceTensor<M> {
     if (!(x instanceof DeviceTensor) || x.backend !== this.#backend) throw this.#notOwn(x);
@@ -314,14 +319,18 @@ export class TensorStore<M> {
     return x;
   }
 
-  /** Whether tensors are still alive, as often as one likes. Another's end may give a false no. */
+  /**
+   * Returns a function that tells whether the tensors are all still alive. It may return false once another watched
+   * tensor was freed.
+   */
   watch(tensors: readonly DeviceTensor<M>[]): () => boolean {
-    for (const t of tensors) t.reliedOn = true;
-    const losses = this.#losses;
-    return () => this.#losses === losses && !this.#disposed;
+    for (const t of tensors) t.watched = true;
+    const freed = this.#freedWatched;
+    return () => this.#freedWatched === freed && !this.#disposed;
   }
 
-  // The messages stand apart: what runs a hundred times in a token is small enough to be compiled into its callers.
+  // The errors are made in functions of their own, so that what runs a hundred times per token is small enough to be
+  // inlined.
 
   #notAlive(t: DeviceTensor<M>, action: string): TypeError {
     return new TypeError(
@@ -339,7 +348,7 @@ export class TensorStore<M> {
     );
   }
 
-  #hold(shape: readonly number[], size: number, cache: Cache | null): DeviceTensor<M> {
+  #create(shape: readonly number[], size: number, cache: Cache | null): DeviceTensor<M> {
     if (this.#disposed) {
       throw new TypeError(
         `Cannot make tensor: backend must be open, current ${this.#backend.name} is disposed`,
@@ -367,15 +376,15 @@ export class TensorStore<M> {
     }
   }
 
-  /** Of the tensors that only the collector can give back. */
+  /** The bytes of the tensors that only the collector can free. */
   #uncollectedBytes(): number {
     return this.#waiting.reduce(
       (bytes, t) => t === null || t.freed ? bytes : bytes + t.ownBytes,
-      this.#watchedBytes,
+      this.#registeredBytes,
     );
   }
 
-  /** Puts a tensor into the innermost scope, or leaves it to the collector where there is none. */
+  /** Adds a tensor to the innermost scope, or leaves it to the collector if there is none. */
   #enter(t: DeviceTensor<M>): void {
     if (this.#made !== null) {
       this.#made.push(t);
@@ -383,66 +392,69 @@ export class TensorStore<M> {
     }
     this.#waiting[this.#waitingCount++] = t;
     this.#waitingBytes += t.ownBytes;
-    if (this.#waitingCount === mostWaiting || 4 * this.#waitingBytes >= this.#growth) this.#watchOldest();
+    if (this.#waitingCount === maximumWaiting || 4 * this.#waitingBytes >= this.#growth) {
+      this.#registerOldest();
+    }
   }
 
-  /** Has the registry watch those that have waited longest, until half of the room is free: the others may be freed soon. */
-  #watchOldest(): void {
+  /** Registers the tensors that have waited longest, until half of the list is free: the others may be freed soon. */
+  #registerOldest(): void {
     let i = 0;
     for (; i < this.#waitingCount; i++) {
-      if (2 * (this.#waitingCount - i) <= mostWaiting && 8 * this.#waitingBytes <= this.#growth) break;
+      if (2 * (this.#waitingCount - i) <= maximumWaiting && 8 * this.#waitingBytes <= this.#growth) break;
       const survivor = this.#waiting[i]!;
       this.#waitingBytes -= survivor.ownBytes;
-      if (survivor.freed || survivor.watched) continue;
-      survivor.watched = true;
+      if (survivor.freed || survivor.registered) continue;
+      survivor.registered = true;
       const { memory, size, bytes, cache, shape, ownBytes } = survivor;
-      this.#watchedBytes += ownBytes;
+      this.#registeredBytes += ownBytes;
       this.#registry.register(survivor, { memory, size, bytes, cache, shape, ownBytes }, survivor);
     }
-    // They are not to be kept from the collector.
+    // Empties the slots, which would keep the tensors alive.
     this.#waiting.copyWithin(0, i, this.#waitingCount).fill(null, this.#waitingCount - i, this.#waitingCount);
     this.#waitingCount -= i;
-    if (this.#watchedBytes >= this.#tellAt) this.#tellCollector();
+    if (this.#registeredBytes >= this.#triggerAt) this.#triggerCollector();
   }
 
   /**
-   * Makes the collector look for tensors that nobody holds any more: it counts the bytes of an array buffer, which are dropped
-   * at once and never touched. The registry hears of those tensors when the event loop turns.
+   * Triggers the garbage collector, which counts the bytes of array buffers: these are dropped at once and never
+   * touched. The registry is notified of collected tensors when the event loop turns.
    */
-  #tellCollector(): void {
-    this.#tellAt = this.#watchedBytes + this.#growth / 2;
+  #triggerCollector(): void {
+    this.#triggerAt = this.#registeredBytes + this.#growth / 2;
     this.#collected = false;
     allocate(growth);
-    // It marks in steps between the turns, and takes its time over tensors that have survived once: it looks for those only if
-    // buffers survive too. Where room is short, the next tensor may find none, so the event loop turns until there is some.
-    const wasShort = this.#isShortOfRoom();
+    // The collector marks in steps between turns, and examines tensors that have survived once only rarely, unless
+    // buffers survive as well. If memory is short, the next allocation could fail, so the event loop turns until
+    // there is some.
+    const wasShort = this.#isLowOnMemory();
     let turns = 4, held: unknown[] = [];
     eventLoop.want(() => {
-      if (wasShort ? !this.#isShortOfRoom() : this.#collected || --turns <= 0) return false;
+      if (wasShort ? !this.#isLowOnMemory() : this.#collected || --turns <= 0) return false;
       held = [...held.slice(-2), allocate(growth)];
       return true;
     });
   }
 
-  /** Whether half of the device's memory is left to the collector. */
-  #isShortOfRoom(): boolean {
-    return 2 * this.#watchedBytes >= (this.#device.maximumBytes ?? Infinity);
+  /** Whether the tensors that only the collector can free take half of the device's memory. */
+  #isLowOnMemory(): boolean {
+    return 2 * this.#registeredBytes >= (this.#device.maximumBytes ?? Infinity);
   }
 
   #release(t: DeviceTensor<M>): void {
     if (t.freed) return;
     t.freed = true;
-    if (t.reliedOn) this.#losses++;
-    if (t.watched) {
+    if (t.watched) this.#freedWatched++;
+    if (t.registered) {
       this.#registry.unregister(t);
-      this.#unwatch(t);
+      this.#unregister(t);
     }
     this.#drop(t);
   }
 
-  #unwatch({ ownBytes }: Remains<M>): void {
-    this.#watchedBytes -= ownBytes;
-    this.#tellAt = Math.min(this.#tellAt, this.#watchedBytes + this.#growth);
+  #unregister({ ownBytes }: Remains<M>): void {
+    this.#registeredBytes -= ownBytes;
+    this.#triggerAt = Math.min(this.#triggerAt, this.#registeredBytes + this.#growth);
   }
 
   #drop({ memory, size, bytes, cache, shape }: Remains<M>): void {
@@ -461,7 +473,7 @@ function allocate(bytes: number): ArrayBuffer | undefined {
   try {
     return new ArrayBuffer(bytes);
   } catch {
-    // An engine that has no room for it has just collected.
+    // An engine without memory for it has just collected.
     return undefined;
   }
 }

@@ -1,12 +1,12 @@
 /**
- * The two 16-bit forms of a number, widened exactly: every one of them is also a float32. Integers hold the bits, so
- * that nothing on the way touches the payload of a NaN.
+ * Converts 16-bit floats to float32, which is exact for every value. The bits are handled as integers, so that the
+ * payload of a NaN is preserved.
  *
  * @module
  */
 import { hostArray } from "../allocate.ts";
 
-/** The F16 numbers (IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction) with these bits. */
+/** Converts F16 numbers (IEEE 754 binary16: 1 sign bit, 5 exponent bits, 10 fraction bits), given as bits. */
 export function widenFloat16(halves: Uint16Array): Float32Array {
   const bits = roomFor(halves);
   const numbers = new Float32Array(bits.buffer);
@@ -16,8 +16,8 @@ export function widenFloat16(halves: Uint16Array): Float32Array {
     if ((half & 0x7c00) === 0x7c00) {
       bits[i] = sign | 0x7f800000 | (half & 0x3ff) << 13;
     } else {
-      // Exponent and fraction put where a float32 has them are off by the difference of the biases, 127 - 15, and
-      // the product with that power of two also turns a subnormal half into the normal number that it is.
+      // Moving exponent and fraction to their places in a float32 leaves the exponent too small by the difference of
+      // the biases, 127 - 15. Multiplying by that power of two also normalizes subnormal numbers.
       bits[i] = (half & 0x7fff) << 13;
       numbers[i] *= 2 ** 112;
       bits[i] |= sign;
@@ -26,7 +26,7 @@ export function widenFloat16(halves: Uint16Array): Float32Array {
   return numbers;
 }
 
-/** The BF16 numbers with these bits: a float32's upper half. */
+/** Converts BF16 numbers, given as bits: they are the upper halves of float32 numbers. */
 export function widenBfloat16(halves: Uint16Array): Float32Array {
   const bits = roomFor(halves);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;

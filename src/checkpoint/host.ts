@@ -1,5 +1,5 @@
 /**
- * A tensor's numbers, at once.
+ * Reads a tensor's numbers synchronously.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { show } from "../check.ts";
 import type { Floats, Tensor } from "../tensor.ts";
 
 /**
- * Copies a tensor's numbers for a function that can't wait for a device.
+ * Copies a tensor's numbers, for functions that can't wait for a device.
  *
- * @throws {TypeError} if the tensor lives where reading takes time
+ * @throws {TypeError} if the tensor lives on a device that can only be read asynchronously
  */
 export function hostValues(action: string, t: Tensor): Floats {
-  // A config that happens to have a backend and a shape passes for a tensor until here.
+  // An object with a backend and a shape, such as a config, is taken for a tensor up to this point.
   if (typeof engineOf(t.backend)?.download !== "function") {
     throw new TypeError(
       `Cannot ${action}: what has a backend and a shape must be a tensor, current backend is ${
@@ -23,7 +23,7 @@ export function hostValues(action: string, t: Tensor): Floats {
   }
   const values = engineOf(t.backend).download(t);
   if ("then" in values) {
-    // Nobody will wait for it, and a rejection that nobody hears ends the process.
+    // The promise is not needed; an unhandled rejection would end the process.
     values.catch(() => {});
     throw new TypeError(
       `Cannot ${action}: tensors must live in host memory (move them with put), current backend is ${t.backend.name}`,

@@ -1,24 +1,24 @@
 /**
- * JSON from a stranger. `JSON.parse` alone keeps the last of two equal names in silence, and nests as deep as a file
- * says, which a recursive walk then pays for with its stack.
+ * Parses JSON from untrusted files. `JSON.parse` alone silently keeps the last of two equal names, and allows any
+ * depth, so that a recursive walk of the result could overflow the stack.
  *
  * @module
  */
 import { brief, malformed } from "./malformed.ts";
 
 /**
- * How many branches may lie within one another in a tree that is saved or loaded: more than any model has, and few enough
- * that a name of nothing but dots does not become a tree many times its size.
+ * The maximum depth of a tree that is saved or loaded: deeper than any model, but so small that a name that consists
+ * of dots does not become a tree many times its size.
  */
 export const deepestTree = 32;
 
-/** A tree within the object that holds its version, and within it the object that stands for a tensor. */
+/** The tree is inside the object with its version, and its tensors are objects. */
 const deepestText = deepestTree + 2;
 
 /**
- * Parses JSON whose names are all different and which is not nested deeper than any tree.
+ * Parses JSON in which no name is repeated within an object and whose depth is limited.
  *
- * @param what the text's name in messages
+ * @param what the name of the text in messages
  */
 export function parseJson(text: string, what: string): unknown {
   try {
@@ -30,7 +30,7 @@ export function parseJson(text: string, what: string): unknown {
   }
 }
 
-/** Runs over the text once; what is no JSON at all is left for `JSON.parse` to find. */
+/** Scans the text once. Invalid JSON is left for `JSON.parse` to report. */
 function checkNames(text: string, what: string): void {
   const open: Set<string>[] = [];
   for (let i = 0; i < text.length; i++) {
@@ -45,7 +45,7 @@ function checkNames(text: string, what: string): void {
       const start = i++;
       while (i < text.length && text[i] !== '"') i += text[i] === "\\" ? 2 : 1;
       if (!isFollowedByColon(text, i + 1)) continue;
-      // Parsed, for "a" and "\u0061" are one name.
+      // Parsed, since "a" and "\u0061" are the same name.
       const name: string = JSON.parse(text.slice(start, i + 1));
       const names = open.at(-1);
       if (names?.has(name)) {
@@ -62,7 +62,7 @@ function isFollowedByColon(text: string, start: number): boolean {
   return text[i] === ":";
 }
 
-/** Whether a parsed value is an object and no array. */
+/** Whether a parsed value is an object but not an array. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

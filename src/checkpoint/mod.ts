@@ -1,6 +1,6 @@
 /**
- * Trees as files: parameters, states and the moments of an optimiser alike, in the safetensors format; and RWKV-4
- * checkpoints by their official names.
+ * Saves trees as files in the safetensors format: parameters, states and the moments of an optimiser alike. Converts
+ * RWKV-4 checkpoints from and to their official names.
  *
  * @module
  */
@@ -18,20 +18,20 @@ import { decodeTree, encodeTree, type Leaf, structureName } from "./structure.ts
 
 export { fromOfficialRwkv, toOfficialRwkv } from "./rwkv_names.ts";
 
-/** What {@linkcode loadTree} finds in a file. */
+/** The result of {@linkcode loadTree}. */
 export interface LoadedTree {
-  /** The tree; only the caller knows of which type it is. */
+  /** The tree, whose type only the caller knows. */
   readonly tree: unknown;
-  /** What was saved with it. */
+  /** The metadata that was saved with it. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What {@linkcode loadTree} is to read. */
+/** Options of {@linkcode loadTree}. */
 export interface LoadTreeOptions {
   /**
-   * The names of the tensors that are wanted, as they are in the file; a branch's (`"blocks"`, `"blocks.0.att"`) is all below it.
-   * The others may be of any dtype, and take no memory. They are left out of the tree: of objects, and of a saved tree's arrays,
-   * which keep their length, as undefined. Default: all.
+   * The names of the tensors to load, as they are in the file; the name of a branch (`"blocks"`, `"blocks.0.att"`)
+   * stands for all tensors below it. The others may have any dtype, and take no memory: they are missing from the
+   * tree's objects, and undefined in the arrays of a saved tree, which keep their length. Default: all.
    */
   readonly only?: readonly string[] | undefined;
 }
@@ -39,22 +39,23 @@ export interface LoadTreeOptions {
 const optionNames: Names<LoadTreeOptions> = { only: 0 };
 
 /**
- * Writes a tree as a safetensors file, the same bytes each time.
+ * Writes a tree as a safetensors file; equal trees give equal bytes.
  *
- * Tensors are named by their paths, `blocks.0.timeMix.key`, so that any other reader finds them (where two paths read
- * alike, or one is `__metadata__`, a `#2` is added); a tensor in several places is stored once, by its first path, and comes
- * back as one tensor. They are stored as F32, those of a float64 reference as F64. Everything
- * else in the tree (numbers, texts, booleans, null, undefined, empty branches) stands with the tree's form in the
- * metadata, under the name `seqmix.tree` and with a version, and {@linkcode loadTree} gives it back as it was.
+ * Tensors are named by their paths, such as `blocks.0.timeMix.key`, so that other readers find them. (If two paths
+ * give the same name, or one is `__metadata__`, `#2` is appended.) A tensor in several places is stored once, by its
+ * first path, and is loaded as one tensor. Tensors are stored as F32, those of a float64 reference as F64. All other
+ * values in the tree (numbers, strings, booleans, null, undefined, empty branches) are stored with the tree's form in
+ * the metadata, under the name `seqmix.tree` and with a version; {@linkcode loadTree} restores them.
  *
- * @param tree nested plain objects and arrays, or a tensor; its tensors in host memory (`put` moves them there)
- * @param metadata texts to go with it; default: none
+ * @param tree nested plain objects and arrays, or a tensor; its tensors must be in host memory (`put` moves them
+ *   there)
+ * @param metadata strings to store with it; default: none
  * @returns the bytes of the file
- * @throws {TypeError} if the tree holds what would not come back as it was (a function, a bigint, an object of a class,
- *   a branch within itself), a tensor was freed or lives on a device that can't answer at once (WebGPU), or
- *   the metadata is not an object of texts
- * @throws {RangeError} if the tree is more than 32 branches deep, or the file's header would take more than 100 MB, or
- *   there is no room for the file
+ * @throws {TypeError} if the tree holds a value that could not be restored (a function, a bigint, an object of a
+ *   class, a branch that contains itself); if a tensor was freed, or lives on a device that can only be read
+ *   asynchronously (WebGPU); or if the metadata is not an object of strings
+ * @throws {RangeError} if the tree is more than 32 branches deep, if the file's header would take more than 100 MB,
+ *   or if there is no memory for the file
  *
  * @example A model, to a file and back
  * ```ts
@@ -75,22 +76,25 @@ export function saveTree(tree: unknown, metadata: Readonly<Record<string, string
 }
 
 /**
- * Reads a safetensors file of F64, F32, F16 or BF16 tensors, {@linkcode saveTree}'s or another's.
+ * Reads a safetensors file with tensors of dtype F64, F32, F16 or BF16, written by {@linkcode saveTree} or any other
+ * program.
  *
- * A file made elsewhere has no form to go by, so its names are taken for paths: `blocks.0.att.key.weight` becomes
- * `tree.blocks[0].att.key.weight`. A branch whose keys are 0 to n - 1 is an array.
+ * If the file does not contain the form of a tree, the tensors' names are taken for paths: `blocks.0.att.key.weight`
+ * becomes `tree.blocks[0].att.key.weight`. A branch whose keys are 0 to n - 1 is an array.
  *
- * A file is checked as a whole before any tensor is made: each length, offset and name in it may lie, and nothing
- * is allocated for it on its word. The tensors are copies; the bytes can be used again.
+ * The whole file is validated before any tensor is created: no length, offset or name in it is trusted, and nothing
+ * is allocated on its word. The tensors are copies, so the bytes may be reused.
  *
  * @param bytes the file
- * @param backend where the tensors live; default: the reference. Of F64, all but a float64 reference keep single precision
- * @param options which tensors
+ * @param backend where the tensors live; default: the reference. Only a float64 reference keeps the precision of F64
+ * @param options the tensors to load
  * @returns the tree, and the metadata without the tree's form
- * @throws {TypeError} if bytes is neither a Uint8Array nor an ArrayBuffer, or what is in it is another kind of file (PyTorch's,
- *   GGUF, a web page, a git-lfs pointer) or breaks a rule: of the format, of the form of the tree (a version that this one
- *   doesn't know), or of names (one that is a tensor and begins another, one of more than 32 parts); or on an unknown option
- * @throws {RangeError} if a name in `only` is not in the file, or there is no room; the backend then holds what it held before
+ * @throws {TypeError} if bytes is neither a Uint8Array nor an ArrayBuffer; if it is another kind of file (PyTorch's,
+ *   GGUF, an HTML page, a git-lfs pointer) or invalid in its format, in the form of the tree (including a newer
+ *   version of it) or in its names (a tensor's name that others begin with, or one of more than 32 parts); or on an
+ *   unknown option
+ * @throws {RangeError} if a name in `only` is not in the file, or if memory is exhausted; the backend then holds what
+ *   it held before
  *
  * @example The embedding alone
  * ```ts
@@ -131,7 +135,8 @@ export function loadTree(
   const form = metadata.get(structureName);
   const wanted = new Map([...tensors].filter((entry): entry is [string, StoredTensor] => entry[1] !== null));
   const build = form === undefined ? (leaf: Leaf) => nest(wanted, leaf) : decodeTree(form, tensors);
-  // Once for its errors, while no tensor exists yet; so what is found here only looks like one.
+  // Built without tensors first, so that errors, such as an object that looks like a tensor, are found before anything is
+  // allocated.
   forEachTensor(build((stored) => stored), () => {
     throw malformed(
       "an object of the tree must not look like a tensor",

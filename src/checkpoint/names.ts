@@ -1,6 +1,6 @@
 /**
- * Trees out of names: what files made elsewhere have instead of a form. `blocks.0.att.key.weight` is the path of a
- * tensor, and a branch whose keys are 0 to n - 1 is an array, as PyTorch names its modules.
+ * Builds trees from the names of tensors, for files without the form of a tree. `blocks.0.att.key.weight` is the path
+ * of a tensor, and a branch whose keys are 0 to n - 1 is an array, as PyTorch names its modules.
  *
  * @module
  */
@@ -8,24 +8,27 @@ import { isBranch, isTensor } from "../check.ts";
 import { deepestTree } from "./json.ts";
 import { brief, malformed } from "./malformed.ts";
 
-/** A name of which `start` characters are the path to a branch; more than there are where the branch is its place. */
+/**
+ * A name whose first `start` characters are the path to the current branch; if it has fewer, it is the name of that
+ * branch.
+ */
 interface Rest<T> {
   readonly name: string;
   readonly start: number;
   readonly value: T;
 }
 
-/** A tree with `leaf` of each value at the path that its name is. */
+/** Builds a tree with `leaf` of each value at the path given by its name. */
 export function nest<T>(named: ReadonlyMap<string, T>, leaf: (value: T) => unknown): unknown {
   return gather(Array.from(named, ([name, value]) => ({ name, start: 0, value })), 1, leaf);
 }
 
-/** One branch at a time, so that what a long name costs is the tree that it asks for and no more. */
+/** Builds one branch at a time, so that a long name costs no more than its own part of the tree. */
 function gather<T>(rests: readonly Rest<T>[], depth: number, leaf: (value: T) => unknown): unknown {
   if (depth > deepestTree) {
     throw malformed(`a name must have at most ${deepestTree} parts`, `name is ${brief(rests[0].name)}`);
   }
-  // A Map, in which no key (`__proto__`) means anything but itself.
+  // A Map, since keys such as `__proto__` have a meaning in objects.
   const groups = new Map<string, Rest<T>[]>();
   for (const { name, start, value } of rests) {
     const dot = name.indexOf(".", start);
@@ -48,7 +51,7 @@ function gather<T>(rests: readonly Rest<T>[], depth: number, leaf: (value: T) =>
     : Object.fromEntries(Array.from(groups, ([key, group]) => [key, build(group)]));
 }
 
-/** What a tree holds, branches aside, by the dotted paths of its places: what {@linkcode nest} undoes. */
+/** The values in a tree by their dotted paths: the inverse of {@linkcode nest}. */
 export function flatten(tree: unknown): ReadonlyMap<string, unknown> {
   const named = new Map<string, unknown>();
   const visit = (value: unknown, path: string) => {

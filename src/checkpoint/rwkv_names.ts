@@ -1,5 +1,5 @@
 /**
- * RWKV-4 checkpoints by their official names.
+ * Converts RWKV-4 checkpoints from and to their official names.
  *
  * @module
  */
@@ -10,7 +10,10 @@ import type { Tensor } from "../tensor.ts";
 import { hostValues } from "./host.ts";
 import { flatten, nest } from "./names.ts";
 
-/** A tensor's official name, ours, and its official shape: ours is the same without sizes of 1. */
+/**
+ * The official name of a tensor, the name here, and its official shape; the shape here is the same without sizes of
+ * 1.
+ */
 type Row = readonly [official: string, own: string, ...shape: (number | "V" | "C" | "F")[]];
 
 const before: readonly Row[] = [
@@ -47,14 +50,14 @@ const after: readonly Row[] = [
 ];
 
 /**
- * The parameters in a tree with the official names of an RWKV-4 checkpoint (BlinkDL/RWKV-LM,
+ * The parameters of {@linkcode rwkv} from a tree with the official names of an RWKV-4 checkpoint (BlinkDL/RWKV-LM,
  * `RWKV-v4neo/src/model.py`).
  *
- * @param tree nested, as {@linkcode loadTree} gives it for a file made elsewhere, or flat (`"emb.weight"`)
- * @returns the parameters of {@linkcode rwkv}: the tree's own tensors, but for the `time_mix_*`, which lose their two
- *   leading axes and are copies on the same backend
- * @throws {TypeError} if the tree lacks a name or has one that is none of RWKV-4's, on other shapes, or where the tensors
- *   live on a device that can't answer at once (WebGPU): load on the reference, then `put`
+ * @param tree nested, as {@linkcode loadTree} returns it for a file from elsewhere, or flat (`"emb.weight"`)
+ * @returns the parameters: the tree's own tensors, except the `time_mix_*`, which lose their two leading axes and are
+ *   copies on the same backend
+ * @throws {TypeError} if a name is missing or unknown; on other shapes; or if the tensors live on a device that can
+ *   only be read asynchronously (WebGPU): load on the reference, then `put`
  *
  * @example
  * ```ts
@@ -73,15 +76,15 @@ export function fromOfficialRwkv(tree: unknown): RwkvParams {
 }
 
 /**
- * The parameters of {@linkcode rwkv} by the official names of an RWKV-4 checkpoint (BlinkDL/RWKV-LM,
- * `RWKV-v4neo/src/model.py`), as PyTorch's `state_dict` has them: what {@linkcode fromOfficialRwkv} undoes.
+ * Renames the parameters of {@linkcode rwkv} to the official names of an RWKV-4 checkpoint (BlinkDL/RWKV-LM,
+ * `RWKV-v4neo/src/model.py`), as in PyTorch's `state_dict`: the inverse of {@linkcode fromOfficialRwkv}.
  *
  * @param params the parameters
- * @returns their own tensors by name, but for the `time_mix_*`, which are copies of the shape `[1, 1, C]`, and a tensor in
- *   several places, of which all but the first get copies: official code looks for every name. {@linkcode saveTree} makes of
- *   it a file that this code can read
- * @throws {TypeError} if a tensor is missing or there is one too many, on other shapes, or where the tensors live on a
- *   device that can't answer at once (WebGPU)
+ * @returns the same tensors by name, except the `time_mix_*`, which are copies of shape `[1, 1, C]`. A tensor in
+ *   several places is copied for all but the first, since the official code looks up every name. {@linkcode saveTree}
+ *   writes this as a file that the official code can read
+ * @throws {TypeError} if a tensor is missing or unknown; on other shapes; or if the tensors live on a device that can
+ *   only be read asynchronously (WebGPU)
  *
  * @example
  * ```ts
@@ -104,7 +107,7 @@ export function toOfficialRwkv(params: RwkvParams): Readonly<Record<string, Tens
   }));
 }
 
-/** One tensor's way from one set of names to the other. */
+/** The renaming of one tensor. */
 interface Move {
   readonly from: string;
   readonly to: string;
@@ -152,7 +155,7 @@ function rows(layers: number): readonly Row[] {
   return [...before, ...blocks.flat(), ...after];
 }
 
-/** As many as there are different numbers; one that is missing is then found by its names. */
+/** The number of distinct block indices; if one is skipped, the missing names are reported later. */
 function layersOf(named: ReadonlyMap<string, unknown>): number {
   const numbers = new Set<string>();
   for (const name of named.keys()) {
@@ -167,8 +170,8 @@ function withoutOnes(shape: readonly (number | string)[]): readonly (number | st
 }
 
 /**
- * By way of the host, where the file's bytes were a moment ago: no operation changes a shape alone, and one backend
- * method more for these few vectors would have to be written for every device.
+ * Through host memory, where the file's bytes just were: no operation only changes a shape, and a backend method for
+ * these few vectors would have to be implemented for every device.
  */
 function reshape(action: string, t: Tensor, shape: readonly number[]): Tensor {
   return engineOf(t.backend).upload(hostValues(action, t), shape);

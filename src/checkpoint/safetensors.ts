@@ -4,7 +4,7 @@
  *
  *     { "__metadata__": { name: text }, name: { "dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24] } }
  *
- * The bytes of a typed array are taken as they are: every platform that runs this is little-endian, as WebAssembly is.
+ * The bytes of typed arrays are copied as they are: every platform that runs WebAssembly is little-endian.
  *
  * @module
  */
@@ -14,16 +14,16 @@ import { widenBfloat16, widenFloat16 } from "./half.ts";
 import { isObject, parseJson } from "./json.ts";
 import { nearest } from "../names.ts";
 import { brief, malformed } from "./malformed.ts";
-import { notSafetensors } from "./other_kinds.ts";
+import { notSafetensors } from "./other_formats.ts";
 
-/** The name in a header that is no tensor's. */
+/** The one name in a header that is not a tensor's. */
 export const metadataName = "__metadata__";
 
 /** The official reader's limit, in bytes. */
 const longestHeader = 100_000_000;
 
-/** What is saved of a tensor. */
-export interface NamedValues {
+/** A tensor to save. */
+interface NamedValues {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Floats;
@@ -35,7 +35,7 @@ interface Format {
   readonly read: (buffer: ArrayBuffer) => Floats;
 }
 
-/** A Map, because a file may call its dtype `constructor`. */
+/** A Map, since a file may give a dtype such as `constructor`. */
 const formats: ReadonlyMap<unknown, Format> = new Map<unknown, Format>([
   ["F64", { bytes: 8, read: (buffer) => new Float64Array(buffer) }],
   ["F32", { bytes: 4, read: (buffer) => new Float32Array(buffer) }],
@@ -43,7 +43,7 @@ const formats: ReadonlyMap<unknown, Format> = new Map<unknown, Format>([
   ["BF16", { bytes: 2, read: (buffer) => widenBfloat16(new Uint16Array(buffer)) }],
 ]);
 
-/** A tensor of a file that was found to keep all rules: where its bytes are, and what they mean. */
+/** A validated tensor of a file: its bytes, and how to read them. */
 export class StoredTensor {
   readonly shape: readonly number[];
   readonly #format: Format;
@@ -55,21 +55,21 @@ export class StoredTensor {
     this.#bytes = bytes;
   }
 
-  /** The numbers, copied. */
+  /** Returns a copy of the numbers. */
   values(): Floats {
-    // Not bytes.slice(): on a Buffer of Node that is a view, and the file's bytes need not be aligned.
+    // Not bytes.slice(), which on Node's Buffer returns a view; and the file's bytes need not be aligned.
     const copy = hostArray<Uint8Array<ArrayBuffer>>("load tree", Uint8Array, this.#bytes.length);
     copy.set(this.#bytes);
     return this.#format.read(copy.buffer);
   }
 }
 
-/** The bytes of a file that holds these tensors, of different names. */
+/** Writes a file with these tensors, whose names are distinct. */
 export function encode(
   tensors: readonly NamedValues[],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
-  // As the official writer has it: wide numbers first, so that all are aligned, and then by name.
+  // As the official writer does: wide numbers first, so that all are aligned, and then by name.
   const sorted = tensors.toSorted((a, b) =>
     b.values.BYTES_PER_ELEMENT - a.values.BYTES_PER_ELEMENT || (a.name < b.name ? -1 : 1)
   );
@@ -100,10 +100,10 @@ export function encode(
 }
 
 /**
- * The tensors of a file by name, null for those that are not wanted, and its metadata: all rules are checked, and none of the
- * tensors' bytes copied.
+ * Reads the tensors of a file by name, null for those that are not wanted, and its metadata. Validates everything,
+ * and copies none of the tensors' bytes.
  *
- * @param only the names of those that are wanted, or what theirs begin with; none: all
+ * @param only the names of the wanted tensors or branches; default: all
  */
 export function decode(bytes: Uint8Array, only?: readonly string[]): {
   tensors: ReadonlyMap<string, StoredTensor | null>;
@@ -128,7 +128,7 @@ export function decode(bytes: Uint8Array, only?: readonly string[]): {
   return { tensors, metadata };
 }
 
-/** Whether names are those that are wanted, or below them; each of these must be of the file. */
+/** Returns whether a name is wanted or below a wanted branch. Each wanted name must be in the file. */
 function wantedBy(only: readonly string[], header: readonly string[]): (name: string) => boolean {
   const names = header.filter((name) => name !== metadataName);
   const isBelow = (name: string, branch: string) => name === branch || name.startsWith(`${branch}.`);
@@ -167,7 +167,7 @@ function split(bytes: Uint8Array): { header: Readonly<Record<string, unknown>>; 
     const first = header.length === 0 ? "none" : `0x${header[0].toString(16).padStart(2, "0")}`;
     throw notSafetensors(bytes, "header must begin with {", `first byte is ${first}`);
   }
-  // A text that begins with { is an object, or no JSON.
+  // JSON that starts with { is an object.
   return {
     header: parseJson(readText(header), "header") as Record<string, unknown>,
     data: bytes.subarray(start),
@@ -194,7 +194,7 @@ function metadataEntries(metadata: unknown): [string, string][] {
   });
 }
 
-/** Where the bytes of a tensor are. */
+/** The range of a tensor's bytes. */
 interface Range {
   readonly name: string;
   readonly begin: number;
@@ -229,7 +229,7 @@ function tensorEntry(
     );
   }
   const [begin, end] = offsets;
-  // A product too large to be exact is larger than any file, and one that became NaN equals nothing.
+  // A product too large to be exact exceeds any file, and NaN is not equal to anything.
   if (format !== undefined && shape.reduce((bytes, axis) => bytes * axis, format.bytes) !== end - begin) {
     throw malformed(
       `${tensor} must take the bytes of its shape ${brief(shape)} and dtype ${dtype}`,
@@ -244,7 +244,9 @@ function isSizes(value: unknown): value is readonly number[] {
     value.every((size) => Number.isSafeInteger(size) && size >= 0 && !Object.is(size, -0));
 }
 
-/** Each byte of the data belongs to one tensor, so that a file never holds less than it is loaded into. */
+/**
+ * Each byte of the data must belong to exactly one tensor, so that a file never holds less than it is loaded into.
+ */
 function checkRanges(ranges: Range[], dataLength: number): void {
   ranges.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let end = 0;

@@ -1,9 +1,10 @@
 /**
- * A tree's form as text, kept in a file's metadata beside the tensors: what is an array, what order the keys have, and
- * all that is no tensor.
+ * The form of a tree as text, stored in a file's metadata: which branches are arrays, the order of keys, and all
+ * values that are not tensors.
  *
- * It is the tree itself as JSON, a tensor as `{ "$tensor": name }` and what JSON has no word for as `{ "$value": word }`.
- * From version 2 on, which is written only where it is needed, places that hold one tensor give one name. A key of the tree's own that begins with `$` gets one `$` more, so that nothing in a tree can be taken for either.
+ * It is the tree as JSON, with a tensor as `{ "$tensor": name }` and a value that JSON lacks as `{ "$value": word }`.
+ * In version 2, which is written only if it is needed, several places may have the same tensor. Keys of the tree that
+ * start with `$` get another `$`, so that they can't be mistaken for these.
  *
  * @module
  */
@@ -13,13 +14,13 @@ import { deepestTree, isObject, parseJson } from "./json.ts";
 import { brief, malformed } from "./malformed.ts";
 import { metadataName, type StoredTensor } from "./safetensors.ts";
 
-/** The name in a file's metadata under which the form stands. */
+/** The name of the form in a file's metadata. */
 export const structureName = "seqmix.tree";
 
-/** Of files in which every tensor has one place, and of all others. */
+/** The version of files in which every tensor has one place, and the version of all others. */
 const onePlace = 1, anyPlaces = 2;
 
-/** What JSON would lose or turn into something else. */
+/** The values that JSON would lose or change. */
 const words: ReadonlyMap<unknown, unknown> = new Map<unknown, unknown>([
   ["undefined", undefined],
   ["NaN", NaN],
@@ -28,16 +29,16 @@ const words: ReadonlyMap<unknown, unknown> = new Map<unknown, unknown>([
   ["-0", -0],
 ]);
 
-/** What is in the place of a tensor that is not wanted. */
+/** Takes the place of a tensor that is not wanted. */
 const absent = Symbol();
 
-/** What stands in a tree for a tensor of the file. */
+/** Creates the leaf of the tree for a tensor of the file. */
 export type Leaf = (stored: StoredTensor) => unknown;
 
 /**
- * The form of a tree, and its tensors by the names that they have in it.
+ * The form of a tree, and its tensors by their names in it.
  *
- * @throws {TypeError} if the tree holds something that would not come back as it was
+ * @throws {TypeError} if the tree holds a value that could not be restored
  */
 export function encodeTree(tree: unknown): { text: string; tensors: ReadonlyMap<string, Tensor> } {
   const tensors = new Map<string, Tensor>(), names = new Map<Tensor, string>();
@@ -102,7 +103,7 @@ function checkBranch(
       } is deeper`,
     );
   }
-  // Names that are symbols or not enumerable, holes, and names of an array other than its indices.
+  // Detects symbols, non-enumerable keys, holes, and keys of an array other than its indices.
   const names = Reflect.ownKeys(value).length;
   const plain = Array.isArray(value)
     ? names === value.length + 1 && Object.keys(value).length === value.length
@@ -116,9 +117,9 @@ function checkBranch(
   }
 }
 
-/** The path with dots, as others name tensors; where that name is taken, it gets a number. */
+/** The path joined by dots, as usual; if that name is taken, a number is appended. */
 function freeName(path: readonly string[], tensors: ReadonlyMap<string, Tensor>): string {
-  // Half a surrogate pair is no UTF-8, and readers in other languages refuse it.
+  // A lone surrogate is not valid UTF-8, and readers in other languages reject it.
   const name = path.join(".").toWellFormed() || "tensor";
   let free = name;
   for (let n = 2; tensors.has(free) || free === metadataName; n++) free = `${name}#${n}`;
@@ -130,7 +131,7 @@ function pathName(path: readonly string[]): string {
   return name.length > 80 ? `${name.slice(0, 77)}...` : name;
 }
 
-/** Reads the form of a tree; the parts are checked as the tree is built. Null is a tensor that is not wanted. */
+/** Reads the form of a tree. Its parts are validated as the tree is built. A null tensor is not wanted. */
 export function decodeTree(
   text: string,
   tensors: ReadonlyMap<string, StoredTensor | null>,

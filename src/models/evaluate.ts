@@ -5,7 +5,7 @@
  */
 import { engineOf } from "../engine.ts";
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
-import { show } from "../check.ts";
+import { checkSequences } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { checkNames, type Names } from "../names.ts";
 import { type Batch, batchesOf, batchOf, tokensOf } from "./batches.ts";
@@ -71,18 +71,7 @@ export async function evaluate<Params, State>(
   checkModel(action, model);
   checkNames(action, options, optionNames);
   const { signal } = options;
-  if (!Array.isArray(sequences) || sequences.length === 0) {
-    throw new TypeError(
-      `Cannot ${action}: sequences must be a list of at least one, current value is ${show(sequences)}`,
-    );
-  }
-  for (const sequence of sequences) {
-    if (!(sequence?.length >= 2)) {
-      throw new TypeError(
-        `Cannot ${action}: a sequence must hold at least 2 ids, current value is ${show(sequence)}`,
-      );
-    }
-  }
+  checkSequences(action, "sequences", sequences);
   const backend = backendOf(action, "params", params);
   const scores: Promise<Score>[] = [];
   const sum: Score = { loss: 0, correct: 0, count: 0 };

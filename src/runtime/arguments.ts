@@ -185,7 +185,7 @@ export class Arguments<M> {
     t.cache.grownBy = this.#id;
     t.cache.grownAt = this.#calls;
     const { store } = this.#backend;
-    this.lacksCapacity ||= !store.hasRoom(t, growth.steps);
-    return !this.lacksCapacity && (growth.tooMany === 0 || !store.hasRoom(t, growth.tooMany));
+    this.lacksCapacity ||= !store.hasCapacity(t, growth.steps);
+    return !this.lacksCapacity && (growth.tooMany === 0 || !store.hasCapacity(t, growth.tooMany));
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { AbortSignalLike } from "../abort.ts";
-import { isNoRoom } from "../allocate.ts";
+import { isOutOfMemory } from "../allocate.ts";
 import { eventLoop } from "../event_loop.ts";
 import { tensorsByPlace } from "../tree.ts";
 import { Program, running } from "./program.ts";
@@ -107,7 +107,7 @@ export class Programs<Args extends readonly unknown[], R> {
       program.wake();
       return true;
     } catch (error) {
-      if (!isNoRoom(error)) throw error;
+      if (!isOutOfMemory(error)) throw error;
       this.dispose();
       return false;
     }
@@ -188,7 +188,7 @@ export class Programs<Args extends readonly unknown[], R> {
       this.#programs.unshift(new Program(backend, recorded));
     } catch (error) {
       freeLists(found);
-      if (!isNoRoom(error)) throw error;
+      if (!isOutOfMemory(error)) throw error;
       // There may still be memory for calling f, which frees as it goes.
       this.dispose();
       return null;
@@ -202,7 +202,7 @@ export class Programs<Args extends readonly unknown[], R> {
       return record(this.#f, args);
     } catch (error) {
       // f reports the error itself, once the programs have freed their memory.
-      if (!isNoRoom(error) || this.#programs.length === 0) throw error;
+      if (!isOutOfMemory(error) || this.#programs.length === 0) throw error;
       this.dispose();
       return null;
     }
@@ -215,8 +215,8 @@ export class Programs<Args extends readonly unknown[], R> {
     try {
       return run();
     } catch (error) {
-      // Freeing the programs may make enough room.
-      if (!isNoRoom(error) || this.#programs.length === 0) throw error;
+      // Freeing the programs may free enough memory.
+      if (!isOutOfMemory(error) || this.#programs.length === 0) throw error;
       this.dispose();
       return run();
     }

@@ -5,7 +5,7 @@
  */
 import { beginning, type Belief, expectToken, observeToken, predictToken } from "./belief.ts";
 import type { MotifTask } from "./motif_task.ts";
-import { checkSequences, checkTokens, type PredictionScore, scorePredictions } from "./score.ts";
+import { checkTokens, checkTokenSequences, type PredictionScore, scorePredictions } from "./score.ts";
 
 /**
  * The exact distribution of the next token, given the task and the tokens before it:
@@ -59,7 +59,7 @@ export function idealProbabilities(task: MotifTask, prefix: ArrayLike<number>): 
  */
 export function ceiling(task: MotifTask, sequences: readonly ArrayLike<number>[]): PredictionScore {
   const action = "compute the ceiling";
-  checkSequences(action, sequences, task.config.vocabulary);
+  checkTokenSequences(action, sequences, task.config.vocabulary);
   return scorePredictions(sequences, (tokens) => idealPredictions(task, tokens, action));
 }
 

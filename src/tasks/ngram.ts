@@ -5,7 +5,7 @@
  */
 import { checkInteger } from "../check.ts";
 import { checkNames } from "../names.ts";
-import { checkSequences, checkTokens, type PredictionScore, scorePredictions } from "./score.ts";
+import { checkTokens, checkTokenSequences, type PredictionScore, scorePredictions } from "./score.ts";
 
 /** An n-gram model: how often each token followed each context of up to `order` - 1 tokens. */
 export interface NgramModel {
@@ -56,7 +56,7 @@ export function fitNgram(
   const { order, vocabulary } = options;
   checkInteger(action, "order", order, 1);
   checkInteger(action, "vocabulary", vocabulary, 1, 2 ** 16);
-  checkSequences(action, sequences, vocabulary);
+  checkTokenSequences(action, sequences, vocabulary);
 
   const root = emptyContext();
   for (const tokens of sequences) {
@@ -115,7 +115,7 @@ export function ngramProbabilities(model: NgramModel, prefix: ArrayLike<number>)
  * ```
  */
 export function evaluateNgram(model: NgramModel, sequences: readonly ArrayLike<number>[]): PredictionScore {
-  checkSequences("evaluate an n-gram model", sequences, model.vocabulary);
+  checkTokenSequences("evaluate an n-gram model", sequences, model.vocabulary);
   return scorePredictions(sequences, function* (tokens) {
     for (let t = 1; t < tokens.length; t++) yield interpolate(model, tokens, t);
   });

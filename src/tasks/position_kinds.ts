@@ -6,7 +6,7 @@
 import { show } from "../check.ts";
 import { infer } from "./ceiling.ts";
 import type { MotifTask } from "./motif_task.ts";
-import { checkSequences, checkTokens } from "./score.ts";
+import { checkTokens, checkTokenSequences } from "./score.ts";
 
 /**
  * The memory that predicting a token needs:
@@ -79,7 +79,7 @@ export function accuracyByKind(
   predicted: readonly ArrayLike<number>[],
 ): Record<PositionKind, { count: number; accuracy: number }> {
   const action = "compute accuracy by kind";
-  checkSequences(action, sequences, task.config.vocabulary);
+  checkTokenSequences(action, sequences, task.config.vocabulary);
   if (predicted?.length !== sequences.length) {
     throw new TypeError(
       `Cannot ${action}: predicted must be ${sequences.length} lists, current value is ${show(predicted)}`,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { show } from "../check.ts";
+import { checkSequence, checkSequences, show } from "../check.ts";
 
 /** The quality of predictions of tokens 1 to T - 1 of some sequences, each from those before it. */
 export interface PredictionScore {
@@ -58,19 +58,14 @@ export function scorePredictions(
   };
 }
 
-/** Checks that there are sequences, each with at least `shortest` ids from 0 to vocabulary - 1. */
-export function checkSequences(
+/** Checks that there are sequences, each with at least 2 ids from 0 to vocabulary - 1. */
+export function checkTokenSequences(
   action: string,
   sequences: readonly ArrayLike<number>[],
   vocabulary: number,
-  shortest = 2,
 ): void {
-  if (!Array.isArray(sequences) || sequences.length === 0) {
-    throw new TypeError(
-      `Cannot ${action}: sequences must be a list of at least one, current value is ${show(sequences)}`,
-    );
-  }
-  for (const tokens of sequences) checkTokens(action, "a sequence", tokens, vocabulary, shortest);
+  checkSequences(action, "sequences", sequences);
+  for (const tokens of sequences) checkTokens(action, "a sequence", tokens, vocabulary, 2);
 }
 
 /** Checks that there are at least `shortest` ids from 0 to vocabulary - 1. */
@@ -81,12 +76,7 @@ export function checkTokens(
   vocabulary: number,
   shortest: number,
 ): void {
-  if (!(tokens?.length >= shortest)) {
-    const current = tokens?.length === undefined ? `value is ${show(tokens)}` : `length is ${tokens.length}`;
-    throw new TypeError(
-      `Cannot ${action}: ${name} must be a list of at least ${shortest} token ids, current ${current}`,
-    );
-  }
+  checkSequence(action, name, tokens, shortest);
   for (let t = 0; t < tokens.length; t++) {
     const id = tokens[t];
     if (!(id >= 0 && id < vocabulary && Number.isInteger(id))) {

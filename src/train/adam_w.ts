@@ -23,20 +23,22 @@ import { zeros } from "../transfer.ts";
 
 /** One parameter, as a {@linkcode PerLeaf} function sees it. */
 export interface Leaf {
-  /** Where it stands in the tree of parameters: `"blocks.0.timeMix.decay"`; of a tensor in several places, the first. */
+  /**
+   * The path in the tree of parameters, `"blocks.0.timeMix.decay"`; for a tensor in several places, the first path.
+   */
   readonly path: string;
-  /** Its sizes. */
+  /** The shape of the parameter. */
   readonly shape: readonly number[];
 }
 
-/** A number for all parameters alike, or one for each. */
+/** A number for all parameters, or a function that gives one for each. */
 export type PerLeaf = number | ((leaf: Leaf) => number);
 
 /** The hyperparameters of {@linkcode adamW}. */
 export interface AdamWHyper {
-  /** η, at least 0; or a tensor `[]` on the parameters' backend, of which the number is not checked. */
+  /** η, at least 0; or a tensor `[]` on the parameters' backend, whose value is not checked. */
   readonly learningRate: PerLeaf | Tensor;
-  /** What a parameter's learning rate is in parts of η, at least 0; default 1. */
+  /** A factor of a parameter's learning rate, at least 0; default 1. */
   readonly rateFactor?: PerLeaf | undefined;
   /** β₁, from 0 to below 1; default 0.9. */
   readonly beta1?: PerLeaf | undefined;
@@ -48,11 +50,11 @@ export interface AdamWHyper {
   readonly weightDecay?: PerLeaf | undefined;
 }
 
-/** What {@linkcode adamW} keeps from step to step: trees of the parameters' form. */
+/** The state that {@linkcode adamW} keeps between steps: trees of the parameters' form. */
 export interface OptimizerState<P = unknown, Step extends number | Tensor = number> {
   /**
-   * How many steps were taken: a number, or a tensor `[]` on the parameters' backend. In single precision such a tensor counts
-   * to 2²⁴ and stays there, where the corrections of usual moments are 1 long since.
+   * The number of steps taken: a number, or a tensor `[]` on the parameters' backend. In single precision such a
+   * tensor stops counting at 2²⁴, where the bias corrections of usual moments have long been 1.
    */
   readonly step: Step;
   /** The running mean m of the gradients. */
@@ -68,30 +70,31 @@ export interface Optimizer<Hyper> {
    *
    * @param params the parameters that will be updated
    * @throws {TypeError} if they hold no tensor
-   * @throws {RangeError} if there is no room for it
+   * @throws {RangeError} if memory is exhausted
    */
   init<P>(params: P): OptimizerState<P>;
   /**
-   * One step. What was given stays as it is; who no longer needs it frees it. A parameter in several places is updated once
-   * and stays one tensor.
+   * One step. The arguments are not changed; free what is no longer needed. A parameter in several places is updated
+   * once and stays one tensor.
    *
-   * @param grads of the parameters' form, one tensor where a parameter is in several places, as {@linkcode valueAndGrad}
-   *   gives them
-   * @param state of init or an earlier update; its next `step` is a number where that is one, and a tensor where it is a tensor
+   * @param grads of the parameters' form, one tensor where a parameter is in several places, as
+   *   {@linkcode valueAndGrad} returns them
+   * @param state from `init` or an earlier update; its `step` stays a number or a tensor
    * @param params the parameters
    * @param hyper the hyperparameters of this step
    * @returns the parameters and the state after the step
-   * @throws {TypeError} if the trees are of different forms or backends, or a parameter in several places has several
-   *   gradients or moments, or the learning rate is missing, or it or the count of steps is neither a number nor a tensor `[]`
-   *   on the parameters' backend, or a hyperparameter is no number or not known
-   * @throws {RangeError} if a hyperparameter is out of range, or if the mean of squared gradients overflows, which would stop
-   *   a parameter for good. On a device that answers later (WebGPU) it is the next {@linkcode read} that rejects with this
+   * @throws {TypeError} if the trees differ in form or backend; if a parameter in several places has several
+   *   gradients or moments; if the learning rate is missing; if it or the count of steps is neither a number nor a
+   *   tensor `[]` on the parameters' backend; or if a hyperparameter is unknown or not a number
+   * @throws {RangeError} if a hyperparameter is out of range, or if the mean of squared gradients overflows, which
+   *   would stop a parameter for good. On a device that computes asynchronously (WebGPU) the next {@linkcode read}
+   *   rejects with this error instead
    */
   update<P>(grads: P, state: OptimizerState<P>, params: P, hyper: Hyper): {
     params: P;
     state: OptimizerState<P>;
   };
-  /** The same step, with steps counted on the parameters' backend. */
+  /** The same step, with the steps counted on the parameters' backend. */
   update<P>(grads: P, state: OptimizerState<P, Tensor>, params: P, hyper: Hyper): {
     params: P;
     state: OptimizerState<P, Tensor>;
@@ -100,7 +103,7 @@ export interface Optimizer<Hyper> {
 
 const action = "update parameters";
 
-/** The names of {@linkcode AdamWHyper} but the learning rate, which `fit` has from its schedule. */
+/** The names of {@linkcode AdamWHyper} except the learning rate, which `fit` takes from its schedule. */
 export const hyperNames: Names<Omit<AdamWHyper, "learningRate">> = {
   rateFactor: 0,
   beta1: 0,
@@ -117,11 +120,11 @@ const allHyperNames: Names<AdamWHyper> = { learningRate: 0, ...hyperNames };
  *     m = β₁m + (1 - β₁)g;  v = β₂v + (1 - β₂)g²
  *     θ = θ - η·(λθ + (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε))
  *
- * Every hyperparameter is a number, or a function from a parameter's path and shape to one. What changes from call to call,
- * the learning rate and the count of steps, may be a tensor `[]` too. A number gives the same parameters as a tensor that holds
- * it, bit for bit: both are rounded to the precision of the backend.
+ * Every hyperparameter is a number, or a function from a parameter's path and shape to one. The values that change
+ * from call to call, the learning rate and the count of steps, may also be tensors `[]`. A number gives the same
+ * parameters, bit for bit, as a tensor that holds it: both are rounded to the precision of the backend.
  *
- * @example A training loop, in memory that stays as it is: each step frees what it replaces
+ * @example A training loop with constant memory: each step frees what it replaces
  * ```ts
  * import { adamW, createWasm, crossEntropy, presets, put, read, rwkv, valueAndGrad } from "@seqmix/seqmix";
  *
@@ -159,7 +162,7 @@ const allHyperNames: Names<AdamWHyper> = { learningRate: 0, ...hyperNames };
  * console.log(next.params.head.shape, next.state.step); // [ 64, 38 ] 1
  * ```
  *
- * @example A learning rate and a count of steps that live where the parameters do
+ * @example A learning rate and a count of steps on the parameters' backend
  * ```ts
  * import { adamW, read, tensor } from "@seqmix/seqmix";
  *
@@ -254,7 +257,7 @@ export const adamW: Optimizer<AdamWHyper> = {
   },
 };
 
-/** A tensor, which must be a single number; of anything else another tensor. */
+/** A tensor, which must be a single number; for any other value, the other tensor. */
 function scalarOr(other: Tensor, name: string, of: unknown): Tensor {
   if (!isTensor(of)) return other;
   checkSameShape(action, name, of, []);
@@ -279,7 +282,7 @@ function nameOf(path: string): string {
   return path || "the parameter";
 }
 
-/** Where parameters are. */
+/** The places of the parameters in their tree. */
 interface Places {
   readonly params: unknown;
   /** The parameter in each place, depth first. */
@@ -294,7 +297,7 @@ function placesOf(params: unknown): Places {
   return { params, expected, first };
 }
 
-/** Of every parameter, the tensor in its place of a tree that must have the form of the parameters. */
+/** The tensor of each parameter in a tree that must have the form of the parameters. */
 function sameForm(name: string, tree: unknown, { params, expected, first }: Places): Tensor[] {
   const tensors = tensorsByPlace(tree);
   const differs = expected.findIndex((param, i) => {

@@ -10,15 +10,15 @@ import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { tensor } from "../transfer.ts";
 import { sizeOf, tensorsOf, withTensors } from "../tree.ts";
 import { type Part, splitBatch } from "./batches.ts";
-import { toFlat } from "./flat.ts";
+import { ravel } from "./ravel.ts";
 
 /** A mean loss, and its gradient. */
-export interface LossAndGrads<Params> {
+interface LossAndGrads<Params> {
   readonly value: Tensor;
   readonly grads: Params;
 }
 
-/** From the parameters and a part of a batch, and its share of the whole, to what it and the parts before come to. */
+/** Maps the parameters, a part of a batch, its share of the batch and the sum of the earlier parts to the new sum. */
 export type PartGradient<Params> = Compiled<
   [
     params: Params,
@@ -31,7 +31,7 @@ export type PartGradient<Params> = Compiled<
   LossAndGrads<Params>
 >;
 
-/** The mean loss of a batch's tokens, every sequence from the state before the first token, times a share, and its gradient. */
+/** The mean loss of a batch's tokens, with every sequence from the initial state, times a share; and its gradient. */
 export function lossAndGrads<Params, State>(
   model: LanguageModel<never, Params, State>,
   params: Params,
@@ -62,12 +62,12 @@ function sumOf<P>(a: P, b: P): P {
 }
 
 /**
- * The mean loss of a batch's tokens and its gradient; of a part of a batch, its share of them. Where the caller's thread computes,
- * the batch is split into parts of whole sequences, so that no kernel keeps that thread for long: by counts, never by a clock, so that
- * the same batch gives the same bits.
+ * The mean loss of a batch's tokens and its gradient; for a part of a batch, its share of them. If computing keeps
+ * the caller's thread busy, the batch is split into parts of whole sequences, so that no kernel runs for long. The
+ * split depends on sizes and not on a clock, so that the same batch gives the same bits.
  *
- * @param share the part of the whole that this is
- * @param signal ends it while the event loop turns; null: the event loop does not turn
+ * @param share the share of this part in the whole batch
+ * @param signal aborts the computation at a turn of the event loop; null: no turns
  */
 export async function batchGradient<Params>(
   gradient: PartGradient<Params>,
@@ -102,8 +102,8 @@ export async function batchGradient<Params>(
 }
 
 /**
- * In how many parts a batch goes through the model: of less than 10 ms for the largest product, since attention's gradient is
- * one kernel that takes longer, and of one sequence at least.
+ * The number of parts in which a batch goes through the model: less than 10 ms for the largest product, since the
+ * gradient of attention is a single kernel that takes longer; and at least one sequence.
  */
 export function partsOf(params: unknown, { inputs }: Batch, backend: Backend): number {
   const { workAtOnce = Infinity } = engineOf(backend);
@@ -113,19 +113,19 @@ export function partsOf(params: unknown, { inputs }: Batch, backend: Backend): n
   return Math.ceil(inputs.length / Math.max(1, Math.floor(sequences)));
 }
 
-/** The same of a part as numbers, the gradients flat, in `room`. */
-export async function flatGradient<Params>(
+/** The same for a part, as numbers: the gradients are raveled into `out`. */
+export async function raveledGradient<Params>(
   gradient: PartGradient<Params>,
   params: Params,
   part: Part,
   backend: Backend,
-  room: Floats,
+  out: Floats,
   signal?: AbortSignalLike | null,
 ): Promise<{ loss: number; grads: Floats }> {
   const results = await batchGradient(gradient, params, part, backend, part.share, signal);
   try {
     const [loss] = await engineOf(backend).download(results.value);
-    return { loss, grads: await toFlat(results.grads, room) };
+    return { loss, grads: await ravel(results.grads, out) };
   } finally {
     backend.free(results);
   }

@@ -1,14 +1,14 @@
 /**
- * The order in which sequences are trained on.
+ * The batches of an epoch, and their division among workers.
  *
  * @module
  */
 import { type Batch, batchesOf, type Rows, tokensOf } from "../models/batches.ts";
-import { type RandomSource, randomSource } from "../random.ts";
+import { randomSource, shuffle } from "../random.ts";
 
 /**
- * The batches of one epoch. Which sequences of about one length go together and in which order the batches come is drawn
- * anew each epoch, from the seed and the epoch alone.
+ * The batches of one epoch. The sequences of similar length that form a batch, and the order of the batches, are
+ * drawn anew in each epoch, from the seed and the epoch alone.
  */
 export function batchOrder(
   lengths: readonly number[],
@@ -26,13 +26,13 @@ export function batchOrder(
 
 /** A part of a batch. */
 export interface Part extends Batch {
-  /** How much of the batch it is: of the targets that count. */
+  /** The share of the batch's counted targets that this part has. */
   readonly share: number;
 }
 
 /**
- * A batch in a part for each of so many workers, as equal as can be, the first no larger than the others; where there are
- * fewer sequences than workers, one in each part.
+ * Splits a batch into one part for each worker, as equal as possible, the first no larger than the others. With fewer
+ * sequences than workers, each part is one sequence.
  */
 export function splitBatch(batch: Batch, workers: number): Part[] {
   const { inputs, targets, weights } = batch, tokens = tokensOf(batch);
@@ -43,12 +43,4 @@ export function splitBatch(batch: Batch, workers: number): Part[] {
     const rows = { inputs: own(inputs), targets: own(targets), weights: weights && own(weights) };
     return { ...rows, share: tokensOf(rows) / tokens };
   });
-}
-
-/** Fisher and Yates: every order equally likely. */
-function shuffle(items: unknown[], random: RandomSource): void {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = random.integer(i + 1);
-    [items[i], items[j]] = [items[j], items[i]];
-  }
 }

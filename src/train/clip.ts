@@ -1,5 +1,5 @@
 /**
- * Gradients kept from growing without bound.
+ * Gradient clipping.
  *
  * @module
  */
@@ -11,8 +11,9 @@ import type { Tensor } from "../tensor.ts";
 import { backendOf, mapTensors, tensorsOf } from "../tree.ts";
 
 /**
- * The norm of a tree as one vector, squared: `Σ x²` over all elements of all its tensors; a tensor in several places counts
- * once. On the tree's backend, so that nothing has to be waited for; {@linkcode read} it and take the root to see it.
+ * The squared norm of a tree as one vector: `Σ x²` over all elements of all its tensors. A tensor in several places
+ * counts once. The result is on the tree's backend, so nothing waits for the device; {@linkcode read} it and take its
+ * square root.
  *
  * @param tree nested plain objects and arrays of tensors
  * @returns a single number, shape `[]`
@@ -34,22 +35,22 @@ export function squaredNorm(tree: unknown): Tensor {
   });
 }
 
-/** A norm times this is in the range of floats, if what it is of is. */
+/** A norm times this cannot overflow if the gradients are finite. */
 const scale = 2 ** -40;
 
 /**
- * Scales gradients down where their norm, of all of them as one vector, is above a bound (Pascanu, Mikolov, Bengio: "On the
- * difficulty of training recurrent neural networks", 2013; PyTorch's `clip_grad_norm_`):
+ * Scales gradients down if their norm, taken over all of them as one vector, exceeds a bound (Pascanu, Mikolov,
+ * Bengio: "On the difficulty of training recurrent neural networks", 2013; PyTorch's `clip_grad_norm_`):
  *
  *     g' = g·min(1, maxNorm / (‖g‖ + 1e-6))
  *
- * A NaN in one gradient makes all of them NaN. Where one is infinite it becomes NaN and what is finite 0, as the equation has
- * it. Norms may be beyond the range of numbers, as long as gradients are not. A tensor in several places counts once, and
+ * A NaN in one gradient makes all of them NaN. An infinite element becomes NaN and finite elements 0, as the equation
+ * says. The norm may exceed the range of floats if the gradients do not. A tensor in several places counts once, and
  * stays one tensor.
  *
  * @param grads nested plain objects and arrays of tensors
  * @param maxNorm the bound, above 0
- * @returns gradients of the same form; what was given stays as it is
+ * @returns gradients of the same form; the arguments are not changed
  * @throws {TypeError} if grads hold no tensor, or maxNorm is not a number
  * @throws {RangeError} if maxNorm is not above 0
  *

@@ -1,12 +1,12 @@
 /**
- * Training from the first step to the last, as a stream of progress.
+ * Training from the first step to the last, as a stream of progress reports.
  *
  * @module
  */
 import type { AbortSignalLike } from "../abort.ts";
 import { createReference } from "../backends/reference/mod.ts";
 import { createWasm } from "../backends/wasm/mod.ts";
-import { checkBackend, checkInteger, show } from "../check.ts";
+import { checkBackend, checkInteger, checkSequences, show } from "../check.ts";
 import { checkNames, type Names } from "../names.ts";
 import { trainingStep } from "./step.ts";
 import { eventLoop } from "../event_loop.ts";
@@ -23,109 +23,119 @@ import { cosineDecay } from "./schedule.ts";
 import type { FitWorker } from "./fit_worker.ts";
 import { startWorkers, type WorkerPool } from "./workers.ts";
 
-/** What a model is trained and tested on: lists of ids of at least two tokens each. */
+/** The data of a training: lists of token ids, each of at least two tokens. */
 export interface FitTask {
-  /** What it is trained on. */
+  /** The sequences to train on. */
   readonly train: readonly ArrayLike<number>[];
-  /** What it is evaluated on after each epoch; never trained on. None: no evaluation. */
+  /** The sequences to evaluate on after each epoch, which are never trained on. Default: no evaluation. */
   readonly test?: readonly ArrayLike<number>[] | undefined;
 }
 
-/** How a model is trained. What a checkpoint settles comes from there where one is resumed. */
+/** How a model is trained. For a resumed training, the settings come from the checkpoint. */
 export interface FitOptions<Config, Params> {
   /** The sizes of a model that starts from its initial values. */
   readonly config?: Config | undefined;
-  /** Parameters to start from, instead of initial values. They stay as they are. */
+  /** Parameters to start from instead of initial values. They are not changed. */
   readonly params?: Params | undefined;
-  /** A checkpoint to go on from, instead of either: of a run that ended, too, with more `epochs`. */
+  /** A checkpoint to resume from, instead of either. A run that has ended can be resumed with more `epochs`. */
   readonly resume?: Uint8Array | ArrayBuffer | undefined;
   /**
-   * Of the initial values and of the batches' order, an integer from 0 to 2⁵³ - 1; default 0, a fixed seed: the same call
-   * trains the same model.
+   * The seed of the initial values and of the order of batches, an integer from 0 to 2⁵³ - 1; default 0, a fixed
+   * seed: the same call trains the same model.
    */
   readonly seed?: number | undefined;
-  /** How often every sequence is trained on, before a resumption too; default 50. A resumed run may have more than it had. */
+  /**
+   * The number of passes over the sequences, including those before a resumption; default 50. A resumed run may have
+   * more than before.
+   */
   readonly epochs?: number | undefined;
-  /** Sequences in a batch, B; default 32. Fewer are in the last, and where lengths lie far apart. */
+  /**
+   * The number of sequences in a batch, B; default 32. The last batch may have fewer, as may batches of very
+   * different lengths.
+   */
   readonly batchSize?: number | undefined;
   /**
-   * The highest learning rate, from which it goes down along a cosine ({@linkcode cosineDecay}) over all steps; default 1e-3. Each
-   * step has the rate that it has in a run of that many epochs from the start: a run that is resumed with more goes on
-   * along the longer cosine, at a higher rate than it ended with.
+   * The highest learning rate, which then decreases along a cosine ({@linkcode cosineDecay}) over all steps; default
+   * 1e-3. Each step has the rate that it has in a run of that many epochs from the start: a run that is resumed with
+   * more epochs continues along the longer cosine, at a higher rate than it ended with.
    */
   readonly learningRate?: number | undefined;
-  /** The learning rate at the end; default 0. As high as `learningRate`, it keeps that constant. */
+  /** The learning rate at the end; default 0. If it equals `learningRate`, the rate is constant. */
   readonly floor?: number | undefined;
-  /** Steps in which the learning rate rises first; default 0. */
+  /** The number of warm-up steps in which the learning rate first rises; default 0. */
   readonly warmup?: number | undefined;
   /** The norm that gradients are clipped to; default 1. */
   readonly maxNorm?: number | undefined;
-  /** Other hyperparameters of the optimiser, {@linkcode adamW}, and its learning rate as parts of the schedule's. */
+  /** Other hyperparameters of the optimiser, {@linkcode adamW}; its `rateFactor` scales the schedule's rate. */
   readonly hyper?: Omit<AdamWHyper, "learningRate"> | undefined;
   /**
-   * Where the parameters live and are trained; `params` from elsewhere are copied to it. Default: a WebAssembly backend of this
-   * training's own, or where the runtime has none a reference, which is many times slower. That one is the caller's with
-   * the first report (see `backend` there); a training that ends before it disposes of it.
+   * Where the parameters live and are trained; `params` from elsewhere are copied to it. Default: a new WebAssembly
+   * backend, or a reference backend, which is many times slower, if the runtime does not support that. The caller
+   * owns it from the first report on (see `backend` there); a training that ends earlier disposes of it.
    */
   readonly backend?: Backend | undefined;
-  /** Steps between two reports of progress; default: one report at the end of each epoch. */
+  /** The number of steps between two reports; default: one report at the end of each epoch. */
   readonly every?: number | undefined;
   /**
-   * How many workers share each batch, in parts as equal as can be; default 1. More than `batchSize` are of no use. The
-   * first is the caller's thread, which is busy with its part of a batch as it is with the whole of one. Each other has a
-   * thread of its own, and a backend of its own, made like the caller's (Deno wants `--allow-read` for them where the
-   * library is a local file).
+   * The number of workers that share each batch, in parts as equal as possible; default 1. More than `batchSize` are
+   * useless. The first worker is the caller's thread, which is busy with its part as it would be with the whole
+   * batch. Each other worker has a thread and a backend of its own, created like the caller's. (Deno requires
+   * `--allow-read` for them if the library is a local file.)
    */
   readonly workers?: number | undefined;
   /**
-   * Starts one of the other workers, with a script that imports `@seqmix/seqmix/worker`, where the library's own is not to
-   * be found: `() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })`.
+   * Starts one of the other workers, with a script that imports `@seqmix/seqmix/worker`; for programs in which the
+   * library's own script can't be found:
+   * `() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })`.
    */
   readonly worker?: (() => FitWorker) | undefined;
   /**
-   * Where the model is not the library's own: the URL of a module that exports it, for the workers. After a bundler, which
-   * leaves no such module, `worker` with `provideModels` takes its place.
+   * For a model that is not the library's: the URL of a module that exports it, for the workers. Bundlers leave no
+   * such module; use `worker` with `provideModels` instead.
    */
   readonly module?: string | { readonly href: string } | undefined;
-  /** Ends the training, within a step or the evaluation too, with the signal's reason as an error. */
+  /** Aborts the training, also within a step or an evaluation, with the signal's reason as the error. */
   readonly signal?: AbortSignalLike | undefined;
 }
 
-/** Where a training is. */
+/** The state of a training. */
 export interface FitProgress<Params> {
-  /** The epoch of the last step, from 1. */
+  /** The epoch of the last step, counted from 1. */
   readonly epoch: number;
-  /** How many epochs there are. */
+  /** The number of epochs. */
   readonly epochs: number;
-  /** How many steps were taken. */
+  /** The number of steps taken. */
   readonly step: number;
-  /** How many steps there are. */
+  /** The number of steps in all. */
   readonly steps: number;
-  /** The losses of the steps since the last report: of each its batch's tokens' mean, in nats. */
+  /** The loss of each step since the last report: the mean over its batch's tokens, in nats. */
   readonly losses: readonly number[];
-  /** The mean loss of a token over the epoch so far, in nats. */
+  /** The mean loss per token over the epoch so far, in nats. */
   readonly trainLoss: number;
-  /** How well the test sequences are predicted; null but at the end of an epoch. */
+  /** The evaluation on the test sequences; null except at the end of an epoch. */
   readonly test: Evaluation | null;
   /** The learning rate of the last step. */
   readonly learningRate: number;
-  /** Tokens trained on a second, since the start or the resumption, evaluation left out. */
+  /** The number of tokens trained on per second since the start or the resumption, without evaluation. */
   readonly tokensPerSecond: number;
-  /** How long the rest will take, evaluation included, if it goes on like this. */
+  /** An estimate of the remaining time, including evaluation. */
   readonly secondsLeft: number;
   /**
-   * What it is trained on (`backend.name` is `"wasm"`, say): the caller's, or where none was given one of the training's own,
-   * which has `params` and `optimizer` in it. When those are of no more use, `backend[Symbol.dispose]()` frees all of it at once, and not before
-   * the training has ended; one that nobody disposes of is collected with them.
+   * The backend that the training runs on: the caller's, or else one that `fit` created, which holds `params` and
+   * `optimizer`. Once these are no longer needed and the training has ended, `backend[Symbol.dispose]()` frees
+   * everything at once; a backend that is not disposed of is garbage-collected with them.
    */
   readonly backend: Backend;
-  /** The parameters, on the backend. The next report frees them; those of the last are the caller's, however training ends. */
+  /**
+   * The parameters, on the backend. The next report frees them; the caller owns those of the last report, however the
+   * training ends.
+   */
   readonly params: Params;
   /** The optimiser's state, like `params`. */
   readonly optimizer: OptimizerState<Params>;
   /**
-   * All that it takes to go on from here as bytes: with the same `hyper`, `workers` and kind of backend to the same losses,
-   * bit for bit. Call it before the next report.
+   * The bytes of a checkpoint. With the same `hyper`, `workers` and kind of backend, a resumed training has the same
+   * losses, bit for bit. Call it before the next report.
    */
   checkpoint(): Promise<Uint8Array>;
 }
@@ -150,24 +160,25 @@ const optionNames: Names<FitOptions<unknown, unknown>> = {
   module: 0,
   signal: 0,
 };
-/** A device may be so many steps behind before it is waited for. */
+/** The number of steps that a device may lag behind before the training waits for it. */
 const stepsAhead = 8;
 
 /**
- * Trains a model to predict the next token: AdamW, a learning rate that goes down along a cosine, gradients clipped by their
- * norm. Sequences of about one length are batched together and padded at their ends to a common one: lengths are rounded up, to
- * four an octave at most, and a batch has fewer sequences where more than about a quarter of it would be padding (18% of 495
- * paragraphs of 328 lengths are, in 17 batches). That changes neither the loss, the mean over the tokens
- * that are there, nor its gradient, since no step of a model sees later ones. The batches are drawn anew each epoch, from the seed
- * alone, so that the same call gives the same losses. The event loop turns every 20 ms and one part of a batch later at most: where the caller's
- * thread computes, gradients are made for a few sequences at a time and added up.
+ * Trains a model to predict the next token, with AdamW, a learning rate that decreases along a cosine, and gradients
+ * clipped by their norm. Sequences of similar length are batched and padded at the end to a common length. Lengths
+ * are rounded up to at most four per octave, and a batch has fewer sequences where more than about a quarter of it
+ * would be padding (495 paragraphs of 328 lengths make 17 batches, 18% of which is padding). Padding changes neither
+ * the loss, which is the mean over the real tokens, nor its gradient, since no step of a model sees later ones. The
+ * batches are drawn anew in each epoch, from the seed alone, so that the same call gives the same losses. The event
+ * loop turns at least every 20 ms plus the time of one part of a batch: if the computation runs on the caller's
+ * thread, gradients are computed for a few sequences at a time and summed.
  *
- * @param model which model
- * @param task what to train and test on
- * @param options how; of `config`, `params` and `resume` exactly one
- * @returns reports of progress; who leaves the loop ends the training
- * @throws {TypeError} (at the first step) on options or sequences that are none, an unknown option, or a checkpoint of another model or of
- *   other sequences
+ * @param model the model
+ * @param task the sequences to train and test on
+ * @param options the settings; exactly one of `config`, `params` and `resume` is required
+ * @returns reports of progress; leaving the loop ends the training
+ * @throws {TypeError} (at the first step) on invalid options or sequences, an unknown option, or a checkpoint of
+ *   another model or of other sequences
  * @throws {RangeError} (at the first step) on numbers out of range, and at the step whose loss is NaN or infinite
  *
  * @example
@@ -190,7 +201,7 @@ export async function* fit<Config, Params, State>(
   check(task, options);
   options.signal?.throwIfAborted();
   if (options.backend !== undefined) return yield* train(model, task, options, options.backend);
-  // Whatever keeps WebAssembly from being had: its instructions, a policy of the page's, a file that does not load.
+  // Creation may fail for lack of instructions, by a page's content policy, or because a file does not load.
   const backend = await createWasm().catch(() => createReference());
   let isCallers = false;
   try {
@@ -214,7 +225,7 @@ async function* train<Config, Params, State>(
   const run = await startRun(model, task, options, backend);
   const module = typeof options.module === "object" ? options.module.href : options.module;
   let pool: WorkerPool<Params> | null = null;
-  // `using` says this in a word, but Node 20 does not know it.
+  // `using` would do the same, but Node.js 20 does not support it.
   try {
     if (workers > 1) pool = await startWorkers(workers, backend, model, module, run.params, options.worker);
   } catch (error) {
@@ -228,13 +239,13 @@ async function* train<Config, Params, State>(
   }
 }
 
-/** Frees a run that nobody was given. */
+/** Frees a run that was never reported. */
 function freeRun<Params>(run: Run<Params>, backend: Backend, options: FitOptions<unknown, Params>): void {
   backend.free(run.optimizer);
   freeParams(run.params, backend, options);
 }
 
-/** Frees parameters; tensors that were given stay the caller's. */
+/** Frees parameters, except the tensors that the caller provided. */
 function freeParams<Params>(
   params: Params,
   backend: Backend,
@@ -244,7 +255,7 @@ function freeParams<Params>(
   backend.free(tensorsOf(params).filter((t) => !kept.has(t)));
 }
 
-/** The steps of a training from where it is to its end. */
+/** The steps of a training from its current state to its end. */
 async function* takeSteps<Params, State>(
   model: LanguageModel<never, Params, State>,
   { train, test }: FitTask,
@@ -262,12 +273,12 @@ async function* takeSteps<Params, State>(
   const perEpoch = orderOf(0).length, steps = epochs * perEpoch;
   const first = run.optimizer.step;
   let order = orderOf(Math.floor(first / perEpoch));
-  /** What the last report has is the caller's until the next. */
+  /** The last report, whose tensors the caller may use until the next one. */
   let reported: Run<Params> | null = null;
   let reports: { readonly loss: Promise<number>; readonly tokens: number }[] = [];
   let tokens = 0, training = 0, evaluating = 0, evaluations = 0;
   let begun = performance.now();
-  using taking = trainingStep(
+  using stepper = trainingStep(
     model,
     backend,
     options.hyper ?? {},
@@ -287,7 +298,7 @@ async function* takeSteps<Params, State>(
       const batch = batchOf(train, order[place]);
       const learningRate = cosineDecay(step, steps, peak, { warmup, floor });
       const before = run;
-      const { loss, params, optimizer } = await taking.take(run, batch, learningRate, signal);
+      const { loss, params, optimizer } = await stepper.take(run, batch, learningRate, signal);
       run = { ...run, params, optimizer };
       if (before.params !== reported?.params) freeRun(before, backend, options);
       step++;
@@ -341,7 +352,7 @@ async function* takeSteps<Params, State>(
   }
 }
 
-/** The loss of a step, which must be a number to go on from. */
+/** Checks that the loss of a step is finite. */
 function finite(loss: Promise<number>, step: number): Promise<number> {
   const checked = loss.then((value) => {
     if (Number.isFinite(value)) return value;
@@ -349,12 +360,12 @@ function finite(loss: Promise<number>, step: number): Promise<number> {
       `Cannot ${action}: losses must be finite (a lower learningRate may help), current loss of step ${step} is ${value}`,
     );
   });
-  // Whoever waits for the loss hears of an error; until then it is nobody's.
+  // Whoever awaits the loss gets the error; without this, it would also be an unhandled rejection.
   checked.catch(() => {});
   return checked;
 }
 
-/** The training as it is before its first step here. */
+/** The training before the first step of this call. */
 async function startRun<Config, Params, State>(
   model: LanguageModel<Config, Params, State>,
   { train }: FitTask,
@@ -366,7 +377,7 @@ async function startRun<Config, Params, State>(
   const settings = settingsOf(options);
   const initial = given ?? await initialize(model, config!, settings.seed, options.signal);
   const params = await put(initial, backend);
-  // Initial values of which the backend has a copy are of no more use.
+  // Once the backend has a copy, the initial values are no longer needed.
   if (given === undefined) {
     tensorsOf(initial).filter((t) => t.backend !== backend).forEach((t) => t.backend.free(t));
   }
@@ -378,7 +389,7 @@ async function startRun<Config, Params, State>(
   }
 }
 
-/** Initial values, drawn with turns of the event loop in between where the model has them in parts. */
+/** Draws initial values, with turns of the event loop in between if the model can draw them in parts. */
 async function initialize<Config, Params>(
   model: Pick<LanguageModel<Config, Params, unknown>, "init" | "initInParts">,
   config: Config,
@@ -414,24 +425,6 @@ function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
       `Cannot ${action}: worker must be a function that starts one, current worker is ${show(worker)}`,
     );
   }
-  checkSequences("train", task?.train);
-  if (task.test !== undefined) checkSequences("test", task.test);
-}
-
-function checkSequences(name: string, sequences: readonly ArrayLike<number>[]): void {
-  if (!Array.isArray(sequences) || sequences.length === 0) {
-    throw new TypeError(
-      `Cannot ${action}: ${name} must be a list of at least one sequence, current value is ${
-        show(sequences)
-      }`,
-    );
-  }
-  const short = sequences.findIndex((sequence) => !(sequence?.length >= 2));
-  if (short >= 0) {
-    throw new TypeError(
-      `Cannot ${action}: sequences must be lists of at least two ids, current ${name}[${short}] is ${
-        show(sequences[short])
-      }`,
-    );
-  }
+  checkSequences(action, "train", task?.train);
+  if (task.test !== undefined) checkSequences(action, "test", task.test);
 }

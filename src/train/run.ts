@@ -1,5 +1,5 @@
 /**
- * A training as a value: all that decides how it goes on, as a file and back.
+ * A training as a value that can be saved and loaded: everything that determines how it continues.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import type { Backend } from "../tensor.ts";
 import { put } from "../transfer.ts";
 import { tensorsOf } from "../tree.ts";
 import type { OptimizerState } from "./adam_w.ts";
-import { kindOf } from "./flat.ts";
+import { floatsConstructorOf } from "./ravel.ts";
 
-/** The numbers that every step depends on. */
-export interface Settings {
+/** The settings of a training. */
+interface Settings {
   readonly seed: number;
   readonly epochs: number;
   readonly batchSize: number;
@@ -28,12 +28,12 @@ export interface Run<Params> {
   readonly settings: Settings;
   readonly params: Params;
   readonly optimizer: OptimizerState<Params>;
-  /** Of the epoch that is going on: its tokens so far, and their losses added up. */
+  /** The number of tokens in the current epoch so far, and the sum of their losses. */
   readonly sum: { readonly loss: number; readonly tokens: number };
 }
 
 const action = "fit";
-/** What tells a checkpoint of a training from other saved trees, with its version. */
+/** Distinguishes checkpoints of trainings from other saved trees; includes a version. */
 const kind = "seqmix.fit.1";
 
 const defaults: Settings = {
@@ -48,7 +48,7 @@ const defaults: Settings = {
 
 const names = Object.keys(defaults) as (keyof Settings)[];
 
-/** The settings that options ask for, checked. */
+/** The settings in the options, checked. */
 export function settingsOf(options: Partial<Settings>): Settings {
   const settings = { ...defaults };
   for (const name of names) settings[name] = options[name] ?? defaults[name];
@@ -79,8 +79,9 @@ export async function saveRun<P>(
   train: readonly ArrayLike<number>[],
 ): Promise<Uint8Array> {
   const [first] = tensorsOf(run.params);
-  const host = createReference({ precision: await kindOf(first) === Float64Array ? "float64" : "float32" });
-  // `using` says this in a word, but Node 20 does not know it.
+  const isDouble = await floatsConstructorOf(first) === Float64Array;
+  const host = createReference({ precision: isDouble ? "float64" : "float32" });
+  // `using` would do the same, but Node.js 20 does not support it.
   try {
     const saved = { model, sequences: fingerprint(train), run: await put(run, host) };
     return saveTree(saved, { kind });
@@ -90,8 +91,8 @@ export async function saveRun<P>(
 }
 
 /**
- * What {@linkcode saveRun} saved, if it is of this model and these sequences and agrees with what options ask for, which may be more
- * epochs.
+ * Loads what {@linkcode saveRun} saved. The model, the sequences and the settings in the options must be the same;
+ * only the number of epochs may be larger.
  */
 export function loadRun<P>(
   bytes: Uint8Array | ArrayBuffer,
@@ -106,7 +107,7 @@ export function loadRun<P>(
     const saved = tree as { model: string; sequences: string; run: Run<P> };
     demand("model must be the checkpoint's", saved.model, model);
     demand("the training sequences must be the checkpoint's", saved.sequences, fingerprint(train));
-    // One that was saved before there was a floor has none.
+    // Checkpoints from before the option `floor` do not have it.
     const settings = { ...defaults, ...saved.run.settings };
     const { epochs = settings.epochs } = options;
     checkInteger(action, "epochs of a resumed run", epochs, settings.epochs);
@@ -127,7 +128,7 @@ function demand(requirement: string, expected: unknown, current: unknown): void 
   throw new TypeError(`Cannot ${action}: ${requirement}, ${show(expected)}, current one is ${show(current)}`);
 }
 
-/** A number that other sequences, or the same in another order, are very unlikely to have (FNV-1a). */
+/** A hash of the sequences and their order (FNV-1a). */
 function fingerprint(sequences: readonly ArrayLike<number>[]): string {
   let hash = 0x811c9dc5;
   const add = (word: number) => hash = Math.imul(hash ^ word, 0x01000193);

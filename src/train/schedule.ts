@@ -1,14 +1,14 @@
 /**
- * How the learning rate goes down.
+ * Learning-rate schedules.
  *
  * @module
  */
 import { checkInteger, checkNumber } from "../check.ts";
 import { checkNames, type Names } from "../names.ts";
 
-/** What {@linkcode cosineDecay} may do besides. */
+/** Options of {@linkcode cosineDecay}. */
 export interface CosineDecayOptions {
-  /** Steps in which the rate first rises in a straight line, from peak / warmup on; default 0. */
+  /** The number of warm-up steps, in which the rate rises linearly from peak / warmup; default 0. */
   readonly warmup?: number | undefined;
   /** The rate at the end; default 0. */
   readonly floor?: number | undefined;
@@ -21,14 +21,14 @@ const optionNames: Names<CosineDecayOptions> = { warmup: 0, floor: 0 };
  * warm-up of w steps,
  *
  *     peak·(s + 1) / w                                                    for s < w
- *     floor + (peak - floor)·(1 + cos(π·(s - w) / (n - w))) / 2           from then on
+ *     floor + (peak - floor)·(1 + cos(π·(s - w) / (n - w))) / 2           otherwise
  *
  * @param step s, at least 0; from `total` on the rate stays at the floor
  * @param total n, at least 1
  * @param peak the highest rate, at least 0
  * @param options warm-up and floor
  * @returns the learning rate of that step
- * @throws {TypeError} if one is not a number, or on an unknown option
+ * @throws {TypeError} if an argument is not a number, or on an unknown option
  * @throws {RangeError} if a number is out of range
  *
  * @example

@@ -1,2 +1,2 @@
-// What `fit` starts a worker with: bundlers, Deno, Node.js and pages find this file by its name as it stands in start_worker.ts.
+// The script of the workers of `fit`. Bundlers, Deno, Node.js and pages find this file by its literal name in start_worker.ts.
 import "./worker.ts";

@@ -1,25 +1,25 @@
 /**
- * A worker of `fit`, wherever the library runs.
+ * Starts a worker of `fit` in any runtime.
  *
  * @module
  */
 import type { FitWorker } from "./fit_worker.ts";
 import { workerThreads } from "./worker_threads.ts";
 
-/** What hears a worker. */
-export interface WorkerListener {
+/** Receives the messages and errors of a worker. */
+interface WorkerListener {
   message(data: unknown): void;
   error(message: string): void;
 }
 
-/** A worker of Node's, which emits events of its own kind. */
+/** A worker of Node.js, which emits its own kind of events. */
 interface NodeWorker extends FitWorker {
   on(event: "message", listener: (data: unknown) => void): void;
   on(event: "error", listener: (error: unknown) => void): void;
   on(event: "exit", listener: (code: number) => void): void;
 }
 
-/** Not written out in a `new URL`, where a bundler would take it for a file to copy. */
+/** A constant, since bundlers would copy a file that is named in a `new URL`. */
 const script = "./seqmix_worker.js";
 
 /**
@@ -39,7 +39,7 @@ export function startWorker(): FitWorker {
     return new threads.Worker(new URL(script, import.meta.url));
   }
   try {
-    // Bundlers know this expression, as it stands, and bundle the worker.
+    // Bundlers recognise exactly this expression, and bundle the worker.
     return new Worker(new URL("./seqmix_worker.js", import.meta.url), { type: "module" });
   } catch (error) {
     if ((error as Partial<Error> | null)?.name !== "SecurityError") throw error;
@@ -49,14 +49,14 @@ export function startWorker(): FitWorker {
 
 let importing: string | undefined;
 
-/** A page may start no script of another origin than its own, but one of its own may import it. */
+/** A page can't start a script of another origin, but a script of its own origin may import it. */
 function startFromElsewhere(): FitWorker {
   const text = `import ${JSON.stringify(new URL(script, import.meta.url).href)};`;
   importing ??= URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   return new Worker(importing, { type: "module" });
 }
 
-/** Hears what a worker, of whichever kind, says, and whether it fails. */
+/** Listens to the messages and errors of either kind of worker. */
 export function listenTo(worker: FitWorker, listener: WorkerListener): void {
   if (isNodes(worker)) {
     worker.on("message", (data) => listener.message(data));
@@ -68,7 +68,7 @@ export function listenTo(worker: FitWorker, listener: WorkerListener): void {
   web.addEventListener("message", ({ data }) => listener.message(data));
   web.addEventListener("error", (event) => {
     event.preventDefault();
-    // A script that could not be loaded has no words for it.
+    // For a script that could not be loaded, the event has no message.
     listener.error(
       event.message ??
         "its script must load, current one does not (where a bundler has moved it, the option worker starts another)",

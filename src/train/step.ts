@@ -1,5 +1,5 @@
 /**
- * One step of training, compiled: the gradient of a batch, here or by workers, and the update of the parameters.
+ * A compiled training step: the gradient of a batch, computed here or by workers, and the update of the parameters.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import { allDone, tensor } from "../transfer.ts";
 import { adamW, type AdamWHyper, type OptimizerState } from "./adam_w.ts";
 import { batchGradient, lossAndGrads, partGradient, partsOf } from "./batch_gradient.ts";
 import { clipByGlobalNorm } from "./clip.ts";
-import { fromFlat } from "./flat.ts";
+import { unravel } from "./ravel.ts";
 import type { WorkerPool } from "./workers.ts";
 
-/** What a step changes. */
+/** The values that a step updates. */
 export interface Training<Params> {
   readonly params: Params;
   readonly optimizer: OptimizerState<Params>;
 }
 
-/** Takes steps; disposing of it frees what was compiled. */
-export interface TrainingStep<Params> extends Disposable {
-  /** One step: the loss before it, and the parameters and the optimiser's state after it. */
+/** Takes training steps. Disposing of it frees the compiled functions. */
+interface TrainingStep<Params> extends Disposable {
+  /** Takes one step. Returns the loss before it, and the parameters and the optimiser's state after it. */
   take(
     from: Training<Params>,
     batch: Batch,
@@ -35,7 +35,7 @@ export interface TrainingStep<Params> extends Disposable {
 
 type Moments<Params> = Pick<OptimizerState<Params>, "mean" | "variance">;
 
-/** What changes from step to step beside trees, and so is a tensor each. */
+/** The numbers that change at every step, as tensors. */
 interface ScalarInputs {
   readonly step: Tensor;
   readonly learningRate: Tensor;
@@ -46,16 +46,16 @@ interface Next<Params> {
   readonly moments: Moments<Params>;
 }
 
-/** With the loss before the step. */
+/** The next values, with the loss before the step. */
 interface Taken<Params> extends Next<Params> {
   readonly loss: Promise<number>;
 }
 
 /**
- * Makes what takes steps.
+ * Creates the function that takes steps.
  *
- * @param hyper those of the optimiser but the learning rate
- * @param pool the workers, if there are any
+ * @param hyper the optimiser's hyperparameters, without the learning rate
+ * @param pool the workers, if any
  */
 export function trainingStep<Params, State>(
   model: LanguageModel<never, Params, State>,
@@ -77,7 +77,7 @@ export function trainingStep<Params, State>(
     return { params: next.params, moments: { mean, variance } };
   }
   const gradient = partGradient(model), compiledUpdate = compile(update);
-  /** Gradient and update in one, where the batch goes through the model in one part. */
+  /** Gradient and update in one function, for a batch that goes through the model in one part. */
   const whole = compile((
     params: Params,
     moments: Moments<Params>,
@@ -90,7 +90,7 @@ export function trainingStep<Params, State>(
     return { value, ...update(grads, params, moments, numbers) };
   });
 
-  /** The gradient and what it comes to, by workers or part by part. */
+  /** The gradient and then the update, by workers or part by part. */
   async function inParts(
     { params }: Training<Params>,
     moments: Moments<Params>,
@@ -100,10 +100,10 @@ export function trainingStep<Params, State>(
   ): Promise<Taken<Params>> {
     if (pool !== null) {
       const { loss, grads } = await pool.gradient(params, batch, signal);
-      const own = fromFlat(params, grads, backend);
+      const own = unravel(params, grads, backend);
       try {
         const next = await compiledUpdate.withTurns([own, params, moments, numbers], signal);
-        // Where the device answers later, it is with the loss that it tells of an update that failed.
+        // If the device is asynchronous, a failed update rejects the promise of the loss.
         const updated = allDone(backend) ?? Promise.resolve();
         return { ...next, loss: updated.then(() => loss) };
       } finally {
@@ -150,7 +150,7 @@ export function trainingStep<Params, State>(
   };
 }
 
-/** The number of a tensor, which may be freed right away: the device copies it before that. */
+/** The number in a tensor. The tensor may be freed right away, since the device copies it first. */
 async function numberOf(value: Tensor): Promise<number> {
   const [number] = await engineOf(value.backend).download(value);
   return number;

@@ -1,6 +1,6 @@
 /**
- * The script of a worker of `fit`, which starts it by itself wherever it can find it. Where it can't, or where a model of
- * one's own is trained, a module of one's own imports this one, and `fit` is told how to start that:
+ * The script of a worker of `fit`, which usually starts it by itself. If `fit` can't find the script, or trains a model that
+ * is not the library's, write a module that imports this one, and pass `fit` a function that starts it:
  *
  * ```ts ignore
  * // worker.ts
@@ -13,7 +13,7 @@
  * for await (const at of fit(bigram, task, { config, workers: 2, worker })) console.log(at.trainLoss);
  * ```
  *
- * It is for workers alone: once imported it takes the messages of who started the thread.
+ * Import it only in workers: it handles all messages from the thread that started the worker.
  *
  * @module
  */
@@ -24,30 +24,30 @@ import { show } from "../check.ts";
 import { loadTree } from "../checkpoint/mod.ts";
 import { isModel, type LanguageModel } from "../models/language_model.ts";
 import type { Backend, Floats } from "../tensor.ts";
-import { flatGradient, type PartGradient, partGradient } from "./batch_gradient.ts";
+import { type PartGradient, partGradient, raveledGradient } from "./batch_gradient.ts";
 import { type Part, splitBatch } from "./batches.ts";
-import { type Board, isToBeWoken, putAnswer, takeQuestion } from "./board.ts";
-import { fromFlat, type Kind, ownNumbers } from "./flat.ts";
-import { ownModels } from "./own_models.ts";
+import { libraryModels } from "./library_models.ts";
+import { type Mailbox, mustWake, postResult, takeJob } from "./mailbox.ts";
+import { type FloatsConstructor, ownNumbers, unravel } from "./ravel.ts";
 import { workerThreads } from "./worker_threads.ts";
-import type { Answer, Notice, Request, Start } from "./workers.ts";
+import type { Notice, Reply, Request, Start } from "./workers.ts";
 
 type Model = LanguageModel<never, unknown, unknown>;
 
-/** What a worker hears its starter with: the web's global scope, or the port of a thread of Node's. */
+/** The port to the thread that started the worker: the global scope on the web, `parentPort` in Node.js. */
 interface Port {
   onmessage: ((event: MessageEvent<Start | Notice | Request>) => void) | null;
-  postMessage(answer: Answer, transfer: Transferable[]): void;
+  postMessage(reply: Reply, transfer: Transferable[]): void;
 }
 
 const port = portToStarter();
-/** The models that were provided, by their names. */
+/** The provided models, by name. */
 const provided = new Map<string, Model>();
 let backend: Backend, gradient: PartGradient<unknown>, form: unknown, index: number, workers: number;
-/** The number of the last question that was begun. */
+/** The number of the last job that was started. */
 let last = 0;
-/** A notice that comes meanwhile, late, is of a question that was found without it. */
-let answering = false;
+/** Whether jobs are being worked on. A notice that arrives meanwhile is late, and its job is found without it. */
+let working = false;
 
 port.onmessage = async ({ data }) => {
   try {
@@ -56,11 +56,11 @@ port.onmessage = async ({ data }) => {
       gradient = partGradient(await modelOf(data));
       form = loadTree(data.form, backend).tree;
       ({ index, workers } = data);
-      port.postMessage({ found: null }, []);
-    } else if ("board" in data) {
-      if (!answering) await answerBoard(data.board);
+      port.postMessage({ result: null }, []);
+    } else if ("mailbox" in data) {
+      if (!working) await work(data.mailbox);
     } else {
-      await answer(data);
+      await reply(data);
     }
   } catch (error) {
     port.postMessage({ error: String(error) }, []);
@@ -68,46 +68,47 @@ port.onmessage = async ({ data }) => {
 };
 
 function portToStarter(): Port {
-  // A page's own scope can post messages too.
+  // The scope of a page has `postMessage` too.
   const isWorker = "postMessage" in globalThis && !("document" in globalThis);
   const port = isWorker ? globalThis : workerThreads()?.parentPort;
   if (port) return port as Port;
   throw new TypeError("Cannot start worker: its script must run in a worker, current thread is none");
 }
 
-/** Answers what is on the board as long as something is. */
-async function answerBoard(board: Board): Promise<void> {
-  answering = true;
+/** Works on the jobs in the mailbox until there are no more. */
+async function work(mailbox: Mailbox): Promise<void> {
+  working = true;
   try {
     for (;;) {
-      const question = takeQuestion(board, index, last);
-      if (question === undefined) return;
-      last = question.number;
-      const part = splitBatch(question.batch, workers).at(index);
-      // Nobody asked it then: the batch has fewer sequences than there are workers.
+      const job = takeJob(mailbox, index, last);
+      if (job === undefined) return;
+      last = job.number;
+      const part = splitBatch(job.batch, workers).at(index);
+      // A batch with fewer sequences than workers has no part for this one.
       if (part === undefined) continue;
-      const { loss } = await gradientOf(part, board.params, board.grads[index]);
-      putAnswer(board, index, question.number, loss);
-      if (isToBeWoken(board, 0)) port.postMessage({ found: null }, []);
+      const { loss } = await gradientOf(part, mailbox.params, mailbox.grads[index]);
+      postResult(mailbox, index, job.number, loss);
+      if (mustWake(mailbox, 0)) port.postMessage({ result: null }, []);
     }
   } finally {
-    answering = false;
+    working = false;
   }
 }
 
-async function answer({ params, part }: Request): Promise<void> {
-  const found = await gradientOf(part, params, ownNumbers(params.constructor as Kind, params.length));
-  port.postMessage({ found: { worker: index, ...found } }, [found.grads.buffer as ArrayBuffer]);
+async function reply({ params, part }: Request): Promise<void> {
+  const out = ownNumbers(params.constructor as FloatsConstructor, params.length);
+  const result = await gradientOf(part, params, out);
+  port.postMessage({ result: { worker: index, ...result } }, [result.grads.buffer as ArrayBuffer]);
 }
 
 async function gradientOf(
   part: Part,
   numbers: Floats,
-  room: Floats,
+  out: Floats,
 ): Promise<{ loss: number; grads: Floats }> {
-  const params = fromFlat(form, numbers, backend);
+  const params = unravel(form, numbers, backend);
   try {
-    return await flatGradient(gradient, params, part, backend, room, null);
+    return await raveledGradient(gradient, params, part, backend, out, null);
   } finally {
     backend.free(params);
   }
@@ -123,10 +124,10 @@ function backendNamed(name: string, options: unknown): Promise<Backend> | Backen
 }
 
 /**
- * Provides a worker with models that are not the library's: `fit` finds them by their names.
+ * Provides a worker with models that are not the library's, which it then finds by their names.
  *
  * @param models the models
- * @throws {TypeError} if one is none
+ * @throws {TypeError} if one is not a language model
  */
 export function provideModels(...models: readonly LanguageModel<never, unknown, unknown>[]): void {
   for (const model of models) {
@@ -139,9 +140,9 @@ export function provideModels(...models: readonly LanguageModel<never, unknown, 
   }
 }
 
-/** The model that a worker is to train: one of the library, one that a module exports, or one that it was provided with. */
-async function modelOf({ model: name, isOwn, module }: Start): Promise<Model> {
-  if (isOwn) return ownModels.find((model) => model.name === name)!;
+/** The model to train: one of the library's, an export of a module, or a provided one. */
+async function modelOf({ model: name, isLibraryModel, module }: Start): Promise<Model> {
+  if (isLibraryModel) return libraryModels.find((model) => model.name === name)!;
   const models = module === undefined ? Object.fromEntries(provided) : await exportsOf(module);
   const found = Object.values(models).find((value) => isModel(value) && value.name === name);
   if (found !== undefined) return found as Model;
@@ -158,6 +159,6 @@ async function modelOf({ model: name, isOwn, module }: Start): Promise<Model> {
 }
 
 async function exportsOf(module: string): Promise<Readonly<Record<string, unknown>>> {
-  // No bundler knows it.
+  // The URL is unknown to bundlers.
   return await import(/* @vite-ignore */ /* webpackIgnore: true */ module);
 }

@@ -1,13 +1,13 @@
 import type { FitWorker } from "./fit_worker.ts";
 
-/** Node's `worker_threads`, as much as is used of it. */
+/** The part of Node's `worker_threads` that is used. */
 interface WorkerThreads {
   readonly Worker: new (script: URL) => FitWorker;
-  /** What a thread hears and speaks to its starter with; null in the first thread. */
+  /** The port to the thread that started this one; null in the main thread. */
   readonly parentPort: unknown;
 }
 
-/** Node's module, without an import that pages and bundlers would follow; undefined elsewhere. */
+/** Node's module, without an import that browsers and bundlers would follow; undefined in other runtimes. */
 export function workerThreads(): WorkerThreads | undefined {
   const { process } = globalThis as {
     process?: { getBuiltinModule?(name: string): WorkerThreads | undefined };

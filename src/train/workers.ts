@@ -1,7 +1,7 @@
 /**
- * Gradients made by several workers at once, each with a part of the batch and a backend of its own. The first of them is
- * the caller's thread, which would else wait, and be slow to come back. Parameters and gradients stand in shared memory
- * where the runtime has it; elsewhere they are copied with each message.
+ * Gradients computed by several workers in parallel, each with a part of the batch and a backend of its own. The first worker
+ * is the caller's thread, which would otherwise sleep, and wake up late. Parameters and gradients are in shared memory if the
+ * runtime supports it; otherwise they are copied with each message.
  *
  * @module
  */
@@ -15,83 +15,86 @@ import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend, Floats } from "../tensor.ts";
 import { put } from "../transfer.ts";
 import { parameterCount, tensorsOf } from "../tree.ts";
-import { flatGradient, partGradient } from "./batch_gradient.ts";
+import { partGradient, raveledGradient } from "./batch_gradient.ts";
 import { type Part, splitBatch } from "./batches.ts";
-import { type Board, fits, isAnswered, isToBeWoken, openBoard, putQuestion } from "./board.ts";
-import { kindOf, ownNumbers, sharedNumbers, toFlat } from "./flat.ts";
-import { ownModels } from "./own_models.ts";
 import type { FitWorker } from "./fit_worker.ts";
+import { libraryModels } from "./library_models.ts";
+import { fits, hasResult, type Mailbox, mustWake, openMailbox, postJob } from "./mailbox.ts";
+import { floatsConstructorOf, ownNumbers, ravel, sharedNumbers } from "./ravel.ts";
 import { listenTo, startWorker } from "./start_worker.ts";
 
-/** What a worker is told first. */
+/** The first message to a worker. */
 export interface Start {
-  /** Which of the workers it is, and of how many. */
+  /** Its index, and the number of workers. */
   readonly index: number;
   readonly workers: number;
-  /** Which backend it is to make, and how. */
+  /** The name and the options of the backend to create. */
   readonly backend: string;
   readonly options: unknown;
   /** The model's name. */
   readonly model: string;
   /** Whether it is one of the library's. */
-  readonly isOwn: boolean;
-  /** The module that exports it; none: it is one of the library's, or the worker was provided with it. */
+  readonly isLibraryModel: boolean;
+  /** The URL of the module that exports it; undefined for the library's models and those provided by `provideModels`. */
   readonly module: string | undefined;
-  /** The parameters' form, as a saved tree. */
+  /** Parameters of the model's form, as a saved tree. */
   readonly form: Uint8Array;
 }
 
-/** What it is told for a batch if it sleeps: that it is on a board. */
+/** The message that wakes a worker: there is a job in the mailbox. */
 export interface Notice {
-  readonly board: Board;
+  readonly mailbox: Mailbox;
 }
 
-/** What it is told for each batch where no memory is shared. */
+/** The message for each batch if no memory is shared. */
 export interface Request {
-  /** The parameters, flat. */
+  /** The raveled parameters. */
   readonly params: Floats;
   readonly part: Part;
 }
 
-/** What it answers to the start, to each request, and to wake the caller; what is on a board is not sent. */
-export type Answer = { readonly found: WorkerGradient | null } | { readonly error: string };
+/**
+ * The message from a worker when it has started, for each request, and to wake the caller. Results in a mailbox are not sent:
+ * `result` is then null.
+ */
+export type Reply = { readonly result: WorkerGradient | null } | { readonly error: string };
 
 /** The gradient of a part of a batch. */
-export interface WorkerGradient {
-  /** Whose part it is. */
+interface WorkerGradient {
+  /** The index of the worker that has computed it. */
   readonly worker: number;
   /** Its share of the batch's mean loss. */
   readonly loss: number;
-  /** The gradients of that, flat. */
+  /** The raveled gradients of that. */
   readonly grads: Floats;
 }
 
-/** Workers that are ready for batches; after an error they can only be ended. */
+/** Workers that have started. After an error they can only be terminated. */
 export interface WorkerPool<Params> {
   /**
-   * The mean loss of a batch and its gradients, flat: those of its parts added up in the workers' order. The next call
-   * writes over them. On the caller's thread the event loop turns.
+   * The mean loss of a batch and its raveled gradients, summed over its parts in the order of the workers. The next call
+   * overwrites them. The event loop of the caller's thread turns meanwhile.
    */
   gradient(
     params: Params,
     batch: Batch,
     signal?: AbortSignalLike,
   ): Promise<{ loss: number; grads: Floats }>;
-  /** Ends the workers. */
+  /** Terminates the workers. */
   [Symbol.dispose](): void;
 }
 
 /**
- * Starts workers for a model, one less than `count`.
+ * Starts workers for a model, in addition to the caller's thread.
  *
- * @param count at least 2
- * @param backend the caller's; the others are made like it
- * @param model the caller's; the others find theirs by its name
- * @param module the URL of the module that exports it; none: it is one of the library's, or `start` starts workers that have it
+ * @param count the number of workers including the caller's thread, at least 2
+ * @param backend the caller's backend; each worker creates one like it
+ * @param model the caller's model; each worker finds its own by the name
+ * @param module the URL of the module that exports the model, unless it is the library's or provided by `provideModels`
  * @param form parameters of the model's form
- * @param start the caller's way to start one; none: the library's
- * @throws {TypeError} where there are no workers, or the others could not find the model
- * @throws {RangeError} where there is no room for the parameters side by side
+ * @param start starts one worker; default: with the library's own script
+ * @throws {TypeError} if the runtime has no workers, or they could not find the model
+ * @throws {RangeError} if there is no memory for the raveled parameters
  */
 export async function startWorkers<Params>(
   count: number,
@@ -101,21 +104,21 @@ export async function startWorkers<Params>(
   form: Params,
   start?: () => FitWorker,
 ): Promise<WorkerPool<Params>> {
-  const isOwn = ownModels.includes(model as LanguageModel<never, unknown, unknown>);
-  if (!isOwn && module === undefined && start === undefined) {
+  const isLibraryModel = libraryModels.includes(model as LanguageModel<never, unknown, unknown>);
+  if (!isLibraryModel && module === undefined && start === undefined) {
     throw new TypeError(
       `Cannot start workers: a model that is not one of the library's must come with the module that exports it, or with ` +
         `workers that are provided with it, current model is ${show(model.name)} without module and worker`,
     );
   }
-  const Numbers = await kindOf(tensorsOf(form)[0]), size = parameterCount(form);
-  const flat = sharedNumbers(Numbers, size) ?? ownNumbers(Numbers, size);
+  const Numbers = await floatsConstructorOf(tensorsOf(form)[0]), size = parameterCount(form);
+  const raveled = sharedNumbers(Numbers, size) ?? ownNumbers(Numbers, size);
   const others: FitWorker[] = [];
   const end = () => others.forEach((worker) => worker.terminate());
-  let nextAnswer: () => Promise<WorkerGradient | null>;
+  let nextReply: () => Promise<WorkerGradient | null>;
   try {
     while (others.length < count - 1) others.push(checked((start ?? startWorker)()));
-    nextAnswer = listen(others);
+    nextReply = listen(others);
     const saved = saveTree(await put(form, createReference()));
     others.forEach((worker, i) =>
       worker.postMessage(
@@ -125,45 +128,47 @@ export async function startWorkers<Params>(
           backend: backend.name,
           options: engineOf(backend).options,
           model: model.name,
-          isOwn,
+          isLibraryModel,
           module,
           form: saved,
         } satisfies Start,
       )
     );
-    for (let ready = 0; ready < others.length; ready++) await nextAnswer();
+    for (let ready = 0; ready < others.length; ready++) await nextReply();
   } catch (error) {
     end();
     throw error;
   }
   const own = partGradient(model);
-  let number = 0, board: Board | undefined;
+  let number = 0, mailbox: Mailbox | undefined;
   return {
     async gradient(params, batch, signal) {
-      await toFlat(params, flat);
+      await ravel(params, raveled);
       const parts = splitBatch(batch, count), current = ++number;
-      if (board === undefined || !fits(board, batch)) board = openBoard(count, flat, batch);
-      const shared = board;
-      if (shared) putQuestion(shared, current, batch);
-      // They begin before this thread does.
+      if (mailbox === undefined || !fits(mailbox, batch)) mailbox = openMailbox(count, raveled, batch);
+      const shared = mailbox;
+      if (shared) postJob(shared, current, batch);
+      // The other workers start before this thread computes its part.
       for (let worker = 1; worker < parts.length; worker++) {
-        if (shared && !isToBeWoken(shared, worker)) continue;
-        const message: Notice | Request = shared ? { board: shared } : { params: flat, part: parts[worker] };
+        if (shared && !mustWake(shared, worker)) continue;
+        const message: Notice | Request = shared
+          ? { mailbox: shared }
+          : { params: raveled, part: parts[worker] };
         others[worker - 1].postMessage(message);
       }
 
-      const found: WorkerGradient[] = [];
-      // The first worker's become the sum.
+      const results: WorkerGradient[] = [];
+      // The gradients of the first worker become the sum.
       const sum = shared?.grads[0] ?? ownNumbers(Numbers, size);
-      let { loss } = await flatGradient(own, params, parts[0], backend, sum, signal);
+      let { loss } = await raveledGradient(own, params, parts[0], backend, sum, signal);
       for (let worker = 1; worker < parts.length; worker++) {
-        while (found[worker] === undefined && !(shared && isAnswered(shared, worker, current))) {
-          const answer = await nextAnswer();
-          if (answer !== null) found[answer.worker] = answer;
+        while (results[worker] === undefined && !(shared && hasResult(shared, worker, current))) {
+          const result = await nextReply();
+          if (result !== null) results[result.worker] = result;
         }
-        const answer = found[worker] ?? { loss: shared!.losses[worker], grads: shared!.grads[worker] };
-        loss += answer.loss;
-        addTo(sum, answer.grads);
+        const result = results[worker] ?? { loss: shared!.losses[worker], grads: shared!.grads[worker] };
+        loss += result.loss;
+        addTo(sum, result.grads);
       }
       return { loss, grads: sum };
     },
@@ -179,31 +184,31 @@ function addTo(sum: Floats, x: Floats): void {
   for (let i = 0; i < sum.length; i++) sum[i] += x[i];
 }
 
-/** What gives the workers' answers, in the order in which they come; rejects from the first error on. */
+/** A function that awaits the next reply of any worker; it rejects from the first error on. */
 function listen(workers: readonly FitWorker[]): () => Promise<WorkerGradient | null> {
-  const answers: (WorkerGradient | null)[] = [];
-  let failure: Error | undefined, heard = () => {};
+  const results: (WorkerGradient | null)[] = [];
+  let failure: Error | undefined, wake = () => {};
   const error = (message: string) => {
     failure ??= new Error(`Cannot train in worker: ${message}`);
-    heard();
+    wake();
   };
   const message = (data: unknown) => {
-    const answer = data as Answer;
-    if ("error" in answer) return error(answer.error);
-    answers.push(answer.found);
-    heard();
+    const reply = data as Reply;
+    if ("error" in reply) return error(reply.error);
+    results.push(reply.result);
+    wake();
   };
   workers.forEach((worker) => listenTo(worker, { message, error }));
   return async () => {
-    while (answers.length === 0 && failure === undefined) {
-      await new Promise<void>((resolve) => heard = resolve);
+    while (results.length === 0 && failure === undefined) {
+      await new Promise<void>((resolve) => wake = resolve);
     }
     if (failure !== undefined) throw failure;
-    return answers.shift()!;
+    return results.shift()!;
   };
 }
 
-/** What the option `worker` of `fit` gave, which must be one. */
+/** Checks that the option `worker` of `fit` returned a worker. */
 function checked(worker: FitWorker): FitWorker {
   if (typeof worker?.postMessage === "function" && typeof worker.terminate === "function") return worker;
   throw new TypeError(`Cannot start workers: worker must give a Worker, current value is ${show(worker)}`);

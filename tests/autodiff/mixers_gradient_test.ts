@@ -1,6 +1,6 @@
 /**
- * The gradients of every layer and every model: those of a sequence in pieces, through the state, are those of the whole, and
- * every backend gives the float64 reference's.
+ * The gradients of every layer and model. Those of a sequence in pieces, with the gradient passed through the state,
+ * are those of the whole sequence; and every backend agrees with the float64 reference.
  */
 import { type Backend, createReference, readFloat64, type Tensor, tensor } from "@seqmix/seqmix";
 import { vjp } from "../../src/autodiff/mod.ts";
@@ -17,14 +17,14 @@ interface Both {
 
 const batch = 2, time = 11, cut = 4;
 
-/** Normal numbers for y's gradient, the same on every backend. */
+/** Normally distributed gradients of y, the same on every backend. */
 function seedsOf(shape: readonly number[], seed: number, backend: Backend): Tensor {
   return tensor(normal(randomSource(seed), shape).data, shape, backend);
 }
 
 async function start(mixer: Mixer, backend: Backend): Promise<Both> {
   const params = await mixer.make(3, backend);
-  // From inside a sequence, so that no state is 0.
+  // After some steps, so that no state is 0.
   const { state } = mixer.run(params, mixer.sequences(4, batch, 3), mixer.state(params, batch), backend);
   return { params, state };
 }
@@ -33,7 +33,7 @@ const x = (mixer: Mixer) => mixer.sequences(5, batch, time);
 const widthOf = (mixer: Mixer, both: Both, backend: Backend) =>
   mixer.run(both.params, x(mixer), both.state, backend).y.shape[2];
 
-/** Gradients for params and state of a sequence run in one piece. */
+/** Gradients of params and state, for a sequence in one piece. */
 async function whole(mixer: Mixer, both: Both, backend: Backend): Promise<Float64Array[]> {
   const width = widthOf(mixer, both, backend);
   const seed = seedsOf([batch, time, width], 6, backend);
@@ -45,7 +45,9 @@ async function whole(mixer: Mixer, both: Both, backend: Backend): Promise<Float6
   return await numbersOf(grads);
 }
 
-/** The same in two pieces, each differentiated by itself: the first with the gradient of the state in between. */
+/**
+ * The same in two pieces, each differentiated separately: the first is given the gradient of the state in between.
+ */
 async function pieces(mixer: Mixer, both: Both, backend: Backend): Promise<Float64Array[]> {
   const width = widthOf(mixer, both, backend);
   const { data } = normal(randomSource(6), [batch, time, width]);
@@ -85,11 +87,11 @@ async function numbersOf(tree: unknown): Promise<Float64Array[]> {
 }
 
 for (const mixer of mixers) {
-  Deno.test(`the gradient of ${mixer.name} in pieces, through the state, is that of the whole`, async () => {
+  Deno.test(`the gradient of ${mixer.name} in pieces, through the state, is that of the whole sequence`, async () => {
     using backend = createReference({ precision: "float64" });
     const both = await start(mixer, backend);
     const expected = await whole(mixer, both, backend), actual = await pieces(mixer, both, backend);
-    // A gradient that is 0 but for rounding is compared with the others of its tree.
+    // A gradient that is 0 except for rounding is compared relative to the others in its tree.
     const scale = expected.flatMap((grad) => [...grad]).reduce(
       (most, value) => Math.max(most, Math.abs(value)),
       0,
@@ -100,7 +102,7 @@ for (const mixer of mixers) {
   });
 
   for (const { name: on, create } of backends) {
-    Deno.test(`the gradient of ${mixer.name} on ${on} is the float64 reference's`, async () => {
+    Deno.test(`the gradient of ${mixer.name} on ${on} equals the float64 reference's`, async () => {
       using exact = createReference({ precision: "float64" });
       using backend = await create();
       const expected = await whole(mixer, await start(mixer, exact), exact);

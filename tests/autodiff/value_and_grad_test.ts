@@ -25,29 +25,32 @@ function weighed(x: Tensor, ...weights: number[]): Tensor {
   return linear(x, tensor(weights, [1, weights.length], backendInside(x)));
 }
 
-/** Constants come from the backend that computes. */
+/** Creates constants on the backend that computes. */
 function backendInside({ backend }: Tensor): Backend {
   return engineOf(backend).inner ?? backend;
 }
 
 const three = (backend: Backend, ...values: number[]) => tensor(values, [values.length], backend);
 
-testOnAll("valueAndGrad() gives the value, and gradients in the form of the parameters", async (backend) => {
-  const params = { heads: 2, none: null, layers: [{ a: three(backend, 1, 2) }, [three(backend, 3, 4)]] };
-  const { value, grads } = valueAndGrad((p: typeof params) => {
-    assertEquals([p.heads, p.none], [2, null]);
-    const [{ a }, [b]] = p.layers as [{ a: Tensor }, [Tensor]];
-    return weighed(multiply(multiply(a, a), b), 1, 10);
-  }, params);
-  const [{ a }, [b]] = grads.layers as [{ a: Tensor }, [Tensor]];
-  assertSame(await read(value), [3 + 160]);
-  assertSame(await read(a), [6, 160]);
-  assertSame(await read(b), [1, 40]);
-  assertEquals([grads.heads, grads.none, value.shape], [2, null, [1]]);
-  assertStrictEquals(a.backend, backend);
-});
+testOnAll(
+  "valueAndGrad() returns the value, and gradients in the form of the parameters",
+  async (backend) => {
+    const params = { heads: 2, none: null, layers: [{ a: three(backend, 1, 2) }, [three(backend, 3, 4)]] };
+    const { value, grads } = valueAndGrad((p: typeof params) => {
+      assertEquals([p.heads, p.none], [2, null]);
+      const [{ a }, [b]] = p.layers as [{ a: Tensor }, [Tensor]];
+      return weighed(multiply(multiply(a, a), b), 1, 10);
+    }, params);
+    const [{ a }, [b]] = grads.layers as [{ a: Tensor }, [Tensor]];
+    assertSame(await read(value), [3 + 160]);
+    assertSame(await read(a), [6, 160]);
+    assertSame(await read(b), [1, 40]);
+    assertEquals([grads.heads, grads.none, value.shape], [2, null, [1]]);
+    assertStrictEquals(a.backend, backend);
+  },
+);
 
-testOnAll("valueAndGrad() adds up what comes from several places", async (backend) => {
+testOnAll("valueAndGrad() sums the gradients of several uses", async (backend) => {
   const { grads } = valueAndGrad(
     (x: Tensor) => weighed(add(add(x, x), multiply(x, add(x, x))), 1, 1, 1),
     three(backend, 1, 2, 3),
@@ -55,7 +58,7 @@ testOnAll("valueAndGrad() adds up what comes from several places", async (backen
   assertSame(await read(grads), [6, 10, 14]);
 });
 
-testOnAll("valueAndGrad() gives 0 where the value does not depend on a parameter", async (backend) => {
+testOnAll("valueAndGrad() returns 0 for a parameter that the value does not depend on", async (backend) => {
   const params = { used: three(backend, 2), unused: three(backend, 1, 2) };
   const { grads } = valueAndGrad(({ used }: typeof params) => weighed(used, 3), params);
   assertSame(await read(grads.used), [3]);
@@ -81,7 +84,7 @@ testOnAll("valueAndGrad() refuses a loss that does not depend on the parameters"
   assertEquals(valueAndGrad((t: Tensor) => t, x).grads.shape, [1]);
 });
 
-testOnAll("valueAndGrad() gives aux back as tensors of the parameters' backend", async (backend) => {
+testOnAll("valueAndGrad() returns aux as tensors of the parameters' backend", async (backend) => {
   const { value, aux } = valueAndGrad((x: Tensor) => {
     const y = sigmoid(x);
     return [weighed(y, 1, 1), { y, same: x, text: "a", picked: sample(y, { temperature: 0 }) }] as const;
@@ -95,7 +98,7 @@ testOnAll("valueAndGrad() gives aux back as tensors of the parameters' backend",
 });
 
 testOnAll(
-  "valueAndGrad() takes tensors of the parameters' backend as constants, on either side",
+  "valueAndGrad() treats tensors of the parameters' backend as constants, in either position",
   async (backend) => {
     const c = three(backend, 5, 7), x = three(backend, 1, 2);
     for (const product of [(x: Tensor) => multiply(c, x), (x: Tensor) => multiply(x, c)]) {
@@ -105,11 +108,11 @@ testOnAll(
   },
 );
 
-testOnAll("valueAndGrad() lets scope and free take effect when the gradients are done", async (backend) => {
+testOnAll("valueAndGrad() delays scope and free until the gradients are done", async (backend) => {
   const x = three(backend, 1, 2), c = three(backend, 3, 4), held = backend.memory().bytes;
   let inside: Tensor | undefined;
   const { value, grads } = valueAndGrad((x: Tensor) => {
-    // On the backend that computes, and on the one that records.
+    // On the backend that computes, and on the recording backend.
     const squared = backend.scope(() => {
       inside = multiply(c, c);
       return multiply(x, inside);
@@ -126,11 +129,11 @@ testOnAll("valueAndGrad() lets scope and free take effect when the gradients are
   assertThrows(() => backend.scope(() => sigmoid(inside!)), TypeError, "was freed");
   assertSame(await read(x), [1, 2]);
   backend.free([value, grads]);
-  // c is gone, too, and was as large as x.
+  // c is freed too, and was as large as x.
   assertEquals(backend.memory().bytes, held / 2);
 });
 
-testOnAll("valueAndGrad() leaves nothing behind but its result, also where loss fails", (backend) => {
+testOnAll("valueAndGrad() leaves only its result allocated, also if loss throws", (backend) => {
   const x = three(backend, 1, 2, 3), held = backend.memory().bytes;
   const loss = (x: Tensor) => [weighed(multiply(sigmoid(x), add(x, x)), 1, 2, 3), sigmoid(x)] as const;
   backend.free(valueAndGrad(loss, x));
@@ -150,7 +153,7 @@ testOnAll("valueAndGrad() leaves nothing behind but its result, also where loss 
   }
 });
 
-Deno.test("valueAndGrad() frees on the way back what it recorded", () => {
+Deno.test("valueAndGrad() frees recorded tensors on the way back", () => {
   using backend = createReference();
   const x = tensor(new Float32Array(1000), [1000], backend);
   const deep = (x: Tensor, depth: number): Tensor => depth === 0 ? x : deep(sigmoid(x), depth - 1);
@@ -158,7 +161,7 @@ Deno.test("valueAndGrad() frees on the way back what it recorded", () => {
   backend.free(
     valueAndGrad((x: Tensor) => linear(deep(x, 50), tensor(new Float32Array(1000), [1, 1000], backend)), x),
   );
-  // Fifty results, x, the constant, and two or three gradients at a time: not fifty gradients more.
+  // Fifty results, x, the constant, and two or three gradients at a time, but not fifty gradients.
   const most = 4000 * 57;
   assertEquals(backend.memory().peakBytes < most, true, `${backend.memory().peakBytes} of ${most} bytes`);
 });
@@ -173,12 +176,12 @@ Deno.test("valueAndGrad() differentiates a model's loss with its state as aux", 
   const plain = lstmModel.forward(params, [[1, 2, 3]], lstmModel.initialState(params));
   assertSame(await read(value), await read(crossEntropy(plain.logits, [[2, 3, 4]])));
   assertSame(await read(aux.layers[0].cell), await read(plain.state.layers[0].cell));
-  // A state of aux can be gone on from.
+  // The state that aux returns can be used again.
   lstmModel.forward(params, [[4]], aux);
   assertEquals(grads.head.shape, [5, 3]);
 });
 
-Deno.test("valueAndGrad() of a state alone, its model frozen, is that of both together", async () => {
+Deno.test("valueAndGrad() of the state alone, with constant parameters, equals that of both together", async () => {
   const params = rwkv.init({ vocabulary: 7, layers: 2, channels: 6, feedForward: 10 }, 1);
   const moved = { ...params, head: randomTensor(1, [7, 6]) };
   const state = rwkv.forward(moved, [[1, 2]], rwkv.initialState(moved)).state;
@@ -192,7 +195,7 @@ Deno.test("valueAndGrad() of a state alone, its model frozen, is that of both to
   assertSame(await pick(alone.grads), await pick(both.grads.state));
 });
 
-Deno.test("a recorded tensor can't be used when its recording is over", () => {
+Deno.test("a recorded tensor can't be used after its recording has ended", () => {
   let kept: Tensor | undefined;
   valueAndGrad((x: Tensor) => weighed(kept = sigmoid(x), 1), tensor([1], [1]));
   assertThrows(

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { blockSize, sizeClass, sizeOfClass } from "../../src/backends/block_size.ts";
 import { anySize } from "./sizes.ts";
 
-Deno.test("blockSize() has room for every number of bytes, and at most a fifth or a cache line to spare", () => {
+Deno.test("blockSize() holds every number of bytes, with at most a fifth or a cache line unused", () => {
   fc.assert(
     fc.property(anySize, (bytes) => {
       const size = blockSize(bytes);
@@ -14,7 +14,7 @@ Deno.test("blockSize() has room for every number of bytes, and at most a fifth o
   );
 });
 
-Deno.test("blockSize() never falls, and leaves its own sizes as they are", () => {
+Deno.test("blockSize() is monotonic, and maps block sizes to themselves", () => {
   fc.assert(
     fc.property(anySize, anySize, (a, b) => {
       assert(a <= b ? blockSize(a) <= blockSize(b) : blockSize(a) >= blockSize(b), `${a} and ${b}`);
@@ -24,7 +24,7 @@ Deno.test("blockSize() never falls, and leaves its own sizes as they are", () =>
   );
 });
 
-Deno.test("sizeOfClass() undoes sizeClass(), of every block size", () => {
+Deno.test("sizeOfClass() is the inverse of sizeClass() for every block size", () => {
   let before = -1;
   for (let bytes = 1; bytes < 2 ** 53; bytes = blockSize(bytes) + 1) {
     const size = blockSize(bytes), number = sizeClass(size);

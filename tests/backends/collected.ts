@@ -1,6 +1,6 @@
 /**
- * Leaks tensors on the backend that is named, lets the collector run, and prints what is still counted. A process of
- * its own, since a test can ask for a collection only with a flag of V8.
+ * Leaks tensors on the named backend, runs the garbage collector, and prints the bytes that are still counted. A
+ * process of its own, since a test can only run the collector with a V8 flag.
  */
 import { appendTime, read, sigmoid, tensor } from "@seqmix/seqmix";
 import { engineOf } from "../../src/engine.ts";
@@ -26,7 +26,7 @@ const x = tensor([0, 0], [2], backend);
 const survivor = sigmoid(x);
 const held = backend.memory().bytes;
 
-/** Thousands of holders of one cache, and thousands of tensors that leave a scope. */
+/** Thousands of tensors over one cache, and thousands of tensors that leave a scope. */
 function leak(): void {
   const y = tensor(new Float32Array(100), [1, 1, 100], backend);
   let cache = engineOf(backend).reserveTime(1, 2500, 100);
@@ -37,7 +37,7 @@ leak();
 const leaked = backend.memory().bytes - held;
 const left = await settle() - held;
 
-/** Tensors old enough for the collector to watch, freed all the same: they must not be given back twice. */
+/** Tensors that were registered for collection, but are then freed: they must not be released twice. */
 function freeWatched(): void {
   backend.free(Array.from({ length: 3000 }, () => sigmoid(x)));
 }

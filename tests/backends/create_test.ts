@@ -15,7 +15,7 @@ import { backends } from "../backends.ts";
 
 const adapter = await navigator.gpu?.requestAdapter();
 
-/** The name of what is taken, and what was said of each. */
+/** The name of the chosen backend, and the reported lines. */
 async function decide(prefer?: readonly BackendName[]) {
   const lines: string[] = [];
   using backend = await createBackend({ prefer, onDecision: (line) => lines.push(line) });
@@ -23,7 +23,7 @@ async function decide(prefer?: readonly BackendName[]) {
   return { name: backend.name, lines };
 }
 
-Deno.test("createBackend() takes the first of the list that works, and says so", async () => {
+Deno.test("createBackend() returns the first backend of the list that works, and reports it", async () => {
   assertEquals(await decide(["wasm", "webgpu"]), {
     name: "wasm",
     lines: ["wasm taken: it agrees with the reference"],
@@ -31,7 +31,7 @@ Deno.test("createBackend() takes the first of the list that works, and says so",
   assertEquals((await decide(["reference", "wasm"])).name, "reference");
 });
 
-Deno.test("createBackend() prefers a real GPU, and WebAssembly to software", async () => {
+Deno.test("createBackend() prefers a real GPU to WebAssembly, and that to a software adapter", async () => {
   const { name, lines } = await decide();
   const isReal = adapter && !isSoftware(adapter.info);
   assertEquals(name, isReal ? "webgpu" : "wasm");
@@ -46,7 +46,7 @@ Deno.test("createBackend() prefers a real GPU, and WebAssembly to software", asy
 });
 
 Deno.test({
-  name: "createBackend() takes software where nothing stands behind it, and names it",
+  name: "createBackend() accepts a software adapter at the end of the list, and names it",
   ignore: !adapter,
   async fn() {
     const { name, lines } = await decide(["webgpu"]);
@@ -55,7 +55,7 @@ Deno.test({
   },
 });
 
-Deno.test("createBackend() goes on where a runtime has no WebGPU, and gives all reasons where nothing is left", async () => {
+Deno.test("createBackend() continues without WebGPU, and gives all reasons if no backend is left", async () => {
   const gpu = Object.getOwnPropertyDescriptor(Navigator.prototype, "gpu")!;
   Object.defineProperty(Navigator.prototype, "gpu", { configurable: true, value: undefined });
   try {
@@ -75,7 +75,7 @@ Deno.test("createBackend() goes on where a runtime has no WebGPU, and gives all 
 });
 
 for (const { name, create } of backends) {
-  Deno.test(`createBackend() would not take ${name} if an operation of it were wrong`, async () => {
+  Deno.test(`createBackend() refuses ${name} if an operation of it were wrong`, async () => {
     for (const wrong of [wkvOp, attentionOp, sampleOp, lstmRecurrenceOp, linearOp, shiftTimeOp]) {
       using backend = engineOf(await create());
       await selfCheck(backend);

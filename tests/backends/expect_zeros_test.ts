@@ -16,7 +16,7 @@ function expect(backend: Backend, numbers: readonly number[], errorAt = wrongAt)
   });
 }
 
-testOnAll("expectZeros() throws at once, or with the next read, and once", async (backend) => {
+testOnAll("expectZeros() throws at once or with the next read, and only once", async (backend) => {
   const x = tensor([1, 2], [2], backend), { bytes } = backend.memory();
   expect(backend, [0, -0, 0]);
   assertSame(await read(x), [1, 2]);
@@ -32,7 +32,7 @@ testOnAll("expectZeros() throws at once, or with the next read, and once", async
   assertEquals(backend.memory().bytes, bytes);
 });
 
-testOnAll("expectZeros() of a backend that records is that of the one inside", async (backend) => {
+testOnAll("expectZeros() of a recording backend is that of the recorded one", async (backend) => {
   const recording = engineOf(createTape(backend).backend);
   await assertRejects(
     async () => {
@@ -44,7 +44,7 @@ testOnAll("expectZeros() of a backend that records is that of the one inside", a
   );
 });
 
-testOnGpu("expectZeros() is seen by the read that comes next, of many too", async () => {
+testOnGpu("expectZeros() is reported by the next read, also for many tensors", async () => {
   using backend = await createWebGpu({ device: await requestDevice() });
   const x = tensor([1], [1], backend);
   const before = read(x);
@@ -56,26 +56,29 @@ testOnGpu("expectZeros() is seen by the read that comes next, of many too", asyn
   assertSame(await later, [2]);
 });
 
-testOnGpu("expectZeros() beyond sixteen is read by itself, and told by the next read", async () => {
-  const device = await requestDevice(), buffers = countBuffers(device);
-  using backend = await createWebGpu({ device });
-  const x = tensor([1], [1], backend);
-  for (let round = 0; round < 3; round++) {
-    for (let i = 0; i < 40; i++) expect(backend, [0, i === 5 ? 1 : 0], () => wrongAt(100 * round + i));
-    if (round === 1) await new Promise((resolve) => setTimeout(resolve, 50));
-    await assertRejects(() => read(x), RangeError, `wrong at ${100 * round + 5}`);
+testOnGpu(
+  "expectZeros() of more than sixteen tensors reads some separately, and the next read reports them",
+  async () => {
+    const device = await requestDevice(), buffers = countBuffers(device);
+    using backend = await createWebGpu({ device });
+    const x = tensor([1], [1], backend);
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 40; i++) expect(backend, [0, i === 5 ? 1 : 0], () => wrongAt(100 * round + i));
+      if (round === 1) await new Promise((resolve) => setTimeout(resolve, 50));
+      await assertRejects(() => read(x), RangeError, `wrong at ${100 * round + 5}`);
+      assertSame(await read(x), [1]);
+    }
+    const { created } = buffers;
+    for (let i = 0; i < 400; i++) {
+      expect(backend, [0, 0]);
+      if (i % 40 === 0) await read(x);
+    }
     assertSame(await read(x), [1]);
-  }
-  const { created } = buffers;
-  for (let i = 0; i < 400; i++) {
-    expect(backend, [0, 0]);
-    if (i % 40 === 0) await read(x);
-  }
-  assertSame(await read(x), [1]);
-  assertEquals(buffers.created <= created + 4, true, `${buffers.created - created} buffers more`);
-});
+    assertEquals(buffers.created <= created + 4, true, `${buffers.created - created} buffers more`);
+  },
+);
 
-testOnGpu("expectZeros() leaves nothing behind a backend or a device that ends", async () => {
+testOnGpu("expectZeros() leaves nothing pending when the backend or the device ends", async () => {
   for (const count of [1, 20]) {
     const backend = await createWebGpu({ device: await requestDevice() });
     for (let i = 0; i < count; i++) expect(backend, [1]);

@@ -49,7 +49,7 @@ function bytesOf(backend: Backend): number {
   return backend.memory().bytes;
 }
 
-testOnAll("memory() counts at least what tensors hold, and nothing once they are freed", (backend) => {
+testOnAll("memory() counts at least the tensors' bytes, and 0 once they are freed", (backend) => {
   assertEquals(backend.memory(), { bytes: 0, peakBytes: 0 });
   for (const size of [1, 7, 1000, 50_000]) {
     const t = zeros([size], backend);
@@ -60,7 +60,7 @@ testOnAll("memory() counts at least what tensors hold, and nothing once they are
   }
 });
 
-testOnAll("memory() remembers the most that was held, intermediate results included", (backend) => {
+testOnAll("memory() keeps the peak, including intermediate results", (backend) => {
   const x = zeros([1000], backend);
   const unit = bytesOf(backend);
   const y = backend.scope(() => tanh(sigmoid(x)));
@@ -69,7 +69,7 @@ testOnAll("memory() remembers the most that was held, intermediate results inclu
   assertEquals(backend.memory(), { bytes: unit, peakBytes: 3 * unit });
 });
 
-testOnAll("resetPeak() begins again at what is held", (backend) => {
+testOnAll("resetPeak() sets the peak to the current use", (backend) => {
   const x = zeros([1000], backend);
   const unit = bytesOf(backend);
   backend.free(sigmoid(x));
@@ -118,13 +118,13 @@ const operations: readonly [
   ["sliceState", [[2, 2]], (state) => sliceState({ state }, 1)],
 ];
 
-/** The words behind what could not be done. */
+/** The action in the message of an error. */
 const requirementOf = ({ message }: Error) => message.replace(/^Cannot [^:]+: /, "");
 
 const freedWords = (t: Tensor, backend: Backend) =>
   `tensor must be alive, current tensor of shape [${t.shape.join(", ")}] on ${backend.name} was freed`;
 
-testOnAll("free() makes every operation refuse the tensor, wherever it stands", (backend) => {
+testOnAll("free() makes every operation refuse the tensor, as any of its inputs", (backend) => {
   for (const [name, shapes, run] of operations) {
     for (const i of shapes.keys()) {
       const tensors = shapes.map((shape) => zeros(shape, backend));
@@ -168,7 +168,7 @@ testOnAll("free() makes every layer of a model refuse its state and its paramete
   }
 });
 
-/** A layer of attention, and a session that has seen `time` steps in a cache with room for `capacity`. */
+/** A layer of attention, and a session with `time` steps in a cache with a capacity of `capacity`. */
 async function session(backend: Backend, time: number, capacity: number) {
   const params = await put({ ...attentionParams(1), rotaryBase: 100 }, backend);
   const x = await put(draws(2, [1, 1, 12]), backend);
@@ -182,7 +182,7 @@ async function session(backend: Backend, time: number, capacity: number) {
   return { params, x, step, state };
 }
 
-testOnAll("memory() counts the room of a cache, not what is filled", async (backend) => {
+testOnAll("memory() counts the capacity of a cache, not its length", async (backend) => {
   const { params, x, step, state } = await session(backend, 0, 256);
   const held = bytesOf(backend);
   assert(held >= 2 * 4 * 256 * 12, `${held} bytes`);
@@ -199,7 +199,7 @@ testOnAll("memory() counts the room of a cache, not what is filled", async (back
   assertEquals(bytesOf(backend), 0);
 });
 
-testOnAll("memory() stays flat when one step is taken again and again from a kept state", async (backend) => {
+testOnAll("memory() stays constant when one step is repeated from the same state", async (backend) => {
   const { step, state } = await session(backend, 200, 256);
   const cache = 2 * 4 * 200 * 12;
   const before = await read(state.key);
@@ -212,40 +212,43 @@ testOnAll("memory() stays flat when one step is taken again and again from a kep
     backend.free(next);
     assertEquals(bytesOf(backend), bytes);
   }
-  // Copying the cache would show in the peak.
+  // A copy of the cache would show in the peak.
   const above = backend.memory().peakBytes - bytes;
   assert(above < cache / 4, `${above} bytes above the bytes held, the cache has ${cache}`);
   assertSame(await read(state.key), before);
 });
 
-testOnAll("memory() grows by a copy of the cache only while two go on from one state", async (backend) => {
-  const { step, state } = await session(backend, 200, 256);
-  const cache = 2 * 4 * 200 * 12, small = cache / 4;
-  const grownBy = (make: () => { y: Tensor; state: { key: Tensor; value: Tensor } }) => {
-    const { bytes } = backend.memory();
-    const { y, state } = make();
-    backend.free(y);
-    return { state, bytes: bytesOf(backend) - bytes };
-  };
-  const newest = grownBy(() => step(state));
-  assertEquals(newest.bytes, 0);
-  const second = grownBy(() => step(state));
-  assert(second.bytes >= cache, `${second.bytes} bytes`);
-  assertEquals([...await read(second.state.key)], [...await read(newest.state.key)]);
+testOnAll(
+  "memory() grows by a copy of the cache only while two sessions continue from one state",
+  async (backend) => {
+    const { step, state } = await session(backend, 200, 256);
+    const cache = 2 * 4 * 200 * 12, small = cache / 4;
+    const grownBy = (make: () => { y: Tensor; state: { key: Tensor; value: Tensor } }) => {
+      const { bytes } = backend.memory();
+      const { y, state } = make();
+      backend.free(y);
+      return { state, bytes: bytesOf(backend) - bytes };
+    };
+    const newest = grownBy(() => step(state));
+    assertEquals(newest.bytes, 0);
+    const second = grownBy(() => step(state));
+    assert(second.bytes >= cache, `${second.bytes} bytes`);
+    assertEquals([...await read(second.state.key)], [...await read(newest.state.key)]);
 
-  // Each goes on in its own memory.
-  const newestOn = grownBy(() => step(newest.state)), secondOn = grownBy(() => step(second.state));
-  assert(newestOn.bytes < small && secondOn.bytes < small);
-  assertEquals([...await read(secondOn.state.key)], [...await read(newestOn.state.key)]);
+    // Each continues in memory of its own.
+    const newestOn = grownBy(() => step(newest.state)), secondOn = grownBy(() => step(second.state));
+    assert(newestOn.bytes < small && secondOn.bytes < small);
+    assertEquals([...await read(secondOn.state.key)], [...await read(newestOn.state.key)]);
 
-  // The rows of the newest are handed back once nobody holds them.
-  backend.free([newest.state, newestOn.state]);
-  const third = grownBy(() => step(state));
-  assertEquals(third.bytes, 0);
-  assertEquals([...await read(third.state.key)], [...await read(second.state.key)]);
-});
+    // The rows of the newest are released once nothing uses them.
+    backend.free([newest.state, newestOn.state]);
+    const third = grownBy(() => step(state));
+    assertEquals(third.bytes, 0);
+    assertEquals([...await read(third.state.key)], [...await read(second.state.key)]);
+  },
+);
 
-testOnAll("memory() holds a cache until the last that shares it is freed", async (backend) => {
+testOnAll("memory() counts a cache until the last tensor over it is freed", async (backend) => {
   const { params, x, step, state } = await session(backend, 20, 256);
   const { bytes } = backend.memory();
   const { y, state: next } = step(state);
@@ -262,7 +265,7 @@ testOnAll("memory() holds a cache until the last that shares it is freed", async
 });
 
 testOnAll(
-  "memory() of a cache that outgrows its room stays near its size, and is seldom copied",
+  "memory() of a cache that exceeds its capacity stays near its size, and is rarely copied",
   async (backend) => {
     const { params, x, step, state } = await session(backend, 0, 0);
     backend.free(state);
@@ -283,7 +286,7 @@ testOnAll(
   },
 );
 
-testOnAll("read() and sliceState() of a cache hold nothing but their result", async (backend) => {
+testOnAll("read() and sliceState() of a cache allocate only their result", async (backend) => {
   const params = await put(attentionParams(1), backend);
   const x = await put(draws(2, [3, 5, 12]), backend);
   const { state } = multiHeadAttention(params, x, multiHeadAttentionState(params, 3, 9));
@@ -296,7 +299,7 @@ testOnAll("read() and sliceState() of a cache hold nothing but their result", as
   assertEquals(bytesOf(backend), bytes);
 });
 
-testOnAll("memory() is flat over very many steps in one go, outside all scopes", async (backend) => {
+testOnAll("memory() is constant over very many steps without a turn, outside all scopes", async (backend) => {
   const params = await put(
     { inputWeight: draws(1, [4, 1]), hiddenWeight: draws(2, [4, 1]), bias: draws(3, [4]) },
     backend,
@@ -343,41 +346,44 @@ testOnAll("[Symbol.dispose]() frees everything, and nothing can be used afterwar
   }
 });
 
-testOnAll("two backends count and end by themselves, and don't mix", async (one) => {
-  for (const { create } of backends) {
-    const other = await create();
-    const x = zeros([2], one);
-    const { bytes } = one.memory();
-    const y = zeros([2000], other);
-    assertEquals(bytesOf(one), bytes);
-    assert(bytesOf(other) >= 8000);
+testOnAll(
+  "two backends have independent memory counts and lifetimes, and refuse each other's tensors",
+  async (one) => {
+    for (const { create } of backends) {
+      const other = await create();
+      const x = zeros([2], one);
+      const { bytes } = one.memory();
+      const y = zeros([2000], other);
+      assertEquals(bytesOf(one), bytes);
+      assert(bytesOf(other) >= 8000);
 
-    const name = other.name === one.name ? `another ${other.name}` : other.name;
-    const error = assertThrows(() => add(x, zeros([2], other)), TypeError);
-    assertEquals(
-      error.message,
-      "Cannot add: all tensors must live on one backend (move them with put), " +
-        `current a lives on ${one.name} and b on ${name}`,
-    );
-    other.free(y);
-    assertEquals(bytesOf(one), bytes);
-    other[Symbol.dispose]();
-    assertSame(await read(sigmoid(x)), [0.5, 0.5]);
-    one.free(x);
-  }
-});
+      const name = other.name === one.name ? `another ${other.name}` : other.name;
+      const error = assertThrows(() => add(x, zeros([2], other)), TypeError);
+      assertEquals(
+        error.message,
+        "Cannot add: all tensors must live on one backend (move them with put), " +
+          `current a lives on ${one.name} and b on ${name}`,
+      );
+      other.free(y);
+      assertEquals(bytesOf(one), bytes);
+      other[Symbol.dispose]();
+      assertSame(await read(sigmoid(x)), [0.5, 0.5]);
+      one.free(x);
+    }
+  },
+);
 
 for (const { name } of backends) {
-  Deno.test(`memory() comes down when tensors that nobody freed are collected on ${name}`, async () => {
+  Deno.test(`memory() decreases when unreachable tensors are collected on ${name}`, async () => {
     const script = new URL("collected.ts", import.meta.url).pathname;
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", "--v8-flags=--expose-gc", script, name],
     }).output();
     const text = new TextDecoder().decode(stdout);
-    // A graphics driver may write to stderr, and nothing is wrong.
+    // A graphics driver may write to stderr without an error.
     assert(success, new TextDecoder().decode(stderr));
     const { held, leaked, left, afterFree, survivor } = JSON.parse(text);
-    // The collector is not told of the latest few hundred: most are freed by hand before it would matter.
+    // The latest few hundred tensors are not registered with the collector, since most are freed explicitly soon.
     assert(leaked > 2_000_000 && left < leaked / 5, text);
     assertEquals(afterFree, held, text);
     assertEquals(survivor, [0.5, 0.5], text);

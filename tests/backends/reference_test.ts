@@ -12,7 +12,7 @@ import {
 import { engineOf } from "../../src/engine.ts";
 import { type Failure, testFailures, wrong } from "../helpers.ts";
 
-Deno.test("reference is where tensors live unless told otherwise", () => {
+Deno.test("reference is the default backend of tensors", () => {
   assertStrictEquals(tensor([1], [1]).backend, reference);
   assertEquals(reference.name, "reference");
 });
@@ -34,13 +34,13 @@ Deno.test("reference can't be disposed of", async () => {
   assertEquals([...await read(add(x, x))], [2, 4]);
 });
 
-Deno.test("createReference() makes a backend of its own each time", () => {
+Deno.test("createReference() creates a new backend each time", () => {
   using one = createReference(), other = createReference();
   assertEquals([one === other, one === reference], [false, false]);
   assertEquals([one.name, other.name], ["reference", "reference"]);
 });
 
-Deno.test("createReference() counts four bytes a number, and eight in float64", () => {
+Deno.test("createReference() counts four bytes per number, and eight in float64", () => {
   for (const [precision, size] of [[undefined, 4], ["float32", 4], ["float64", 8]] as const) {
     using backend = createReference({ precision });
     const x = tensor(new Float32Array(10), [2, 5], backend);
@@ -53,7 +53,7 @@ Deno.test("createReference() counts four bytes a number, and eight in float64", 
   }
 });
 
-Deno.test("createReference() holds the precision that it is asked for", async () => {
+Deno.test("createReference() stores numbers in the requested precision", async () => {
   using single = createReference(), double = createReference({ precision: "float64" });
   const third = 1 / 3;
   assertEquals([...await readFloat64(tensor([third], [1], single))], [Math.fround(third)]);
@@ -61,7 +61,7 @@ Deno.test("createReference() holds the precision that it is asked for", async ()
   assertEquals([...await read(tensor([third], [1], double))], [Math.fround(third)]);
 });
 
-Deno.test("createReference() sums in double precision in float32 too", async () => {
+Deno.test("createReference() sums in double precision, also in float32", async () => {
   using backend = createReference();
   const x = tensor([1e10, 1, -1e10], [1, 3], backend);
   assertEquals([...await read(linear(x, tensor([1, 1, 1], [1, 3], backend)))], [1]);

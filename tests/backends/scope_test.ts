@@ -12,7 +12,7 @@ function bytesOf(backend: Backend): number {
   return backend.memory().bytes;
 }
 
-/** What one tensor of {@linkcode make} takes up. */
+/** The bytes of one tensor of {@linkcode make}. */
 function unitOf(backend: Backend): number {
   const before = bytesOf(backend);
   const t = make(backend);
@@ -26,7 +26,7 @@ function assertFreed(backend: Backend, t: Tensor): void {
   assertThrows(use, TypeError, `of shape [${t.shape.join(", ")}] on ${backend.name} was freed`);
 }
 
-testOnAll("scope() frees what it made and its result does not hold", (backend) => {
+testOnAll("scope() frees the tensors that its result does not contain", (backend) => {
   const unit = unitOf(backend);
   let dropped: Tensor | undefined;
   const kept = backend.scope(() => {
@@ -39,7 +39,7 @@ testOnAll("scope() frees what it made and its result does not hold", (backend) =
   sigmoid(kept);
 });
 
-testOnAll("scope() keeps what its result holds in nested objects and arrays", async (backend) => {
+testOnAll("scope() keeps tensors in nested objects and arrays of its result", async (backend) => {
   const unit = unitOf(backend);
   const twice = make(backend, 5);
   const result = backend.scope(() => {
@@ -61,7 +61,7 @@ testOnAll("scope() keeps what its result holds in nested objects and arrays", as
   assertEquals([result.heads, result.name, result.none, result.missing], [4, "a", null, undefined]);
 });
 
-testOnAll("scope() frees what hides in an object of a class, which is no branch of a tree", (backend) => {
+testOnAll("scope() frees tensors in an object of a class, which is not a branch of a tree", (backend) => {
   class Box {
     constructor(readonly content: Tensor) {}
   }
@@ -70,7 +70,7 @@ testOnAll("scope() frees what hides in an object of a class, which is no branch 
   assertEquals(bytesOf(backend), 0);
 });
 
-testOnAll("scope() returns any result as it is", (backend) => {
+testOnAll("scope() returns any result unchanged", (backend) => {
   for (const value of [undefined, null, 0, "text", NaN, Symbol.iterator, 1n]) {
     assertEquals(backend.scope(() => value), value);
   }
@@ -79,7 +79,7 @@ testOnAll("scope() returns any result as it is", (backend) => {
   assertEquals(backend.scope(() => list) === list, true);
 });
 
-testOnAll("scope() hands what leaves an inner scope to the outer one", (backend) => {
+testOnAll("scope() passes the result of an inner scope to the outer one", (backend) => {
   const unit = unitOf(backend);
   let escaped: Tensor | undefined;
   const kept = backend.scope(() => {
@@ -94,14 +94,14 @@ testOnAll("scope() hands what leaves an inner scope to the outer one", (backend)
   sigmoid(kept[0]);
 });
 
-testOnAll("scope() leaves tensors alone that it did not make, returned or not", (backend) => {
+testOnAll("scope() does not free tensors that it did not create, returned or not", (backend) => {
   const outside = make(backend), other = make(backend);
   assertEquals(backend.scope(() => outside) === outside, true);
   assertEquals(backend.scope(() => backend.scope(() => [outside]))[0] === outside, true);
   add(outside, other);
 });
 
-testOnAll("scope() frees in the outer scope what only passed through an inner one", (backend) => {
+testOnAll("scope() frees the results of inner scopes at the end of the outer one", (backend) => {
   let passed: Tensor | undefined;
   backend.scope(() => {
     const mine = make(backend);
@@ -112,7 +112,7 @@ testOnAll("scope() frees in the outer scope what only passed through an inner on
   assertFreed(backend, passed!);
 });
 
-testOnAll("scope() frees everything when its body throws, and passes the error on", (backend) => {
+testOnAll("scope() frees everything if its body throws, and rethrows the error", (backend) => {
   const unit = unitOf(backend), outside = make(backend);
   const made: Tensor[] = [];
   const error = new Error("no");
@@ -132,7 +132,7 @@ testOnAll("scope() frees everything when its body throws, and passes the error o
   sigmoid(outside);
 });
 
-testOnAll("scope() goes on after an inner one has failed", (backend) => {
+testOnAll("scope() continues after an inner one has thrown", (backend) => {
   const unit = unitOf(backend);
   const kept = backend.scope(() => {
     const before = make(backend);
@@ -169,7 +169,7 @@ testOnAll("scope() refuses a body that returns a promise, and frees everything",
   assertEquals(bytesOf(backend), 0);
 });
 
-testOnAll("scope() takes what its body freed as freed", (backend) => {
+testOnAll("scope() accepts tensors that its body has freed", (backend) => {
   const [gone] = backend.scope(() => {
     const t = make(backend);
     backend.free(t);
@@ -179,7 +179,7 @@ testOnAll("scope() takes what its body freed as freed", (backend) => {
   assertFreed(backend, gone);
 });
 
-testOnAll("scope() of another backend keeps nothing here", (backend) => {
+testOnAll("scope() of another backend keeps no tensors of this one", (backend) => {
   using another = createReference();
   for (let i = 1; i <= 5; i++) {
     backend.scope(() => {
@@ -190,7 +190,7 @@ testOnAll("scope() of another backend keeps nothing here", (backend) => {
   }
 });
 
-testOnAll("free() gives back a whole tree, once", (backend) => {
+testOnAll("free() frees all tensors of a tree, once", (backend) => {
   const unit = unitOf(backend);
   const keep = make(backend);
   const tree = { a: make(backend), list: [make(backend), { b: make(backend) }], heads: 2, none: null };
@@ -204,7 +204,7 @@ testOnAll("free() gives back a whole tree, once", (backend) => {
   sigmoid(keep);
 });
 
-testOnAll("free() takes what holds no tensor", (backend) => {
+testOnAll("free() accepts trees without tensors", (backend) => {
   for (const value of [undefined, null, 1, "text", {}, [], () => {}]) backend.free(value);
   assertEquals(bytesOf(backend), 0);
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** Whole numbers from 0 to 2⁵³ - 1, of every magnitude, and often just beside a power of two, where arithmetic of 32 bits wraps. */
+/** Integers from 0 to 2⁵³ - 1 of every magnitude, often next to a power of two, where 32-bit arithmetic wraps. */
 export const anySize: fc.Arbitrary<number> = fc.oneof(
   fc.tuple(fc.integer({ min: 0, max: 52 }), fc.double({ min: 1, max: 2, maxExcluded: true, noNaN: true }))
     .map(([exponent, factor]) => Math.floor(2 ** exponent * factor)),

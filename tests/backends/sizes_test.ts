@@ -1,4 +1,4 @@
-/** Sizes that are too large for a backend, wherever shapes are multiplied: refused, and nothing is touched. */
+/** Sizes that are too large for a backend must be refused without side effects, wherever shapes are multiplied. */
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
@@ -38,14 +38,14 @@ import { attentionOp } from "../../src/ops/attention/mod.ts";
 import { padBatchOp } from "../../src/ops/batch/mod.ts";
 import { lstmRecurrenceBackwardOp } from "../../src/ops/lstm/mod.ts";
 import { wkvOp } from "../../src/ops/wkv/mod.ts";
-import { ownNumbers, sharedNumbers } from "../../src/train/flat.ts";
+import { ownNumbers, sharedNumbers } from "../../src/train/ravel.ts";
 import { sizeOf } from "../../src/tree.ts";
 import { zeros } from "../../src/transfer.ts";
 import { assertSame, runBackward, testOnAll } from "../helpers.ts";
 import { attentionParams, models } from "../mixers.ts";
 import { anySize } from "./sizes.ts";
 
-/** That a call is refused as too large, and that nothing is held after it. */
+/** Asserts that a call is refused as too large, and leaves nothing allocated. */
 function assertRefused(backend: Backend, call: () => unknown, what: string): void {
   const { bytes } = backend.memory();
   let error: unknown;
@@ -58,7 +58,7 @@ function assertRefused(backend: Backend, call: () => unknown, what: string): voi
   assertEquals(backend.memory().bytes, bytes, `bytes after ${what}`);
 }
 
-Deno.test("sizeOf() is the product of a shape, and refuses one that is not exact", () => {
+Deno.test("sizeOf() is the product of a shape, and refuses inexact ones", () => {
   const axis = fc.oneof(anySize, fc.nat(5));
   fc.assert(
     fc.property(fc.array(axis, { maxLength: 5 }), (shape) => {
@@ -77,7 +77,7 @@ Deno.test("sizeOf() is the product of a shape, and refuses one that is not exact
 });
 
 testOnAll(
-  "a backend makes a cache of any size, or refuses it with words and holds what it held",
+  "a backend creates a cache of any size, or refuses it with a message and unchanged memory",
   (backend) => {
     const kept = tensor([9, 9, 9], [3], backend);
     const { bytes } = backend.memory();
@@ -102,7 +102,7 @@ testOnAll(
   },
 );
 
-testOnAll("a backend refuses what is too large for any, wherever shapes are multiplied", async (backend) => {
+testOnAll("a backend refuses too large sizes wherever shapes are multiplied", async (backend) => {
   const params = await put(attentionParams(1), backend);
   const large = 2 ** 52, most = Number.MAX_SAFE_INTEGER;
   const [columns, rows, past] = [[2 ** 40, 0], [most, 0], [0, most, 4]].map((shape) =>
@@ -140,7 +140,7 @@ testOnAll("a backend refuses what is too large for any, wherever shapes are mult
   assertSame(await read(row), [1, 2]);
 });
 
-Deno.test("init() of every model refuses sizes that there is no room for, and leaves nothing behind", () => {
+Deno.test("init() of every model refuses sizes that exceed memory, and leaves nothing allocated", () => {
   const { bytes } = reference.memory();
   for (const channels of [2 ** 22, 2 ** 52]) {
     const small = { vocabulary: 1, layers: 1, channels }, wide = { ...small, feedForward: channels };
@@ -157,7 +157,7 @@ Deno.test("init() of every model refuses sizes that there is no room for, and le
   }
 });
 
-/** What allocates more than once, on small tensors. */
+/** Functions that allocate several times, on small tensors. */
 const operations: Record<string, (draw: (...shape: number[]) => Tensor) => () => unknown> = {
   wkv(draw) {
     const params = { decay: draw(32), bonus: draw(32) }, x = { key: draw(2, 3, 32), value: draw(2, 3, 32) };
@@ -212,7 +212,7 @@ const operations: Record<string, (draw: (...shape: number[]) => Tensor) => () =>
 };
 
 for (const [name, prepare] of Object.entries(operations)) {
-  Deno.test(`createWasm() holds what it held after ${name} found no room, however far it came`, async () => {
+  Deno.test(`createWasm() has unchanged memory after ${name} failed to allocate, at any point`, async () => {
     using backend = engineOf(await createWasm({ maximumBytes: 2 ** 19 }));
     const run = prepare((...shape) => zeros(shape, backend));
     const fillers: Tensor[] = [];
@@ -233,14 +233,14 @@ for (const [name, prepare] of Object.entries(operations)) {
         assertEquals(backend.memory().bytes, bytes, `after ${refused} blocks of room`);
       }
       refused++;
-      // The newest lie side by side.
+      // The newest blocks are adjacent.
       backend.free(fillers.pop());
     }
     assert(refused > 3, `${refused} times`);
   });
 }
 
-Deno.test("createWasm() refuses a cache of 4 GiB and a little, and overwrites nobody's", async () => {
+Deno.test("createWasm() refuses a cache of little more than 4 GiB, and overwrites nothing", async () => {
   using backend = engineOf(await createWasm());
   const nines = tensor(new Float32Array(64).fill(9), [64], backend);
   const { bytes } = backend.memory();
@@ -258,7 +258,7 @@ Deno.test("createWasm() refuses a cache of 4 GiB and a little, and overwrites no
   assertEquals(backend.memory().bytes, bytes);
 });
 
-Deno.test("createWasm() predicts the same after a prompt that there was no room for", async () => {
+Deno.test("createWasm() predicts the same after a prompt that exceeded its memory", async () => {
   using backend = await createWasm();
   const config = { vocabulary: 65_536, layers: 1, channels: 2, feedForward: 2 };
   const large = await put(rwkv.init(config, 1), backend);
@@ -283,7 +283,7 @@ Deno.test("createWasm() predicts the same after a prompt that there was no room 
   assertEquals(rwkv.forward(large, [prompt.subarray(0, 5)], state).logits.shape, [1, 5, 65_536]);
 });
 
-testOnAll("sample() with a topK of any size keeps as many", async (backend) => {
+testOnAll("sample() with a topK of any size keeps that many", async (backend) => {
   const logits = tensor([1, 1.1, 1, 1], [1, 4], backend);
   for (const topK of [4, 2 ** 31, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER]) {
     const draws = new Set<number>();
@@ -296,7 +296,7 @@ testOnAll("sample() with a topK of any size keeps as many", async (backend) => {
   }
 });
 
-Deno.test("createReference() says what the engine refuses, and what it holds", () => {
+Deno.test("createReference() reports the engine's limit, and the bytes in use", () => {
   for (const [precision, width] of [["float32", 4], ["float64", 8]] as const) {
     using backend = engineOf(createReference({ precision }));
     const t = tensor([1, 2, 3], [3], backend);
@@ -314,7 +314,7 @@ Deno.test("createReference() says what the engine refuses, and what it holds", (
   }
 });
 
-Deno.test("createReference() says what the engine refuses of its kernels' working memory", () => {
+Deno.test("createReference() reports the engine's limit for the working memory of its kernels", () => {
   using backend = createReference();
   const most = Number.MAX_SAFE_INTEGER;
   const empty = (...shape: number[]) => tensor([], shape, backend);
@@ -335,7 +335,7 @@ Deno.test("createReference() says what the engine refuses of its kernels' workin
   }
 });
 
-Deno.test("sampleSequences(), trainAndTest() and motifTask() refuse sizes that no list or array has", () => {
+Deno.test("sampleSequences(), trainAndTest() and motifTask() refuse sizes beyond the limits of lists and arrays", () => {
   const task = motifTask({}, 1);
   const most = Number.MAX_SAFE_INTEGER;
   const calls: [run: () => unknown, message: string][] = [
@@ -361,7 +361,7 @@ Deno.test("sampleSequences(), trainAndTest() and motifTask() refuse sizes that n
   for (const [run, message] of calls) assertThrows(run, RangeError, message);
 });
 
-Deno.test("arrays that workers share are refused in words", () => {
+Deno.test("shared arrays beyond the engine's limits are refused with a message", () => {
   assertThrows(
     () => sharedNumbers(Float32Array, 2 ** 50),
     RangeError,

@@ -12,7 +12,7 @@ import { toText } from "../../bench/report/document.ts";
 
 const gap = (ms: number, busyMs: number): Gap => ({ ms, busyMs });
 
-Deno.test("summarizeGaps() gives the longest four and counts those above 50 ms", () => {
+Deno.test("summarizeGaps() returns the longest four, and counts those above 50 ms", () => {
   const gaps = [gap(1, 1), gap(60, 2), gap(50, 50), gap(3, 3), gap(70, 51), gap(2, 2)];
   assertEquals(summarizeGaps(gaps), {
     count: 6,
@@ -24,7 +24,7 @@ Deno.test("summarizeGaps() gives the longest four and counts those above 50 ms",
   assertEquals(summarizeGaps([]), { count: 0, longest: [], mostBusyMs: 0, above: 0, busyAbove: 0 });
 });
 
-Deno.test("GapMeter finds the time in which the event loop does not turn, the last included", async () => {
+Deno.test("GapMeter measures the time without turns of the event loop, including the last gap", async () => {
   using meter = new GapMeter();
   await meter.start();
   for (const end = performance.now() + 15; performance.now() < end;);
@@ -33,7 +33,7 @@ Deno.test("GapMeter finds the time in which the event loop does not turn, the la
   assertEquals(meter.take().count, 1);
 });
 
-Deno.test("Peaks has the highest value of each tenth, and null where there is none", () => {
+Deno.test("Peaks returns the highest value of each tenth, and null for a tenth without values", () => {
   const peaks = new Peaks(20);
   for (const [step, value] of [[0, 5], [1, 8], [1, 3], [2, 4], [12, 9], [19, 6]]) peaks.note(step, value);
   assertEquals(peaks.tenths, [8, 4, null, null, null, null, 9, null, null, 6]);
@@ -43,7 +43,7 @@ Deno.test("Peaks has the highest value of each tenth, and null where there is no
   assertEquals([0, 6, 7, 69].map((step) => tenthOf(step, 70)), [0, 0, 1, 9]);
 });
 
-Deno.test("sampleLoop() samples the last step at least, and counts a backend's peak by tenths", async () => {
+Deno.test("sampleLoop() samples at least the last step, and a backend's peak in each tenth", async () => {
   using backend = createReference();
   let steps = 0;
   const { residentTenths, backendTenths } = await sampleLoop(
@@ -56,14 +56,14 @@ Deno.test("sampleLoop() samples the last step at least, and counts a backend's p
   assert(residentTenths.every((bytes) => bytes !== null && bytes > 2 ** 20));
 });
 
-Deno.test("medianOf() takes the median of each number of results", () => {
+Deno.test("medianOf() returns the median of each number of the results", () => {
   const run = (a: number, b: number | null) => ({ name: "x", a, list: [a, { b }] });
   assertEquals(medianOf([run(1, 4), run(9, 5), run(2, 9)]), run(2, 5));
   assertEquals(medianOf([run(1, 4), run(2, null)]), run(1.5, null));
   assertEquals(medianOf([[1, 2, 3], [3, 4]]), [2, 3]);
 });
 
-Deno.test("parseOptions() of the application's has a default for everything, and refuses what it does not know", () => {
+Deno.test("parseOptions() of the application bench has a default for every flag, and refuses unknown ones", () => {
   assertEquals(parseOptions([]), {
     help: false,
     only: ["gaps", "aborts", "tokens", "training", "steps"],
@@ -90,7 +90,7 @@ Deno.test("parseOptions() of the application's has a default for everything, and
 
 const request: Request = { claim: "gaps", backend: "wasm", preset: "article", model: "lstm", count: null };
 
-Deno.test("gapsPart() and loopPart() print what was measured", () => {
+Deno.test("gapsPart() and loopPart() print the measurements", () => {
   const row: GapRow = {
     doing: "generate",
     tokensPerS: 1234.5,

@@ -2,7 +2,10 @@ import { assertEquals } from "@std/assert";
 import { ways } from "../../bench/measure/subjects.ts";
 import { articleTable, verdict } from "../../bench/report/article_table.ts";
 
-/** Made up: a recurrent model stays at 1, a cache grows by a half from 32 to 256, the whole context eightfold. */
+/**
+ * Made-up results: from 32 to 256, a recurrent model stays at 1, a cache grows by a half, the whole context
+ * eightfold.
+ */
 const values = { recurrent: [1, 1], cached: [2, 3], full: [10, 80] } as const;
 const rows = [32, 256].flatMap((length, i) =>
   ways.map((way) => ({
@@ -14,7 +17,7 @@ const rows = [32, 256].flatMap((length, i) =>
   }))
 );
 
-Deno.test("articleTable() has a row a context, and the article's numbers in its digits", () => {
+Deno.test("articleTable() has a row for each context, and the article's numbers with its digits", () => {
   assertEquals(articleTable(rows, "memory", ({ value }) => `${value}`), {
     columns: [
       ...["backend", "context", "RWKV", "LSTM", "Transformer, cached", "full"],
@@ -30,7 +33,7 @@ Deno.test("articleTable() has a row a context, and the article's numbers in its 
   assertEquals(row, ["wasm", "5", "-", "x", "x", "-", "-", "-", "-"]);
 });
 
-Deno.test("verdict() says what the longest context costs, and what grows", () => {
+Deno.test("verdict() states the ratio at the longest context, and the growth", () => {
   assertEquals(
     verdict(rows, "latency", ({ value }) => value),
     "On wasm at 256 tokens the Transformer takes 3.00x RWKV's time with a cache and 80.0x without one (article: " +

@@ -10,7 +10,7 @@ const part = {
   figure: "speed.svg",
 };
 
-Deno.test("toText() lines columns up, text to the left and numbers to the right", () => {
+Deno.test("toText() aligns columns, text to the left and numbers to the right", () => {
   assertEquals(
     toText([part]),
     `Speed
@@ -27,7 +27,7 @@ A dash: not measured.
   );
 });
 
-Deno.test("toText() breaks paragraphs between words", () => {
+Deno.test("toText() breaks paragraphs at spaces", () => {
   const text = toText([{ title: "Words", notes: [Array(60).fill("word").join(" ")] }]);
   assertEquals(Math.max(...text.split("\n").map((line) => line.length)) <= 100, true);
   assertEquals(text.match(/word/g)?.length, 60);
@@ -56,7 +56,7 @@ A dash: not measured.
   );
 });
 
-Deno.test("digits() keeps three of them", () => {
+Deno.test("digits() keeps three significant digits", () => {
   assertEquals([0, 0.00307, 0.0183, 0.812, 1.434, 15.92, 324.4, 13_500].map(digits), [
     "0",
     "0.00307",
@@ -69,14 +69,14 @@ Deno.test("digits() keeps three of them", () => {
   ]);
 });
 
-Deno.test("megabytes() are millions of bytes, and a dash where there is no number", () => {
+Deno.test("megabytes() formats millions of bytes, and missing numbers as a dash", () => {
   assertEquals([megabytes(3_542_532), megabytes(null)], ["3.54", "-"]);
 });
 
-Deno.test("times() says how many times", () => {
+Deno.test("times() formats a ratio", () => {
   assertEquals([0.958, 3.178, 24.74, 254.3].map(times), ["0.96x", "3.18x", "24.7x", "254x"]);
 });
 
-Deno.test("duration() says minutes and seconds", () => {
+Deno.test("duration() formats minutes and seconds", () => {
   assertEquals([0.4, 59.4, 59.6, 200].map(duration), ["0 s", "59 s", "1 min 0 s", "3 min 20 s"]);
 });

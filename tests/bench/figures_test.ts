@@ -47,7 +47,7 @@ Deno.test("drawFigures() draws the article's four panels, with their units, as S
       "Time per token on wasm",
       "Test accuracy",
       "epoch",
-      "loss (nats a token), log scale",
+      "loss (nats per token), log scale",
       "time per token (ms), log scale",
       "context (tokens), log scale",
       "accuracy (%)",
@@ -66,7 +66,7 @@ Deno.test("drawFigures() draws the article's four panels, with their units, as S
   assertEquals(sizeOf(figures.get("training-matched.png")), [2 * width, 2 * height]);
 });
 
-Deno.test("drawFigures() has a figure for each comparison, with no time where none was measured", async () => {
+Deno.test("drawFigures() draws a figure for each comparison, without times if none were measured", async () => {
   const matched = trainings({ seeds: 1 });
   const article = matched.map((row) => ({
     ...row,
@@ -76,7 +76,7 @@ Deno.test("drawFigures() has a figure for each comparison, with no time where no
   const training = [
     ...matched,
     ...article,
-    // Its grid is of fewer epochs.
+    // The grid has fewer epochs.
     ...article.map((row) => ({ ...row, epochs: 10 })),
     ...matched.map((row) => ({ ...row, backend: "webgpu", epochs: 1 })),
     // No rate is chosen.
@@ -97,7 +97,7 @@ Deno.test("drawFigures() has a figure for each comparison, with no time where no
   for (const figure of figures.values()) assert(!/NaN|undefined/.test(String(figure)));
 });
 
-Deno.test("toPng() has letters, on a machine without fonts too", async () => {
+Deno.test("toPng() renders letters, also on a machine without fonts", async () => {
   const svg = (text: string) =>
     `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="20"><text x="2" y="15" ` +
     `font-family="Helvetica, Arial, sans-serif">${text}</text></svg>`;

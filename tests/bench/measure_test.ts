@@ -18,7 +18,7 @@ async function count({ model, mode, length }: Pick<Cell, "model" | "mode" | "len
   return await countMemory(await makeSubject("matched", model, backend), mode, length);
 }
 
-Deno.test("countMemory() is the same at every length where the state is of constant size", async () => {
+Deno.test("countMemory() is the same at every length for a state of constant size", async () => {
   for (const model of ["rwkv", "lstm"] as const) {
     const short = await count({ model, mode: "recurrent", length: 3 });
     assertEquals(await count({ model, mode: "recurrent", length: 40 }), short);
@@ -34,7 +34,7 @@ Deno.test("countMemory() counts a cache of exactly the context, and no state wit
   assert(full.activationBytes > cached.stateBytes + cached.activationBytes);
 });
 
-Deno.test("countAll() has a row for each way at each length, as each is counted by itself", async () => {
+Deno.test("countAll() has a row for each way at each length, equal to its separate count", async () => {
   const rows = await countAll("reference", "matched", [3, 40]);
   assertEquals(rows.length, 2 * ways.length);
   for (const { preset, backend, ...row } of rows) {
@@ -54,7 +54,7 @@ Deno.test("measureLatency() has a row for each way at each length", async () => 
   }
 });
 
-Deno.test("Step is the same each time, a single token of context included", async () => {
+Deno.test("Step gives the same result each time, also for a context of a single token", async () => {
   using backend = createReference();
   for (const { model, mode } of ways) {
     const subject = await makeSubject("matched", model, backend);
@@ -70,7 +70,7 @@ Deno.test("Step is the same each time, a single token of context included", asyn
   }
 });
 
-Deno.test("Step frees what it keeps", async () => {
+Deno.test("Step frees the state that it keeps", async () => {
   using backend = createReference();
   const subject = await makeSubject("matched", "transformer", backend);
   const { bytes } = backend.memory();
@@ -81,7 +81,7 @@ Deno.test("Step frees what it keeps", async () => {
   assertEquals(backend.memory().bytes, bytes);
 });
 
-Deno.test("checkLogits() refuses what is not finite, too far off, or of another length", () => {
+Deno.test("checkLogits() refuses logits that are not finite, too different, or of another length", () => {
   const expected = Float32Array.of(1, -2, 3);
   checkLogits("x", Float32Array.of(1.0001, -2, 3), expected);
   for (const wrong of [[1.001, -2, 3], [1, NaN, 3], [1, Infinity, 3], [1, -2]]) {
@@ -90,11 +90,11 @@ Deno.test("checkLogits() refuses what is not finite, too far off, or of another 
   assertThrows(() => checkLogits("x", Float32Array.of(NaN), Float32Array.of(NaN)), Error);
 });
 
-Deno.test("taskSequence() begins with the shorter one", () => {
+Deno.test("taskSequence() of a smaller length is the beginning of a longer one", () => {
   assertEquals(taskSequence(1).length, 1);
   assertEquals(taskSequence(300).slice(0, 40), taskSequence(40));
 });
 
-Deno.test("openBackend() refuses a backend that there is not", async () => {
+Deno.test("openBackend() refuses an unknown backend", async () => {
   await assertRejects(() => openBackend("cuda"), RangeError, 'current value is "cuda"');
 });

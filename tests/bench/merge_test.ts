@@ -24,15 +24,15 @@ const latency = (medianMs: number): Result["latency"] => [
 ];
 const first = resultOf("monday", ["latency", "wkv"], { latency: latency(1), wkvNotes: ["a note"] });
 
-/** Which sections each run is named for. */
+/** The sections that each run is recorded for. */
 const sectionsOf = ({ runs }: Result) =>
   Object.fromEntries(runs.map(({ date, sections }) => [date, sections]));
 
-Deno.test("mergeResults() is the run alone where there was no report", () => {
+Deno.test("mergeResults() returns the run alone if there was no report", () => {
   assertEquals(mergeResults(emptyResult, first), first);
 });
 
-Deno.test("mergeResults() keeps what the run did not measure, with where it came from", () => {
+Deno.test("mergeResults() keeps sections that the run did not measure, with their origin", () => {
   const training = [trainingRow()];
   const merged = mergeResults({ ...first, training }, resultOf("tuesday", ["memory"], {}));
   assertEquals([merged.latency, merged.wkvNotes, merged.training], [first.latency, ["a note"], training]);
@@ -40,7 +40,7 @@ Deno.test("mergeResults() keeps what the run did not measure, with where it came
   assertEquals(runOf(merged, "latency").date, "monday");
 });
 
-Deno.test("mergeResults() replaces a section that is measured again, and forgets runs of which nothing is left", () => {
+Deno.test("mergeResults() replaces sections that are measured again, and drops runs without sections", () => {
   const again = mergeResults(first, resultOf("tuesday", ["latency"], { latency: latency(2) }));
   assertEquals(again.latency[0].medianMs, 2);
   assertEquals(sectionsOf(again), { monday: ["wkv"], tuesday: ["latency"] });
@@ -49,7 +49,7 @@ Deno.test("mergeResults() replaces a section that is measured again, and forgets
   assertEquals(all.wkvNotes, []);
 });
 
-Deno.test("readResult() reads a report with the trainings beside it, and nothing but one", async () => {
+Deno.test("readResult() reads a report with its trainings, and refuses other files", async () => {
   const folder = await Deno.makeTempDir();
   try {
     assertEquals(await readResult(folder), emptyResult);

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { backendNames } from "../../bench/measure/backends.ts";
 import { parseOptions, usage } from "../../bench/report/options.ts";
 
-Deno.test("parseOptions() has a default for everything", () => {
+Deno.test("parseOptions() has a default for every flag", () => {
   assertEquals(parseOptions([]), {
     help: false,
     redraw: false,
@@ -22,7 +22,7 @@ Deno.test("parseOptions() has a default for everything", () => {
   });
 });
 
-Deno.test("parseOptions() reads lists, each value once, and sorts the lengths", () => {
+Deno.test("parseOptions() reads lists without duplicates, and sorts the lengths", () => {
   const options = parseOptions([
     "--only=memory",
     "--preset",
@@ -57,17 +57,17 @@ Deno.test("parseOptions() reads lists, each value once, and sorts the lengths", 
   });
 });
 
-Deno.test("parseOptions() takes seed 1 or the article's rate where the other is named alone", () => {
+Deno.test("parseOptions() uses seed 1 or the article's rate if only the other is given", () => {
   assertEquals(parseOptions(["--rate=3e-3"]).training.named, { seeds: [1], rates: [3e-3] });
   assertEquals(parseOptions(["--seed=2"]).training.named, { seeds: [2], rates: [1e-3] });
 });
 
-Deno.test("parseOptions() knows --redraw and --list", () => {
+Deno.test("parseOptions() accepts --redraw and --list", () => {
   assertEquals(parseOptions(["--redraw", "--out=somewhere"]).redraw, true);
   assertEquals(parseOptions(["--only=training", "--list"]).list, true);
 });
 
-Deno.test("parseOptions() knows --help, which names every flag", () => {
+Deno.test("parseOptions() accepts --help, which lists every flag", () => {
   assertEquals(parseOptions(["--help"]).help, true);
   for (
     const flag of [

@@ -8,7 +8,7 @@ import { toText } from "../../bench/report/document.ts";
 const [subject] = await casesOf("matched", 128);
 const effort = { warmUpMs: 1, leadInMs: 1, sampleMs: 1, rounds: 3, budgetMs: 100 };
 
-/** Peers of these losses, and what was opened and closed. */
+/** Peers with these losses, and a log of what was opened and closed. */
 function laboratory() {
   const log: string[] = [];
   const peer = (name: string, loss: number, own = false): Peer => ({
@@ -47,14 +47,14 @@ Deno.test("compare() leaves out peers that can't run or compute something else",
   );
 });
 
-Deno.test("compare() fails where the library is wrong itself, and closes all", async () => {
+Deno.test("compare() fails if the library itself is wrong, and closes all peers", async () => {
   const { peer, log } = laboratory();
   const peers = [peer("one", 4, true), peer("two", 5, true)];
   await assertRejects(() => compareTraining(subject, peers, effort), Error, "of their scale 4");
   assertEquals(log, ["one opened", "two opened", "one closed", "two closed"]);
 });
 
-Deno.test("trainingParts() has a column an implementation, with its part of one thread's speed", () => {
+Deno.test("trainingParts() has a column for each implementation, relative to one thread of the library", () => {
   const row = { model: subject.model, preset: subject.preset };
   const [{ table }] = trainingParts({
     training: [
@@ -73,7 +73,7 @@ Deno.test("trainingParts() has a column an implementation, with its part of one 
   });
 });
 
-Deno.test("tokenParts() has the times of a token, and its limits", () => {
+Deno.test("tokenParts() has the times of a token, and its lower bounds", () => {
   const row = { model: subject.model, preset: subject.preset, mode: subject.mode, length: 256 };
   const limit = { bytes: 2e5, multiplyAdds: 5e4, productsMs: 0.003, readMs: 0.002, multiplyAddMs: 0.001 };
   const [times, limits] = tokenParts({

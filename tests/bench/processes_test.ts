@@ -7,7 +7,7 @@ import { assertNear } from "../helpers.ts";
 
 const [, transformer, lstm] = await casesOf("matched", 8);
 
-Deno.test("the library trains in processes to the same losses, with workers and apart, and says its time", async () => {
+Deno.test("the library trains in processes to the same losses, with and without workers, and reports the time", async () => {
   const losses = [];
   for (const peer of [trainer(1), trainer(2), apartTrainer]) {
     const training = await peer.open(lstm);
@@ -22,7 +22,7 @@ Deno.test("the library trains in processes to the same losses, with workers and 
   assertEquals(apart, one);
 });
 
-Deno.test("the library decodes in a process of Deno's and of Node's what it decodes here", async () => {
+Deno.test("the library decodes the same in processes of Deno and of Node.js as here", async () => {
   const expected = await expectedLogits(transformer);
   for (const peer of [inDeno, inNode]) {
     const decoder = await peer.open(transformer);
@@ -34,7 +34,7 @@ Deno.test("the library decodes in a process of Deno's and of Node's what it deco
   }
 });
 
-Deno.test("a process's answers come line by line, and what it says as it ends is the error of who asks", async () => {
+Deno.test("a process's replies are read line by line, and its last error rejects the pending request", async () => {
   const echo = `for await (const line of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
     if (line.includes("end")) { console.error("first\\nCannot go on"); Deno.exit(1); }
     console.log("[" + line.trim() + "]");
@@ -50,13 +50,13 @@ Deno.test("a process's answers come line by line, and what it says as it ends is
   await silent.close();
 });
 
-Deno.test("outputOf() is what a process prints, or the reason why it failed", async () => {
+Deno.test("outputOf() returns what a process prints, or throws the reason of its failure", async () => {
   assertEquals(await outputOf([Deno.execPath(), "eval", "console.log(1 + 1)"]), "2\n");
   const failing = "console.log(3); console.error('first\\nCannot go on'); Deno.exit(1)";
   await assertRejects(() => outputOf([Deno.execPath(), "eval", failing]), Error, "Cannot go on");
 });
 
-Deno.test("a process of the library's that can't train says why", async () => {
+Deno.test("a process of the library that can't train reports the reason", async () => {
   const training = await trainer(0).open(lstm);
   await assertRejects(() => training.outputs(), Error, "workers must be an integer at least 1");
   await training.close();

@@ -12,7 +12,7 @@ const cells: Cell[] = ["reference", "other"].flatMap((backend) =>
   )
 );
 
-/** How many times RWKV's each way takes in these made-up results, before its growth. */
+/** The time of each way relative to RWKV's in these made-up results, at the shortest context. */
 const factor = { recurrent: 1, cached: 2, full: 10 } as const;
 
 const date = "2020-01-01T00:00:00.000Z";
@@ -42,7 +42,7 @@ const parameters = countParameters();
 
 const markdown = (from: Result) => toMarkdown("Report", partsOf(from, parameters));
 
-/** The cells of the rows of a part's table that hold a text. */
+/** In a part's table, the cells of the rows that contain a text. */
 function rowsWith(report: string, title: string, ...texts: string[]): string[][] {
   const part = report.split("\n## ").find((each) => each.startsWith(title));
   if (part === undefined) throw new Error(`no part ${title}`);
@@ -50,36 +50,36 @@ function rowsWith(report: string, title: string, ...texts: string[]): string[][]
     .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
 }
 
-Deno.test("partsOf() has a table of time with every way beside what the article states", () => {
+Deno.test("partsOf() has a table of times with every way, next to the article's", () => {
   const report = markdown(result);
   assertEquals(rowsWith(report, "Time per token", "reference", " 256 "), [
     ["reference", "256", "1.00 / 4.50", "1.00 / 4.50", "16.0 / 4.50", "80.0 / -", "0.45", "0.58", "1.43"],
   ]);
   assertEquals(rowsWith(report, "Time per token", "other", " 1024 ")[0].slice(-3), ["-", "-", "-"]);
-  assertStringIncludes(report, "under 100 samples there (12 at the fewest)");
+  assertStringIncludes(report, "fewer than 100 samples (at least 12)");
 });
 
-Deno.test("partsOf() says how the time grows", () => {
+Deno.test("partsOf() states how the time grows", () => {
   const report = markdown(result);
   const [growth] = rowsWith(report, "How the time grows", "reference", "cached");
   assertEquals(growth, ["article", "reference", "Transformer, cached", "2.00", "64.0", "32.0x"]);
 });
 
-Deno.test("partsOf() compares RWKV with the Transformer beside the article's 3.2 and 5.3", () => {
+Deno.test("partsOf() compares RWKV with the Transformer, next to the article's 3.2 and 5.3", () => {
   const report = markdown(result);
   const [row] = rowsWith(report, "RWKV against Transformer", "reference", " 256 ");
   assertEquals(row.slice(3, 9), ["16.0x", "80.0x", "3.18x", "1.08x", "1.00x", "5.27x"]);
   assertStringIncludes(report, "3.2 times faster and 5.3 times less memory at 256");
 });
 
-Deno.test("partsOf() counts the parameters, those of matched within 2% of one another", () => {
+Deno.test("partsOf() counts the parameters, those of matched within 2% of each other", () => {
   const both = { ...result, training: trainings({ seeds: 1 }) };
   const [matched] = rowsWith(markdown(both), "Parameters", "matched");
   const counts = matched.slice(1, 4).map((count) => Number(count.replaceAll(",", "")));
   assert(Math.max(...counts) / Math.min(...counts) <= 1.02);
 });
 
-Deno.test("partsOf() says of each run what is from it, and which machines trained", () => {
+Deno.test("partsOf() lists the sections of each run, and the machines that trained", () => {
   const later = { ...result.runs[0], date: "later", command: "scan", sections: ["wkv"] as const };
   const training = trainings({ seeds: 1 });
   const report = markdown({ ...result, training, runs: [...result.runs, later] });
@@ -92,7 +92,7 @@ Deno.test("partsOf() says of each run what is from it, and which machines traine
   ]);
 });
 
-Deno.test("partsOf() leaves out what was not measured", () => {
+Deno.test("partsOf() leaves out sections that were not measured", () => {
   const onlyMemory = markdown({ ...result, latency: [] });
   assert(!onlyMemory.includes("Time per token"));
   assertEquals(rowsWith(onlyMemory, "RWKV against", "reference", " 256 ")[0].slice(3, 6), [
@@ -115,7 +115,7 @@ Deno.test("partsOf() leaves out what was not measured", () => {
   assertEquals(rowsWith(onlyLatency, "RWKV against", "reference", " 256 ")[0].slice(6, 8), ["-", "-"]);
 });
 
-Deno.test("drawFigures() draws what was measured, with units and the ratios to RWKV", async () => {
+Deno.test("drawFigures() draws the measurements, with units and the ratios to RWKV", async () => {
   const figures = await drawFigures(result);
   assertEquals([...figures.keys()], ["latency.svg", "memory.svg"]);
   for (const svg of [...figures.values()].map(String)) {

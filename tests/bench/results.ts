@@ -12,7 +12,7 @@ const byKind: Readonly<Record<ModelName, TrainingRow["accuracyByKind"]>> = {
   transformer: { motif: 0.99, slot: 0.85, order: 0.97, new: 0.3 },
   lstm: { motif: 0.98, slot: 0.5, order: 0.1, new: null },
 };
-/** Of the last epoch and seed 1; each seed has 0.01 more of all. */
+/** Of the last epoch and seed 1; each further seed adds 0.01 to all. */
 const ends: Readonly<Record<ModelName, { trainLoss: number; testLoss: number; accuracy: number }>> = {
   rwkv: { trainLoss: 0.13, testLoss: 0.15, accuracy: 0.945 },
   transformer: { trainLoss: 0.14, testLoss: 0.16, accuracy: 0.943 },
@@ -22,7 +22,10 @@ const ends: Readonly<Record<ModelName, { trainLoss: number; testLoss: number; ac
 /** The best rate of these made-up results. */
 const bestRate = 3e-3;
 
-/** A training of 50 epochs: the LSTM's losses still fall at the end, the others' don't. Other rates are 0.1 worse. */
+/**
+ * A training of 50 epochs: the LSTM's loss is still falling at the end, the others' are not. Other rates are 0.1
+ * worse.
+ */
 export function trainingRow(of: Partial<TrainingRow> = {}): TrainingRow {
   const { model = "rwkv", seed = 1, rate = bestRate, epochs = 50 } = of;
   const more = 0.01 * (seed - 1), worse = rate === bestRate ? 0 : 0.1;
@@ -71,7 +74,9 @@ export function trainingRow(of: Partial<TrainingRow> = {}): TrainingRow {
   };
 }
 
-/** The three models' trainings: at every rate with seed 1, at the best and the article's with the others. */
+/**
+ * The three models' trainings: at every rate with seed 1, at the best and at the article's rate with the other seeds.
+ */
 export function trainings({ seeds }: { readonly seeds: number }): TrainingRow[] {
   const models = ["rwkv", "lstm", "transformer"] as const;
   return Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>

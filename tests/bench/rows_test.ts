@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { toRows } from "../../bench/report/rows.ts";
 
-Deno.test("toRows() has a row a line, four digits of what was measured, and all of what was counted", () => {
+Deno.test("toRows() prints a row per line, measurements with four digits, and counts exactly", () => {
   const result = {
     machine: { cpu: "a processor", memoryBytes: 25_276_026_880 },
     latency: [{ model: "rwkv", medianMs: 0.05579799999941315 }, { model: "lstm", medianMs: 1 / 3 }],

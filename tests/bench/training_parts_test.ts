@@ -15,7 +15,7 @@ const scoresOf = (rows: Parameters<typeof trainingParts>[0], which: string) =>
   parts(rows).find(({ title }) => title === `Learning, ${which}: matched`)!;
 const atBest = "each model at its best rate", atArticles = "all at the article's rate";
 
-Deno.test("trainingParts() has mean and spread of the seeds beside the article, the best and the n-gram", () => {
+Deno.test("trainingParts() shows mean and spread of the seeds, next to the article, the best possible and the n-gram", () => {
   const { intro, cells } = scoresOf(trainings({ seeds: 3 }), atBest);
   assertStringIncludes(intro, "Mean ± standard deviation of 3 seeds");
   assertEquals(cells["RWKV"], [
@@ -42,7 +42,7 @@ Deno.test("trainingParts() has a second table at the article's rate", () => {
   assertEquals([cells["RWKV"][0], cells["RWKV"][5]], ["0.001", "85.5 ± 1.0"]);
 });
 
-Deno.test("trainingParts() of one seed has no spread, and says so", () => {
+Deno.test("trainingParts() of one seed has no spread, and states that", () => {
   const { intro, cells } = scoresOf(trainings({ seeds: 1 }), atBest);
   assertEquals(intro.endsWith("One seed."), true);
   assertEquals(cells["RWKV"].slice(2, 6), ["0.130", "0.150", "-0.0", "94.5"]);
@@ -55,7 +55,7 @@ Deno.test("trainingParts() shows the grid, with the chosen rates marked", () => 
   assertEquals(grid.notes, []);
 });
 
-Deno.test("trainingParts() says what is missing, and where a grid may be too narrow", () => {
+Deno.test("trainingParts() states what is missing, and where a grid may be too narrow", () => {
   const whole = trainings({ seeds: 3 });
   const partly = whole.filter(({ model, rate, seed }) =>
     model === "rwkv" || (model === "lstm" ? rate < 1e-2 || seed > 1 : seed < 3 || rate === 1e-3)
@@ -63,8 +63,8 @@ Deno.test("trainingParts() says what is missing, and where a grid may be too nar
   const [, grid, best] = parts(partly);
   assertEquals(grid.cells["LSTM"][3], "-");
   assertEquals(grid.notes, [
-    "No rate is chosen yet, and so nothing said at the best one, for LSTM.",
-    "At an end of the grid, beyond which a better rate may be: RWKV.",
+    "No rate is chosen yet for LSTM.",
+    "The best rate is at an end of the grid, beyond which there may be a better one: RWKV.",
     "Missing: LSTM at 0.01, seed 1; RWKV at 0.01, seed 2; RWKV at 0.01, seed 3; Transformer at 0.003, seed 3.",
   ]);
   assertEquals(Object.keys(best.cells), ["RWKV", "Transformer", "best possible", "n-gram of order 4"]);
@@ -81,7 +81,7 @@ Deno.test("trainingParts() shows the accuracy of each kind of memory", () => {
   assertEquals(kinds.cells["best possible"][1], "87.5 ± 0.0");
 });
 
-Deno.test("trainingParts() keeps presets, backends and epochs apart, and has nothing of nothing", () => {
+Deno.test("trainingParts() separates presets, backends and epochs, and is empty without trainings", () => {
   const rows = trainings({ seeds: 1 });
   const other = (of: Partial<TrainingRow>) => rows.map((row) => ({ ...trainingRow({ ...row, ...of }) }));
   const article = [...other({ preset: "article", epochs: 10 }), ...other({ preset: "article" })];

@@ -20,7 +20,7 @@ const config = { vocabulary: 11, layers: 1, channels: 6, feedForward: 9 };
 const cell = { preset: "matched", model: "rwkv", seed: 1, rate: 1e-3, epochs: 4 } as const;
 const origin = { date: "today", command: "a command", machine, runtime };
 
-/** A training to the end, or to where `onProgress` throws, with its checkpoint in a folder. */
+/** Trains to the end, or until `onProgress` throws, with the checkpoint in a folder. */
 function run(folder: string, onProgress: OnProgress = () => {}): Promise<TrainingRow> {
   const setup = {
     config,
@@ -43,7 +43,7 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-Deno.test("makeDataset() is fixed by its seed, and its sets are apart", () => {
+Deno.test("makeDataset() is determined by its seed, and its sets are disjoint", () => {
   assertEquals(makeDataset(size, 1), dataset);
   const { train, test, validation } = dataset;
   assert(String(makeDataset(size, 2).test) !== String(test));
@@ -55,7 +55,7 @@ Deno.test("makeDataset() is fixed by its seed, and its sets are apart", () => {
   assert(dataset.ceiling.accuracy > dataset.ngram.accuracy && dataset.ceiling.loss < dataset.ngram.loss);
 });
 
-Deno.test("makeDataset() has the train and test sets that there are without a validation set", () => {
+Deno.test("makeDataset() has the same train and test sets as without a validation set", () => {
   const { task, train, test } = dataset, { lengths, ...counts } = size;
   assertEquals(trainAndTest(task, { train: counts.train, test: counts.test, length: lengths, seed: 1 }), {
     train,
@@ -74,17 +74,17 @@ Deno.test("train() has a row with the learning curve, whose last point is the re
     assertEquals([row.ceilingAccuracy, row.ngramLoss], [dataset.ceiling.accuracy, dataset.ngram.loss]);
     assert(row.validationLoss !== row.testLoss && row.validationAccuracy > 0 && row.validationAccuracy < 1);
     assertEquals([row.rate, row.origin], [1e-3, origin]);
-    // The kinds' accuracies, weighed by how many positions they have, are the accuracy.
+    // The accuracies of the kinds, weighted by their numbers of positions, give the total accuracy.
     assert(Object.values(row.accuracyByKind).some((share) => share! > row.accuracy));
     assert(Object.values(row.accuracyByKind).some((share) => share! <= row.accuracy));
     assert(row.seconds > 0 && row.tokensPerS > 0);
   });
 });
 
-Deno.test("train() interrupted anywhere goes on to the same row, bit for bit", async () => {
+Deno.test("train() interrupted at any point resumes to the same row, bit for bit", async () => {
   await withFolder(async (whole) => {
     const expected = withoutTimes(await run(whole));
-    // An epoch is 10 steps, so that reports come in the middle of an epoch and at its end, before its checkpoint.
+    // An epoch is 10 steps, so there are reports in the middle of an epoch, and at its end before its checkpoint.
     for (const [stop, done] of [[1, 0], [3, 1], [6, 2]]) {
       await withFolder(async (folder) => {
         let reports = 0;
@@ -107,7 +107,7 @@ Deno.test("train() interrupted anywhere goes on to the same row, bit for bit", a
 const tiny: DatasetSize = { train: 4, test: 2, lengths: [10] };
 const sizes = { matched: tiny, article: tiny };
 
-Deno.test("measureTraining() trains what is missing, and leaves a file of each", async () => {
+Deno.test("measureTraining() runs the missing trainings, and writes a file for each", async () => {
   await withFolder(async (out) => {
     const plan: TrainingPlan = {
       presets: ["matched"],
@@ -139,7 +139,7 @@ Deno.test("measureTraining() trains what is missing, and leaves a file of each",
       rows.map((row) => `${nameOf(row, "reference")}.json`),
     );
     assertEquals(backend.memory().bytes, 0);
-    // One more rate: the others are not repeated.
+    // One more rate: the others are not trained again.
     lines.length = 0;
     const more = { ...plan, named: { seeds: [1], rates: [1e-3, 0.5] } };
     await measureTraining(more, { backend, origin, out, progress }, sizes);
@@ -150,7 +150,7 @@ Deno.test("measureTraining() trains what is missing, and leaves a file of each",
   });
 });
 
-Deno.test("measureTraining() without seeds and rates trains the grid, and on at the rate that is chosen", async () => {
+Deno.test("measureTraining() without seeds and rates trains the grid, and then at the chosen rate", async () => {
   await withFolder(async (out) => {
     const plan: TrainingPlan = { presets: ["matched"], models: ["lstm"], epochs: 1, workers: 1 };
     using backend = createReference();
@@ -169,10 +169,10 @@ Deno.test("measureTraining() without seeds and rates trains the grid, and on at 
 
 const compared = { preset: "matched", backend: "wasm", epochs: 50 } as const;
 
-Deno.test("compare() chooses the rate of a complete grid by the validation accuracy of seed 1 alone", () => {
+Deno.test("compare() chooses the rate from a complete grid by the validation accuracy of seed 1 alone", () => {
   const training = trainings({ seeds: 3 }).map((row) => {
     if (row.model !== "lstm") return row;
-    // What is tested on says the opposite, and so does another seed.
+    // The test accuracies, and those of another seed, would choose the opposite.
     const validationAccuracy = row.seed === 1 ? (row.rate === 3e-4 ? 0.9 : 0.1) : row.rate;
     return { ...row, accuracy: 1 - validationAccuracy, validationAccuracy };
   });
@@ -188,7 +188,7 @@ Deno.test("compare() chooses the rate of a complete grid by the validation accur
   assertEquals(compare(compared, partly).missing[0], { ...cell, rate: 1e-2, epochs: 50 });
 });
 
-Deno.test("compare() takes the grid of the article's sizes from shorter trainings", () => {
+Deno.test("compare() uses shorter trainings for the grid of the article's sizes", () => {
   const training = trainings({ seeds: 1 }).map((row): TrainingRow => ({ ...row, preset: "article" }));
   const grid = training.map((row) => ({ ...row, epochs: 10 }));
   const [comparison, ...none] = comparisonsOf([...grid, ...training]);
@@ -196,7 +196,7 @@ Deno.test("compare() takes the grid of the article's sizes from shorter training
   assertEquals(comparison.best.map(({ epochs, rate }) => [epochs, rate]), Array(3).fill([50, 3e-3]));
 });
 
-Deno.test("missingCells() are as many commands, each of which trains one", () => {
+Deno.test("missingCells() gives one command per training", () => {
   const plan: TrainingPlan = {
     presets: ["matched", "article"],
     models: ["rwkv", "lstm"],
@@ -205,7 +205,7 @@ Deno.test("missingCells() are as many commands, each of which trains one", () =>
   };
   const done = [trainingRow({ rate: 1e-2 })];
   const cells = missingCells(plan, "wasm", done);
-  // The grid and the article's rate with the other seeds: 4 + 2 and 4 + 1 a model, less the one that is done.
+  // The grid, and the article's rate with the other seeds: 4 + 2 and 4 + 1 per model, minus the one that is done.
   assertEquals(cells.length, 2 * (6 + 5) - 1);
   for (const cell of cells) {
     const words = commandOf(cell, plan, "wasm", "a/folder").split(" ");

@@ -12,7 +12,7 @@ const works: readonly Work[] = [
 ];
 
 for (const model of modelNames) {
-  Deno.test(`compareCase() times a token, a generation and training of ${model}, also of a library without compile`, async () => {
+  Deno.test(`compareCase() times a token, a generation and training of ${model}, also for a library without compile`, async () => {
     const { compile: _, ...older } = seqmix;
     const pace = { warmUpMs: 0, leadInMs: 0, sampleMs: 0, budgetMs: Infinity, together: true };
     for (const work of works) {
@@ -23,13 +23,13 @@ for (const model of modelNames) {
   });
 }
 
-Deno.test("a run of some work is divided by its tokens or steps", () => {
+Deno.test("the time of a run is divided by its tokens or steps", () => {
   assertEquals(works.map(unitsOf), [1, 2, 2]);
   assertEquals(works.map(titleOf), ["token at 3", "generate 2", "fit 16 x 2"]);
   assertEquals(unitsOf({ kind: "fit", rows: 64, length: 2 }), 1);
 });
 
-Deno.test("loadLibrary() wants a checkout", async () => {
+Deno.test("loadLibrary() refuses a folder without the library", async () => {
   const { compile } = await loadLibrary(".");
   assertEquals(typeof compile, "function");
   await assertRejects(

@@ -15,7 +15,7 @@ Deno.test("shapes go from 128 channels to 32,768, and to 2^26 elements", () => {
   for (const name of ["1×65536×768", "8×2048×4096"]) assertEquals(shapes.map(nameOf).includes(name), true);
 });
 
-Deno.test("checkOutput() takes a scan's own output and no other", async () => {
+Deno.test("checkOutput() accepts only the output of its scan", async () => {
   using backend = createReference();
   const inputs = makeInputs(shape);
   const prepared = await prepare(onCpu(backend, 1), shape, inputs);
@@ -49,7 +49,7 @@ Deno.test("prepare() refuses a kernel that computes something else", async () =>
   );
 });
 
-Deno.test("leftOut() names what kernelsAt() does not run, and why", () => {
+Deno.test("leftOut() lists what kernelsAt() does not run, with the reasons", () => {
   using backend = createReference();
   const slow = onCpu(backend, 1000);
   const run = shapes.filter((each) => kernelsAt(each, [slow], 200).length === 1).map(nameOf);
@@ -60,7 +60,7 @@ Deno.test("leftOut() names what kernelsAt() does not run, and why", () => {
   assertEquals(sentence.endsWith(", 8×2048×4096: a run would take more than about 200 ms."), true);
 });
 
-Deno.test("wkvTable() sets the chunked scan beside the serial one, and all beside the copy", () => {
+Deno.test("wkvTable() compares the chunked scan with the serial one, and all with the copy", () => {
   const at = { backend: "webgpu", batch: 1, length: 1024, channels: 128 };
   const rows = [
     { ...at, kernel: "serial", medianMs: 10, gbPerS: 0.15, trafficGbPerS: 0.16 },

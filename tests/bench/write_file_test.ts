@@ -12,7 +12,7 @@ async function withFolder(body: (folder: string) => Promise<void>): Promise<void
 
 const namesIn = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name);
 
-Deno.test("writeWhole() writes bytes and texts, over what was there, and leaves nothing beside it", async () => {
+Deno.test("writeWhole() writes bytes and strings over existing files, and leaves no other file", async () => {
   await withFolder(async (folder) => {
     const path = `${folder}/a.bin`;
     await writeWhole(path, "a long text that was there before");
@@ -24,9 +24,9 @@ Deno.test("writeWhole() writes bytes and texts, over what was there, and leaves 
   });
 });
 
-Deno.test("writeWhole() that fails leaves the old file and nothing else", async () => {
+Deno.test("writeWhole() keeps the old file, and no other, if it fails", async () => {
   await withFolder(async (folder) => {
-    // A folder of that name can't be replaced, so that the last step fails.
+    // A file can't replace a folder of that name, so the last step fails.
     await Deno.mkdir(`${folder}/a.bin/inside`, { recursive: true });
     await assertRejects(() => writeWhole(`${folder}/a.bin`, "new"));
     assertEquals(namesIn(folder), ["a.bin"]);
@@ -34,7 +34,7 @@ Deno.test("writeWhole() that fails leaves the old file and nothing else", async 
   });
 });
 
-Deno.test("writeWhole() shows a whole file to whoever looks while it writes, as to whoever comes after it was killed", async () => {
+Deno.test("writeWhole() exposes only whole files, to concurrent readers and after the process was killed", async () => {
   await withFolder(async (folder) => {
     const path = `${folder}/a.bin`, size = 1e6;
     await writeWhole(path, new Uint8Array(size));

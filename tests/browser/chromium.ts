@@ -1,11 +1,11 @@
 /**
- * A script in a page of headless Chromium.
+ * Runs a script in a page of headless Chromium.
  *
  * @module
  */
 import { type Browser, chromium, type Page } from "playwright-core";
 
-/** A script with all that it imports in one file. */
+/** Bundles a script with all its imports into one file. */
 export async function bundle(source: string): Promise<string> {
   const work = await Deno.makeTempDir();
   try {
@@ -30,7 +30,7 @@ export async function bundle(source: string): Promise<string> {
 /**
  * Runs a script in a page until it calls `end`.
  *
- * @param prepare called before the page loads, for what else it is to call and to say
+ * @param prepare called before the page loads, to provide further functions
  * @returns the browser's version
  */
 export async function runInPage(script: string, prepare: (page: Page) => Promise<void>): Promise<string> {
@@ -51,7 +51,7 @@ export async function runInPage(script: string, prepare: (page: Page) => Promise
   }
 }
 
-/** Visits a page until it calls `end`: the browser's version, and what the page gave `end`. */
+/** Visits a page until it calls `end`; returns the browser's version and the argument of `end`. */
 export async function visit(
   url: string,
   prepare: (page: Page) => Promise<void> = () => Promise.resolve(),

@@ -1,4 +1,4 @@
-/** As much of Deno as the shared tests need, in a web page. It has to be imported before them. */
+/** The part of Deno that the shared tests need, in a web page. Must be imported before them. */
 
 type Body = (context: { step(name: string, body: Body): Promise<void> }) => unknown;
 
@@ -8,7 +8,7 @@ interface Test {
   readonly ignore?: boolean;
 }
 
-/** Everything that was registered, in order. */
+/** All registered tests, in order. */
 export const tests: Test[] = [];
 
 Object.defineProperty(globalThis, "Deno", {
@@ -21,7 +21,7 @@ Object.defineProperty(globalThis, "Deno", {
   },
 });
 
-/** Runs a test and all of its steps. Returns what failed, in words. */
+/** Runs a test with all of its steps. Returns the failures as text. */
 export async function failuresOf({ name, fn }: Test): Promise<string[]> {
   const failures: string[] = [];
   const run = async (path: string, body: Body) => {

@@ -1,20 +1,20 @@
-/** In the page: runs the tests that the bundle has registered. */
+/** Runs in the page: runs the tests that the bundle has registered. */
 import { failuresOf, tests } from "./deno_in_page.ts";
 
-/** What the page is given by who drives it. */
+/** Functions that the driver of the page provides. */
 declare function report(failures: readonly string[]): Promise<void>;
 declare function end(): Promise<void>;
 
 /**
- * Plain TypeScript is the same in every runtime, and drawn cases by the thousand, or loops as long as another driver lets them
- * be, would take minutes on software.
+ * Plain TypeScript is the same in every runtime. Property tests with thousands of cases, and loops as long as another
+ * driver's limit, would take minutes in software.
  */
 const elsewhere = new RegExp([
   "on (reference|the float64 reference|wasm, baseline)",
-  ...["splitting a sequence", "any kept state", "what a dispatch or a loop can hold", "any number of"],
+  ...["splitting a sequence", "any kept state", "the limits of a dispatch and of a loop", "any number of"],
 ].join("|"));
 
-/** Runs, one after another, those whose name has this part in it. */
+/** Runs the tests whose names contain this text, one after another. */
 export async function runTests(filter: string): Promise<void> {
   for (const test of tests) {
     if (!elsewhere.test(test.name) && test.name.includes(filter)) await report(await failuresOf(test));

@@ -1,14 +1,14 @@
 /**
- * Runs the shared tests in headless Chromium: the library in a real browser, and its shaders through Tint, which rejects
- * some that Deno's compiler takes. Prints what failed, and exits with 1 if anything did. An argument is a part of the
- * names of the tests to run; default: all.
+ * Runs the shared tests in headless Chromium: the library in a real browser, and its shaders in Tint, which rejects
+ * some that Deno's compiler accepts. Prints the failures, and exits with 1 if there are any. An optional argument
+ * selects the tests whose names contain it.
  */
 import { bundle, runInPage } from "./chromium.ts";
 
 const [filter = ""] = Deno.args;
 const here = new URL("./", import.meta.url), tests = new URL("../", here);
 
-/** The tests that need no more of Deno than a page has. */
+/** The tests that only need what a page has. */
 function testFiles(): URL[] {
   const files = [
     "law_test.ts",
@@ -47,5 +47,5 @@ const version = await runInPage(script, async (page) => {
   });
 });
 console.log(`${passed} passed, ${failed} failed in Chromium ${version}`);
-// A name that no test has is a mistake.
+// A text that no name contains is a mistake.
 if (failed > 0 || passed === 0) Deno.exit(1);

@@ -1,9 +1,9 @@
-/** Files by hand, and trees as text, for the tests of checkpoints. */
+/** Hand-made files, and trees as text, for the checkpoint tests. */
 import { type Floats, read, type Tensor } from "@seqmix/seqmix";
 import { engineOf } from "../../src/engine.ts";
 import { isTensor } from "../../src/check.ts";
 
-/** A safetensors file of any header, also one that lies; an object is written as JSON. */
+/** A safetensors file with any header, valid or not; an object is written as JSON. */
 export function fileOf(header: unknown, data: ArrayLike<number> = [], length?: bigint): Uint8Array {
   const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
   const bytes = new Uint8Array(8 + text.length + data.length);
@@ -13,7 +13,7 @@ export function fileOf(header: unknown, data: ArrayLike<number> = [], length?: b
   return bytes;
 }
 
-/** The header of a file, as it stands there. */
+/** The header of a file, unchanged. */
 export function headerOf(bytes: Uint8Array): string {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   return new TextDecoder().decode(bytes.subarray(8, 8 + length));
@@ -24,7 +24,7 @@ export function fixture(name: string): Uint8Array {
   return Deno.readFileSync(new URL(`../fixtures/${name}.safetensors`, import.meta.url));
 }
 
-/** Everything about a tree on a reference as text: the order of keys, the sign of zeros and the bits of tensors too. */
+/** All of a tree on a reference as text, including the order of keys, the sign of zeros and the bits of tensors. */
 export function describe(tree: unknown): string {
   if (isTensor(tree)) {
     const values = engineOf(tree.backend).download(tree) as Floats;
@@ -38,7 +38,7 @@ export function describe(tree: unknown): string {
   return Object.is(tree, -0) ? "-0" : typeof tree === "string" ? JSON.stringify(tree) : String(tree);
 }
 
-/** The numbers of a tree's tensor at a path. */
+/** The numbers of the tensor at a path of a tree. */
 export async function numbersAt(tree: unknown, ...path: readonly (string | number)[]): Promise<Float32Array> {
   return await read(path.reduce((branch, key) => (branch as Record<string, unknown>)[key], tree) as Tensor);
 }

@@ -48,7 +48,7 @@ const trees = fc.letrec<{ tree: unknown }>((tie) => ({
   ),
 })).tree;
 
-Deno.test("loadTree() gives back any tree that saveTree() wrote", () => {
+Deno.test("loadTree() restores any tree that saveTree() wrote", () => {
   fc.assert(
     fc.property(
       trees,
@@ -66,8 +66,8 @@ Deno.test("loadTree() gives back any tree that saveTree() wrote", () => {
 });
 
 /**
- * Loads a file of any kind and asserts that it is refused in words, with nothing allocated, or else loads into little
- * more than its own size and can be saved again.
+ * Loads any file, and asserts that either it is refused with a message and nothing allocated, or it is loaded into
+ * little more memory than its own size and can be saved again.
  *
  * @returns whether it was loaded
  */
@@ -84,13 +84,13 @@ function survives(bytes: Uint8Array): boolean {
     assertEquals(backend.memory(), { bytes: 0, peakBytes: 0 });
     return false;
   }
-  // F16 takes 2 bytes a number in the file, and 2 + 4 + 4 on the way to its tensor.
+  // F16 takes 2 bytes per number in the file, and 2 + 4 + 4 until it is a tensor.
   assert(allocated <= 5 * bytes.length, `${allocated} bytes allocated for ${bytes.length}`);
   assertEquals(describe(loadTree(saveTree(result)).tree), describe(result));
   return true;
 }
 
-/** Counts the bytes of all buffers that a function makes, whoever makes them, as far as their constructors see. */
+/** Counts the bytes of all buffers that a function creates, as far as their constructors can be intercepted. */
 function countAllocations(body: () => unknown): { allocated: number; result?: unknown; error?: unknown } {
   const scope = globalThis as unknown as Record<string, new (...args: unknown[]) => ArrayBufferLike | Floats>;
   const names = ["ArrayBuffer", "Uint8Array", "Uint16Array", "Uint32Array", "Float32Array", "Float64Array"];
@@ -115,7 +115,7 @@ function countAllocations(body: () => unknown): { allocated: number; result?: un
   }
 }
 
-/** Runs `survives` on many files, and asserts that they are not all of one kind. */
+/** Runs `survives` on many files, and asserts that some are accepted and some refused. */
 function fuzz(files: fc.Arbitrary<Uint8Array>, numRuns: number): void {
   let loaded = 0, all = 0;
   fc.assert(
@@ -138,12 +138,12 @@ const originals = [
   ),
 ];
 
-Deno.test("loadTree() survives files with bytes changed, lost and put in", () => {
+Deno.test("loadTree() survives files with bytes changed, removed and inserted", () => {
   const edits = fc.array(
     fc.record({
       at: fc.nat(2000),
       kind: fc.constantFrom("change", "change", "remove", "insert", "cut"),
-      // More often than not what a header is made of.
+      // Mostly parts of a valid header.
       byte: fc.oneof(fc.constantFrom(...new TextEncoder().encode('{}[]:,"\\09.-eE$ aF')), fc.nat(255)),
     }),
     { minLength: 1, maxLength: 3 },
@@ -157,7 +157,7 @@ Deno.test("loadTree() survives files with bytes changed, lost and put in", () =>
         else bytes.splice(place, kind === "insert" ? 0 : 1, ...(kind === "remove" ? [] : [byte]));
       }
       const file = new Uint8Array(bytes);
-      // The right length of the header again, so that what lies behind it is reached as well.
+      // Corrects the length of the header, so that what follows it is tested as well.
       if (honest && file.length >= 8) {
         const data = original.length - 8 - headerOf(original).length;
         new DataView(file.buffer).setBigUint64(0, BigInt(Math.max(0, file.length - 8 - data)), true);
@@ -168,7 +168,7 @@ Deno.test("loadTree() survives files with bytes changed, lost and put in", () =>
   fuzz(files, 3000);
 });
 
-Deno.test("loadTree() survives headers that lie", () => {
+Deno.test("loadTree() survives invalid headers", () => {
   const count = fc.oneof(fc.nat(12), fc.constantFrom(-1, 0.5, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, "1", null));
   const name = fc.oneof(
     fc.constantFrom("a", "b", "a.b", "a.0", "a.1", "__proto__", "x.backend", "x.shape.0"),
@@ -206,7 +206,7 @@ Deno.test("loadTree() survives headers that lie", () => {
           entries[entry][1] = { ...entries[entry][1], [field]: value };
         }
       }
-      // By hand, for no object has one name twice.
+      // Written by hand, since an object can't have the same name twice.
       const header = entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`)
         .join();
       return fileOf(`{${header}}`, Array.from({ length: end }, (_, i) => i * 37));
@@ -215,7 +215,7 @@ Deno.test("loadTree() survives headers that lie", () => {
   fuzz(files, 3000);
 });
 
-Deno.test("loadTree() survives forms that lie", () => {
+Deno.test("loadTree() survives invalid forms of trees", () => {
   const places = fc.constantFrom<unknown>(
     ...["a", "b", "c", "__proto__", 1].map((name) => ({ $tensor: name })),
     ...["NaN", "-0", "x", null].map((word) => ({ $value: word })),

@@ -14,11 +14,11 @@ function number(bits: number, exponentBits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** (1 - bias) : sign * (1 + fraction) * 2 ** (exponent - bias);
 }
 
-Deno.test("widenFloat16() gives the number of every pattern of bits", () => {
+Deno.test("widenFloat16() converts every bit pattern", () => {
   assertSame(widenFloat16(all), Array.from(all, (bits) => number(bits, 5)));
 });
 
-Deno.test("widenBfloat16() gives the number of every pattern of bits", () => {
+Deno.test("widenBfloat16() converts every bit pattern", () => {
   assertSame(widenBfloat16(all), Array.from(all, (bits) => number(bits, 8)));
 });
 

@@ -9,7 +9,7 @@ function entry(shape: unknown, offsets: unknown, dtype: unknown = "F32") {
   return { dtype, shape, data_offsets: offsets };
 }
 
-/** A file with a tree's form that says so; its tensors are a and b, two numbers each. */
+/** A file with this form of a tree; its tensors are a and b, two numbers each. */
 function formed(form: unknown): Uint8Array {
   const text = typeof form === "string" ? form : JSON.stringify(form);
   return fileOf({
@@ -19,7 +19,7 @@ function formed(form: unknown): Uint8Array {
   }, eight);
 }
 
-/** Files that break a rule: which, the file, the words after "Cannot load tree: ". */
+/** Invalid files: the rule, the file, and the message after "Cannot load tree: ". */
 const files: readonly [name: string, bytes: Uint8Array, words: string][] = [
   ["an empty file", new Uint8Array(0), "a file must be at least 8 bytes, current length is 0"],
   ["a file of 7 bytes", new Uint8Array(7), "a file must be at least 8 bytes, current length is 7"],
@@ -267,7 +267,7 @@ testFailures("loadTree()", [
   ],
 ]);
 
-Deno.test("loadTree() makes no tensor of a file that breaks a rule", () => {
+Deno.test("loadTree() creates no tensor from an invalid file", () => {
   using backend = createReference();
   for (const [name, bytes] of files) {
     try {
@@ -278,7 +278,7 @@ Deno.test("loadTree() makes no tensor of a file that breaks a rule", () => {
   }
 });
 
-Deno.test("loadTree() accepts what is unusual and keeps all rules", async (t) => {
+Deno.test("loadTree() accepts unusual but valid files", async (t) => {
   const a = '"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}';
   const data = new Uint8Array(new Float32Array([7]).buffer);
   const unusual: Record<string, Uint8Array> = {
@@ -298,12 +298,12 @@ Deno.test("loadTree() accepts what is unusual and keeps all rules", async (t) =>
   }
 });
 
-Deno.test("loadTree() loads a tensor of no numbers, however long its other axes", () => {
+Deno.test("loadTree() loads a tensor without elements, however long its other axes", () => {
   const { tree } = loadTree(fileOf({ a: entry([0, Number.MAX_SAFE_INTEGER], [0, 0]) }));
   assertEquals((tree as { a: Tensor }).a.shape, [0, Number.MAX_SAFE_INTEGER]);
 });
 
-Deno.test("loadTree() leaves Object.prototype alone", () => {
+Deno.test("loadTree() does not change Object.prototype", () => {
   const names = ["__proto__.polluted", "constructor.prototype.polluted"];
   for (const name of names) {
     loadTree(fileOf({ [name]: entry([1], [0, 4]) }, eight.slice(4)));

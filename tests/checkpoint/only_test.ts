@@ -16,7 +16,7 @@ import { describe, fileOf, fixture, numbersAt } from "./files.ts";
 
 const text = (content: string) => new TextEncoder().encode(content);
 
-/** What is given in the place of a file: what it is called, how it begins, what it is, and what to do. */
+/** Files of other formats: the name, the first bytes, the format in the message, and the advice. */
 const others: readonly (readonly [name: string, bytes: Uint8Array, what: string, todo: string])[] = [
   ...[[0x50, 0x4b, 3, 4], [0x80, 2], [0x80, 5]].map((bytes) =>
     [
@@ -63,7 +63,7 @@ const others: readonly (readonly [name: string, bytes: Uint8Array, what: string,
 ];
 
 testFailures(
-  "loadTree() of another kind of file",
+  "loadTree() of a file in another format",
   others.map(([name, bytes, what, todo]) => [
     name,
     () => loadTree(bytes),
@@ -72,8 +72,8 @@ testFailures(
   ]),
 );
 
-Deno.test("loadTree() takes a header of any length for one", () => {
-  // 0x280 are the first two bytes of a pickle, 0x3c is <, 0x7b is {.
+Deno.test("loadTree() accepts a header of any length", () => {
+  // Lengths whose first bytes are those of a pickle (0x280), of < (0x3c) and of { (0x7b).
   for (const length of [0x280, 0x3c, 0x7b, 0x4b50]) {
     const header = JSON.stringify({ a: { dtype: "F32", shape: [1], data_offsets: [0, 4] } }).padEnd(length);
     assertEquals(
@@ -83,7 +83,7 @@ Deno.test("loadTree() takes a header of any length for one", () => {
   }
 });
 
-Deno.test("loadTree() takes a file that ends too soon for what it is, however it begins", () => {
+Deno.test("loadTree() reports a truncated file as such, whatever its first bytes", () => {
   for (const length of [0x280, 0x580]) {
     assertThrows(
       () => loadTree(fileOf("{".padEnd(20), [], BigInt(length))),
@@ -93,13 +93,13 @@ Deno.test("loadTree() takes a file that ends too soon for what it is, however it
   }
 });
 
-Deno.test("fit() says what a resumed file is", async () => {
+Deno.test("fit() reports the format of a file that is not a checkpoint", async () => {
   const options = { resume: text("<html>".padEnd(20)) };
   const error = await fit(lstmModel, { train: [[1, 2]] }, options).next().catch((error) => error);
   assertEquals(error.message.slice(0, 55), "Cannot load tree: a file must be safetensors (download ");
 });
 
-Deno.test("loadTree() takes an ArrayBuffer", async () => {
+Deno.test("loadTree() accepts an ArrayBuffer", async () => {
   const { buffer } = saveTree({ a: tensor([1, 2], [2]) });
   assertEquals(await numbersAt(loadTree(buffer as ArrayBuffer).tree, "a"), Float32Array.of(1, 2));
 });
@@ -110,14 +110,14 @@ const entry = (dtype: string, begin: number, shape = [1]) => ({
   shape,
   data_offsets: [begin, begin + 4],
 });
-/** With tensors of dtypes that can't be read. */
+/** With tensors of unsupported dtypes. */
 const mixed = (dtype: string) =>
   fileOf({ "emb.weight": entry("F32", 0), "blocks.0.ids": entry(dtype, 4), "blocks.10": entry("F32", 8) }, [
     ...eight,
     ...[0, 0, 0x40, 0x40],
   ]);
 
-Deno.test("loadTree() with only reads a file with other dtypes beside what is wanted", () => {
+Deno.test("loadTree() with only reads the wanted tensors of a file with unsupported dtypes", () => {
   for (const dtype of ["I64", "BOOL", "U8", "I32", "F8_E4M3", "F8_E5M2", "constructor"]) {
     const { tree } = loadTree(mixed(dtype), undefined, { only: ["emb.weight"] });
     assertEquals(describe(tree), '{"emb":{"weight":Float32Array[1](0000803f)}}');
@@ -130,9 +130,9 @@ Deno.test("loadTree() with only reads a file with other dtypes beside what is wa
   }
 });
 
-Deno.test("loadTree() with only takes a name, or all below one", () => {
+Deno.test("loadTree() with only accepts a name, or a branch", () => {
   const bytes = saveTree(toOfficialRwkv(rwkv.init({ ...presets.matched.rwkv, layers: 11 }, 1)));
-  // Of the names alone, as in a file that was made elsewhere.
+  // Without the form of a tree, as in files from elsewhere.
   const named = (only: string[]) => loadTree(withoutForm(bytes), undefined, { only }).tree as Tree;
   type Tree = { readonly [name: string]: Tree };
   assertEquals(Object.keys(named(["emb", "head.weight"])), ["emb", "head"]);
@@ -146,7 +146,7 @@ Deno.test("loadTree() with only takes a name, or all below one", () => {
   fromOfficialRwkv(named(["emb", "blocks", "ln_out", "head"]));
 });
 
-Deno.test("loadTree() with only keeps what else a saved tree has, and the places of an array", () => {
+Deno.test("loadTree() with only keeps the other values of a saved tree, and the indices of arrays", () => {
   const [a, b] = [tensor([1], [1]), tensor([2], [1])];
   const bytes = saveTree({ heads: 4, list: [a, { b, c: "c" }, a], nothing: {}, b });
   const load = (...only: string[]) => describe(loadTree(bytes, undefined, { only }).tree);
@@ -162,7 +162,7 @@ Deno.test("loadTree() with only keeps what else a saved tree has, and the places
   );
 });
 
-testOnAll("loadTree() with only holds what is wanted on the backend and no more", (backend) => {
+testOnAll("loadTree() with only allocates only the wanted tensors on the backend", (backend) => {
   const bytes = saveTree({ big: tensor(new Float32Array(10_000), [10_000]), small: tensor([1], [1]) });
   backend.free(loadTree(bytes, backend, { only: ["small"] }).tree);
   backend.resetPeak();
@@ -237,7 +237,7 @@ Deno.test("loadTree() with only checks the whole file", () => {
   assertEquals(elsewhere.memory().bytes, 0);
 });
 
-/** The words of a name that is none, whatever is near. */
+/** The message for an unknown name, whatever the suggestion. */
 function loadTreeError(bytes: Uint8Array, name: string): string {
   const error = assertThrows(() => loadTree(bytes, elsewhere, { only: [name] }), RangeError);
   assertEquals(error.message.startsWith("Cannot load tree: only must have names of the file ("), true);

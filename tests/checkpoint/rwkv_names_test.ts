@@ -17,7 +17,7 @@ import { describe, fixture, headerOf } from "./files.ts";
 
 const config = { vocabulary: 5, layers: 2, channels: 4, feedForward: 8 };
 
-Deno.test("fromOfficialRwkv() makes an official checkpoint a model with PyTorch's logits", async () => {
+Deno.test("fromOfficialRwkv() converts an official checkpoint to a model with PyTorch's logits", async () => {
   using backend = createReference({ precision: "float64" });
   const { tree, metadata } = loadTree(fixture("rwkv4"), backend);
   const params = fromOfficialRwkv(tree);
@@ -25,12 +25,12 @@ Deno.test("fromOfficialRwkv() makes an official checkpoint a model with PyTorch'
   assertNear(await read(logits), JSON.parse(metadata.logits), 1e-6);
 });
 
-Deno.test("fromOfficialRwkv() gives parameters in the form and order of rwkv.init()", () => {
+Deno.test("fromOfficialRwkv() returns parameters in the form and order of rwkv.init()", () => {
   const shapes = (tree: unknown) => describe(tree).replaceAll(/\(\w*\)/g, "");
   assertEquals(shapes(fromOfficialRwkv(loadTree(fixture("rwkv4")).tree)), shapes(rwkv.init(config, 1)));
 });
 
-Deno.test("toOfficialRwkv() gives the names, shapes and numbers of an official checkpoint", () => {
+Deno.test("toOfficialRwkv() returns the names, shapes and numbers of an official checkpoint", () => {
   const { tree } = loadTree(fixture("rwkv4"));
   const official = toOfficialRwkv(fromOfficialRwkv(tree));
   const { __metadata__: _, ...header } = JSON.parse(headerOf(fixture("rwkv4")));
@@ -45,14 +45,14 @@ function at(tree: unknown, name: string): unknown {
   return name.split(".").reduce((branch, key) => (branch as Record<string, unknown>)[key], tree);
 }
 
-Deno.test("fromOfficialRwkv() undoes toOfficialRwkv()", () => {
+Deno.test("fromOfficialRwkv() is the inverse of toOfficialRwkv()", () => {
   const params = rwkv.init(presets.matched.rwkv, 1);
   const official = toOfficialRwkv(params);
   assertEquals(describe(fromOfficialRwkv(official)), describe(params));
   assertEquals(parameterCount(official), parameterCount(params));
 });
 
-Deno.test("fromOfficialRwkv() leaves no tensor behind in a scope", () => {
+Deno.test("fromOfficialRwkv() leaves no tensor allocated in a scope", () => {
   using backend = createReference();
   const bytes = fixture("rwkv4");
   const params = backend.scope(() => fromOfficialRwkv(loadTree(bytes, backend).tree));

@@ -37,13 +37,13 @@ function assertRoundTrip(tree: unknown): void {
   assertEquals(describe(loadTree(saveTree(tree)).tree), describe(tree));
 }
 
-Deno.test("saveTree() writes what the official library writes, byte for byte", () => {
+Deno.test("saveTree() writes the same bytes as the official library", () => {
   using float64 = createReference({ precision: "float64" });
   assertEquals(saveTree(savedTree(float64)), fixture("saved"));
   assertEquals(saveTree(savedTree(float64)), fixture("saved"));
 });
 
-Deno.test("loadTree() gives back what the official library wrote", () => {
+Deno.test("loadTree() restores what the official library wrote", () => {
   using float64 = createReference({ precision: "float64" });
   const { tree } = loadTree(fixture("saved"), float64);
   const onFloat64 = treeMap(
@@ -69,7 +69,7 @@ Deno.test("loadTree() reads F64, F32, F16 and BF16 as PyTorch does", async () =>
 });
 
 testOnAll(
-  "loadTree() puts tensors where they are wanted, and saveTree() takes them from host memory",
+  "loadTree() creates tensors on any backend, and saveTree() takes them from host memory",
   async (backend) => {
     const bytes = saveTree({ a: [tensor([1, NaN], [2])], b: tensor([], [0, 3]), c: tensor([-0], []) });
     const { tree } = loadTree(bytes, backend);
@@ -80,7 +80,7 @@ testOnAll(
   },
 );
 
-Deno.test("loadTree() gives back parameters, states and moments", async (t) => {
+Deno.test("loadTree() restores parameters, states and moments", async (t) => {
   const params = rwkv.init(presets.matched.rwkv, 1);
   const moments = { step: 3, first: params, second: treeMap(params, (p) => p) };
   const { state } = rwkv.forward(params, [[1, 2, 3]], rwkv.initialState(params));
@@ -89,13 +89,13 @@ Deno.test("loadTree() gives back parameters, states and moments", async (t) => {
   for (const [name, tree] of Object.entries(trees)) await t.step(name, () => assertRoundTrip(tree));
 });
 
-Deno.test("loadTree() gives back an attention state whose cache has room left", () => {
+Deno.test("loadTree() restores an attention state whose cache has free capacity", () => {
   const params = transformer.init(presets.matched.transformer, 1);
   const tokens = [[1, 2, 3], [4, 5, 6]];
   assertRoundTrip(transformer.forward(params, tokens, transformer.initialState(params, 2)).state);
 });
 
-Deno.test("loadTree() gives back what is no tensor as it was", async (t) => {
+Deno.test("loadTree() restores values that are not tensors", async (t) => {
   const x = tensor([1], [1]);
   const trees: Record<string, unknown> = {
     numbers: [0, -0, 1.5, -1e-300, 2 ** 53, NaN, Infinity, -Infinity],
@@ -115,7 +115,7 @@ Deno.test("loadTree() gives back what is no tensor as it was", async (t) => {
   for (const [name, tree] of Object.entries(trees)) await t.step(name, () => assertRoundTrip(tree));
 });
 
-Deno.test("loadTree() changes nobody's prototype", () => {
+Deno.test("loadTree() changes no prototype", () => {
   const { tree } = loadTree(
     fileOf('{"__proto__.polluted":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', [0, 0, 0, 0]),
   );
@@ -154,14 +154,14 @@ Deno.test("saveTree() aligns wide numbers, whatever the names", () => {
   }
 });
 
-Deno.test("saveTree() keeps metadata beside the tree's form", () => {
+Deno.test("saveTree() stores metadata next to the tree's form", () => {
   const metadata = { task: "motifs", "": 'é"\u2028', ...JSON.parse('{"__proto__":"text"}') };
   const loaded = loadTree(saveTree([1], metadata));
   assertEquals(loaded.metadata, metadata);
   assertEquals(describe(loaded.metadata), describe(metadata));
 });
 
-Deno.test("loadTree() takes the names of a file made elsewhere for paths", async (t) => {
+Deno.test("loadTree() takes the names in a file from elsewhere for paths", async (t) => {
   const cases: readonly [names: readonly string[], tree: string][] = [
     [[], "{}"],
     [["blocks.1.key", "blocks.0.key", "emb"], "{blocks:[{key:1},{key:0}],emb:2}"],
@@ -190,7 +190,7 @@ function showNumbers(tree: unknown): string {
   ).replaceAll('"', "");
 }
 
-Deno.test("loadTree() copies, wherever the bytes lie", async () => {
+Deno.test("loadTree() copies the bytes, at any alignment", async () => {
   const bytes = saveTree({ a: tensor([1, 2], [2]) });
   for (const [name, offset] of [["aligned", 0], ["not aligned", 3]] as const) {
     const shifted = new Uint8Array(bytes.length + offset);
@@ -204,7 +204,7 @@ Deno.test("loadTree() copies, wherever the bytes lie", async () => {
   }
 });
 
-Deno.test("loadTree() frees all where one tensor can't be made", () => {
+Deno.test("loadTree() frees all tensors if one can't be created", () => {
   using backend = engineOf(createReference());
   const upload = backend.upload.bind(backend);
   let uploads = 0;
@@ -226,7 +226,7 @@ Deno.test("saveTree() changes nothing and frees nothing", () => {
   assertEquals(backend.memory().bytes, 8);
 });
 
-/** A tensor as a device that answers later has it. */
+/** A tensor as on an asynchronous device. */
 function later(): Tensor {
   const download = () => Promise.reject(new Error("device lost"));
   return { shape: [1], backend: { name: "webgpu", download } as unknown as Backend };

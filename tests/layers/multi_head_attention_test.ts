@@ -21,7 +21,7 @@ testOnAll("multiHeadAttentionState() is an empty cache on the parameters' backen
   }
 });
 
-testOnAll("multiHeadAttention() comes to the same whatever the capacity", async (backend) => {
+testOnAll("multiHeadAttention() gives the same at any capacity", async (backend) => {
   const params = await put(attentionParams(1), backend);
   const x = await put(draws(2, [2, 9, 12]), backend);
   const [expected, ...others] = await Promise.all([0, 1, 8, 9, 10, 200].map(async (capacity) => {
@@ -31,7 +31,7 @@ testOnAll("multiHeadAttention() comes to the same whatever the capacity", async 
   for (const other of others) assertEquals(other, expected);
 });
 
-testOnAll("multiHeadAttention() keeps a cache that any operation can take", async (backend) => {
+testOnAll("multiHeadAttention() returns a cache that any operation accepts", async (backend) => {
   const params = await put(attentionParams(1), backend);
   const x = await put(draws(2, [2, 3, 12]), backend);
   const { state } = multiHeadAttention(params, x, multiHeadAttentionState(params, 2, 7));
@@ -40,7 +40,7 @@ testOnAll("multiHeadAttention() keeps a cache that any operation can take", asyn
   assertEquals(await read(sliceState(state, 1).key), key.slice(key.length / 2));
 });
 
-testOnAll("multiHeadAttention() sees order only with positions", async (backend) => {
+testOnAll("multiHeadAttention() depends on the order only with positions", async (backend) => {
   const base: MultiHeadAttentionParams = await put(attentionParams(1), backend);
   const steps = await put([draws(2, [1, 1, 12]), draws(3, [1, 1, 12]), draws(4, [1, 1, 12])], backend);
   const lastOf = async (params: MultiHeadAttentionParams, order: readonly number[]) => {
@@ -53,7 +53,7 @@ testOnAll("multiHeadAttention() sees order only with positions", async (backend)
   assert(relativeError(await lastOf(turned, [0, 1, 2]), await lastOf(turned, [1, 0, 2])) > 0.01);
 });
 
-testOnAll("multiHeadAttention() adds the biases that it is given", async (backend) => {
+testOnAll("multiHeadAttention() adds the given biases", async (backend) => {
   const params = await put({ ...attentionParams(1), rotaryBase: 100 }, backend);
   const x = await put(draws(2, [1, 3, 12]), backend);
   const run = async (params: MultiHeadAttentionParams) =>

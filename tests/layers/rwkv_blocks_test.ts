@@ -1,4 +1,4 @@
-/** The blocks of RWKV as the model runs them: a backend may remember weights that it has seen. */
+/** The blocks of RWKV in the model. A backend that caches weights must notice that they changed. */
 import { assertThrows } from "@std/assert";
 import {
   createReference,
@@ -22,7 +22,7 @@ function forward(params: RwkvParams, state: RwkvState = rwkv.initialState(params
   return rwkv.forward(params, tokens, state).logits;
 }
 
-/** The parameters with another tensor in the place of a weight of a block. */
+/** The parameters with another tensor in place of one weight of a block. */
 function withKey({ blocks, ...rest }: RwkvParams, at: number, key: Tensor): RwkvParams {
   const changed = blocks.map((block, i) =>
     i === at ? { ...block, channelMix: { ...block.channelMix, key } } : block
@@ -41,17 +41,17 @@ testOnAll("rwkv.forward() gives the same numbers the second time", async (backen
   await assertReference(forward(params), params);
 });
 
-testOnAll("rwkv.forward() sees that a weight is another one", async (backend) => {
+testOnAll("rwkv.forward() notices a replaced weight", async (backend) => {
   const params = await put(paramsOf(1), backend);
   forward(params);
-  // Of another width, too.
+  // Also of another width.
   for (const [at, features] of [[0, 10], [1, 10], [2, 3]]) {
     const { value } = params.blocks[at].channelMix;
     const other = withKey(params, at, await put(draws(3, [features, 6]), backend));
     if (features === 10) await assertReference(forward(other), other);
     else assertThrows(() => forward(other), TypeError, "params.value must be [6, 3]");
     await assertReference(forward(params), params);
-    // In the same object, though its type says that nobody does.
+    // In the same object, although its type forbids that.
     const channelMix = params.blocks[at].channelMix as { value: Tensor };
     channelMix.value = await put(draws(4, [6, 10]), backend);
     await assertReference(forward(params), params);
@@ -66,21 +66,21 @@ testOnAll("rwkv.forward() refuses a weight that was freed since", async (backend
   const params = await put(paramsOf(1), backend), others = await put(paramsOf(2), backend);
   forward(params), forward(others);
   backend.free(params.blocks[1].timeMix.output);
-  // What is made next may stand where it stood.
+  // The next tensor may get the same memory.
   const next = await put(draws(5, [6, 6]), backend);
   if (backend.name !== "reference") assertThrows(() => forward(params), TypeError, "must be alive");
   await assertReference(forward(others), others);
   backend.free(next);
 });
 
-testOnAll("rwkv.forward() runs models of one backend in turn", async (backend) => {
+testOnAll("rwkv.forward() runs several models on one backend in turn", async (backend) => {
   const models = [await put(paramsOf(1), backend), await put(paramsOf(2, 1), backend)];
   for (let turn = 0; turn < 2; turn++) {
     for (const params of models) await assertReference(forward(params), params);
   }
 });
 
-testOnAll("rwkv.forward() records what it has run before", async (backend) => {
+testOnAll("rwkv.forward() can be recorded after it has run", async (backend) => {
   const params = await put(paramsOf(1), backend), state = rwkv.initialState(params, 2);
   forward(params, state);
   using float64 = createReference({ precision: "float64" });

@@ -3,7 +3,7 @@ import { createReference, put, read, tensor, timeMix, timeMixState } from "@seqm
 import { type Failure, testFailures, testOnAll, wrong } from "../helpers.ts";
 import { draws, timeMixParams } from "../mixers.ts";
 
-testOnAll("timeMixState() is zeros and the state of wkv, on the parameters' backend", async (backend) => {
+testOnAll("timeMixState() is zeros and an initial wkv state, on the parameters' backend", async (backend) => {
   const { shift, wkv } = timeMixState(await put(timeMixParams(1), backend), 2);
   assertEquals([shift.backend === backend, wkv.backend === backend], [true, true]);
   assertEquals([shift.shape, wkv.shape], [[2, 7], [2, 4, 7]]);

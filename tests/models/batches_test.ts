@@ -6,7 +6,7 @@ import { randomSource } from "../../src/random.ts";
 const lengths = fc.array(fc.integer({ min: 2, max: 300 }), { minLength: 1, maxLength: 60 });
 const sizes = fc.integer({ min: 1, max: 9 });
 
-Deno.test("batchesOf() pads to the length of a sequence, to few lengths, and little", () => {
+Deno.test("batchesOf() pads to few different lengths of sequences, and not by much", () => {
   fc.assert(fc.property(lengths, sizes, (lengths, size) => {
     const batches = batchesOf(lengths, size);
     const sequences = lengths.map((length) => Array(length).fill(0));
@@ -23,7 +23,7 @@ Deno.test("batchesOf() pads to the length of a sequence, to few lengths, and lit
   }));
 });
 
-Deno.test("batchesOf() does not mix what lies far apart, and pads nothing where lengths are few", () => {
+Deno.test("batchesOf() does not mix very different lengths, and pads nothing if there are few lengths", () => {
   assertEquals(batchesOf([100, 5, 100, 5, 5], 4), [
     { indices: [1, 3, 4], length: 5 },
     { indices: [0, 2], length: 100 },
@@ -35,7 +35,7 @@ Deno.test("batchesOf() does not mix what lies far apart, and pads nothing where 
 });
 
 Deno.test("batchesOf() makes few, full and dense batches of 495 paragraphs of 328 lengths", () => {
-  // As paragraphs are: log-normal, with a median of 250 characters.
+  // Like the lengths of paragraphs: log-normal, with a median of 250 characters.
   const random = randomSource(1), distinct = new Set<number>();
   while (distinct.size < 328) distinct.add(Math.max(2, Math.round(250 * Math.exp(0.7 * random.normal()))));
   const lengths = [...distinct];
@@ -55,14 +55,14 @@ Deno.test("batchesOf() makes few, full and dense batches of 495 paragraphs of 32
   assert(new Set(batches.map(({ indices, length }) => `${indices.length} ${length}`)).size < 20);
 });
 
-Deno.test("batchOf() reads all tokens but the last and predicts all but the first", () => {
+Deno.test("batchOf() has all tokens but the last as inputs and all but the first as targets", () => {
   assertEquals(batchOf([[1, 2, 3], [4, 5, 6], Uint8Array.of(7, 8, 9)], { indices: [2, 0], length: 3 }), {
     inputs: [[7, 8], [1, 2]],
     targets: [[8, 9], [2, 3]],
   });
 });
 
-Deno.test("batchOf() pads with the last id, which does not count", () => {
+Deno.test("batchOf() pads with the last id, whose weight is 0", () => {
   const batch = batchOf([[1, 2], [3, 4, 5, 6]], { indices: [0, 1], length: 5 });
   assertEquals(batch, {
     inputs: [[1, 2, 2, 2], [3, 4, 5, 6]],

@@ -10,11 +10,11 @@ function randomSequences(seed: number, lengths: readonly number[], vocabulary = 
   return lengths.map((length) => Array.from({ length }, () => random.integer(vocabulary)));
 }
 
-// More than two batches of one length, among sequences of others.
+// More than two batches of one length, among sequences of other lengths.
 const lengths = Array.from({ length: 90 }, (_, i) => i % 9 === 0 ? 2 + i / 9 : 6);
 
 for (const { name, model, make } of models) {
-  testOnAll(`evaluate() of ${name} is what each sequence by itself comes to`, async (backend) => {
+  testOnAll(`evaluate() of ${name} combines the losses of the single sequences`, async (backend) => {
     const params = await put(make(1), backend);
     const sequences = randomSequences(1, lengths);
     let total = 0, correct = 0, count = 0;
@@ -35,7 +35,7 @@ for (const { name, model, make } of models) {
     assert(correct > 0 && correct < count);
   });
 
-  testOnAll(`evaluate() of ${name} holds nothing afterwards, failed or not`, async (backend) => {
+  testOnAll(`evaluate() of ${name} leaves nothing allocated, also if it fails`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
     await evaluate(model, params, randomSequences(1, lengths));
@@ -49,7 +49,7 @@ for (const { name, model, make } of models) {
   });
 }
 
-Deno.test("evaluate() takes typed arrays", async () => {
+Deno.test("evaluate() accepts typed arrays", async () => {
   const [{ model, make }] = models;
   const params = make(1);
   const sequences = randomSequences(2, [3, 5, 5]);
@@ -59,7 +59,7 @@ Deno.test("evaluate() takes typed arrays", async () => {
   );
 });
 
-Deno.test("evaluate() finds an untrained model about as good as guessing", async () => {
+Deno.test("evaluate() of an untrained model is about chance", async () => {
   const sequences = randomSequences(3, Array.from({ length: 12 }, () => 40), 64);
   const { matched } = presets;
   const results = [
@@ -68,7 +68,7 @@ Deno.test("evaluate() finds an untrained model about as good as guessing", async
     await evaluate(lstmModel, lstmModel.init(matched.lstm, 1), sequences),
   ];
   for (const { loss, accuracy, perplexity } of results) {
-    // RWKV's head starts with logits of deviation 1/2 or so, and so a little above.
+    // RWKV's head starts with logits of standard deviation around 1/2, so its loss is a little higher.
     assertAlmostEquals(loss, Math.log(64), 0.2);
     assert(accuracy < 0.06, String(accuracy));
     assertEquals(perplexity, Math.exp(loss));
@@ -83,25 +83,25 @@ testFailures("evaluate()", [
     "no sequence",
     evaluating([]),
     TypeError,
-    "Cannot evaluate: sequences must be a list of at least one, current value is an array of length 0",
+    "Cannot evaluate: sequences must be a list of at least one sequence, current value is an array of length 0",
   ],
   [
     "nothing",
     evaluating(undefined),
     TypeError,
-    "Cannot evaluate: sequences must be a list of at least one, current value is undefined",
+    "Cannot evaluate: sequences must be a list of at least one sequence, current value is undefined",
   ],
   [
     "a sequence of one token",
     evaluating([[1, 2], [3]]),
     TypeError,
-    "Cannot evaluate: a sequence must hold at least 2 ids, current value is an array of length 1",
+    "Cannot evaluate: sequences[1] must be a list of at least 2 token ids, current length is 1",
   ],
   [
     "a flat list",
     evaluating([1, 2]),
     TypeError,
-    "Cannot evaluate: a sequence must hold at least 2 ids, current value is 1",
+    "Cannot evaluate: sequences[0] must be a list of at least 2 token ids, current value is 1",
   ],
   [
     "an unknown id among those read",

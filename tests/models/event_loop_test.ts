@@ -1,4 +1,4 @@
-/** What models do for long lets the event loop turn, and hears its signal. */
+/** Long computations of models let the event loop turn, and obey their signal. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { evaluate, generate, presets, put, rwkv } from "@seqmix/seqmix";
 import { pieceLength } from "../../src/models/pieces.ts";
@@ -16,10 +16,10 @@ for (const { name, model, make } of models) {
     assert(fired);
   });
 
-  testOnAll(`generate() of ${name} hears a signal in the stream and in the prompt`, async (backend) => {
+  testOnAll(`generate() of ${name} obeys a signal in the stream and in the prompt`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
-    // Minutes of work, if nobody ended it.
+    // Would take minutes if it were not aborted.
     for (const prompt of [[1], new Uint8Array(10_000_000)]) {
       const signal = AbortSignal.timeout(20);
       const stream = generate(model, params, prompt, { signal });
@@ -31,7 +31,7 @@ for (const { name, model, make } of models) {
     }
   });
 
-  testOnAll(`evaluate() of ${name} hears a signal`, async (backend) => {
+  testOnAll(`evaluate() of ${name} obeys a signal`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
     const sequences = Array.from({ length: 3 }, () => new Uint8Array(10_000_000));
@@ -46,7 +46,7 @@ for (const { name, model, make } of models) {
 }
 
 testOnAll("generate() takes no more memory for a longer prompt", async (backend) => {
-  // A model that answers with all logits, whatever is asked for, as one may whose author has not heard of the option.
+  // A model that ignores the option and returns all logits, as an older user-written model may.
   const own: typeof rwkv = {
     ...rwkv,
     forward: (params, tokens, state) => rwkv.forward(params, tokens, state),

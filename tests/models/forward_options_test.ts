@@ -7,7 +7,7 @@ import { models } from "../mixers.ts";
 const tokens = [[1, 10, 3, 2, 7], [0, 5, 5, 9, 4]];
 
 for (const { name, model, make } of models) {
-  testOnAll(`${name}.forward() gives the logits that are wanted, and one state`, async (backend) => {
+  testOnAll(`${name}.forward() returns the requested logits, and always the same state`, async (backend) => {
     const params = await put(make(1), backend);
     const state = model.initialState(params, 2);
     const all = model.forward(params, tokens, state);
@@ -16,7 +16,7 @@ for (const { name, model, make } of models) {
     assertEquals(last.logits.shape, [2, 1, 11]);
     const every = await read(all.logits);
     const ends = [...every.subarray(4 * 11, 5 * 11), ...every.subarray(9 * 11)];
-    // Another number of rows may be added up in another order.
+    // With another number of rows, sums may be in another order.
     assertNear(await read(last.logits), ends, 1e-6);
     assertStrictEquals(none.logits, null);
     const expected = tensorsOf(all.state);
@@ -27,7 +27,7 @@ for (const { name, model, make } of models) {
     assertSame(await read(logits), every);
   });
 
-  testOnAll(`${name}.forward() holds nothing of the logits that are not wanted`, async (backend) => {
+  testOnAll(`${name}.forward() keeps no logits that were not requested`, async (backend) => {
     const params = await put(make(1), backend);
     const state = model.initialState(params, 2);
     const held = (logits: "all" | "none") => {
@@ -49,7 +49,7 @@ for (const { name, model, make } of models) {
         [[3], [1]],
       )
     );
-    // The same loss by weights on all steps.
+    // The same loss, by weights on all steps.
     const targets = [[0, 0, 0, 0, 3], [0, 0, 0, 0, 1]], weights = [[0, 0, 0, 0, 1], [0, 0, 0, 0, 1]];
     const all = lossOf((params) =>
       crossEntropy(model.forward(params, tokens, model.initialState(params, 2)).logits, targets, weights)

@@ -1,4 +1,4 @@
-/** Streams of tokens that are drawn in blocks, because reading from the device takes time. */
+/** Token streams that are drawn in blocks, because reading from the device takes time. */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { createReference, generate, put, read } from "@seqmix/seqmix";
 import type { Engine } from "../../src/engine.ts";
@@ -7,7 +7,7 @@ import { assertNear, testOnAll } from "../helpers.ts";
 import { models } from "../mixers.ts";
 import { collect, failureOf } from "./streams.ts";
 
-/** Makes a backend answer with promises, as a GPU does. Returns the number of tensors read so far. */
+/** Makes a backend's reads asynchronous, like a GPU's. Returns the number of tensors read so far. */
 function withSlowReads(backend: Engine): () => number {
   const download = backend.download.bind(backend);
   let reads = 0;
@@ -29,7 +29,7 @@ for (const { name, model, make } of models) {
   };
 
   testOnAll(
-    `generate() draws up to 64 tokens of ${name} a read where reading takes time`,
+    `generate() draws up to 64 tokens of ${name} per read on an asynchronous device`,
     async (backend) => {
       const params = await put(make(1), backend);
       const reads = withSlowReads(backend);
@@ -59,7 +59,7 @@ for (const { name, model, make } of models) {
     },
   );
 
-  testOnAll(`generate() ends ${name} before a stop id anywhere in a block`, async (backend) => {
+  testOnAll(`generate() stops ${name} before a stop id anywhere in a block`, async (backend) => {
     const params = await put(make(1), backend);
     withSlowReads(backend);
     const { ids, state } = await collect(generate(model, params, [1, 2], { maxTokens: 30, seed: 5 }));
@@ -84,7 +84,7 @@ for (const { name, model, make } of models) {
     assert(places.has(0) && places.size > 5, `stops at ${[...places]}`);
   });
 
-  testOnAll(`generate() ends ${name} before a list of stop anywhere in its blocks`, async (backend) => {
+  testOnAll(`generate() stops ${name} before a stop sequence anywhere in its blocks`, async (backend) => {
     const params = await put(make(1), backend);
     withSlowReads(backend);
     const options = { maxTokens: 30, seed: 5, frequencyPenalty: 0.3, presencePenalty: 0.2 };
@@ -116,7 +116,7 @@ for (const { name, model, make } of models) {
     }
   });
 
-  testOnAll(`generate() frees a block of ${name} that nobody reads to its end`, async (backend) => {
+  testOnAll(`generate() frees a block of ${name} that is not read to its end`, async (backend) => {
     const params = await put(make(1), backend);
     withSlowReads(backend);
     const { bytes } = backend.memory();
@@ -143,7 +143,7 @@ for (const { name, model, make } of models) {
   });
 
   testOnAll(
-    `generate() gives the tokens of ${name} before a NaN in the middle of a block`,
+    `generate() returns the tokens of ${name} before a NaN in the middle of a block`,
     async (backend) => {
       const plain = await put(make(1), backend);
       withSlowReads(backend);
@@ -152,7 +152,7 @@ for (const { name, model, make } of models) {
       backend.free(state);
       const { embedding } = make(1) as { embedding: Parameters<typeof read>[0] };
       const [, channels] = embedding.shape, rows = await read(embedding);
-      // The token that shows up latest has no row that is a number.
+      // The NaN is in the row of the token that occurs latest.
       const last = [...new Set(ids)].at(-1)!, place = ids.indexOf(last);
       rows.fill(NaN, last * channels, (last + 1) * channels);
       const spoilt = { ...plain as object, embedding: backend.upload(rows, embedding.shape) };

@@ -18,14 +18,14 @@ import { assertNear, type Failure, testFailures, testOnAll, wrong } from "../hel
 import { models } from "../mixers.ts";
 import { collect, failureOf } from "./streams.ts";
 
-/** The id of the largest of the last step's numbers. */
+/** The id with the largest logit of the last step. */
 function argmax(logits: Float32Array, vocabulary = 11): number {
   const last = logits.subarray(-vocabulary);
   return last.indexOf(Math.max(...last));
 }
 
 for (const { name, model, make } of models) {
-  /** The logits after the last of these tokens, from the start. */
+  /** The logits after the last of these tokens, from the initial state. */
   const logitsAfter = async (params: unknown, tokens: readonly number[]) => {
     const [{ backend }] = tensorsOf(params);
     const state = model.initialState(params);
@@ -73,7 +73,7 @@ for (const { name, model, make } of models) {
     assert(new Set(ids).size > 3);
   });
 
-  testOnAll(`generate() goes on from the state of ${name} as if it had never stopped`, async (backend) => {
+  testOnAll(`generate() continues from the state of ${name} as if it had never stopped`, async (backend) => {
     const params = await put(make(3), backend);
     const options = { maxTokens: 6, temperature: 0 };
     const first = await collect(generate(model, params, [1, 2, 3], options));
@@ -83,12 +83,12 @@ for (const { name, model, make } of models) {
       assertEquals(id, argmax(await logitsAfter(params, all)));
       all.push(id);
     }
-    // The state knows every token that was given or drawn, the last one too.
+    // The state has seen every token that was given or drawn, including the last one.
     const { logits } = model.forward(params, [[9]], second.state);
     assertNear(await read(logits), await logitsAfter(params, [...all, 9]), 1e-5);
   });
 
-  testOnAll(`generate() leaves the state of ${name} that is given as it is`, async (backend) => {
+  testOnAll(`generate() does not change the given state of ${name}`, async (backend) => {
     const params = await put(make(3), backend);
     const { state } = model.forward(params, [[1, 2, 3]], model.initialState(params));
     const values = () => Promise.all(tensorsOf(state).map(read));
@@ -116,20 +116,23 @@ for (const { name, model, make } of models) {
     },
   );
 
-  testOnAll(`generate() ends ${name} before an id of stop, which its state has not seen`, async (backend) => {
-    const params = await put(make(1), backend);
-    const options = { maxTokens: 40, seed: 3 };
-    const free = await collect(generate(model, params, [1, 2], options));
-    const stop = free.ids[10];
-    const length = free.ids.indexOf(stop);
-    const { ids, state } = await collect(generate(model, params, [1, 2], { ...options, stop: [12, stop] }));
-    assertEquals(ids, free.ids.slice(0, length));
-    const { logits } = model.forward(params, [[stop]], state);
-    assertNear(await read(logits), await logitsAfter(params, [1, 2, ...ids, stop]), 1e-5);
-  });
+  testOnAll(
+    `generate() stops ${name} before a stop id, which the returned state has not seen`,
+    async (backend) => {
+      const params = await put(make(1), backend);
+      const options = { maxTokens: 40, seed: 3 };
+      const free = await collect(generate(model, params, [1, 2], options));
+      const stop = free.ids[10];
+      const length = free.ids.indexOf(stop);
+      const { ids, state } = await collect(generate(model, params, [1, 2], { ...options, stop: [12, stop] }));
+      assertEquals(ids, free.ids.slice(0, length));
+      const { logits } = model.forward(params, [[stop]], state);
+      assertNear(await read(logits), await logitsAfter(params, [1, 2, ...ids, stop]), 1e-5);
+    },
+  );
 
   testOnAll(
-    `generate() with penalties draws ${name}'s tokens by how often each was drawn, the prompt left out`,
+    `generate() with penalties counts the tokens of ${name} that were drawn, but not the prompt`,
     async (backend) => {
       const params = await put(make(2), backend);
       const prompt = [3, 3, 3, 1];
@@ -152,7 +155,7 @@ for (const { name, model, make } of models) {
   );
 
   testOnAll(
-    `generate() draws from transformed logits of ${name}, which see how often each id was drawn`,
+    `generate() draws from transformed logits of ${name}, and passes the transform the counts of the drawn ids`,
     async (backend) => {
       const params = await put(make(2), backend);
       const options = { maxTokens: 30, topK: 9, seed: 3 };
@@ -172,7 +175,7 @@ for (const { name, model, make } of models) {
       const once = (logits: Tensor, counts: Tensor) => add(logits, multiply(counts, never));
       const { ids } = await collect(generate(model, params, [5, 5], { transform: once, maxTokens: 11 }));
       assertEquals(ids.toSorted((a, b) => a - b), [...Array(11).keys()]);
-      // After penalties: what they left is the least that it sees.
+      // Called after the penalties: it sees the penalized logits.
       const last = { transform: once, maxTokens: 11, presencePenalty: 5 };
       assertEquals(new Set((await collect(generate(model, params, [5, 5], last))).ids).size, 11);
       const only = tensor([0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0], [1, 11], backend);
@@ -182,7 +185,7 @@ for (const { name, model, make } of models) {
   );
 
   testOnAll(
-    `generate() ends ${name} before a list of stop, which its state has not seen, and gives out what is none`,
+    `generate() stops ${name} before a stop sequence, which the returned state has not seen, and returns partial matches`,
     async (backend) => {
       const params = await put(make(1), backend);
       const options = { maxTokens: 24, seed: 3 };
@@ -203,7 +206,7 @@ for (const { name, model, make } of models) {
         backend.free(whole.state);
         assertEquals(backend.memory().bytes, bytes);
       }
-      // Part of a list was drawn when the last token was.
+      // When the last token was drawn, the beginning of a list had been drawn.
       const list = free.slice(22), maxTokens = 23;
       const cut = await collect(generate(model, params, [1, 2], { ...options, maxTokens, stop: [list] }));
       assertEquals(cut.ids, free.slice(0, 23));
@@ -213,7 +216,7 @@ for (const { name, model, make } of models) {
   );
 
   testOnAll(
-    `generate() with all options frees everything of ${name} when the reader leaves`,
+    `generate() with all options frees everything of ${name} if the reader stops`,
     async (backend) => {
       const params = await put(make(1), backend);
       const { bytes } = backend.memory();
@@ -231,7 +234,7 @@ for (const { name, model, make } of models) {
     },
   );
 
-  testOnAll(`generate() holds nothing of ${name} but the state that it returns`, async (backend) => {
+  testOnAll(`generate() of ${name} leaves only the returned state allocated`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
     for (const prompt of [[1], [1, 2, 3]]) {
@@ -242,7 +245,7 @@ for (const { name, model, make } of models) {
     }
   });
 
-  testOnAll(`generate() frees everything of ${name} when the reader leaves early`, async (backend) => {
+  testOnAll(`generate() of ${name} frees everything if the reader stops early`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
     let seen = 0;
@@ -256,7 +259,7 @@ for (const { name, model, make } of models) {
     assertEquals(await stream.next(), { value: undefined, done: true });
   });
 
-  testOnAll(`generate() ends ${name} with the reason of its signal and frees everything`, async (backend) => {
+  testOnAll(`generate() of ${name} throws the reason of its signal and frees everything`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
     const controller = new AbortController(), reason = new Error("enough");
@@ -280,7 +283,7 @@ for (const { name, model, make } of models) {
     assertEquals([ids, backend.memory().bytes], [[], bytes]);
   });
 
-  testOnAll(`generate() refuses logits of ${name} that are NaN and frees everything`, async (backend) => {
+  testOnAll(`generate() refuses NaN logits of ${name} and frees everything`, async (backend) => {
     const params = make(1) as { head: { shape: readonly number[] } };
     const head = engineOf(reference).upload(
       new Float32Array(11 * params.head.shape[1]).fill(NaN),
@@ -296,7 +299,7 @@ for (const { name, model, make } of models) {
     assertEquals(backend.memory().bytes, bytes);
   });
 
-  testOnAll(`generate() frees everything when ${name} does not know an id`, async (backend) => {
+  testOnAll(`generate() of ${name} frees everything if an id is out of range`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
     for (const prompt of [[99], [99, 1], [1, 99]]) {
@@ -310,9 +313,9 @@ for (const { name, model, make } of models) {
   });
 
   if (name === "transformer") continue;
-  testOnAll(`generate() takes constant memory of ${name}`, async (backend) => {
+  testOnAll(`generate() of ${name} takes constant memory`, async (backend) => {
     const params = await put(make(1), backend);
-    // Behind the shorter blocks of a backend that draws ahead.
+    // After the shorter blocks of a backend that draws ahead.
     const start = 86, maxTokens = backend.name === "webgpu" ? 300 : 2000;
     let count = 0, held: MemoryUse | undefined;
     for await (const _ of generate(model, params, [1, 2, 3], { maxTokens })) {

@@ -29,7 +29,7 @@ const others = {
 const official = toOfficialRwkv(params), saved = saveTree(params);
 const first = (stream: AsyncGenerator<unknown, unknown>) => stream.next();
 
-/** What is given in the place of RWKV's parameters, what is said of it, and what to do. */
+/** Values that are passed instead of RWKV's parameters, their description in the message, and the advice. */
 const mistakes: readonly (readonly [value: unknown, what: string, todo?: string])[] = [
   [put(params, createReference()), "a promise", "await it"],
   [undefined, "undefined"],
@@ -49,7 +49,7 @@ const mistakes: readonly (readonly [value: unknown, what: string, todo?: string]
 ];
 
 testFailures(
-  "forward() and initialState() of other parameters",
+  "forward() and initialState() with other parameters",
   mistakes.flatMap(([value, what, todo], i) => {
     const message = `Cannot run RWKV: params must be parameters of RWKV${
       todo === undefined ? "" : ` (${todo})`
@@ -64,7 +64,7 @@ testFailures(
 );
 
 testFailures(
-  "forward() of another state",
+  "forward() with another state",
   ([
     [Promise.resolve(state), "a promise", "await it"],
     [undefined, "undefined", "initialState makes the first"],
@@ -89,7 +89,7 @@ testFailures(
 const sequences = [[1, 2, 3]],
   untaught = (value: unknown) => fit(rwkv, { train: sequences }, { params: wrong(value) });
 
-testFailures("generate(), evaluate() and fit() of what are no parameters", [
+testFailures("generate(), evaluate() and fit() with values that are not parameters", [
   ...([
     ["generate", (value) => first(generate(rwkv, wrong(value), [1]))],
     ["evaluate", (value) => evaluate(rwkv, wrong(value), sequences)],
@@ -151,7 +151,7 @@ testFailures("generate(), evaluate() and fit() of what are no parameters", [
   ]),
 ]);
 
-testOnAll("fit() leaves nothing of parameters of another model behind", async (backend) => {
+testOnAll("fit() frees everything when it is given parameters of another model", async (backend) => {
   const given = await put(others["an LSTM"].params, backend), { bytes } = backend.memory();
   const error = await first(fit(rwkv, { train: sequences }, { params: wrong(given), backend })).catch((e) =>
     e
@@ -160,7 +160,7 @@ testOnAll("fit() leaves nothing of parameters of another model behind", async (b
   assertEquals(backend.memory().bytes, bytes);
 });
 
-/** A tree without one of its parts, and with another value there, for each of its parts. */
+/** For each part of a tree, the tree without it, and with another value in its place. */
 function* mutilated(tree: unknown, rebuild: (part: unknown) => unknown = (part) => part): Generator<unknown> {
   for (const value of [undefined, null, 3, "x", {}, []]) yield rebuild(value);
   if (isTensor(tree) || !isBranch(tree)) return;
@@ -174,7 +174,7 @@ function* mutilated(tree: unknown, rebuild: (part: unknown) => unknown = (part) 
 }
 
 for (const { name, model: given, make } of models) {
-  Deno.test(`${name} has words for whatever is missing of its parameters and state`, () => {
+  Deno.test(`${name} reports any missing part of its parameters and state`, () => {
     const model = given as AnyLanguageModel;
     const params = make(1), state = model.initialState(params);
     const check = (call: () => unknown) => {

@@ -4,14 +4,14 @@ import { tensorsOf } from "../../src/tree.ts";
 
 const sizes = { vocabulary: 100_000, layers: 1, channels: 4 };
 const models: readonly [AnyLanguageModel, unknown, number][] = [
-  // A part for 2¹⁶ numbers, and one for each of orthogonal vectors.
+  // One part for 2¹⁶ numbers, and one for each orthogonal vector.
   [rwkv, { ...sizes, channels: 16, feedForward: 64 }, 48],
   [transformer, { ...sizes, feedForward: 8, heads: 2 }, 14],
   [lstmModel, sizes, 14],
 ];
 
 for (const [model, config, least] of models) {
-  Deno.test(`initInParts() of ${model.name} draws what init() does, a matrix in parts too`, async () => {
+  Deno.test(`initInParts() of ${model.name} draws the same as init(), also for a matrix in parts`, async () => {
     const parts = model.initInParts!(config, 3);
     let count = 0, next = parts.next();
     for (; !next.done; next = parts.next()) count++;

@@ -38,7 +38,7 @@ for (const { name, init } of inits) {
     assertNotEquals(once, other);
   });
 
-  Deno.test(`${name}.init() gives no two matrices the same draws`, async () => {
+  Deno.test(`${name}.init() gives no two matrices the same numbers`, async () => {
     const matrices = tensorsOf(init(5)).filter(({ shape }) => shape.length === 2);
     const starts = await Promise.all(matrices.map(async (t) => (await read(t)).slice(0, 4).join()));
     const drawn = starts.filter((start) => start !== "0,0,0,0");
@@ -57,7 +57,7 @@ for (const { name, init } of inits) {
 }
 
 for (const { name, model, make } of models) {
-  testOnAll(`${name}.forward() takes lists, typed arrays and a tensor of ids alike`, async (backend) => {
+  testOnAll(`${name}.forward() accepts lists, typed arrays and a tensor of ids alike`, async (backend) => {
     const params = await put(make(1), backend);
     const state = model.initialState(params, 2);
     const lists = [[1, 10, 3], [0, 5, 5]];
@@ -73,7 +73,7 @@ for (const { name, model, make } of models) {
   });
 
   testOnAll(
-    `${name}.forward() makes NaN of an id out of range in a tensor, then and there`,
+    `${name}.forward() returns NaN for an id out of range in a tensor, at that step only`,
     async (backend) => {
       const params = await put(make(1), backend);
       for (const bad of [11, -1, 1.5, NaN]) {
@@ -93,7 +93,7 @@ for (const { name, model, make } of models) {
     },
   );
 
-  testOnAll(`${name}.forward() keeps logits and state, and changes no input`, async (backend) => {
+  testOnAll(`${name}.forward() allocates only logits and state, and changes no input`, async (backend) => {
     const params = await put(make(1), backend);
     const start = model.initialState(params, 2);
     const { state } = model.forward(params, [[1, 2], [3, 4]], start);
@@ -252,7 +252,7 @@ for (const { name, model, make } of models) {
   ]);
 }
 
-testOnAll("forward() refuses a state that lives elsewhere", async (backend) => {
+testOnAll("forward() refuses a state on another backend", async (backend) => {
   for (const { model, make } of models) {
     const params = await put(make(1), backend);
     const state = model.initialState(make(1));

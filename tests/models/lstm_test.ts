@@ -9,7 +9,7 @@ Deno.test("lstmModel.init() starts the embedding N(0, 1), as PyTorch does", asyn
   assertEquals(embedding.shape, [64, 38]);
   const z = Array.from(await read(embedding));
   const moment = (power: number) => z.reduce((sum, x) => sum + x ** power, 0) / z.length;
-  // Within five standard errors of those of a standard normal distribution: 0, 1 and 3.
+  // Within five standard errors of the moments of a standard normal distribution: 0, 1 and 3.
   assert(Math.abs(moment(1)) < 5 / Math.sqrt(z.length), `mean ${moment(1)}`);
   assert(Math.abs(moment(2) - 1) < 5 * Math.sqrt(2 / z.length), `mean square ${moment(2)}`);
   assert(Math.abs(moment(4) - 3) < 5 * Math.sqrt(96 / z.length), `mean fourth power ${moment(4)}`);
@@ -48,7 +48,7 @@ testFailures("lstmModel.init()", [
   ],
 ]);
 
-/** Fails unless bound, mean and deviation are those of a uniform distribution, the latter within five standard errors. */
+/** Asserts the bound, and mean and deviation of a uniform distribution, the latter within five standard errors. */
 async function assertUniform(t: Tensor, shape: readonly number[], bound: number): Promise<void> {
   assertEquals(t.shape, shape);
   const u = Array.from(await read(t), (x) => x / bound);

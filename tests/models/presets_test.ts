@@ -9,7 +9,7 @@ const counts = Object.fromEntries(
   }]),
 );
 
-Deno.test("presets have as many parameters as their sizes make", () => {
+Deno.test("presets have the numbers of parameters that follow from their sizes", () => {
   for (const [name, preset] of Object.entries(presets)) {
     const { vocabulary: V, layers: L, channels: C, feedForward: F } = preset.rwkv;
     const timeMix = 5 * C + 4 * C * C, channelMix = 2 * C + C * C + 2 * F * C, layerNorm = 2 * C;

@@ -99,7 +99,7 @@ testFailures("rwkv.init()", [
   ],
 ]);
 
-/** Fails unless the shorter side's vectors are orthogonal and of length `gain`. */
+/** Asserts that the vectors along the shorter side are orthogonal and of length `gain`. */
 async function assertOrthogonal(t: Tensor, gain: number): Promise<void> {
   const values = await read(t);
   const [rows, columns] = t.shape;
@@ -115,7 +115,7 @@ async function assertOrthogonal(t: Tensor, gain: number): Promise<void> {
   }
 }
 
-testOnAll("rwkv.forward() of two models that share weights gives what each gives", async (backend) => {
+testOnAll("rwkv.forward() of two models that share weights gives the same as separately", async (backend) => {
   const config = { vocabulary: 11, layers: 2, channels: 12, feedForward: 21 };
   const params = await put(moved(rwkv.init(config, 1), 1), backend);
   const turned = { ...params, blocks: [...params.blocks].reverse() };

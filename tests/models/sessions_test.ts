@@ -58,7 +58,7 @@ for (const mixer of mixers) {
 
 const params = transformer.init({ vocabulary: 9, layers: 1, channels: 12, feedForward: 5, heads: 3 }, 1);
 
-testOnAll("stackStates() joins empty caches, whatever room they have", async (backend) => {
+testOnAll("stackStates() joins empty caches of any capacity", async (backend) => {
   const { attention } = (await put(params, backend)).blocks[0];
   const { key, value } = stackStates([3, 0, 100].map((room) => multiHeadAttentionState(attention, 1, room)));
   assertEquals([key.shape, value.shape], [[3, 0, 12], [3, 0, 12]]);

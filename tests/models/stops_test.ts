@@ -4,7 +4,7 @@ import { stopsOf } from "../../src/models/stops.ts";
 
 const ids = fc.array(fc.constantFrom(1, 2, 3), { minLength: 1, maxLength: 4 });
 
-/** How many of the ids are sure to be given out after each, straight from the definition; null at the end. */
+/** The number of ids that can be returned after each one, directly from the definition; null at the end. */
 function sureAfter(stream: readonly number[], stop: readonly (readonly number[])[]): (number | null)[] {
   const endsWith = (part: readonly number[], whole: readonly number[]) =>
     part.length <= whole.length && `${whole.slice(whole.length - part.length)}` === `${part}`;
@@ -19,14 +19,14 @@ function sureAfter(stream: readonly number[], stop: readonly (readonly number[])
   return sure;
 }
 
-Deno.test("stopsOf() ends before the first of its lists to be complete, and holds back what may be one", () => {
+Deno.test("stopsOf() stops before the first complete sequence, and holds back partial matches", () => {
   const streams = fc.array(fc.constantFrom(1, 2, 3), { maxLength: 30 });
   fc.assert(fc.property(fc.array(ids, { maxLength: 4 }), streams, (stop, stream) => {
     const stops = stopsOf("test", stop), sure: (number | null)[] = [];
     let given = 0;
     for (const [i, id] of stream.entries()) {
       const ended = stops.push(id), now = i + 1 - stops.held;
-      // What was given out is not taken back.
+      // What was returned can't be taken back.
       assertEquals(now >= given, true);
       given = now;
       sure.push(now);
@@ -39,7 +39,7 @@ Deno.test("stopsOf() ends before the first of its lists to be complete, and hold
   }));
 });
 
-Deno.test("stopsOf() takes single ids beside lists", () => {
+Deno.test("stopsOf() accepts single ids besides sequences", () => {
   const stops = stopsOf("test", [4, [1, 2]]);
   assertEquals([1, 1, 3, 4].map((id) => [stops.push(id), stops.held]), [[false, 1], [false, 1], [false, 0], [
     true,

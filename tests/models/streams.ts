@@ -1,6 +1,6 @@
-/** What comes out of a stream of tokens. */
+/** Reads token streams. */
 
-/** All ids of a stream, and what it returns. */
+/** All ids of a stream, and its return value. */
 export async function collect<S>(stream: AsyncGenerator<number, S>): Promise<{ ids: number[]; state: S }> {
   const ids: number[] = [];
   for (;;) {

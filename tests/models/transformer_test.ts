@@ -64,7 +64,7 @@ testFailures("transformer.init()", [
   ],
 ]);
 
-/** Fails unless mean, deviation and tails are those of a normal distribution, within five standard errors. */
+/** Asserts mean, deviation and tails of a normal distribution, within five standard errors. */
 async function assertNormal(t: Tensor, shape: readonly number[], deviation: number): Promise<void> {
   assertEquals(t.shape, shape);
   const z = Array.from(await read(t), (x) => x / deviation);

@@ -19,7 +19,7 @@ import { runOnAll } from "./run_on_all.ts";
 
 runOnAll("appendTime()", appendTimeCases);
 
-/** Two sequences of one channel: the first counts from `from`, the second from 100 + `from`. */
+/** Two sequences with one channel: the first counts from `from`, the second from 100 + `from`. */
 function counting(backend: Backend, from: number, steps: number): Tensor {
   return tensor(counted(from, steps), [2, steps, 1], backend);
 }
@@ -28,14 +28,14 @@ function counted(from: number, steps: number): number[] {
   return [0, 100].flatMap((start) => Array.from({ length: steps }, (_, i) => start + from + i));
 }
 
-testOnAll("appendTime() a step at a time equals all at once, past every capacity", async (backend) => {
+testOnAll("appendTime() step by step equals all at once, beyond every capacity", async (backend) => {
   let past = backend.reserveTime(2, 3, 1);
   for (let i = 0; i < 130; i++) past = appendTime(past, counting(backend, i, 1));
   assertEquals(past.shape, [2, 130, 1]);
   assertSame(await read(past), counted(0, 130));
 });
 
-testOnAll("appendTime() leaves a state intact that is gone on from twice", async (backend) => {
+testOnAll("appendTime() twice from one state leaves that state unchanged", async (backend) => {
   const kept = appendTime(counting(backend, 0, 5), counting(backend, 5, 2));
   const once = appendTime(kept, counting(backend, 7, 2)), twice = appendTime(kept, counting(backend, 50, 2));
   const further = appendTime(once, counting(backend, 9, 1));
@@ -84,7 +84,7 @@ testOnAll("appendTime() is associative", async (backend) => {
   );
 });
 
-testOnAll("appendTime() gives its rows back when the newest holder is freed", (backend) => {
+testOnAll("appendTime() releases its rows when the newest tensor over them is freed", (backend) => {
   const cache = appendTime(backend.reserveTime(2, 64, 16), randomTensor(1, [2, 32, 16], backend));
   const x = randomTensor(2, [2, 1, 16], backend);
   const { bytes } = backend.memory();
@@ -100,7 +100,7 @@ testOnAll("appendTime() gives its rows back when the newest holder is freed", (b
   assertEquals(backend.memory().bytes, bytes);
 });
 
-testOnAll("appendTime() stays within what was reserved until it is full", (backend) => {
+testOnAll("appendTime() allocates nothing until the capacity is used up", (backend) => {
   const reserved = backend.reserveTime(3, 5, 2), x = randomTensor(1, [3, 1, 2], backend);
   const { bytes } = backend.memory();
   let cache = reserved;
@@ -111,7 +111,7 @@ testOnAll("appendTime() stays within what was reserved until it is full", (backe
 });
 
 testOnAll(
-  "appendTime() gives a cache with gaps that every operation reads as if it had none",
+  "appendTime() returns a cache with gaps that every operation reads correctly",
   async (backend) => {
     const cache = appendTime(counting(backend, 0, 3), counting(backend, 3, 1));
     const packed = counting(backend, 0, 4);
@@ -138,12 +138,15 @@ testOnAll(
   },
 );
 
-testOnAll("appendTime() gives a cache with gaps that is read without holding more bytes", async (backend) => {
-  const cache = appendTime(counting(backend, 0, 3), counting(backend, 3, 1));
-  const { bytes } = backend.memory();
-  for (let i = 0; i < 3; i++) await read(cache);
-  assertEquals(backend.memory().bytes, bytes);
-});
+testOnAll(
+  "appendTime() returns a cache with gaps that is read without further allocations",
+  async (backend) => {
+    const cache = appendTime(counting(backend, 0, 3), counting(backend, 3, 1));
+    const { bytes } = backend.memory();
+    for (let i = 0; i < 3; i++) await read(cache);
+    assertEquals(backend.memory().bytes, bytes);
+  },
+);
 
 const past = tensor([1, 2, 3, 4], [2, 1, 2]);
 const elsewhere = createReference();

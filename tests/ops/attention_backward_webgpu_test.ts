@@ -1,6 +1,6 @@
 /**
- * The shaders of attention's gradient by themselves, with room behind the keys and over more keys and queries than a dispatch
- * takes; `gradients_test.ts` holds the backend to the cases of all backends.
+ * The shaders of attention's gradient by themselves, with free capacity behind the keys, and with more keys and
+ * queries than one dispatch handles. `gradients_test.ts` runs the shared cases.
  */
 import { assert, assertEquals } from "@std/assert";
 import { attention, attentionBackward as reference } from "../../src/ops/attention/reference.ts";
@@ -9,10 +9,10 @@ import { type RandomSource, randomSource } from "../../src/random.ts";
 import { assertNear, normal, type Numbers } from "../helpers.ts";
 import { testOnGpu, watched } from "./gpu_bench.ts";
 
-/** B, queries, keys, room for keys, room for values, C, heads. */
+/** B, queries, keys, capacity for keys, capacity for values, C, heads. */
 type Sizes = readonly [number, number, number, number, number, number, number];
 
-/** gy, query, key, value, y; behind the keys and values of each sequence is NaN, which nothing may touch. */
+/** gy, query, key, value, y; behind the keys and values of each sequence is NaN, which must not be read. */
 function inputsOf(random: RandomSource, sizes: Sizes, change = (_inputs: Numbers[]) => {}): Numbers[] {
   const [batch, queryTime, keyTime, keyCapacity, valueCapacity, channels] = sizes;
   const rows = [batch, queryTime, channels];
@@ -63,8 +63,8 @@ testOnGpu("attentionBackward() equals the float64 reference", async (bench, t) =
   }
 });
 
-testOnGpu("attentionBackward() goes on past what a dispatch or a loop can hold", async (bench) => {
-  // Very many keys, and rows so long that few keys and queries are too many.
+testOnGpu("attentionBackward() exceeds the limits of a dispatch and of a loop", async (bench) => {
+  // Many keys; and rows so long that even few keys and queries exceed a limit.
   for (
     const sizes of [
       [1, 1, 32_000, 32_000, 32_000, 2, 1],
@@ -83,7 +83,7 @@ testOnGpu("attentionBackward() goes on past what a dispatch or a loop can hold",
   }
 });
 
-testOnGpu("attentionBackward() lays more workgroups than a row holds in rows", async (bench) => {
+testOnGpu("attentionBackward() arranges more workgroups than fit in a row", async (bench) => {
   const sizes: Sizes = [3, 40, 70, 70, 70, 12, 3];
   const inputs = inputsOf(randomSource(2), sizes);
   const limits = { maxComputeWorkgroupsPerDimension: 7 } as GPUSupportedLimits;
@@ -97,12 +97,12 @@ testOnGpu("attentionBackward() lays more workgroups than a row holds in rows", a
 });
 
 testOnGpu(
-  "attentionBackward() keeps NaN and infinity, where the reference has NaN of them",
+  "attentionBackward() returns NaN and infinity where the reference does",
   async (bench) => {
     const sizes: Sizes = [1, 5, 7, 8, 8, 12, 6];
     const indices = (grads: readonly Float64Array[]) =>
       grads.map((grad) => [...grad.keys()].filter((i) => Number.isNaN(grad[i])));
-    // Each in a head of its own: in a gradient, a query, a key, a value, and an infinite key that a query has to see.
+    // Each in a head of its own: in a gradient, a query, a key, a value, and an infinite key that a query attends to.
     const inputs = inputsOf(randomSource(3), sizes, ([gy, query, key, value]) => {
       gy.data[1 * 12] = NaN;
       query.data[2 * 12 + 2] = NaN;

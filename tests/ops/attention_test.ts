@@ -7,7 +7,7 @@ import { runOnAll } from "./run_on_all.ts";
 
 runOnAll("attention()", attentionCases);
 
-/** The whole T×S matrix of one head of one sequence, rows of it made into probabilities, times the values. */
+/** For one head of one sequence, the whole T×S matrix, softmax of its rows, times the values. */
 function naive(query: number[][], key: number[][], value: number[][]): number[][] {
   const shift = key.length - query.length;
   return query.map((q, i) => {
@@ -35,16 +35,16 @@ Deno.test("attention() equals softmax of the whole masked matrix, head by head",
   }
 });
 
-Deno.test("attention() of a key that stands out is its value", async () => {
+Deno.test("attention() to a key with a dominant score is that key's value", async () => {
   const key = tensor([1, 0, 0, 1, 0, 0], [1, 3, 2]), value = tensor([1, 2, 3, 4, 5, 6], [1, 3, 2]);
   const query = tensor([1000, 0, 0, 1000], [1, 2, 2]);
   assertSame(await readFloat64(attention(query, key, value, 1)), [1, 2, 3, 4]);
 });
 
-Deno.test("the attention kernel writes its output, and reads what is filled of the caches alone", () => {
+Deno.test("the attention kernel writes its output, and reads only the filled part of the caches", () => {
   const random = randomSource(2);
   const query = normal(random, [2, 2, 6]).data;
-  // Three steps are filled; keys have room for 4, values for 5.
+  // Three steps are filled; the capacity is 4 for keys and 5 for values.
   const cache = (room: number) =>
     numbers([2, room, 6], (i) => Math.floor(i / 6) % room < 3 ? random.normal() : NaN).data;
   const key = cache(4), value = cache(5);

@@ -8,7 +8,7 @@ import { runOnAll } from "./run_on_all.ts";
 
 runOnAll("stackStates() and sliceState()", batchCases);
 
-testOnAll("sliceState() takes apart what stackStates() joined", async (backend) => {
+testOnAll("sliceState() is the inverse of stackStates()", async (backend) => {
   const property = fc.asyncProperty(
     fc.integer({ min: 1, max: 4 }),
     fc.array(fc.nat(5), { maxLength: 3 }),
@@ -34,7 +34,7 @@ testOnAll("sliceState() takes apart what stackStates() joined", async (backend) 
   await fc.assert(property, { numRuns: 30, seed: 1 });
 });
 
-Deno.test("stackStates() pairs parts by name, in whatever order they stand", async () => {
+Deno.test("stackStates() matches parts by name, in any order", async () => {
   const a = tensor([1], [1, 1]), b = tensor([2], [1, 1]);
   const { hidden, cell } = stackStates([{ hidden: a, cell: b }, { cell: b, hidden: a }]);
   assertSame(await read(hidden), [1, 1]);

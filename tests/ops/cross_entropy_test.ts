@@ -28,7 +28,7 @@ Deno.test("crossEntropy() is the weighted mean of -ln softmax", async () => {
   assertNear(await readFloat64(crossEntropy(logits, targets, weights)), [mean(weights.flat())], 1e-12);
 });
 
-testOnAll("crossEntropy() takes lists, typed arrays and tensors alike", async (backend) => {
+testOnAll("crossEntropy() accepts lists, typed arrays and tensors alike", async (backend) => {
   const logits = tensor([0, Math.log(3), 0, 0], [1, 2, 2], backend);
   const half = [Math.log(4) + Math.log(2)].map((sum) => sum / 2);
   for (const targets of [[[0, 1]], [Uint8Array.of(0, 1)], tensor([0, 1], [1, 2], backend)]) {
@@ -38,14 +38,14 @@ testOnAll("crossEntropy() takes lists, typed arrays and tensors alike", async (b
   }
 });
 
-testOnAll("crossEntropy() leaves out what is masked, NaN and unknown ids too", async (backend) => {
+testOnAll("crossEntropy() ignores masked tokens, also NaN and invalid ids", async (backend) => {
   const logits = tensor([0, 0, NaN, 0, 5, Infinity], [1, 3, 2], backend);
   const targets = tensor([0, 1, 9], [1, 3], backend);
   assertNear(await read(crossEntropy(logits, targets, [[1, 0, 0]])), [Math.LN2], 1e-6);
   assertSame(await read(crossEntropy(logits, targets, [[1, 1, 0]])), [NaN], "a row that counts");
 });
 
-testOnAll("crossEntropy() holds nothing but its result", (backend) => {
+testOnAll("crossEntropy() allocates only its result", (backend) => {
   const logits = tensor([0, 0, 0, 0], [1, 2, 2], backend);
   const { bytes } = backend.memory();
   backend.free(crossEntropy(logits, [[0, 1]], [[1, 2]]));

@@ -1,4 +1,4 @@
-/** Numbers at the edges of single precision, one by one; `extremes_test.ts` draws any. */
+/** Numbers at the limits of single precision, one by one; `extremes_test.ts` draws random ones. */
 import { assert, assertEquals } from "@std/assert";
 import {
   attention,
@@ -33,25 +33,25 @@ import { wkvOp } from "../../src/ops/wkv/mod.ts";
 import { assertNear, assertSame, runBackward, testOnAll } from "../helpers.ts";
 import { moved } from "../mixers.ts";
 
-testOnAll("crossEntropy() of equal logits is ln V, however large they are", async (backend) => {
+testOnAll("crossEntropy() of equal logits is ln V, also for large ones", async (backend) => {
   for (const logit of [1e-30, 1e8, -1e16, 1e16, 1e20, 1e30]) {
     const logits = tensor([logit, logit, logit], [1, 1, 3], backend);
     assertNear(await read(crossEntropy(logits, [[1]])), [Math.log(3)], 1e-6, `loss at ${logit}`);
   }
 });
 
-testOnAll("crossEntropy() keeps a loss far below 1, as its gradient", async (backend) => {
+testOnAll("crossEntropy() is accurate for a loss far below 1, as is its gradient", async (backend) => {
   const logits = tensor([50, 0, 9, 5, 45, 5], [1, 2, 3], backend);
   const loss = (2 * Math.exp(-40) + Math.exp(-41) + Math.exp(-50)) / 2;
   assertNear(await read(crossEntropy(logits, [[0, 1]])), [loss], 1e-5);
 });
 
-testOnAll("crossEntropy() weighs losses of 1e30 with weights of 1e30", async (backend) => {
+testOnAll("crossEntropy() weights losses of 1e30 with weights of 1e30", async (backend) => {
   const logits = tensor([1e30, -1e30, 2e30, 0], [1, 2, 2], backend);
   assertNear(await read(crossEntropy(logits, [[1, 1]], [[1e30, 3e30]])), [2e30], 1e-6);
 });
 
-testOnAll("crossEntropy() takes any id where the weight is 0", async (backend) => {
+testOnAll("crossEntropy() accepts any id where the weight is 0", async (backend) => {
   const logits = tensor([0, 0, 3, 1, 7, 9], [1, 3, 2], backend);
   for (const id of [-100, 2, 0.5, NaN, Infinity]) {
     for (const weights of [[[1, 0, 0]], tensor([1, 0, 0], [1, 3], backend)]) {
@@ -65,7 +65,7 @@ testOnAll("crossEntropy() takes any id where the weight is 0", async (backend) =
       assertNear(await read(grads), [0.5, -0.5, 0, 0, 0, 0], 1e-6, `gradient beside ${id}`);
     }
   }
-  // Not known on the host, as an id in a tensor.
+  // As a tensor of ids, whose values are not known on the host.
   const weights = tensor([1, 1, 0], [1, 3], backend);
   assertSame(await read(crossEntropy(logits, [[1, -100, 0]], weights)), [NaN]);
 });
@@ -73,7 +73,7 @@ testOnAll("crossEntropy() takes any id where the weight is 0", async (backend) =
 /** [1, 2, 3, 5] normalized. */
 const normalized = [-7, -3, 1, 9].map((x) => x / Math.sqrt(35));
 
-testOnAll("layerNorm() of a large row is that of a small one", async (backend) => {
+testOnAll("layerNorm() of a large row equals that of a small one", async (backend) => {
   const params = { weight: tensor([1, 1, 1, 1], [4], backend), bias: tensor([0, 0, 0, 0], [4], backend) };
   for (const scale of [1e3, 1e15, 1e19, 1e25, 1e30, -1e30, 6e37]) {
     const x = tensor([1, 2, 3, 5].map((x) => scale * x), [4], backend);
@@ -84,7 +84,7 @@ testOnAll("layerNorm() of a large row is that of a small one", async (backend) =
   assertSame(await read(layerNorm(params, equal)), [0, 0, 0, 0], "equal numbers");
 });
 
-testOnAll("layerNorm() of a small row is what ε leaves of it", async (backend) => {
+testOnAll("layerNorm() of a small row is determined by ε", async (backend) => {
   const params = { weight: tensor([1, 1, 1, 1], [4], backend), bias: tensor([0, 0, 0, 0], [4], backend) };
   for (const scale of [1e-10, 1e-20, 1e-30]) {
     const x = tensor([1, 2, 3, 5].map((x) => scale * x), [4], backend);
@@ -95,7 +95,7 @@ testOnAll("layerNorm() of a small row is what ε leaves of it", async (backend) 
   }
 });
 
-testOnAll("layerNorm() has the gradient of its equation at any magnitude", async (backend) => {
+testOnAll("layerNorm() has the exact gradient at any magnitude", async (backend) => {
   const weight = tensor([1, 2, -1, 1], [4], backend), gy = [1, -1, 0.5, 2];
   const g = gy.map((x, i) => x * [1, 2, -1, 1][i]);
   const mean = (x: readonly number[]) => x.reduce((sum, value) => sum + value, 0) / 4;
@@ -110,7 +110,7 @@ testOnAll("layerNorm() has the gradient of its equation at any magnitude", async
   }
 });
 
-testOnAll("gelu() at infinity is its limit, as its gradient", async (backend) => {
+testOnAll("gelu() at infinity is its limit, as is its gradient", async (backend) => {
   const x = tensor([Infinity, -Infinity, 3e38, -3e38, NaN], [5], backend);
   const y = await read(gelu(x));
   assertEquals([...y].map((value) => value + 0), [Infinity, 0, Math.fround(3e38), 0, NaN]);
@@ -118,7 +118,7 @@ testOnAll("gelu() at infinity is its limit, as its gradient", async (backend) =>
   assertEquals([...gx].map((value) => value + 0), [2, 0, -2, 0, NaN]);
 });
 
-testOnAll("negativeExp() has a gradient where it is infinite itself", async (backend) => {
+testOnAll("negativeExp() has a gradient where it is infinite", async (backend) => {
   const x = tensor([89, 100, 100, -200], [4], backend);
   assertSame(await read(negativeExp(x)), [-Infinity, -Infinity, -Infinity, -0]);
   const gx = await read(runBackward(negativeExpOp, [tensor([1e-20, 0, 1, 1], [4], backend), x])[0]);
@@ -127,7 +127,7 @@ testOnAll("negativeExp() has a gradient where it is infinite itself", async (bac
 });
 
 testOnAll(
-  "wkv() with a decay of -Infinity weighs the step before with this one, and no earlier",
+  "wkv() with a decay of -Infinity weights only the previous step and this one",
   async (backend) => {
     const keys = [0.3, 5, -1, 0], values = [1, -2, 4, 3], u = 0.5;
     const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
@@ -145,10 +145,10 @@ testOnAll(
   },
 );
 
-/** A long sequence goes in chunks on a GPU. */
+/** On a GPU, a long sequence is computed in chunks. */
 const lengths = [3, 300];
 
-testOnAll("wkv() counts bonus and decay beside keys of 1e30, forward and back", async (backend) => {
+testOnAll("wkv() includes bonus and decay beside keys of 1e30, forward and backward", async (backend) => {
   const put = (data: Float32Array | number[], shape: number[]) => tensor(data, shape, backend);
   for (const time of lengths) {
     const run = async (key: number) => {
@@ -170,7 +170,7 @@ testOnAll("wkv() counts bonus and decay beside keys of 1e30, forward and back", 
   }
 });
 
-testOnAll("timeMix() and its gradient bear a time_decay of 100", async (backend) => {
+testOnAll("timeMix() and its gradient allow a time_decay of 100", async (backend) => {
   const params = await put(
     moved(rwkv.init({ vocabulary: 5, layers: 1, channels: 6, feedForward: 6 }, 1), 1),
     backend,
@@ -197,13 +197,13 @@ testOnAll("timeMix() and its gradient bear a time_decay of 100", async (backend)
   assertNear(await read(together), await read(aux), 1e-5);
 });
 
-testOnAll("attention() with scores past single precision weighs the largest", async (backend) => {
+testOnAll("attention() with scores beyond single precision weights the largest", async (backend) => {
   for (const queries of [1, 2, 5, 17]) {
     const row = (x: number[], times: number) => Array.from({ length: times }, () => x).flat();
     const put = (data: number[], time: number) => tensor(data, [1, time, 2], backend);
     const query = put(row([1e30, 1e30], queries), queries);
     const value = put([...row([1, 2], 3), ...row([7, 8], queries), 5, 6], queries + 4);
-    // The last key has the largest score of all, or that of the others, or one that is infinite below.
+    // The last key has the largest score, or the same score as the others, or a score of -infinity.
     for (const [last, wanted] of [[2e30, [5, 6]], [-1e30, undefined], [1e30, undefined]] as const) {
       const key = put([...row([1e30, 1e30], queries + 3), last, last], queries + 4);
       const y = await read(attention(query, key, value, 1));
@@ -213,7 +213,7 @@ testOnAll("attention() with scores past single precision weighs the largest", as
       });
       assertNear(y.slice(-2), wanted ?? plain, 1e-5, `${queries} queries, ${last}`);
     }
-    // Below single precision all of them.
+    // All vanish in single precision.
     const low = put(row([-1e30, -1e30], queries + 4), queries + 4);
     const y = await read(attention(query, low, value, 1));
     const sum = [0, 1].map((c) => (3 * [1, 2][c] + queries * [7, 8][c] + [5, 6][c]) / (queries + 4));
@@ -222,11 +222,12 @@ testOnAll("attention() with scores past single precision weighs the largest", as
 });
 
 testOnAll(
-  "lstmRecurrence() opens and closes its gates by sums of which parts are infinite",
+  "lstmRecurrence() opens and closes its gates by sums with infinite partial sums",
   async (backend) => {
     for (const [batch, time] of [[1, 1], [2, 17], [3, 1]]) {
       const put = (data: Float32Array | number[], shape: number[]) => tensor(data, shape, backend);
-      // Infinity less infinity in every gate, though one is half of the other: all are open.
+      // Every gate is infinity minus infinity in single precision, though one term is half of the other: all gates
+      // are open.
       const weights = Float32Array.from({ length: 8 * 2 }, (_, i) => i % 2 === 0 ? 1e20 : -5e19);
       const gates = new Float32Array(batch * time * 8);
       const state = {
@@ -240,7 +241,7 @@ testOnAll(
   },
 );
 
-testOnAll("mix() of products past single precision is infinite of the right sign", async (backend) => {
+testOnAll("mix() of products beyond single precision is infinite with the right sign", async (backend) => {
   const y = mix(
     tensor([3e30, -1e30, 1e30], [1, 3], backend),
     tensor([1e30, 1e30, 3e30], [1, 3], backend),
@@ -249,7 +250,7 @@ testOnAll("mix() of products past single precision is infinite of the right sign
   assertSame(await read(y), [Infinity, -Infinity, -Infinity]);
 });
 
-/** [1e25, 1e25, -1e25] and [1e20, -1e20, 1] at the end of so many zeros: partial sums of 1e45, a sum of -1e25. */
+/** After this many zeros, [1e25, 1e25, -1e25] and [1e20, -1e20, 1]: partial sums of 1e45, a sum of -1e25. */
 function factors(rows: number, columns: number, zeros: number): [a: Float32Array, b: Float32Array] {
   const numbers = (count: number, last: number[]) => {
     const data = new Float32Array(count * (zeros + 3));
@@ -259,7 +260,7 @@ function factors(rows: number, columns: number, zeros: number): [a: Float32Array
   return [numbers(rows, [1e25, 1e25, -1e25]), numbers(columns, [1e20, -1e20, 1])];
 }
 
-/** A matrix of so many columns, turned. */
+/** A transposed matrix with this many columns. */
 function turned(x: Float32Array, columns: number): Float32Array {
   const rows = x.length / columns;
   return x.map((_, i) => x[i % rows * columns + Math.floor(i / rows)]);
@@ -272,7 +273,7 @@ const products = [[1, 1, 0], [1, 23, 0], [2, 5, 70], [3, 9, 0], [9, 70, 5], [33,
   10_100,
 ]];
 
-testOnAll("linear() of sums whose parts are infinite is their sum", async (backend) => {
+testOnAll("linear() is exact for sums with infinite partial sums", async (backend) => {
   for (const [rows, outputs, zeros] of products) {
     const [a, b] = factors(rows, outputs, zeros), inputs = zeros + 3;
     const [x, weight] = [tensor(a, [rows, inputs], backend), tensor(b, [outputs, inputs], backend)];
@@ -283,7 +284,7 @@ testOnAll("linear() of sums whose parts are infinite is their sum", async (backe
   }
 });
 
-testOnAll("linear() has gradients that are sums whose parts are infinite", async (backend) => {
+testOnAll("linear() has exact gradients for sums with infinite partial sums", async (backend) => {
   for (const [rows, columns, zeros] of products) {
     const [a, b] = factors(rows, columns, zeros), terms = zeros + 3;
     const what = `${rows}×${terms}×${columns}`, wanted = Array(rows * columns).fill(-1e25);
@@ -296,7 +297,7 @@ testOnAll("linear() has gradients that are sums whose parts are infinite", async
   }
 });
 
-testOnAll("linear() is infinite, or NaN, where its sum is", async (backend) => {
+testOnAll("linear() is infinite, or NaN, if the exact sum is", async (backend) => {
   const x = tensor([1e30, 1e30, Infinity, 1e30, NaN, 1, 1e30, -1e30, 1e30, 1e30], [5, 2], backend);
   const weight = tensor([1e30, -1e30, 1e30, 1e30], [2, 2], backend);
   const wanted = [0, Infinity, Infinity, Infinity, NaN, NaN, Infinity, 0, 0, Infinity];
@@ -304,7 +305,7 @@ testOnAll("linear() is infinite, or NaN, where its sum is", async (backend) => {
 });
 
 testOnAll(
-  "layerNorm() of equal numbers has the gradient that ε leaves, however large they are",
+  "layerNorm() of equal numbers has the gradient determined by ε, also for large ones",
   async (backend) => {
     for (const channels of [2, 7, 129]) {
       const weight = tensor(new Float32Array(channels).fill(2), [channels], backend);
@@ -324,11 +325,11 @@ testOnAll(
 );
 
 testOnAll(
-  "layerNorm() of a row whose numbers differ in their last digits tells them apart",
+  "layerNorm() distinguishes numbers of a row that differ in their last digits",
   async (backend) => {
     const params = { weight: tensor([1, 1], [2], backend), bias: tensor([0, 0], [2], backend) };
     for (const x of [1, 2 ** 20, 2 ** 60, 2 ** 100]) {
-      // The mean has a digit more than single precision.
+      // The mean has one digit more than single precision.
       const y = await read(layerNorm(params, tensor([x, x * (1 + 3 * 2 ** -23)], [2], backend)));
       const half = 1.5 * x * 2 ** -23, wanted = half / Math.sqrt(half ** 2 + 1e-5);
       assertNear(y, [-wanted, wanted], 1e-5, `${x}`);
@@ -336,11 +337,11 @@ testOnAll(
   },
 );
 
-testOnAll("layerNorm() has a gradient where a part of it is infinite", async (backend) => {
+testOnAll("layerNorm() has a finite gradient with infinite intermediate values", async (backend) => {
   for (const channels of [5, 129]) {
     const numbers = (first: number, other: number) =>
       Array.from({ length: channels }, (_, c) => c < 2 ? first : other);
-    // g is 1e38 twice and the mean is not, nor the slope of a deviation of 1e10.
+    // g is 1e38 twice, but the mean is not; nor is the slope of a standard deviation of 1e10.
     const gy = numbers(1e20, -2e20 / (channels - 2)),
       x = Array.from({ length: channels }, (_, c) => 1e10 * Math.cos(c));
     const weight = numbers(3e18, 3e18), rows = [gy, x].map((row) => tensor(row, [1, channels], backend));
@@ -355,11 +356,12 @@ testOnAll("layerNorm() has a gradient where a part of it is infinite", async (ba
   }
 });
 
-testOnAll("attention() has gradients of which a part is infinite", async (backend) => {
+testOnAll("attention() has finite gradients with infinite intermediate values", async (backend) => {
   for (const [queries, keys, size] of [[1, 3, 2], [5, 9, 3], [17, 70, 20]]) {
     const wave = (time: number, unit: number, step: number) =>
       Float32Array.from({ length: time * size }, (_, i) => unit * Math.sin(step * i + 1));
-    // Products of gy and values are 1e40, and with keys 1e45; the scores are small, and of scores that are equal the slopes cancel.
+    // Products of gy and values are 1e40, and with keys 1e45; the scores are small, and the slopes of equal scores
+    // cancel.
     const inputs = [wave(queries, 1e-10, 3), wave(keys, 1e-15, 5), wave(keys, 1e20, 7)];
     const results = [];
     using exact = createReference({ precision: "float64" });
@@ -377,7 +379,7 @@ testOnAll("attention() has gradients of which a part is infinite", async (backen
   }
 });
 
-testOnAll("mix() has a ratio's gradient of which a part is infinite", async (backend) => {
+testOnAll("mix() has a finite gradient of the ratio with infinite intermediate values", async (backend) => {
   const rows = 3, x = [1e20, -1e20, 1], gy = [1e25, 1e25, -1e25];
   const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
   const [, , gRatio] = runBackward(mixOp, [
@@ -390,11 +392,11 @@ testOnAll("mix() has a ratio's gradient of which a part is infinite", async (bac
 });
 
 testOnAll(
-  "lstmRecurrence() leaves a hidden state a gradient of which a part is infinite",
+  "lstmRecurrence() has a finite gradient of the hidden state with infinite intermediate values",
   async (backend) => {
     for (const channels of [3, 520]) {
       const put = (data: Float32Array, shape: number[]) => tensor(data, shape, backend);
-      // Gates at 0, a cell of 0: only the gradient of g is not 0, half of 1e25, and its weights cancel.
+      // All gates and the cell are 0: only the gradient of g is not 0 but half of 1e25, and its weights cancel.
       const weights = new Float32Array(4 * channels * channels);
       for (let c = 0; c < channels; c++) {
         for (let row = 0; row < 3; row++) {
@@ -416,7 +418,7 @@ testOnAll(
   },
 );
 
-testOnAll("wkv() has gradients of which a part is infinite", async (backend) => {
+testOnAll("wkv() has finite gradients with infinite intermediate values", async (backend) => {
   using exact = createReference({ precision: "float64" });
   for (const time of lengths) {
     const results = [];
@@ -424,7 +426,7 @@ testOnAll("wkv() has gradients of which a part is infinite", async (backend) => 
       const put = (data: number[], shape: number[]) => tensor(data, shape, on);
       const wave = (unit: number, step: number) =>
         Array.from({ length: 2 * time }, (_, i) => unit * Math.sin(step * i));
-      // What a key and a decay are given is gy times a difference of values, and these are equal.
+      // The gradients of a key and a decay are gy times a difference of values, which are equal here.
       const inputs = [
         put([-1, -2], [2]),
         put([0, 1], [2]),
@@ -438,14 +440,14 @@ testOnAll("wkv() has gradients of which a part is infinite", async (backend) => 
     }
     const [wanted, found] = results;
     assertNear(found[3], wanted[3], 1e-5, `values of ${time} steps`);
-    // Rounding leaves of 1e43 what is less than 1e38.
+    // Rounding of 1e43 leaves less than 1e38.
     for (const [i, grad] of found.entries()) {
       assert(grad.every(Number.isFinite), `gradient ${i} of ${time} steps is ${grad}`);
     }
   }
 });
 
-testOnAll("wkv() has a state's gradient of which a part is infinite", async (backend) => {
+testOnAll("wkv() has a finite gradient of the state with infinite intermediate values", async (backend) => {
   using exact = createReference({ precision: "float64" });
   for (const time of [0, ...lengths]) {
     const results = [];
@@ -453,7 +455,7 @@ testOnAll("wkv() has a state's gradient of which a part is infinite", async (bac
       const put = (data: number[], shape: number[]) => tensor(data, shape, on);
       const wave = (unit: number, step: number) =>
         Array.from({ length: 2 * time }, (_, i) => unit * Math.sin(step * i + 1));
-      // The steps ask 1e45 of what is before them, where a state that is e^-60 of them counts for as much less.
+      // The steps need 1e45 from those before them, where a state scaled by e^-60 counts for that much less.
       const inputs = [
         put([-0.01, -0.1], [2]),
         put([0, 1], [2]),
@@ -473,10 +475,11 @@ testOnAll("wkv() has a state's gradient of which a part is infinite", async (bac
   }
 });
 
-testOnAll("wkv() takes from the key of the last state's scale what that is given", async (backend) => {
+testOnAll("wkv() subtracts the gradient of the last state's scale from that of its key", async (backend) => {
   const put = (data: number[], shape: number[]) => tensor(data, shape, backend);
   for (const time of lengths) {
-    // The first step alone counts: the state is its value, whatever its key is, and 1e45 less 1e45 goes to that.
+    // Only the first step counts: the state is its value, whatever its key is, and the gradient of the key is 1e45
+    // minus 1e45.
     const first = (x: number, others: number) => put([x, ...Array(time - 1).fill(others)], [1, time, 1]);
     const inputs = [put([-0.01], [1]), put([0], [1]), first(1, -110), first(1e25, 1)] as const;
     const state = wkvState(1, 1, backend), [y] = compute(wkvOp, [...inputs, state]);

@@ -21,7 +21,7 @@ for (const [symbol, cases] of Object.entries(elementwiseCases)) runOnAll(`${symb
 
 const unary = { sigmoid, tanh, squaredRelu, gelu, negativeExp };
 
-/** What the equations say by other means; gelu in its tanh form by hand from Python. */
+/** Values of the equations by other means; gelu in its tanh form, computed in Python. */
 const known: Record<keyof typeof unary, readonly (readonly [x: number, y: number])[]> = {
   sigmoid: [[0, 0.5], [Math.log(3), 0.75], [-Math.log(3), 0.25], [-700, Math.exp(-700)]],
   tanh: [[0, 0], [Math.log(2), 0.6], [-Math.log(2), -0.6], [1e-9, 1e-9]],
@@ -46,7 +46,7 @@ for (const [symbol, pairs] of Object.entries(known)) {
   });
 }
 
-/** x·Φ(x), Φ from the power series of the error function. */
+/** x·Φ(x), with Φ from the power series of the error function. */
 function exactGelu(x: number): number {
   let sum = 0, term = x / Math.SQRT2;
   for (let n = 0; n < 100; n++) {

@@ -7,7 +7,7 @@ import { runOnAll } from "./run_on_all.ts";
 
 runOnAll("embedding()", embeddingCases);
 
-testOnAll("embedding() takes lists, typed arrays and tensors of ids alike", async (backend) => {
+testOnAll("embedding() accepts lists, typed arrays and tensors of ids alike", async (backend) => {
   const weight = tensor([1, 2, 3, 4, 5, 6], [3, 2], backend);
   const ids = [[2, 0], [1, 1]];
   for (const tokens of [ids, ids.map((row) => Uint16Array.from(row)), tensor(ids.flat(), [2, 2], backend)]) {
@@ -17,7 +17,7 @@ testOnAll("embedding() takes lists, typed arrays and tensors of ids alike", asyn
   }
 });
 
-testOnAll("embedding() holds nothing but its result", (backend) => {
+testOnAll("embedding() allocates only its result", (backend) => {
   const weight = tensor([1, 2, 3, 4, 5, 6], [3, 2], backend);
   const { bytes } = backend.memory();
   backend.free(embedding(weight, [[2, 0], [1, 1]]));
@@ -29,7 +29,7 @@ Deno.test("the embedding kernel writes its output and nothing else", () => {
   assertSame(runKernel(kernel, [6], inputs, [3, 3, 2])[0], [5, 6, 1, 2, 3, 4]);
 });
 
-Deno.test("the embedding kernel reads the rows of the table alone", () => {
+Deno.test("the embedding kernel reads only the rows of the table", () => {
   const memory = list([9, 9, 1, 2, 3, 4, 9, 9]).data, y = new Float32Array(8);
   kernel(y, list([-1, 2, 0, 1]).data, memory.subarray(2), 4, 2, 2);
   assertSame(y, [NaN, NaN, NaN, NaN, 1, 2, 3, 4]);

@@ -1,10 +1,11 @@
 /**
- * Every operation and its gradient on inputs of magnitudes from 1e-30 to 1e30, on every backend, against the float64 reference
- * of the same inputs. Where the exact result is a number of single precision, so is the backend's, and near; where it is
- * larger, the backend's is infinity of the same sign.
+ * Every operation and its gradient, on inputs of magnitudes from 1e-30 to 1e30, on every backend, compared with the
+ * float64 reference on the same inputs. If the exact result is within single precision, the backend's must be close;
+ * if it is larger, the backend's must be infinity of the same sign.
  *
- * How near is what an operation makes of inputs, and of results that its gradient is given, that are off by a few units in
- * their last place: a sum of numbers that cancel, or a softmax of scores of millions, is no better known than that.
+ * The tolerance is what results from errors of a few units in the last place of the inputs, and of the outputs that
+ * the gradient is given: a sum of terms that cancel, or a softmax of scores in the millions, can't be known any
+ * better.
  */
 import { AssertionError } from "@std/assert";
 import { type Backend, createReference, type Floats, readFloat64, type Tensor, tensor } from "@seqmix/seqmix";
@@ -21,14 +22,14 @@ import type { Case } from "./run_on_all.ts";
 
 /** The largest number of single precision. */
 const largest = (2 - 2 ** -23) * 2 ** 127;
-/** Below about 1e-38 a device may flush to 0, within a sum too, whatever it is multiplied by afterwards. */
+/** Below about 1e-38 a device may flush to 0, also within a sum and before a multiplication. */
 const flushed = 1e-35;
 /**
- * Of some operations the inputs whose products with the gradient cancel within a sum: in wkv, what a key adds to its own scale;
- * in an LSTM the slope of a gate that is closed or open to single precision is 0.
+ * For some operations, the inputs whose products with the gradient cancel within a sum: for wkv, what a key
+ * contributes to its own scale; for an LSTM, the slope of a gate that is closed or open in single precision is 0.
  */
 const cancelling: Record<string, readonly number[]> = { wkv: [3], lstmRecurrence: [1, 3] };
-/** How far the inputs of a neighbour are off. */
+/** The relative perturbation of the inputs. */
 const off = 2 ** -20;
 const neighbours = 4;
 
@@ -51,12 +52,12 @@ function inputsOf({ subject, seed, powers }: Extreme): Numbers[] {
   );
 }
 
-/** The same number but for a few units in its last place. */
+/** A number that differs by a few units in its last place. */
 function nudge(x: number, random: RandomSource): number {
   return x * (1 + off * (2 * random.uniform() - 1));
 }
 
-/** A float64 reference whose results are all off by as much. */
+/** A float64 reference whose results are all perturbed like that. */
 function inexactReference(random: RandomSource): Backend {
   const backend = engineOf(createReference({ precision: "float64" })), run = backend.run.bind(backend);
   backend.run = (...call) =>
@@ -68,10 +69,12 @@ function inexactReference(random: RandomSource): Backend {
   return backend;
 }
 
-/** Outputs and gradients by their names. */
+/** Outputs and gradients by name. */
 type Results = readonly (readonly [name: string, numbers: Float64Array])[];
 
-/** The outputs of a case, and the gradients of the inputs that have one; `move` changes the gradients of the outputs. */
+/**
+ * The outputs of a case and the gradients of its differentiable inputs; `move` changes the gradients of the outputs.
+ */
 async function run(
   { subject, seed, gradientPower }: Extreme,
   inputs: readonly { data: Floats; shape: readonly number[] }[],
@@ -105,7 +108,7 @@ async function run(
   ];
 }
 
-/** What the case gives with inputs and results that are a little off, a few times. */
+/** The results of a case with perturbed inputs and intermediate results, a few times. */
 async function resultsNearby(extreme: Extreme, inputs: readonly Numbers[]): Promise<Results[]> {
   const constant = new Set(extreme.subject.constants);
   const results = [];
@@ -121,7 +124,7 @@ async function resultsNearby(extreme: Extreme, inputs: readonly Numbers[]): Prom
   return results;
 }
 
-/** The sizes on which errors depend that no neighbour shows. */
+/** The sizes that errors depend on and that no perturbation shows. */
 function sizesOf(symbol: string, { subject, gradientPower }: Extreme, inputs: readonly Numbers[]) {
   const each = inputs.map(({ data }, i) =>
     subject.constants?.includes(i) ? 1 : data.reduce((most, x) => Math.max(most, Math.abs(x)), 1)
@@ -130,7 +133,7 @@ function sizesOf(symbol: string, { subject, gradientPower }: Extreme, inputs: re
   return {
     /** The largest factor of a product. */
     factor: Math.max(1, gradient, ...symbol in elementwiseCases ? [] : each),
-    /** What a sum of products of all may reach. */
+    /** A bound on a sum of products of all. */
     bound: each.reduce((product, size) => product * size, 10 * Math.max(1, gradient)),
     cancelled: symbol in cancelling ? cancelling[symbol].reduce((size, i) => size * each[i], gradient) : 0,
   };
@@ -144,7 +147,7 @@ async function check(symbol: string, extreme: Extreme, backend: Backend): Promis
   const nearby = await resultsNearby(extreme, inputs);
   for (const [r, [name, wanted]] of expected.entries()) {
     const isGradient = name.startsWith("gradient");
-    // Elements of other operations are sums, to which others of the same size may belong.
+    // Elements of other operations are sums, which others of the same size may belong to.
     const scale = symbol in elementwiseCases ? 0 : wanted.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     const floor = flushed * factor + 1e-6 * scale + (isGradient ? 1e-5 * cancelled : 0);
     const excused = bound > largest && mayPartsOverflow(backend.name, symbol, isGradient);
@@ -161,10 +164,10 @@ async function check(symbol: string, extreme: Extreme, backend: Backend): Promis
 }
 
 /**
- * Where a result may be infinite or NaN because a part of a sum is too large, though the sum is not. In an LSTM's gradient these
- * are the gradients of the gates, which are results themselves and in single precision as what goes from step to step is. To go
- * through a sequence once more in smaller units, as `wkv` does, would take the small gradients of its other gates to 0, and on a
- * GPU dispatches for nothing where all is finite.
+ * Whether a result may be infinite or NaN because a part of a sum is too large, though the sum is not. In the
+ * gradient of an LSTM these are the gradients of the gates, which are results themselves, and in single precision
+ * like everything that is passed from step to step. Repeating the sequence in smaller units, as `wkv` does, would
+ * flush the small gradients of other gates to 0, and cost dispatches on a GPU even where all is finite.
  */
 function mayPartsOverflow(backend: string, symbol: string, isGradient: boolean): boolean {
   return isGradient && symbol === "lstmRecurrence" && backend !== "reference";
@@ -172,7 +175,7 @@ function mayPartsOverflow(backend: string, symbol: string, isGradient: boolean):
 
 function isRight(found: number, wanted: number, tolerance: number): boolean {
   if (Number.isNaN(wanted)) return Number.isNaN(found);
-  // A neighbour's result is past single precision, so that it is not known at all.
+  // A perturbed result exceeds single precision, so that the exact one is not known at all.
   if (!(tolerance < Infinity)) return true;
   const least = wanted - tolerance, most = wanted + tolerance;
   if (found === Infinity) return most > largest;
@@ -185,7 +188,7 @@ const powers = fc.oneof(
   fc.integer({ min: -30, max: 30 }),
 );
 
-/** The cases that are finite and small, at any magnitudes. */
+/** The cases that are finite and small, at all magnitudes. */
 function extremesOf(cases: readonly Case[]): fc.Arbitrary<Extreme> {
   const small = cases.filter((subject) => {
     const inputs = subject.inputs(randomSource(1));

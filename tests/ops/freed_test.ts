@@ -1,4 +1,4 @@
-/** What operations say of a tensor that was freed. */
+/** The errors of operations on a freed tensor. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   add,
@@ -18,7 +18,7 @@ import { randomSource } from "../../src/random.ts";
 import { showShape } from "../../src/check.ts";
 import { testOnAll } from "../helpers.ts";
 
-testOnAll("every operation says that it was given a freed tensor", (backend) => {
+testOnAll("every operation refuses a freed tensor with a message", (backend) => {
   for (const operation of operations as readonly Operation[]) {
     if (operation.compute !== null) continue;
     const { inputs, constants } = exampleOf(operation.declaration, randomSource(1), false);
@@ -37,7 +37,7 @@ testOnAll("every operation says that it was given a freed tensor", (backend) => 
   }
 });
 
-testOnAll("what is no one kernel says so too", async (backend) => {
+testOnAll("functions that are not one kernel call refuse it too", async (backend) => {
   const x = tensor([1, 2], [1, 2], backend), y = tensor([1, 2], [1, 2], backend);
   const step = compile((x: typeof y) => add(x, y));
   backend.free(step(x));

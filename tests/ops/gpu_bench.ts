@@ -1,6 +1,4 @@
-/**
- * Shaders by themselves. Where there is no GPU adapter their tests are ignored; with REQUIRE_WEBGPU=1 they fail.
- */
+/** Runs single shaders. Without a GPU adapter their tests are skipped; with REQUIRE_WEBGPU=1 they fail. */
 import { type Dispatch, type Gpu, type GpuBlock, GpuQueue } from "../../src/backends/webgpu/gpu.ts";
 import { GpuPool } from "../../src/backends/webgpu/pool.ts";
 import { assertSame, type Numbers } from "../helpers.ts";
@@ -16,7 +14,7 @@ async function openDevice(): Promise<GPUDevice | null> {
   return await adapter?.requestDevice() ?? null;
 }
 
-/** A test that gets the kernels' GPU. */
+/** A test that is given a GPU for kernels. */
 export function testOnGpu(name: string, body: (bench: GpuBench, t: Deno.TestContext) => Promise<void>): void {
   Deno.test({
     name,
@@ -35,7 +33,7 @@ export function testOnGpu(name: string, body: (bench: GpuBench, t: Deno.TestCont
 
 const guardWords = 8, guard = 12345.678;
 
-/** Runs kernels on numbers, with more memory than they may touch. */
+/** Runs kernels on numbers, with memory around their arguments. */
 export class GpuBench {
   readonly #pool: GpuPool;
   readonly queue: GpuQueue;
@@ -51,14 +49,14 @@ export class GpuBench {
   }
 
   /**
-   * Calls a kernel. Outputs start as NaN, so that whatever is not written shows; what lies past them has to stay.
+   * Calls a kernel. Outputs start as NaN, so that unwritten elements show; the memory behind them must not change.
    *
-   * @param sizes of the outputs
+   * @param sizes the numbers of elements of the outputs
    * @param constants the kernel's arguments after its inputs
    * @returns the outputs
    */
   async run(
-    // Every kernel's arguments are outputs, inputs, sizes, constants; no one type says so.
+    // The arguments of every kernel are outputs, inputs, sizes, constants, which no single type can express.
     kernel: (gpu: Gpu, ...args: never[]) => void,
     sizes: readonly number[],
     inputs: readonly Numbers[],
@@ -89,7 +87,7 @@ export class GpuBench {
   }
 }
 
-/** The same GPU, with an eye on what is dispatched. */
+/** The same GPU, with the number of its dispatches. */
 export function watched(gpu: Gpu, onDispatch: (run: Dispatch) => void, limits = gpu.limits): Gpu {
   return {
     limits,

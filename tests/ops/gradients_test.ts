@@ -1,6 +1,6 @@
 /**
- * The gradients of all operations, on the cases of the operations themselves: of the float64 reference by central
- * differences, and of every backend by the float64 reference.
+ * The gradients of all operations on the operations' own cases: those of the float64 reference compared with central
+ * differences, and those of every backend with the float64 reference.
  */
 import { type Backend, createReference, readFloat64, type Tensor, tensor } from "@seqmix/seqmix";
 import { vjp } from "../../src/autodiff/mod.ts";
@@ -20,7 +20,7 @@ interface Subject {
   seeds(shapes: readonly (readonly number[])[]): Numbers[];
 }
 
-/** The cases in which everything is finite: elsewhere there is no slope to compare with. */
+/** The cases in which everything is finite; in others there is no slope to compare with. */
 function subjectsOf(cases: readonly Case[]): Subject[] {
   return cases.map((subject, seed) => {
     const random = randomSource(seed);
@@ -33,7 +33,7 @@ function subjectsOf(cases: readonly Case[]): Subject[] {
   );
 }
 
-/** A case's gradients, and the values that its outputs have there. */
+/** A case's gradients, and the values of its outputs. */
 async function gradientsOf({ subject, inputs, seeds }: Subject, backend: Backend) {
   const tensors = inputs.map(({ data, shape }) => tensor(data, shape, backend));
   const constant = new Set(subject.constants);
@@ -60,10 +60,10 @@ async function gradientsOf({ subject, inputs, seeds }: Subject, backend: Backend
   return numbers;
 }
 
-/** Elements of an input whose slope is taken: a difference is two runs of the case. */
+/** The elements of an input whose slopes are computed; a difference takes two runs of the case. */
 const probes = 24;
 
-/** Σ seed·output after one element of one input has been moved. */
+/** Σ seed·output, after one element of an input was changed. */
 async function shifted({ subject, inputs, seeds }: Subject, input: number, element: number, by: number) {
   using backend = createReference({ precision: "float64" });
   const tensors = inputs.map(({ data, shape }, i) => {
@@ -97,7 +97,7 @@ for (const [symbol, cases] of Object.entries(all)) {
           const { data } = each.inputs[input];
           const elements = drawn(randomSource(number, i), data.length);
           const slopes = [];
-          // What rounding alone can make of a difference.
+          // What rounding alone can contribute to a difference.
           let noise = 0;
           for (const element of elements) {
             const step = 1e-5 * Math.max(1, Math.abs(data[element]));
@@ -108,7 +108,7 @@ for (const [symbol, cases] of Object.entries(all)) {
           }
           const largest = grads[i].reduce((most, value) => Math.max(most, Math.abs(value)), 0);
           const scale = Math.max(largest, noise / 1e-6);
-          // The largest entry of the whole gradient is the scale, not the largest of those that were drawn.
+          // Relative to the largest entry of the whole gradient, not of the entries that were drawn.
           const found = elements.map((element) => grads[i][element]);
           assertNear([...found, scale], [...slopes, scale], 1e-6, `gradient of input ${input}`);
         }

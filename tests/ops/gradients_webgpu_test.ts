@@ -1,6 +1,6 @@
 /**
- * The shaders of the gradients by themselves: sums over more rows than a loop of a software driver goes through, memory
- * that is full of NaN before, and NaN in the inputs. `gradients_test.ts` holds the backend to the cases of all backends.
+ * The shaders of the gradients by themselves: sums over more rows than a software driver allows in a loop, memory
+ * that was full of NaN before, and NaN in the inputs. `gradients_test.ts` runs the shared cases.
  */
 import { assertEquals } from "@std/assert";
 import * as adamWReference from "../../src/ops/adam_w/reference.ts";
@@ -37,7 +37,7 @@ function ids(size: number, vocabulary: number): Float32Array {
   return Float32Array.from({ length: size }, () => random.integer(vocabulary));
 }
 
-/** A test of kernels, each with its reference. */
+/** A test of kernels and their references. */
 function testShaders(name: string, body: (bench: ShaderBench) => Promise<void>, limits = {}): void {
   testOnGpu(`${name} on webgpu`, async () => {
     const device = await requestDevice();
@@ -46,7 +46,7 @@ function testShaders(name: string, body: (bench: ShaderBench) => Promise<void>, 
   });
 }
 
-/** Rows below and above what one part of a sum, one part alone and one loop hold. */
+/** Numbers of rows around the limits of one part of a sum, of a single part, and of one loop. */
 const manyRows = [1, 127, 129, 1025, 70_001];
 
 async function compareLinear(bench: ShaderBench, rows: number, inputs: number, outputs: number) {
@@ -63,14 +63,14 @@ async function compareLinear(bench: ShaderBench, rows: number, inputs: number, o
   }
 }
 
-testShaders("linearBackwardInput() and linearBackwardWeight() add up any number of rows", async (bench) => {
+testShaders("linearBackwardInput() and linearBackwardWeight() sum any number of rows", async (bench) => {
   for (const rows of manyRows) await compareLinear(bench, rows, 3, 2);
   for (const rows of [0, 1, 63, 65, 300, 1000]) await compareLinear(bench, rows, 67, 130);
-  // More outputs than one dispatch adds up.
+  // More outputs than one dispatch sums.
   await compareLinear(bench, 2, 3, 70_001);
 });
 
-testShaders("layerNormBackward() and mixBackward() add up any number of rows", async (bench) => {
+testShaders("layerNormBackward() and mixBackward() sum any number of rows", async (bench) => {
   for (const rows of manyRows) {
     for (const channels of rows < 2000 ? [1, 5, 33, 130] : [3]) {
       const [gy, x, before] = [1, 2, 3].map(() => normals(rows * channels));
@@ -103,7 +103,7 @@ async function compareEmbedding(
   );
 }
 
-testShaders("embeddingBackward() adds up any number of places", async (bench) => {
+testShaders("embeddingBackward() sums any number of occurrences", async (bench) => {
   for (
     const [count, vocabulary, channels] of [[1, 1, 1], [255, 3, 33], [257, 70, 65], [1000, 5, 1], [
       70_001,
@@ -113,11 +113,11 @@ testShaders("embeddingBackward() adds up any number of places", async (bench) =>
   ) {
     await compareEmbedding(bench, ids(count, vocabulary), vocabulary, channels);
   }
-  // More places of one id than a loop goes through, in a table that needs no parts to fill a GPU.
+  // More occurrences of one id than a loop handles, in a table that is large enough to fill a GPU without parts.
   await compareEmbedding(bench, new Float32Array(600_000).fill(7), 300, 1);
 });
 
-testShaders("embeddingBackward() keeps NaN in its row, and leaves out what is no id", async (bench) => {
+testShaders("embeddingBackward() confines NaN to its row, and ignores invalid ids", async (bench) => {
   const gy = normals(24);
   gy[8] = NaN;
   await bench.compare(
@@ -127,7 +127,7 @@ testShaders("embeddingBackward() keeps NaN in its row, and leaves out what is no
   );
 });
 
-testShaders("norm() and clipToNorm() take any size, and show NaN", async (bench) => {
+testShaders("norm() and clipToNorm() handle any size, and return NaN for NaN", async (bench) => {
   for (const size of [0, 1, 255, 257, 4097, 32_769, 70_001, 5_000_000]) {
     const x = normals(size);
     for (const scale of [1, 2 ** -40]) {
@@ -147,7 +147,7 @@ testShaders("norm() and clipToNorm() take any size, and show NaN", async (bench)
   await bench.compare(clipToNorm, clipReference.clipToNorm, [out(3), x, Float32Array.of(1), 3, 0.1, 1]);
 });
 
-testShaders("adamW() takes the first and later steps", async (bench) => {
+testShaders("adamW() computes first and later steps", async (bench) => {
   for (const size of [1, 257, 1000]) {
     const [param, grad, mean, spread] = [1, 2, 3, 4].map(() => normals(size));
     const variance = spread.map((value) => 1e-3 * value ** 2);
@@ -173,7 +173,7 @@ testShaders("adamW() takes the first and later steps", async (bench) => {
   }
 });
 
-testShaders("crossEntropyBackward() weighs any number of rows", async (bench) => {
+testShaders("crossEntropyBackward() weights any number of rows", async (bench) => {
   for (const rows of manyRows) {
     for (const vocabulary of rows < 2000 ? [1, 2, 67, 700] : [2]) {
       const logits = normals(rows * vocabulary, 3), targets = ids(rows, vocabulary);
@@ -188,7 +188,7 @@ testShaders("crossEntropyBackward() weighs any number of rows", async (bench) =>
   }
 });
 
-testShaders("crossEntropyBackward() keeps what is left of a sure answer", async (bench) => {
+testShaders("crossEntropyBackward() is accurate for nearly certain targets", async (bench) => {
   for (const distance of [5, 15, 22]) {
     await bench.compare(
       crossEntropyBackward,
@@ -198,7 +198,7 @@ testShaders("crossEntropyBackward() keeps what is left of a sure answer", async 
   }
 });
 
-testShaders("crossEntropyBackward() has NaN and zeros where the reference has them", async (bench) => {
+testShaders("crossEntropyBackward() has NaN and zeros where the reference does", async (bench) => {
   const inf = Infinity;
   const logits = Float32Array.of(1, 2, NaN, 4, 5, inf, -inf, 8, -inf, -inf, 3, 4, 5, 6);
   const targets = Float32Array.of(1, 0, 1, 0, 1, 2, -1);
@@ -212,13 +212,13 @@ testShaders("crossEntropyBackward() has NaN and zeros where the reference has th
   }
 });
 
-testShaders("the gradients of one element keep NaN, and hold where powers of it don't", async (bench) => {
+testShaders("gradients of elementwise functions keep NaN, and hold where powers overflow", async (bench) => {
   const x = Float32Array.of(NaN, 0, -0, 1e-20, -1e-20, 1, -1, 80, -80, 200, -200, 1e20, -1e20, 3e38, -3e38);
   const gy = x.map(() => 0.25);
   for (const name of ["sigmoid", "tanh", "squaredRelu", "gelu"] as const) {
     const backward = `${name}Backward` as const;
     for (const i of x.keys()) {
-      // One by one: an error can't hide behind a larger neighbour. What single precision can't hold is 0.
+      // One by one, so that no error is hidden by a larger neighbour. Numbers too small for single precision are 0.
       const single: (...args: [Float64Array, Float64Array, Float64Array, number]) => void = (gx, ...rest) => {
         elementwiseReference[backward](gx, ...rest);
         gx[0] = Math.abs(gx[0]) < 2 ** -126 ? 0 : Math.fround(gx[0]);
@@ -230,7 +230,7 @@ testShaders("the gradients of one element keep NaN, and hold where powers of it 
   }
 });
 
-testShaders("softmaxBackward(), rotaryBackward() and those of steps have any size", async (bench) => {
+testShaders("softmaxBackward(), rotaryBackward() and those of steps handle any size", async (bench) => {
   for (const [batch, time, channels] of [[1, 1, 2], [2, 37, 14], [3, 2, 700], [2, 0, 4]]) {
     const size = batch * time * channels;
     const gy = normals(size), y = normals(size).map(Math.abs);
@@ -260,7 +260,7 @@ testShaders("softmaxBackward(), rotaryBackward() and those of steps have any siz
   }
 });
 
-testShaders("the shaders of gradients lay more workgroups than a row holds in rows", async (bench) => {
+testShaders("the shaders of gradients arrange more workgroups than fit in a row", async (bench) => {
   await compareLinear(bench, 1300, 130, 67);
   await compareEmbedding(bench, ids(70_001, 67), 67, 1);
   await bench.compare(norm, clipReference.norm, [out(1), normals(70_001), 70_001, 0, 1]);

@@ -9,7 +9,7 @@ runOnAll("layerNorm()", layerNormCases);
 
 const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-Deno.test("layerNorm() leaves mean 0 and variance v / (v + 1e-5), over C and not C - 1", async () => {
+Deno.test("layerNorm() gives mean 0 and variance v / (v + 1e-5), over C and not C - 1", async () => {
   using backend = createReference({ precision: "float64" });
   const x = randomTensor(1, [13], backend);
   const params = {

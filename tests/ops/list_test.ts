@@ -1,4 +1,4 @@
-/** What holds for every operation, from its declaration. */
+/** Properties of all operations, from their declarations. */
 import { assert, assertEquals } from "@std/assert";
 import { operations } from "../../src/ops/list.ts";
 import { declaredCases } from "./cases/declared.ts";
@@ -10,13 +10,13 @@ for (const [name, cases] of Object.entries(declaredCases(({ name }) => name !== 
   runOnAll(name, cases);
 }
 
-Deno.test("every operation that can be differentiated has cases of its own", () => {
+Deno.test("every differentiable operation has cases of its own", () => {
   const without = operations.filter(({ name, gradient }) =>
     gradient !== "constant" && gradient !== "none" && tables[name] === undefined
   );
   assertEquals(without.map(({ name }) => name), ["concatBatch", "sliceBatch"], "these have stackStates()'s");
 });
 
-Deno.test("every operation has a name of its own", () => {
+Deno.test("every operation has a unique name", () => {
   assert(new Set(operations.map(({ name }) => name)).size === operations.length);
 });

@@ -1,6 +1,6 @@
 /**
- * The shaders of the LSTM's gradient by themselves, at widths for a workgroup and beyond; `gradients_test.ts` holds the backend
- * to the cases of all backends.
+ * The shaders of the LSTM's gradient by themselves, at widths within a workgroup and beyond; `gradients_test.ts` runs
+ * the shared cases.
  */
 import { assert, assertEquals } from "@std/assert";
 import { lstmRecurrenceBackward as reference } from "../../src/ops/lstm/reference.ts";
@@ -12,7 +12,7 @@ import { testOnGpu, watched } from "./gpu_bench.ts";
 /** B, T, C */
 type Sizes = readonly [number, number, number];
 
-/** gy, the gradients of the last hidden values and cells, preactivations, hiddenWeight, cell. */
+/** gy, the gradients of the last hidden state and cell, preactivations, hiddenWeight, cell. */
 function inputsOf(random: RandomSource, [batch, time, channels]: Sizes): Numbers[] {
   const state = [batch, channels];
   return [
@@ -61,7 +61,7 @@ testOnGpu("lstmRecurrenceBackward() equals the float64 reference", async (bench,
   }
 });
 
-testOnGpu("lstmRecurrenceBackward() goes on past what a dispatch or a loop can hold", async (bench) => {
+testOnGpu("lstmRecurrenceBackward() exceeds the limits of a dispatch and of a loop", async (bench) => {
   for (const sizes of [[1, 60_001, 1], [1, 60, 512]] as const) {
     const inputs = inputsOf(randomSource(1), sizes);
     const expected = exactly(inputs, sizes);
@@ -74,10 +74,10 @@ testOnGpu("lstmRecurrenceBackward() goes on past what a dispatch or a loop can h
   }
 });
 
-testOnGpu("lstmRecurrenceBackward() keeps NaN, where the reference has it", async (bench) => {
+testOnGpu("lstmRecurrenceBackward() returns NaN where the reference does", async (bench) => {
   const sizes: Sizes = [6, 5, 3];
   const inputs = inputsOf(randomSource(2), sizes);
-  // In each input but the weight, each in a sequence of its own; the last has none.
+  // In each input except the weight, each in a sequence of its own; the last sequence has none.
   const places = [[0, 2 * 3], [1, 3], [2, 6], [3, (3 * 5 + 2) * 12 + 4], [5, 12]];
   for (const [input, at] of places) inputs[input].data[at] = NaN;
   const expected = exactly(inputs, sizes);

@@ -26,10 +26,10 @@ Deno.test("lstmRecurrence() has its gates in the order i, f, g, o", async () => 
   assertNear(await step(open, open, open, shut), [0, 0, 1.5], 1e-12, "nothing put out");
 });
 
-Deno.test("lstmRecurrence() equals two steps by hand", async () => {
+Deno.test("lstmRecurrence() equals two steps computed by hand", async () => {
   using backend = createReference({ precision: "float64" });
   const put = (data: number[], ...shape: number[]) => tensor(data, shape, backend);
-  // σ(ln 3) = 3/4, σ(ln 2) = 2/3, tanh(ln 2) = 3/5, σ(0) = 1/2; then the hidden weight takes h back out of o.
+  // σ(ln 3) = 3/4, σ(ln 2) = 2/3, tanh(ln 2) = 3/5, σ(0) = 1/2; then the hidden weight subtracts h from o again.
   const [ln2, ln3] = [Math.log(2), Math.log(3)];
   const hidden = 0.75 * Math.tanh(0.5 * 0.4 + 2 / 3 * 0.6);
   const gates = [...[ln2, 0, ln2, ln3], ...[ln2, 0, ln2, -2 * hidden]];
@@ -40,7 +40,7 @@ Deno.test("lstmRecurrence() equals two steps by hand", async () => {
   assertNear(await readFloat64(state.cell), [cell], 1e-12);
 });
 
-Deno.test("lstmRecurrence() takes row g of the hidden weight for gate g", async () => {
+Deno.test("lstmRecurrence() uses row g of the hidden weight for gate g", async () => {
   using backend = createReference({ precision: "float64" });
   const put = (data: number[], ...shape: number[]) => tensor(data, shape, backend);
   const weight = new Array(16).fill(0);

@@ -1,4 +1,4 @@
-/** A NaN is never turned into a number: of every operation and its gradient, from its declaration. */
+/** NaN never becomes a number, in any operation or gradient; derived from the declarations. */
 import { assertEquals } from "@std/assert";
 import { type Backend, createReference, readFloat64, tensor } from "@seqmix/seqmix";
 import { vjp } from "../../src/autodiff/mod.ts";
@@ -10,7 +10,9 @@ import type { Case } from "./run_on_all.ts";
 
 const differentiated = declaredCases(({ gradient }) => gradient !== "constant" && gradient !== "none");
 
-/** Where outputs and gradients are NaN, one element of an input (or of the first output's gradient) being that. */
+/**
+ * The NaN elements of outputs and gradients, if one element of an input (or of the first output's gradient) is NaN.
+ */
 async function nansOf(
   { run, constants = [] }: Case,
   inputs: readonly Numbers[],

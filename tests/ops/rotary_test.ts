@@ -20,7 +20,7 @@ runOnAll("rotary()", rotaryCases);
 
 const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
-Deno.test("rotary() turns the pair (i, i + N/2) of each head by p·base^(-2i/N)", async () => {
+Deno.test("rotary() rotates the pair (i, i + N/2) of each head by p·base^(-2i/N)", async () => {
   using backend = createReference({ precision: "float64" });
   // Two heads of four channels: pairs (0, 2) and (1, 3), at angles 3 and 3 / √100.
   const x = tensor([1, 0, 0, 2, 0, 1, 1, 0], [1, 1, 8], backend);
@@ -29,7 +29,7 @@ Deno.test("rotary() turns the pair (i, i + N/2) of each head by p·base^(-2i/N)"
   assertNear(y, [c, -2 * slowS, s, 2 * slowC, -s, slowC, c, slowS], 1e-12);
 });
 
-Deno.test("rotary() makes products depend on the distance alone, and keeps the length", async () => {
+Deno.test("rotary() makes products depend only on the distance, and preserves the length", async () => {
   using backend = createReference({ precision: "float64" });
   const query = randomTensor(1, [1, 1, 14], backend), key = randomTensor(2, [1, 1, 14], backend);
   const at = (x: typeof query, position: number) => readFloat64(rotary(x, { heads: 1, position }));
@@ -41,7 +41,7 @@ Deno.test("rotary() makes products depend on the distance alone, and keeps the l
   }
 });
 
-Deno.test("rotary() turns the steps of a sequence by their positions", async () => {
+Deno.test("rotary() rotates the steps of a sequence by their positions", async () => {
   using backend = createReference({ precision: "float64" });
   const x = randomTensor(3, [1, 3, 4], backend), values = await readFloat64(x);
   const y = await readFloat64(rotary(x, { heads: 2, position: 7 }));
@@ -52,9 +52,9 @@ Deno.test("rotary() turns the steps of a sequence by their positions", async () 
   }
 });
 
-testOnAll("rotary() turns a step by its own angles, whatever was turned before", async (backend) => {
+testOnAll("rotary() rotates a step by its own angles, whatever was rotated before", async (backend) => {
   using reference = engineOf(createReference());
-  // Each differs from the one before in one thing that the angles depend on; then the first again.
+  // Each case differs from the previous one in one thing that the angles depend on; then the first again.
   const all: [number, number, number, number][] = [
     [8, 2, 3, 100],
     [8, 2, 3, 100],

@@ -1,6 +1,7 @@
 /**
- * Runs the cases of an operation on every backend and compares with the float64 reference. The cases are at awkward sizes: 1, 2, primes,
- * one past a block. Every operation has one that says exactly where a NaN in its inputs shows in its outputs.
+ * Runs the cases of an operation on every backend and compares them with the float64 reference. The cases have
+ * awkward sizes: 1, 2, primes, one more than a block. Every operation has a case that states exactly which outputs
+ * become NaN from NaN in its inputs.
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Backend, createReference, readFloat64, type Tensor, tensor } from "@seqmix/seqmix";
@@ -11,29 +12,29 @@ import { assertNear, assertSame, type Numbers } from "../helpers.ts";
 /** One call of an operation. */
 export interface Case {
   readonly name: string;
-  /** The inputs, the same each time; every case has a stream of its own. */
+  /** Creates the inputs, the same each time; every case has its own random numbers. */
   inputs(random: RandomSource): readonly Numbers[];
   /** The call. */
   run(inputs: readonly Tensor[]): readonly Tensor[];
-  /** The largest error in parts of an output's largest number; default 1e-5. 0 asks for the same bits. */
+  /** The largest error relative to an output's largest element; default 1e-5. 0 requires equal bits. */
   readonly tolerance?: number;
-  /** Of each output, the elements that are NaN; default: none. */
+  /** For each output, the elements that are NaN; default: none. */
   readonly nan?: readonly (readonly number[])[];
-  /** The inputs that have no gradient: ids, a loss's weights. */
+  /** The inputs that have no gradient, such as ids and a loss's weights. */
   readonly constants?: readonly number[];
-  /** The inputs whose magnitude is not free: rows of a state of several kinds. */
+  /** The inputs that must not be scaled: rows of a state with different meanings. */
   readonly fixed?: readonly number[];
-  /** What is compared, where the outputs themselves have more than one right value. */
+  /** What to compare, if several outputs are correct. */
   view?(outputs: readonly Float64Array[], inputs: readonly Numbers[]): readonly Float64Array[];
 }
 
-/** Where keys or logits reach ±60, this error is allowed. */
+/** The allowed error if keys or logits reach ±60. */
 export const steep = 1e-4;
 
-/** B, T and C: 1, primes, one past a block. */
+/** B, T and C: 1, primes, one more than a block. */
 export const timeSizes = [[1, 1, 1], [2, 1, 3], [3, 2, 7], [2, 37, 13], [1, 130, 67]];
 
-/** A test for each backend, a step a case: outputs near those of the float64 reference, inputs left alone. */
+/** A test for each backend, with a step for each case: outputs near the float64 reference's, inputs unchanged. */
 export function runOnAll(symbol: string, cases: readonly Case[]): void {
   for (const { name: on, create } of backends) {
     Deno.test(`${symbol} equals the float64 reference on ${on}`, async (t) => {
@@ -71,7 +72,7 @@ async function outputsOf(subject: Case, inputs: readonly Numbers[], backend: Bac
   return outputs;
 }
 
-/** NaN exactly where the case says, infinities exactly where the reference has them, the rest within the tolerance. */
+/** NaN exactly as the case states, infinities exactly as in the reference, the rest within the tolerance. */
 function compare(
   actual: Float64Array,
   expected: Float64Array,

@@ -24,7 +24,7 @@ function repeated(logits: readonly number[], rows: number, backend?: Backend): T
   return tensor(Array.from({ length: rows }, () => logits).flat(), [rows, logits.length], backend);
 }
 
-/** The ids that ever come out of many rows of these logits, rising. */
+/** The ids that are drawn in many rows of these logits, in ascending order. */
 async function support(
   logits: readonly number[],
   options: SampleOptions,
@@ -36,7 +36,7 @@ async function support(
 
 const logs = (...probabilities: number[]) => probabilities.map(Math.log);
 
-// From this Python, which shares nothing with the library; of equal logits the largest hash wins:
+// Computed by this Python code, which is independent of the library; of equal logits, the largest hash wins:
 //
 //   def pcg4d(v):
 //       v = [(a * 1664525 + 1013904223) % 2**32 for a in v]
@@ -57,18 +57,18 @@ const known: readonly (readonly [seed: number, step: number, ids: readonly numbe
   [2 ** 31, 5, [434, 14, 784, 112, 75]],
 ];
 
-testOnAll("sample() draws by the hash pcg4d of seed, step, row and id", async (backend) => {
+testOnAll("sample() draws with the hash pcg4d of seed, step, row and id", async (backend) => {
   const logits = tensor(new Float32Array(5 * 997), [5, 997], backend);
   for (const [seed, step, ids] of known) {
     assertSame(await read(sample(logits, { seed }, step)), ids, `seed ${seed}, step ${step}`);
   }
 });
 
-testOnAll("sample() takes seeds of 53 bits, those of 32 as they are", async (backend) => {
+testOnAll("sample() accepts seeds of 53 bits, and uses those of 32 bits unchanged", async (backend) => {
   const logits = tensor(new Float32Array(5 * 997), [5, 997], backend);
   const draw = async (seed: number) => String(await read(sample(logits, { seed }, 3)));
   const large = [2 ** 32, 2 ** 32 + 7, 2 ** 33 + 7, 2 ** 40, 2 ** 53 - 2, 2 ** 53 - 1];
-  // Low words alone would make 7 of two of them.
+  // The lower words alone would make two of the seeds equal, and leave 7.
   assertEquals(new Set(await Promise.all([0, 7, ...large].map(draw))).size, 2 + large.length);
   for (const seed of large) assertEquals(await draw(seed), await draw(seedOf32Bits(seed)));
   for (const seed of [0, 1, 2 ** 31, 2 ** 32 - 1]) assertEquals(seedOf32Bits(seed), seed);
@@ -76,14 +76,14 @@ testOnAll("sample() takes seeds of 53 bits, those of 32 as they are", async (bac
   assertEquals(seedOf32Bits(2 ** 32), 0x514e28b7);
 });
 
-testOnAll("sample() at temperature 0 takes the largest, of equals the first", async (backend) => {
+testOnAll("sample() at temperature 0 takes the largest, of equal ones the first", async (backend) => {
   const logits = tensor([1, 3, 2, 3, 5, 5, 5, 5, -2, -1, -1, -9], [3, 4], backend);
   for (const seed of [0, 1]) {
     assertSame(await read(sample(logits, { temperature: 0, topK: 1, topP: 0.1, seed }, seed)), [1, 0, 1]);
   }
 });
 
-testOnAll("sample() draws as often as softmax says", async (backend) => {
+testOnAll("sample() draws with the probabilities of softmax", async (backend) => {
   const rows = 20_000, logits = [1, 0, -1, 2, -Infinity];
   for (const temperature of [0.7, 1, 2]) {
     const ids = await read(sample(repeated(logits, rows, backend), { temperature, seed: 5 }));
@@ -94,14 +94,14 @@ testOnAll("sample() draws as often as softmax says", async (backend) => {
       const count = ids.filter((drawn) => drawn === id).length;
       chiSquare += (count - rows * p) ** 2 / (rows * p);
     });
-    // With 3 degrees of freedom, 21.1 is passed once in 10,000 seeds.
+    // With 3 degrees of freedom, 21.1 is exceeded by one in 10,000 seeds.
     assert(chiSquare < 21.1, `temperature ${temperature}: chi-square is ${chiSquare}`);
     assert(!ids.includes(4), "an id of probability 0");
   }
 });
 
 testOnAll(
-  "sample() draws anew with each seed, step and row, and the same again for the same",
+  "sample() draws independently for each seed, step and row, and reproducibly",
   async (backend) => {
     const logits = repeated(new Array(1000).fill(0), 3, backend);
     const draw = async (seed: number, step: number) => [...await read(sample(logits, { seed }, step))];
@@ -115,7 +115,7 @@ testOnAll(
   },
 );
 
-testOnAll("sample() draws the same by a step in a tensor", async (backend) => {
+testOnAll("sample() draws the same for a step in a tensor", async (backend) => {
   const logits = repeated(new Array(700).fill(0), 3, backend), short = repeated([1, 2, 3], 40, backend);
   for (const options of [{}, { topK: 500, seed: 9 }, { topP: 0.9 }, { temperature: 0 }]) {
     for (const step of [0, 1, 1000, 2 ** 24, 2 ** 31, 2 ** 32 - 256]) {
@@ -129,7 +129,7 @@ testOnAll("sample() draws the same by a step in a tensor", async (backend) => {
   }
 });
 
-testOnAll("sample() takes the steps of a recording, which have no gradient", async (backend) => {
+testOnAll("sample() accepts steps of a recording, which have no gradient", async (backend) => {
   const logits = tensor([1, 2, 3], [1, 3], backend), step = tensor([5], [], backend);
   const { value, grads, aux } = valueAndGrad(({ logits, step }) => {
     const drawn = [sample(logits, {}, step), sample(logits, {}, 5)];
@@ -141,20 +141,32 @@ testOnAll("sample() takes the steps of a recording, which have no gradient", asy
   assertSame(await read(aux[0]), await read(aux[1]));
 });
 
-testOnAll("sample() with topK draws the k most probable and what ties with the last", async (backend) => {
-  const logits = [0, 2, 1, 2, 1, -1];
-  assertEquals(await support(logits, { topK: 2 }, backend), [1, 3]);
-  assertEquals(await support(logits, { topK: 3 }, backend), [1, 2, 3, 4]);
-  assertEquals(await support(logits, { topK: 5 }, backend), [0, 1, 2, 3, 4]);
-  for (const topK of [0, 6, 100]) assertEquals(await support(logits, { topK }, backend), [0, 1, 2, 3, 4, 5]);
-});
+testOnAll(
+  "sample() with topK draws the k most probable, and those that tie with the last",
+  async (backend) => {
+    const logits = [0, 2, 1, 2, 1, -1];
+    assertEquals(await support(logits, { topK: 2 }, backend), [1, 3]);
+    assertEquals(await support(logits, { topK: 3 }, backend), [1, 2, 3, 4]);
+    assertEquals(await support(logits, { topK: 5 }, backend), [0, 1, 2, 3, 4]);
+    for (const topK of [0, 6, 100]) {
+      assertEquals(await support(logits, { topK }, backend), [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+      ]);
+    }
+  },
+);
 
-testOnAll("sample() with topK 1 takes the largest, of equals the first", async (backend) => {
+testOnAll("sample() with topK 1 takes the largest, of equal ones the first", async (backend) => {
   assertEquals(await support([0, 2, 1, 2, 1, -1], { topK: 1 }, backend), [1]);
   assertEquals(await support([-2, -2], { topK: 1, topP: 0.5, temperature: 9 }, backend), [0]);
 });
 
-testOnAll("sample() takes the largest at a temperature next to 0, whatever the logits", async (backend) => {
+testOnAll("sample() takes the largest at a temperature near 0, for any logits", async (backend) => {
   for (const temperature of [1e-310, 1e-45, 1e-38]) {
     for (const scale of [1e-20, 1, 1e30]) {
       const logits = [1, 3, 2, -1].map((logit) => scale * logit);
@@ -164,13 +176,13 @@ testOnAll("sample() takes the largest at a temperature next to 0, whatever the l
   }
 });
 
-testOnAll("sample() draws from all alike at a temperature far above the logits", async (backend) => {
+testOnAll("sample() draws uniformly at a temperature far above the logits", async (backend) => {
   for (const temperature of [1e38, 1e300]) {
     assertEquals(await support([1, 3, 2, -1], { temperature }, backend), [0, 1, 2, 3]);
   }
 });
 
-testOnAll("sample() takes an infinite logit before all others, and never -Infinity", async (backend) => {
+testOnAll("sample() prefers an infinite logit to all others, and never draws -Infinity", async (backend) => {
   for (const options of [{}, { temperature: 0 }, { topK: 2 }, { topP: 0.1 }, { temperature: 1e-310 }]) {
     const name = Deno.inspect(options);
     assertEquals(await support([1, Infinity, 2, Infinity], options, backend), [1], name);
@@ -180,7 +192,7 @@ testOnAll("sample() takes an infinite logit before all others, and never -Infini
 });
 
 testOnAll(
-  "sample() with topP draws the fewest that reach the share and what ties with the last",
+  "sample() with topP draws the fewest that reach the probability, and those that tie with the last",
   async (backend) => {
     const logits = logs(0.1, 0.4, 0.2, 0.3);
     assertEquals(await support(logits, { topP: 0.01 }, backend), [1]);
@@ -199,7 +211,7 @@ testOnAll(
   },
 );
 
-testOnAll("sample() gives NaN for a row with a NaN, whatever the options", async (backend) => {
+testOnAll("sample() returns NaN for a row with a NaN, with any options", async (backend) => {
   const logits = tensor([9, 1, NaN, 0, 1, 2], [2, 3], backend);
   for (const options of [{ temperature: 0 }, {}, { topK: 1 }, { topP: 0.1 }]) {
     const [broken, whole] = await read(sample(logits, options));

@@ -17,7 +17,7 @@ const sizes = fc.tuple(
   fc.integer({ min: 1, max: 5 }),
 );
 
-testOnAll("lastStep() is what shiftTime() lost", async (backend) => {
+testOnAll("lastStep() returns what shiftTime() drops", async (backend) => {
   await fc.assert(
     fc.asyncProperty(sizes, fc.nat(), async ([batch, time, channels], seed) => {
       const x = randomTensor(seed, [batch, time, channels], backend);

@@ -7,7 +7,7 @@ import { runOnAll } from "./run_on_all.ts";
 
 runOnAll("softmax()", softmaxCases);
 
-Deno.test("softmax() gives back the probabilities whose logarithms it was given, moved by any constant", async () => {
+Deno.test("softmax() of logarithms plus a constant gives the probabilities", async () => {
   using backend = createReference({ precision: "float64" });
   const probabilities = [0.1, 0.2, 0.7, 0.5, 0.25, 0.25];
   const logits = probabilities.map((p, i) => Math.log(p) + (i < 3 ? 0 : 700));

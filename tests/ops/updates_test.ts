@@ -25,7 +25,7 @@ Deno.test("the kernels of adamW, norm and clipToNorm write their outputs and not
   assertNear(clipped, [0.6, 0.8], 1e-6);
 });
 
-/** 1 - βᵗ without cancellation, by the bits of t: from a step to its double, c·(2 - c), and to the next, 1 - β + β·c. */
+/** 1 - βᵗ without cancellation, by the bits of t: from t to 2t by c·(2 - c), and to t + 1 by 1 - β + β·c. */
 function correction(beta: number, t: number): number {
   let c = 0;
   for (const bit of t.toString(2)) {
@@ -35,7 +35,7 @@ function correction(beta: number, t: number): number {
   return c;
 }
 
-/** The corrections of the mean and of the variance, as what a gradient of 1 moves a parameter by shows them. */
+/** The bias corrections of mean and variance, inferred from the update by a gradient of 1. */
 async function correctionsOf(beta: number, t: number, backend: Backend): Promise<number[]> {
   const one = tensor([1], [1], backend),
     zero = tensor([0], [1], backend),

@@ -1,7 +1,4 @@
-/**
- * The shaders of WKV's gradient by themselves, at every chunk size; `gradients_test.ts` holds the backend to the cases of all
- * backends.
- */
+/** The shaders of WKV's gradient by themselves, at every chunk size; `gradients_test.ts` runs the shared cases. */
 import { assert, assertEquals } from "@std/assert";
 import type { Gpu } from "../../src/backends/webgpu/gpu.ts";
 import { wkvChunkedBackward } from "../../src/ops/wkv/chunked_backward.ts";
@@ -16,7 +13,7 @@ const names = ["gDecay", "gBonus", "gKey", "gValue", "gState"];
 /** The last is longer than every sequence: steps one after another. */
 const chunks = [1, 2, 7, 16, 64, 100, 5000];
 
-/** In parts of the largest entry. The gradient of the decay can be a small difference of large sums. */
+/** Relative to the largest entry. The gradient of the decay can be a small difference of large sums. */
 const usual = 3e-5, ofDecay = 1e-4;
 
 /** gy, the gradient of the last state, and the inputs of the scan. */
@@ -54,8 +51,8 @@ function drawn(random: RandomSource, inputs: readonly Numbers[]): Subject {
 }
 
 /**
- * With a gradient of the last state of the form that every function of what a state stands for has, a·e^(q + n·w) and
- * b·e^(q + n·w). It leaves nothing to the key that was the largest, of which there may be two to choose from.
+ * With a gradient of the last state of the form that all functions of the state's meaning have, a·e^(q + n·w) and
+ * b·e^(q + n·w). It has no part for the largest key, of which there may be two to choose from.
  */
 function drawnOfSums(random: RandomSource, inputs: readonly Numbers[]): Subject {
   const [decay, , key, , state] = inputs;
@@ -113,7 +110,7 @@ testOnGpu("wkvChunkedBackward() equals the float64 reference", async (bench, t) 
   }
 });
 
-testOnGpu("wkvChunkedBackward() bears keys of ±60", async (bench) => {
+testOnGpu("wkvChunkedBackward() is accurate for keys of ±60", async (bench) => {
   const random = randomSource(2);
   const rare = () => random.uniform() < 0.02 ? 60 * Math.sign(random.normal()) : random.normal();
   for (const keyOf of [rare, () => 120 * random.uniform() - 60]) {
@@ -124,47 +121,50 @@ testOnGpu("wkvChunkedBackward() bears keys of ±60", async (bench) => {
   }
 });
 
-testOnGpu("wkvChunkedBackward() goes from the first step of all on", async (bench) => {
+testOnGpu("wkvChunkedBackward() works from the initial state", async (bench) => {
   const random = randomSource(3);
   const inputs = startedInputs(random, [2, 65, 9]);
   inputs[4].data.forEach((_, i, state) => state[i] = Math.floor(i / 9) % 4 === 2 ? -1e38 : 0);
   for (const chunk of chunks) await assertEqualGradients(bench, chunk, drawn(random, inputs));
 });
 
-testOnGpu("wkvChunkedBackward() goes through no step", async (bench) => {
+testOnGpu("wkvChunkedBackward() works without steps", async (bench) => {
   const subject = drawn(randomSource(4), startedInputs(randomSource(5), [2, 0, 3]));
   for (const chunk of [1, 16]) await assertEqualGradients(bench, chunk, subject, bench.queue, 1e-6);
 });
 
-testOnGpu("wkvChunkedBackward() gives the last anchor's gradient to what set it", async (bench) => {
-  const random = randomSource(6);
-  // The anchor stays the first state's: a high one, of an age that looks like a step's, or one between two steps.
-  for (const [anchor, age] of [[5, 2], [5, -20], [5, -20.5], [-5, -20], [0, 0.25]]) {
-    const inputs = startedInputs(random, [2, 40, 5]);
-    inputs[0].data.fill(-0.05);
-    inputs[4].data.forEach((_, i, state) => {
-      const row = Math.floor(i / 5) % 4;
-      if (row >= 2) state[i] = row === 2 ? anchor : age;
-    });
-    for (const chunk of [7, 16, 64]) {
-      await assertEqualGradients(bench, chunk, drawn(random, inputs));
+testOnGpu(
+  "wkvChunkedBackward() gives the last anchor's gradient to the key that determined it",
+  async (bench) => {
+    const random = randomSource(6);
+    // The anchor is still the first state's: a high one, one whose age looks like a step's, or one between two steps.
+    for (const [anchor, age] of [[5, 2], [5, -20], [5, -20.5], [-5, -20], [0, 0.25]]) {
+      const inputs = startedInputs(random, [2, 40, 5]);
+      inputs[0].data.fill(-0.05);
+      inputs[4].data.forEach((_, i, state) => {
+        const row = Math.floor(i / 5) % 4;
+        if (row >= 2) state[i] = row === 2 ? anchor : age;
+      });
+      for (const chunk of [7, 16, 64]) {
+        await assertEqualGradients(bench, chunk, drawn(random, inputs));
+      }
     }
-  }
-  // Half a step behind a step whose key is as large.
-  const inputs = startedInputs(random, [1, 40, 1], () => -9);
-  inputs[0].data.fill(-0.05);
-  inputs[2].data[33] = 0;
-  inputs[4].data.set([1, 1, 0, -34.5]);
-  for (const chunk of [7, 16, 64]) await assertEqualGradients(bench, chunk, drawn(random, inputs));
-});
+    // Half a step after a step whose key is as large.
+    const inputs = startedInputs(random, [1, 40, 1], () => -9);
+    inputs[0].data.fill(-0.05);
+    inputs[2].data[33] = 0;
+    inputs[4].data.set([1, 1, 0, -34.5]);
+    for (const chunk of [7, 16, 64]) await assertEqualGradients(bench, chunk, drawn(random, inputs));
+  },
+);
 
-testOnGpu("wkvChunkedBackward() goes on past what a loop can hold", async (bench) => {
+testOnGpu("wkvChunkedBackward() exceeds the limit of a loop", async (bench) => {
   const random = randomSource(7);
   const subject = drawn(random, startedInputs(random, [1, 70_001, 2]));
   for (const chunk of [1, 2, 40_000]) await assertEqualGradients(bench, chunk, subject, bench.queue, 1e-4);
 });
 
-testOnGpu("wkvChunkedBackward() lays more workgroups than a row holds in rows", async (bench) => {
+testOnGpu("wkvChunkedBackward() arranges more workgroups than fit in a row", async (bench) => {
   const random = randomSource(8);
   const subject = drawn(random, startedInputs(random, [3, 65, 200]));
   const limits = { maxComputeWorkgroupsPerDimension: 9 } as GPUSupportedLimits;
@@ -174,7 +174,7 @@ testOnGpu("wkvChunkedBackward() lays more workgroups than a row holds in rows", 
   for (const chunk of [16, 33, 100]) await assertEqualGradients(bench, chunk, subject, narrow);
 });
 
-testOnGpu("wkvChunkedBackward() keeps NaN, where the reference has it", async (bench) => {
+testOnGpu("wkvChunkedBackward() returns NaN where the reference does", async (bench) => {
   const channels = 10, time = 20;
   const clean = [
     numbers([channels], () => -1),
@@ -185,7 +185,7 @@ testOnGpu("wkvChunkedBackward() keeps NaN, where the reference has it", async (b
   ];
   const gy = numbers([1, time, channels], (i) => i % 3 - 0.5);
   const gNextState = numbers([1, 4, channels], (i) => i % 3 - 0.5);
-  // One input a channel: decay, bonus, a key, a value, the four rows of the state, and both gradients.
+  // One input per channel: decay, bonus, a key, a value, the four rows of the state, and both gradients.
   const places: [Numbers, number][] = [[clean[0], 0], [clean[1], 1]];
   places.push([clean[2], 5 * channels + 2], [clean[3], 9 * channels + 3]);
   for (const row of [0, 1, 2, 3]) places.push([clean[4], row * channels + 4 + row]);
@@ -199,7 +199,7 @@ testOnGpu("wkvChunkedBackward() keeps NaN, where the reference has it", async (b
   }
 });
 
-testOnGpu("wkvBackward() goes in one chunk or in many", async (bench) => {
+testOnGpu("wkvBackward() uses one chunk or many", async (bench) => {
   for (const [shape, scans] of [[[2, 0, 3], 1], [[2, 1, 3], 1], [[1, 700, 3], 2]] as const) {
     const random = randomSource(9);
     const { inputs, expected } = drawn(random, startedInputs(random, shape));

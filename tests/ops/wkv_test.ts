@@ -53,7 +53,7 @@ Deno.test("wkv() equals the sums of its definition", async () => {
   }
 });
 
-/** Long sequences on which an exponent that is rounded at every step drifts: 2% of the keys at ±50. */
+/** Long sequences on which an exponent that is rounded at every step would drift: 2% of the keys are ±50. */
 function longInputs(channels: number, time: number) {
   const random = randomSource(3);
   return {
@@ -66,7 +66,7 @@ function longInputs(channels: number, time: number) {
   };
 }
 
-/** All outputs of a scan that is cut into parts of these lengths, the last again and again. */
+/** All outputs of a scan that is cut into parts of these lengths; the last length repeats. */
 function scanInParts(
   backend: Backend,
   { decay, bonus, key, value }: ReturnType<typeof longInputs>,
@@ -151,7 +151,7 @@ testOnAll("wkv() may be split anywhere", async (backend) => {
   await fc.assert(property, { numRuns: 40, seed: 1 });
 });
 
-testOnAll("wkvState() is nothing, below every key", async (backend) => {
+testOnAll("wkvState() is empty, with an anchor below every key", async (backend) => {
   const state = wkvState(2, 3, backend);
   assertEquals(state.shape, [2, 4, 3]);
   const one = [0, 0, 0, 0, 0, 0, -1e38, -1e38, -1e38, 0, 0, 0].map(Math.fround);

@@ -1,6 +1,4 @@
-/**
- * The WKV shaders by themselves, at every chunk size; `wkv_test.ts` holds the backend to the cases of all backends.
- */
+/** The WKV shaders by themselves, at every chunk size; `wkv_test.ts` runs the shared cases. */
 import { assert, assertEquals } from "@std/assert";
 import type { Gpu } from "../../src/backends/webgpu/gpu.ts";
 import { wkvChunked } from "../../src/ops/wkv/chunked.ts";
@@ -14,7 +12,7 @@ import { type GpuBench, testOnGpu, watched } from "./gpu_bench.ts";
 
 type Kernel = typeof wkvSerial;
 
-/** The kernel in chunks of so many steps; 0: the serial one. */
+/** The kernel with chunks of this many steps; 0: the serial one. */
 function kernelOf(chunk: number): Kernel {
   return chunk === 0 ? wkvSerial : (gpu, ...args) => wkvChunked(gpu, ...args, chunk);
 }
@@ -120,7 +118,7 @@ testOnGpu("wkvSerial() and wkvChunked() may be split anywhere", async (bench) =>
   }
 });
 
-testOnGpu("wkvSerial() and wkvChunked() go on past what a dispatch or a loop can hold", async (bench) => {
+testOnGpu("wkvSerial() and wkvChunked() exceed the limits of a dispatch and of a loop", async (bench) => {
   const inputs = startedInputs(randomSource(4), [1, 70_001, 2]);
   const expected = exactly(inputs);
   let dispatches = 0;
@@ -132,7 +130,7 @@ testOnGpu("wkvSerial() and wkvChunked() go on past what a dispatch or a loop can
   }
 });
 
-testOnGpu("wkvSerial() and wkvChunked() lay more workgroups than a row holds in rows", async (bench) => {
+testOnGpu("wkvSerial() and wkvChunked() arrange more workgroups than fit in a row", async (bench) => {
   const inputs = startedInputs(randomSource(5), [3, 65, 200]);
   const expected = exactly(inputs);
   const limits = { maxComputeWorkgroupsPerDimension: 9 } as GPUSupportedLimits;
@@ -145,7 +143,7 @@ testOnGpu("wkvSerial() and wkvChunked() lay more workgroups than a row holds in 
   }
 });
 
-testOnGpu("wkvSerial() and wkvChunked() keep NaN, where the reference has it", async (bench) => {
+testOnGpu("wkvSerial() and wkvChunked() return NaN where the reference does", async (bench) => {
   const channels = 8, time = 20;
   const clean = [
     numbers([channels], () => -1),
@@ -154,7 +152,7 @@ testOnGpu("wkvSerial() and wkvChunked() keep NaN, where the reference has it", a
     numbers([1, time, channels], (i) => i % 7 - 3),
     list([1, 2, 0.5, 3].flatMap((row) => Array(channels).fill(row)), [1, 4, channels]),
   ];
-  // One input a channel: decay, bonus, a key, a value, and the four rows of the state.
+  // One input per channel: decay, bonus, a key, a value, and the four rows of the state.
   const places = [[0, 0], [1, 1], [2, 5 * channels + 2], [3, 9 * channels + 3]];
   for (const row of [0, 1, 2, 3]) places.push([4, row * channels + 4 + row]);
   for (const [input, at] of places) clean[input].data[at] = NaN;
@@ -167,7 +165,7 @@ testOnGpu("wkvSerial() and wkvChunked() keep NaN, where the reference has it", a
   }
 });
 
-testOnGpu("wkv() goes in steps or in chunks, and through no step at all", async (bench) => {
+testOnGpu("wkv() runs step by step or in chunks, and without steps", async (bench) => {
   for (const [shape, dispatches] of [[[2, 0, 3], 1], [[2, 1, 3], 1], [[1, 700, 3], 3]] as const) {
     const inputs = startedInputs(randomSource(6), shape);
     let count = 0;
@@ -178,7 +176,7 @@ testOnGpu("wkv() goes in steps or in chunks, and through no step at all", async 
   }
 });
 
-Deno.test("chunkFor() chunks where channels are few and steps many", () => {
+Deno.test("chunkFor() uses chunks for few channels and many steps", () => {
   const limits = { maxStorageBufferBindingSize: 2 ** 27 };
   const chunk = (batch: number, channels: number, time: number) => chunkFor(batch, channels, time, limits);
   assertEquals(chunk(8, 4096, 2048), 2048, "channels enough");

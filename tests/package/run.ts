@@ -1,8 +1,8 @@
 /**
- * The npm tarball as its users have it: a project of theirs (`project/`) installs it, checks its types under strict options,
- * and trains with workers in Node.js, after esbuild, after Vite's production build and in its dev server, and in a page
- * without a bundler. Needs npm, Node.js and Chromium. Exits with 1 at the first thing that fails; the folder is left for
- * who wants to look.
+ * Tests the npm tarball as users have it: a project (`project/`) installs it, checks its types under strict options,
+ * and trains with workers in Node.js, after esbuild, after Vite's production build and in its dev server, and in a
+ * page without a bundler. Needs npm, Node.js and Chromium. Exits with 1 at the first failure; the folder is kept for
+ * inspection.
  *
  *     deno run -A tests/package/run.ts [folder]
  *
@@ -28,7 +28,7 @@ async function step(name: string, body: () => Promise<unknown>): Promise<void> {
   console.log(`${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
 }
 
-/** The page at an address must train, and say that it is done. */
+/** Asserts that the page at an address trains and reports success. */
 async function train(url: string): Promise<void> {
   const said: string[] = [];
   const { result } = await visit(url, (page) => {
@@ -45,7 +45,7 @@ const types: Readonly<Record<string, string>> = {
   js: "text/javascript",
 };
 
-/** Calls `body` with the origin of a server of the files in a folder, which any page may load. */
+/** Calls `body` with the origin of a server of the files in a folder, which allows requests from any page. */
 async function serving(files: string, body: (origin: string) => Promise<void>): Promise<void> {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
     const { pathname } = new URL(url);
@@ -84,7 +84,7 @@ await step("types: a page's", () => run("node", `${bin}/typescript/bin/tsc`, "-p
 await step("Node.js", () => run("node", "smoke.js"));
 await step("Node.js, with workers", () => run("node", "node.js"));
 
-/** The worker's file is an entry of its own, beside the program's, under the name that the library looks for. */
+/** The worker's file is a separate entry point next to the program's, with the name that the library looks for. */
 const esbuild = (platform: string, ...entries: string[]) =>
   run(
     `${bin}/.bin/esbuild`,
@@ -110,7 +110,7 @@ await step("Chromium, after Vite's build", async () => {
 });
 
 await step("Chromium, in Vite's dev server", async () => {
-  // It would end with its input.
+  // The server would end with its input.
   const server = new Deno.Command(`${bin}/.bin/vite`, {
     cwd: folder,
     env: { NO_COLOR: "1" },
@@ -135,7 +135,7 @@ await step(
     }),
 );
 
-/** The address of a page among what a server says. */
+/** The address of a page in a server's output. */
 async function addressIn(output: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
   let said = "";
   for await (const part of output.pipeThrough(new TextDecoderStream())) {

@@ -8,7 +8,7 @@ import type { Floats } from "../../src/tensor.ts";
 
 const slot = fc.record({ size: fc.integer({ min: 1, max: 40 }), madeAt: fc.nat(30), calls: fc.nat(10) });
 
-Deno.test("planPlaces() gives slots that are held at once places of their own, large enough", () => {
+Deno.test("planPlaces() gives slots with overlapping lifetimes different places, of sufficient size", () => {
   const sizeFor = (size: number) => 8 * Math.ceil(size / 8);
   fc.assert(fc.property(fc.array(slot, { maxLength: 60 }), (drawn) => {
     const slots = drawn.map(({ size, madeAt, calls }, index): Slot => ({
@@ -23,13 +23,13 @@ Deno.test("planPlaces() gives slots that are held at once places of their own, l
       const place = places.get(a)!;
       assert(place.size >= a.size);
       for (const b of slots) {
-        // Made before a call and released behind it.
+        // Created before a call and released after it.
         const together = a.madeAt < b.releasedAt && b.madeAt < a.releasedAt;
         const other = places.get(b)!;
         if (a !== b && together) assert(place.size !== other.size || place.number !== other.number);
       }
     }
-    // No more blocks of a size than are ever held at once.
+    // No more blocks of a size than are in use at once.
     for (const { size, number } of places.values()) {
       const most = Math.max(
         ...slots.map(({ madeAt }) =>
@@ -41,7 +41,7 @@ Deno.test("planPlaces() gives slots that are held at once places of their own, l
   }));
 });
 
-Deno.test("Arena frees a block with the last program that has it", () => {
+Deno.test("Arena frees a block with the last program that uses it", () => {
   using backend = createReference();
   const arena = new Arena((backend as DeviceBackend<Floats>).store);
   const few = [{ size: 3, number: 0 }, { size: 3, number: 0 }], more = [{ size: 3, number: 1 }];

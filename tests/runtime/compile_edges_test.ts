@@ -1,4 +1,4 @@
-/** Ways of calling a compiled function that few callers go, and in which it must be the function all the same. */
+/** Unusual ways of calling a compiled function, in all of which it must do what the function does. */
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   adamW,
@@ -24,7 +24,7 @@ import {
 import { testOnAll } from "../helpers.ts";
 
 testOnAll(
-  "compile() sees a tied tensor among arguments that it knows, whoever used them since",
+  "compile() notices a tied tensor among known arguments, whatever used them since",
   async (backend) => {
     const a = { w: tensor([2], [1], backend) },
       c = { w: tensor([3], [1], backend) },
@@ -41,7 +41,7 @@ testOnAll(
   },
 );
 
-testOnAll("compile() of caches that are one in two places grows as the function does", async (backend) => {
+testOnAll("compile() with one cache in two places grows it as the function does", async (backend) => {
   const f = (
     p: { k: Tensor },
     q: { k: Tensor },
@@ -61,20 +61,23 @@ testOnAll("compile() of caches that are one in two places grows as the function 
   assertEquals([[...await read(one)], [...await read(two)]], [[1, 2, 8], [1, 2, 9]]);
 });
 
-testOnAll("compile() leaves alone what follows a cache that the function closes over", async (backend) => {
-  const step = (value: number) => tensor([value], [1, 1, 1], backend);
-  const past = appendTime(appendTime(tensor([], [1, 0, 1], backend), step(1)), step(2));
-  // Appended in place, looked at and dropped: another call of it must not overwrite what others append.
-  using last = compile((x: Tensor) => lastStep(appendTime(past, x)));
-  assertEquals([...await read(last(step(7)))], [7]);
-  const longer = appendTime(past, step(3));
-  for (let i = 0; i < 3; i++) {
-    assertEquals([...await read(last(step(8 + i)))], [8 + i]);
-    assertEquals([...await read(longer)], [1, 2, 3]);
-  }
-});
+testOnAll(
+  "compile() does not overwrite what follows a cache that the function closes over",
+  async (backend) => {
+    const step = (value: number) => tensor([value], [1, 1, 1], backend);
+    const past = appendTime(appendTime(tensor([], [1, 0, 1], backend), step(1)), step(2));
+    // Appends in place, reads and drops the result: another call must not overwrite what others append.
+    using last = compile((x: Tensor) => lastStep(appendTime(past, x)));
+    assertEquals([...await read(last(step(7)))], [7]);
+    const longer = appendTime(past, step(3));
+    for (let i = 0; i < 3; i++) {
+      assertEquals([...await read(last(step(8 + i)))], [8 + i]);
+      assertEquals([...await read(longer)], [1, 2, 3]);
+    }
+  },
+);
 
-testOnAll("compile() is bound to nothing of a call whose arguments threw", async (backend) => {
+testOnAll("compile() stays unbound after a call whose arguments threw", async (backend) => {
   const of = (value: number) => ({ w: tensor([value], [1], backend) });
   const first = of(5), second = of(100);
   using step = compile((p: { w: Tensor }, x: { readonly w: Tensor }) => add(p.w, x.w));
@@ -89,7 +92,7 @@ testOnAll("compile() is bound to nothing of a call whose arguments threw", async
   assertEquals([...await read(step(first, x))], [6]);
 });
 
-testOnAll("compile() of a function that catches what ids throw is that function", async (backend) => {
+testOnAll("compile() of a function that catches errors of ids does the same", async (backend) => {
   const table = tensor([1, 2, 3], [3, 1], backend), zero = tensor([0], [1, 1, 1], backend);
   const f = (table: Tensor, ids: readonly number[][]) => {
     try {
@@ -104,7 +107,7 @@ testOnAll("compile() of a function that catches what ids throw is that function"
   }
 });
 
-testOnAll("compile() checks ids behind a function that was compiled for another backend", async (backend) => {
+testOnAll("compile() checks ids after a function that was compiled for another backend", async (backend) => {
   using other = createReference();
   using inner = compile((x: Tensor) => add(x, x));
   const table = tensor([1, 2, 3], [3, 1], backend), elsewhere = tensor([1], [1], other);
@@ -117,7 +120,7 @@ testOnAll("compile() checks ids behind a function that was compiled for another 
 });
 
 testOnAll(
-  "compile() gives a function lists of their lengths, and no look at their numbers",
+  "compile() gives a function the lengths of its lists, but not their numbers",
   async (backend) => {
     const table = tensor([1, 2, 3], [3, 1], backend);
     using step = compile((table: Tensor, ids: readonly number[][]) => ({
@@ -141,7 +144,7 @@ testOnAll(
   },
 );
 
-testOnAll("compile() takes anything among arguments, and in results", async (backend) => {
+testOnAll("compile() allows any values in arguments and results", async (backend) => {
   const x = tensor([1], [1, 1, 1], backend), sparse: (Tensor | undefined)[] = [];
   sparse[1] = x;
   using step = compile((x: Tensor, ..._: unknown[]) => ({
@@ -166,7 +169,7 @@ testOnAll("compile() takes anything among arguments, and in results", async (bac
   assertThrows(() => step(cache, [[1, , 2]]) && embedding(x, [[1, , 2]] as never), Error);
 });
 
-testOnAll("compile() of a function that frees what it is given runs as that", async (backend) => {
+testOnAll("compile() of a function that frees its arguments calls it unchanged", async (backend) => {
   using step = compile((x: Tensor) => {
     const y = add(x, x);
     backend.free(x);
@@ -179,7 +182,7 @@ testOnAll("compile() of a function that frees what it is given runs as that", as
   }
 });
 
-Deno.test("withTurns() of compile() says that it takes a list of arguments", async () => {
+Deno.test("withTurns() of compile() requires a list of arguments", async () => {
   using step = compile((x: Tensor) => add(x, x));
   const x = tensor([1], [1]);
   await assertRejects(() => step.withTurns(x as never), TypeError, "args must be the list of its arguments");
@@ -191,7 +194,7 @@ Deno.test("withTurns() of compile() says that it takes a list of arguments", asy
 });
 
 for (const [name, create] of [["reference", createReference], ["wasm", createWasm]] as const) {
-  Deno.test(`compile() leaves nothing behind when gradients overflow, on ${name}`, async () => {
+  Deno.test(`compile() leaves nothing allocated when gradients overflow, on ${name}`, async () => {
     using backend = await create();
     const params = { w: tensor(new Float32Array(64), [64], backend) };
     const state = { ...adamW.init(params), step: tensor([0], [], backend) };
@@ -210,7 +213,7 @@ for (const [name, create] of [["reference", createReference], ["wasm", createWas
     assertEquals(backend.memory().bytes, bytes);
   });
 
-  Deno.test(`compile() gives back what a function took that is disposed of, whatever else is compiled, on ${name}`, async () => {
+  Deno.test(`compile() frees the memory of a disposed function, whatever else is compiled, on ${name}`, async () => {
     using backend = await create();
     const x = tensor(new Float32Array(50_000), [50_000], backend), y = tensor([1], [1], backend);
     using small = compile((y: Tensor) => add(sigmoid(y), y));
@@ -225,10 +228,10 @@ for (const [name, create] of [["reference", createReference], ["wasm", createWas
   });
 }
 
-Deno.test("compile() runs wherever the function itself finds room", async () => {
+Deno.test("compile() runs wherever there is memory for the function itself", async () => {
   const config = { ...presets.matched.rwkv, vocabulary: 64 };
   const prompts = Array.from({ length: 48 }, (_, i) => [Array.from({ length: i + 1 }, (_, t) => t % 64)]);
-  /** The most bytes that prompts of all lengths hold, without compile. */
+  /** The most bytes in use for prompts of all lengths, without compile. */
   const peak = await (async () => {
     using backend = await createWasm();
     const params = await put(rwkv.init(config, 1), backend), state = rwkv.initialState(params);
@@ -249,7 +252,7 @@ Deno.test("compile() runs wherever the function itself finds room", async () => 
   assertEquals(backend.memory().bytes, bytes);
 });
 
-Deno.test("compile() on a float64 reference keeps all digits", async () => {
+Deno.test("compile() on a float64 reference keeps double precision", async () => {
   using backend = createReference({ precision: "float64" });
   const x = tensor([0.1], [1], backend);
   using step = compile((x: Tensor) => sigmoid(x));

@@ -1,4 +1,7 @@
-/** A compiled function is the function: the same results bit for bit, the same errors, whatever came before. */
+/**
+ * A compiled function does what the function does: the same results bit for bit, and the same errors, after any
+ * calls.
+ */
 import {
   assert,
   assertEquals,
@@ -59,7 +62,7 @@ async function assertSame(actual: unknown, expected: unknown, message: string): 
   assertEquals(await bitsOf(actual), await bitsOf(expected), message);
 }
 
-/** What a session does next: goes on with tokens, is forked, or is forgotten. */
+/** What happens to a session next: it continues with tokens, is forked, or is freed. */
 const action = fc.record({
   session: fc.nat(3),
   what: fc.constantFrom("step", "step", "step", "step", "fork", "free") as fc.Arbitrary<
@@ -72,7 +75,7 @@ const action = fc.record({
 for (const { name, create } of backends) {
   const runs = name === "webgpu" ? 4 : 25;
   for (const { model, config } of models) {
-    Deno.test(`compile() of ${model.name} is the function bit for bit, whatever becomes of states, on ${name}`, async () => {
+    Deno.test(`compile() of ${model.name} equals the function bit for bit, whatever is done with states, on ${name}`, async () => {
       using backend = await create();
       const params = await put(model.init(config, 1), backend);
       await fc.assert(
@@ -91,7 +94,7 @@ for (const { name, create } of backends) {
               sessions.push({ own, compiled });
             } else if (what === "free" && sessions.length > 1) {
               sessions.splice(at, 1);
-              // A fork holds the same tensors.
+              // A fork has the same tensors.
               if (sessions.every((other) => other.own !== own)) backend.free([own, compiled]);
             } else {
               const expected = model.forward(params, [ids], own, { logits });
@@ -102,7 +105,7 @@ for (const { name, create } of backends) {
               backend.free([actual.logits, expected.logits]);
             }
           }
-          // What was forked holds what it held.
+          // The forked session is unchanged.
           for (const { own, compiled } of sessions) await assertSame(compiled, own, "state");
           for (const { own, compiled } of sessions) backend.free([own, compiled]);
         }),
@@ -114,7 +117,7 @@ for (const { name, create } of backends) {
       );
     });
 
-    Deno.test(`compile() of a training step of ${model.name} is the function bit for bit, on ${name}`, async () => {
+    Deno.test(`compile() of a training step of ${model.name} equals the function bit for bit, on ${name}`, async () => {
       using backend = await create();
       const train = (
         params: unknown,
@@ -149,7 +152,7 @@ for (const { name, create } of backends) {
     });
   }
 
-  Deno.test(`compile() keeps to what a cache holds beyond its room, on ${name}`, async () => {
+  Deno.test(`compile() respects rows that others appended to a cache, on ${name}`, async () => {
     using backend = await create();
     const { model, config } = models[1];
     const params = await put(model.init(config, 3), backend);
@@ -166,7 +169,7 @@ for (const { name, create } of backends) {
     await assertSame(compiled, own, "caches");
   });
 
-  Deno.test(`compile() looks for room in a cache at every call, on ${name}`, async () => {
+  Deno.test(`compile() checks the capacity of a cache at every call, on ${name}`, async () => {
     using backend = await create();
     const { model, config } = models[1];
     const params = await put(model.init(config, 3), backend);
@@ -175,7 +178,7 @@ for (const { name, create } of backends) {
     using step = compile(forward);
     const { state } = forward(params, [[1, 2, 3]], model.initialState(params));
     for (let i = 0; i < 12; i++) {
-      // Now and then somebody has gone on from the state, and holds the rows behind it.
+      // Sometimes another session has continued from the state, and uses the rows after it.
       const taken = i % 4 === 3 ? forward(params, [[5]], state) : null;
       const expected = forward(params, [[4]], state);
       const actual = step(params, [[4]], state);
@@ -190,7 +193,7 @@ for (const { name, create } of backends) {
     }
   });
 
-  Deno.test(`compile() notices a function that looks at a cache's length, on ${name}`, async () => {
+  Deno.test(`compile() notices a function that reads a cache's length, on ${name}`, async () => {
     using backend = await create();
     const { model, config } = models[1];
     const params = await put(model.init(config, 3), backend);
@@ -209,7 +212,7 @@ for (const { name, create } of backends) {
     }
   });
 
-  Deno.test(`compile() gives constants, arguments and closures as the function does, on ${name}`, async () => {
+  Deno.test(`compile() returns constants, arguments and closed-over tensors as the function does, on ${name}`, async () => {
     using backend = await create();
     const closed = tensor([5, 6], [2], backend);
     const f = (x: Tensor, ids: readonly number[][], heads: number) => ({
@@ -232,11 +235,11 @@ for (const { name, create } of backends) {
       assertEquals(actual.ids, [[heads, 7]]);
       backend.free([actual.sum, actual.fresh]);
     }
-    // What a caller freed was not what later calls have.
+    // Freeing a result must not free what later calls use.
     assertEquals([...await read(step(x, [[1, 2]], 1).fresh)], [1, 2]);
   });
 
-  Deno.test(`compile() tells a tensor in two places from two tensors, on ${name}`, async () => {
+  Deno.test(`compile() distinguishes a tensor in two places from two tensors, on ${name}`, async () => {
     using backend = await create();
     const f = (tree: { a: Tensor; b: Tensor }) =>
       valueAndGrad(({ a, b }) => linear(multiply(a, b), ones), tree).grads;
@@ -248,7 +251,7 @@ for (const { name, create } of backends) {
     }
   });
 
-  Deno.test(`compile() throws what the function throws, and goes on, on ${name}`, async () => {
+  Deno.test(`compile() throws what the function throws, and continues, on ${name}`, async () => {
     using backend = await create();
     const weight = draws(1, [9, 4]), table = await put(weight, backend);
     using look = compile((table: Tensor, ids: readonly number[][]) => embedding(table, ids));
@@ -272,7 +275,7 @@ for (const { name, create } of backends) {
     await assertSame(look(table, [[3, 3]]), embedding(table, [[3, 3]]), "after errors");
   });
 
-  Deno.test(`compile() refuses to run on what it closes over once that is freed, on ${name}`, async () => {
+  Deno.test(`compile() refuses to run after a closed-over tensor was freed, on ${name}`, async () => {
     using backend = await create();
     const closed = tensor([1], [1], backend), x = tensor([2], [1], backend);
     using step = compile((x: Tensor) => add(x, closed));
@@ -281,7 +284,7 @@ for (const { name, create } of backends) {
     assertThrows(() => step(x), TypeError, "Cannot run compiled function: tensor must be alive");
   });
 
-  Deno.test(`compile() holds masked targets and weights to what crossEntropy() does, on ${name}`, async () => {
+  Deno.test(`compile() checks masked targets and weights like crossEntropy(), on ${name}`, async () => {
     using backend = await create();
     const logits = await put(draws(1, [1, 3, 5]), backend);
     const loss = (logits: Tensor, targets: number[][], weights: number[][]) =>
@@ -314,7 +317,7 @@ for (const { name, create } of backends) {
     await assertRejects(() => reading, TypeError, "a function that is compiled");
   });
 
-  Deno.test(`compile() leaves no more memory than its results, however often it runs, on ${name}`, async () => {
+  Deno.test(`compile() leaves only its results allocated, however often it runs, on ${name}`, async () => {
     using backend = await create();
     const x = tensor([1, 2, 3], [3], backend);
     const { bytes } = backend.memory();
@@ -348,7 +351,7 @@ for (const { name, create } of backends) {
     assert(backend.memory().bytes < 200 * 1024);
   });
 
-  Deno.test(`withTurns() of compile() lets the function be called meanwhile, and is ended by a signal, on ${name}`, async () => {
+  Deno.test(`withTurns() of compile() allows calls of the function meanwhile, and obeys a signal, on ${name}`, async () => {
     using backend = await create();
     const x = await put(draws(3, [64, 64]), backend);
     const f = (x: Tensor) => {
@@ -394,7 +397,7 @@ for (const { name, create } of backends) {
     assertEquals(backend.memory().bytes, bytes);
   });
 
-  Deno.test(`withTurns() of compile() takes its arguments at the call, the first of a form too, on ${name}`, async () => {
+  Deno.test(`withTurns() of compile() uses the arguments as of the call, also for a new form, on ${name}`, async () => {
     using backend = await create();
     const one = await put(draws(3, [2, 2]), backend), other = await put(draws(4, [2, 2]), backend);
     const f = (x: Tensor, { a, times }: { a: Tensor; times: number }, ids: number[][]) => {
@@ -414,7 +417,7 @@ for (const { name, create } of backends) {
     await assertSame(await next, f(...args), "after");
   });
 
-  Deno.test(`withTurns() of compile() records once for calls of one form at once, on ${name}`, async () => {
+  Deno.test(`withTurns() of compile() records once for concurrent calls of one form, on ${name}`, async () => {
     using backend = await create();
     let count = 0;
     using step = compile((x: Tensor) => {
@@ -425,13 +428,13 @@ for (const { name, create } of backends) {
     const found = await Promise.all(all.map((x) => step.withTurns([x])));
     for (const [i, y] of found.entries()) await assertSame(y, sigmoid(all[i]), `call ${i}`);
     assertEquals(count, 1);
-    // Nor are others recorded any later for it.
+    // Nor are other forms recorded later because of it.
     const wide = await put(draws(1, [5]), backend);
     step(wide), step(wide);
     assertEquals(count, 2);
   });
 
-  Deno.test(`withTurns() of compile() refuses what it closes over and was freed meanwhile, on ${name}`, async () => {
+  Deno.test(`withTurns() of compile() refuses closed-over tensors that were freed meanwhile, on ${name}`, async () => {
     using backend = await create();
     const x = await put(draws(3, [4]), backend), { bytes } = backend.memory();
     // At every turn of the recording.
@@ -461,11 +464,11 @@ function bytesOf(backend: Backend, t: Tensor): number {
   return bytes;
 }
 
-Deno.test("compile() takes no function for one", () => {
+Deno.test("compile() refuses values that are not functions", () => {
   assertThrows(() => compile(null as never), TypeError, "Cannot compile: f must be a function");
 });
 
-Deno.test("compile() of a compiled function, and inside of valueAndGrad(), is the function", async () => {
+Deno.test("compile() of a compiled function, and inside of valueAndGrad(), equals the function", async () => {
   using backend = await createWasm();
   const x = tensor([0.5, 2], [2], backend), ones = tensor([1, 1], [1, 2], backend);
   using inner = compile((x: Tensor) => multiply(sigmoid(x), x));

@@ -8,13 +8,13 @@ function slotsOf(...kinds: Slot["kind"][]): Slot[] {
 
 const call = (kernel: string, ...args: KernelArgument[]): Call => ({ kernel, args });
 
-/** The calls with the numbers of slots. */
+/** The calls, with slots as numbers. */
 const shown = (calls: readonly Call[]) =>
   calls.map((
     { kernel, args },
   ) => [kernel, ...args.map((arg) => typeof arg === "object" ? `s${arg?.index}` : arg)]);
 
-Deno.test("withoutCopies() reads what a copy was made of, for as long as the copy is read", () => {
+Deno.test("withoutCopies() reads the source of a copy instead, for the lifetime of the copy", () => {
   const [given, copy, y] = slotsOf("argument", "made", "made");
   const calls = [call("shiftTime", copy, y, given, 1, 1, 6), call("tanh", y, copy, 6)];
   assertEquals(shown(withoutCopies(calls, new Set([y]))), [["tanh", "s2", "s0", 6]]);
@@ -25,7 +25,7 @@ Deno.test("withoutCopies() reads what a copy was made of, for as long as the cop
   assertEquals(x.releasedAt, 9);
 });
 
-Deno.test("withoutCopies() makes a result where it is to be, and copies what is another's", () => {
+Deno.test("withoutCopies() computes a result in place, and keeps copies of other tensors", () => {
   const [given, x, result, other] = slotsOf("argument", "made", "made", "made");
   const calls = [
     call("tanh", x, given, 6),
@@ -38,7 +38,7 @@ Deno.test("withoutCopies() makes a result where it is to be, and copies what is 
   ]);
 });
 
-Deno.test("withoutCopies() leaves what is more or less than a copy", () => {
+Deno.test("withoutCopies() keeps calls that copy more or less than a whole slot", () => {
   const [given, y, z] = slotsOf("argument", "made", "made");
   const calls = [
     // Several steps, a part, and two parts of one output.

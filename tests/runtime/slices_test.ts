@@ -9,15 +9,15 @@ function call(...sizes: number[]): Call {
 
 const small = call(10, 10), large = call(2 ** 16, 1);
 
-Deno.test("slicesOf() has each large call alone, also behind many small ones", () => {
+Deno.test("slicesOf() separates each large call, also after many small ones", () => {
   assertEquals(slicesOf([small, small, small, large, large, small, small]), [0, 3, 4, 5, 7]);
 });
 
-Deno.test("slicesOf() has 64 small calls in one, and less where they take more", () => {
+Deno.test("slicesOf() combines 64 small calls, or fewer if they are larger", () => {
   assertEquals(slicesOf(Array(150).fill(small)), [0, 64, 128, 150]);
   assertEquals(slicesOf(Array(5).fill(call(2 ** 14, 2 ** 14))), [0, 2, 4, 5]);
 });
 
-Deno.test("slicesOf() of no calls has none", () => {
+Deno.test("slicesOf() of no calls is empty", () => {
   assertEquals(slicesOf([]), [0]);
 });

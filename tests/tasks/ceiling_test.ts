@@ -16,7 +16,7 @@ Deno.test("idealProbabilities() equals the sum over all sequences of the task", 
   const length = 9;
   for (const tiny of tinyTasks) {
     const sequences = listSequences(tiny, length);
-    // The probability of every beginning, by adding up the sequences that begin so.
+    // The probability of every prefix, as the sum over the sequences that start with it.
     const beginnings = new Map<string, number>();
     for (const [key, p] of sequences) {
       const tokens = key.split(",");
@@ -90,7 +90,7 @@ Deno.test("ceiling() scores tokens 1 to T - 1 by the ideal probabilities", () =>
   score.accuracyByPosition.forEach((accuracy, t) => assertAlmostEquals(accuracy, mean(hits[t]), 1e-12));
 });
 
-Deno.test("ceiling() promises the accuracy that it reaches", () => {
+Deno.test("ceiling() claims the accuracy that it reaches", () => {
   const sequences = sampleSequences(task, { count: 200, length: 64, seed: 4 });
   let promised = 0;
   let variance = 0;
@@ -105,7 +105,7 @@ Deno.test("ceiling() promises the accuracy that it reaches", () => {
   assert(Math.abs(reached - promised) < 5 * Math.sqrt(variance), `promised ${promised}, reached ${reached}`);
 });
 
-Deno.test("ceiling() leaves memory to be gained: n-grams of order 1 to 5 stay 10 points under it at length 128", () => {
+Deno.test("ceiling() leaves n-grams of order 1 to 5 at least 10 points behind at length 128", () => {
   for (const seed of [1, 2, 3]) {
     const bank = motifTask({}, seed);
     const { train, test } = trainAndTest(bank, { train: 500, test: 60, length: 128, seed: 5 });
@@ -119,7 +119,7 @@ Deno.test("ceiling() leaves memory to be gained: n-grams of order 1 to 5 stay 10
   }
 });
 
-Deno.test("ceiling() and idealProbabilities() refuse what the task cannot make", () => {
+Deno.test("ceiling() and idealProbabilities() refuse sequences that the task can't generate", () => {
   const { tokens } = task.bank[0];
   const impossible = [tokens[0], ...Array(7).fill(tokens[0])];
   assertThrows(
@@ -143,16 +143,16 @@ Deno.test("ceiling() and idealProbabilities() refuse what the task cannot make",
   }
 });
 
-Deno.test("ceiling() and idealProbabilities() refuse what is no sequence", () => {
+Deno.test("ceiling() and idealProbabilities() refuse values that are not sequences", () => {
   assertThrows(
     () => ceiling(task, []),
     TypeError,
-    "Cannot compute the ceiling: sequences must be a list of at least one, current value is an array of length 0",
+    "Cannot compute the ceiling: sequences must be a list of at least one sequence, current value is an array of length 0",
   );
   assertThrows(
     () => ceiling(task, [[3]]),
     TypeError,
-    "Cannot compute the ceiling: a sequence must be a list of at least 2 token ids, current length is 1",
+    "Cannot compute the ceiling: sequences[0] must be a list of at least 2 token ids, current length is 1",
   );
   assertThrows(
     () => idealProbabilities(task, 3 as unknown as number[]),

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { motifTask, type MotifTaskConfig } from "../../src/tasks/mod.ts";
 
-Deno.test("motifTask() makes the bank of its sizes", () => {
+Deno.test("motifTask() makes a bank with its sizes", () => {
   const { config, bank } = motifTask({}, 1);
   assertEquals(config, {
     vocabulary: 64,
@@ -23,12 +23,12 @@ Deno.test("motifTask() makes the bank of its sizes", () => {
   assertEquals(new Set(motifTask({ motifs: 200 }, 1).bank.map(({ slot }) => slot)).size, 7);
 });
 
-Deno.test("motifTask() is the same from the same seed and another from another", () => {
+Deno.test("motifTask() is the same for the same seed and different for others", () => {
   assertEquals(motifTask({ motifs: 5 }, 3), motifTask({ motifs: 5 }, 3));
   assertNotEquals(motifTask({ motifs: 5 }, 3).bank, motifTask({ motifs: 5 }, 4).bank);
 });
 
-Deno.test("motifTask() takes every size to its limit", () => {
+Deno.test("motifTask() accepts every size up to its limit", () => {
   const least = { motifs: 1, motifLength: 2, shortestCycle: 1, longestCycle: 1, alternatives: 1, flip: 0 };
   assertEquals(motifTask({ ...least, vocabulary: 2 }, 0).bank.length, 1);
   assertEquals(motifTask({ alternatives: 64, longestCycle: 16, flip: 1 }, 0).bank[0].alternatives.length, 64);
@@ -64,7 +64,7 @@ Deno.test("motifTask() refuses sizes out of range", () => {
   );
 });
 
-Deno.test("motifTask() refuses what is no number", () => {
+Deno.test("motifTask() refuses values that are not numbers", () => {
   assertThrows(
     () => motifTask({ flip: "a quarter" as unknown as number }, 1),
     TypeError,

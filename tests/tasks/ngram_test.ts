@@ -15,13 +15,13 @@ Deno.test("ngramProbabilities() interpolates the orders as Witten and Bell do", 
   // after 1: {0: 2, 2: 1}, D = 2, c = 3
   const after1 = [2, 0, 1, 0].map((count, v) => (count + 2 * unigram[v]) / 5);
   assertProbabilities(ngramProbabilities(model, [1]), after1);
-  // the order is 2: the token before the last is not looked at
+  // the order is 2, so the token before the last is ignored
   assertProbabilities(ngramProbabilities(model, [0, 1]), after1);
-  // after 3, which never came: as after nothing
+  // after 3, which never occurred: as after the empty context
   assertProbabilities(ngramProbabilities(model, [3]), unigram);
 });
 
-Deno.test("ngramProbabilities() looks at order - 1 tokens", () => {
+Deno.test("ngramProbabilities() uses order - 1 tokens", () => {
   const sequences = [[0, 0, 1, 2], [1, 0, 1, 3]];
   const [short, long] = [3, 4].map((order) => fitNgram(sequences, { order, vocabulary: 4 }));
   const afterA = ngramProbabilities(short, [0, 0, 1]);
@@ -62,12 +62,12 @@ Deno.test("evaluateNgram() scores tokens 1 to T - 1 by the n-gram probabilities"
   assertEquals(score.predicted.map(({ length }) => length), [4, 1]);
 });
 
-Deno.test("fitNgram() with more than the context there is counts what there is", () => {
+Deno.test("fitNgram() with an order beyond the sequences counts what there is", () => {
   const model = fitNgram([[0, 1]], { order: 9, vocabulary: 2 });
   assertProbabilities(ngramProbabilities(model, [0]), [0.125, 0.875]);
 });
 
-Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse what is out of range", () => {
+Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse values out of range", () => {
   for (const order of [0, 1.5, NaN]) {
     assertThrows(
       () => fitNgram([[0, 1]], { order, vocabulary: 2 }),
@@ -90,14 +90,14 @@ Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse what is o
   for (const [action, call] of calls) assertThrows(call, RangeError, `Cannot ${action}: ${words}`);
 });
 
-Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse what is no sequence", () => {
+Deno.test("fitNgram(), ngramProbabilities() and evaluateNgram() refuse values that are not sequences", () => {
   const model = fitNgram([[0, 1]], { order: 1, vocabulary: 2 });
   const calls: [string, () => unknown][] = [
     ["fit an n-gram model", () => fitNgram([], { order: 1, vocabulary: 2 })],
     ["evaluate an n-gram model", () => evaluateNgram(model, [])],
   ];
   for (const [action, call] of calls) {
-    const words = "sequences must be a list of at least one, current value is an array of length 0";
+    const words = "sequences must be a list of at least one sequence, current value is an array of length 0";
     assertThrows(call, TypeError, `Cannot ${action}: ${words}`);
   }
   assertThrows(

@@ -14,7 +14,7 @@ import { drawSequence } from "../../src/tasks/sequences.ts";
 
 const task = motifTask({}, 1);
 
-Deno.test("positionKinds() names the memory that the cycle drawn asks for", () => {
+Deno.test("positionKinds() names the memory that the drawn cycle requires", () => {
   for (let i = 0; i < 100; i++) {
     const { tokens, cycle } = drawSequence(task, 100, randomSource(1, i));
     const expected: PositionKind[] = [];
@@ -29,8 +29,8 @@ Deno.test("positionKinds() names the memory that the cycle drawn asks for", () =
   }
 });
 
-Deno.test("positionKinds() takes the more probable of two cycles that fit", () => {
-  // Two motifs alike: a slot that alternates is two motifs that keep theirs, or one that flips every time.
+Deno.test("positionKinds() uses the more probable of two possible cycles", () => {
+  // Two equal motifs: a slot that alternates is two motifs with constant slots, or one motif that flips every time.
   const { config } = motifTask({
     vocabulary: 3,
     motifs: 2,
@@ -50,7 +50,7 @@ Deno.test("positionKinds() takes the more probable of two cycles that fit", () =
   );
 });
 
-Deno.test("accuracyByKind() tells the ideal predictor's memory from an n-gram's", () => {
+Deno.test("accuracyByKind() distinguishes the ideal predictor's memory from an n-gram's", () => {
   const { train, test } = trainAndTest(task, { train: 300, test: 60, length: 128, seed: 5 });
   const score = ceiling(task, test);
   const ideal = accuracyByKind(task, test, score.predicted);
@@ -70,13 +70,13 @@ Deno.test("accuracyByKind() tells the ideal predictor's memory from an n-gram's"
   assert(ngram.slot.accuracy < 0.65 && ngram.order.accuracy < 0.25);
 });
 
-Deno.test("accuracyByKind() has no accuracy where there is nothing to predict", () => {
+Deno.test("accuracyByKind() is NaN where there is nothing to predict", () => {
   const { tokens } = drawSequence(task, 8, randomSource(1));
   const { slot, order } = accuracyByKind(task, [tokens], [tokens.subarray(1)]);
   assertEquals([slot, order], [{ count: 0, accuracy: NaN }, { count: 0, accuracy: NaN }]);
 });
 
-Deno.test("positionKinds() and accuracyByKind() refuse what is no sequence of the task", () => {
+Deno.test("positionKinds() and accuracyByKind() refuse sequences that the task can't generate", () => {
   assertThrows(
     () => positionKinds(task, []),
     TypeError,
@@ -95,7 +95,7 @@ Deno.test("positionKinds() and accuracyByKind() refuse what is no sequence of th
   assertThrows(
     () => accuracyByKind(task, [], []),
     TypeError,
-    "Cannot compute accuracy by kind: sequences must be a list of at least one",
+    "Cannot compute accuracy by kind: sequences must be a list of at least one sequence",
   );
   const { tokens } = drawSequence(task, 8, randomSource(1));
   assertThrows(

@@ -4,7 +4,7 @@ import { listSequences, tinyTasks } from "./tiny_task.ts";
 
 const task = motifTask({}, 1);
 
-Deno.test("sampleSequences() draws sequences as often as the equation says", () => {
+Deno.test("sampleSequences() draws sequences with the probabilities of the equation", () => {
   const length = 8;
   const count = 20_000;
   for (const tiny of tinyTasks) {
@@ -44,7 +44,7 @@ Deno.test("sampleSequences() keeps a slot's token with probability 1 - flip + fl
   }
 });
 
-Deno.test("sampleSequences() draws sequence i from the seed and i alone", () => {
+Deno.test("sampleSequences() determines sequence i by the seed and i alone", () => {
   const ten = sampleSequences(task, { count: 10, length: 64, seed: 5 });
   assertEquals(sampleSequences(task, { count: 4, length: 64, seed: 5 }), ten.slice(0, 4));
   assertEquals(
@@ -56,21 +56,21 @@ Deno.test("sampleSequences() draws sequence i from the seed and i alone", () => 
   assertEquals(sampleSequences(task, { count: 0, length: 64, seed: 5 }), []);
 });
 
-Deno.test("sampleSequences() takes lengths in turn", () => {
+Deno.test("sampleSequences() cycles through the lengths", () => {
   const sequences = sampleSequences(task, { count: 5, length: [32, 100, 256], seed: 5 });
   assertEquals(sequences.map(({ length }) => length), [32, 100, 256, 32, 100]);
   const [, second] = sampleSequences(task, { count: 2, length: 100, seed: 5 });
   assertEquals(sequences[1], second);
 });
 
-Deno.test("sampleSequences() makes sequences of ids below the vocabulary", () => {
+Deno.test("sampleSequences() draws ids below the vocabulary", () => {
   for (const tokens of sampleSequences(task, { count: 50, length: 128, seed: 5 })) {
     assert(tokens.every((id) => id < 64));
   }
 });
 
-Deno.test("trainAndTest() gives sets without a sequence in common", () => {
-  // At 32 tokens and cycles of 2 the same sequence is often drawn twice: what would be common is taken out.
+Deno.test("trainAndTest() returns disjoint sets", () => {
+  // With 32 tokens and cycles of 2, the same sequence is often drawn twice, so duplicates must be removed.
   const crowded = motifTask({ motifs: 4, longestCycle: 2 }, 1);
   const { train, test } = trainAndTest(crowded, { train: 300, test: 30, length: 32, seed: 1 });
   assertEquals([train.length, test.length], [300, 30]);
@@ -83,7 +83,7 @@ Deno.test("trainAndTest() gives sets without a sequence in common", () => {
   );
 });
 
-Deno.test("trainAndTest() gives the same sets from the same seed, one independent of the other's size", () => {
+Deno.test("trainAndTest() returns the same sets for the same seed, each independent of the other's size", () => {
   const options = { train: 20, test: 10, length: [32, 64], seed: 1 };
   const sets = trainAndTest(task, options);
   assertEquals(trainAndTest(task, options), sets);

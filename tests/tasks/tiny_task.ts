@@ -1,6 +1,8 @@
 import { type MotifTask, motifTask } from "../../src/tasks/mod.ts";
 
-/** Tasks so small that all their sequences can be listed, and so crowded that motifs are hard to tell apart. */
+/**
+ * Tasks so small that all sequences can be listed, and with so many similar motifs that they are hard to distinguish.
+ */
 export const tinyTasks: readonly MotifTask[] = [
   motifTask({ vocabulary: 3, motifs: 3, motifLength: 2, shortestCycle: 1, longestCycle: 3 }, 4),
   motifTask({ vocabulary: 2, motifs: 4, motifLength: 3, shortestCycle: 2, longestCycle: 2, flip: 0.5 }, 1),
@@ -12,8 +14,8 @@ export const tinyTasks: readonly MotifTask[] = [
 ];
 
 /**
- * Every sequence of a task and its probability, by listing all that the equation of `motifTask` draws: the cycle's
- * length, its motifs, whether each slot flips, and to what.
+ * Every sequence of a task and its probability, by listing everything that the equation of `motifTask` draws: the
+ * length of the cycle, its motifs, whether each slot flips, and to which token.
  */
 export function listSequences(task: MotifTask, length: number): Map<string, number> {
   const { motifs, motifLength, shortestCycle, longestCycle, flip } = task.config;

@@ -20,7 +20,7 @@ import {
   wrong,
 } from "../helpers.ts";
 
-testOnAll("adamW.update() takes the steps of the equation", async (backend) => {
+testOnAll("adamW.update() computes the steps of the equation", async (backend) => {
   const gradients = [[0.5, -2, 0], [0.25, 1, 0], [-1, 1e-3, 0]];
   const hyper = { learningRate: 0.1, beta1: 0.8, beta2: 0.9, epsilon: 1e-3, weightDecay: 0.05 };
   let params = { a: tensor([1, -2, 3], [3], backend) };
@@ -41,20 +41,23 @@ testOnAll("adamW.update() takes the steps of the equation", async (backend) => {
   assertEquals(state.step, 3);
 });
 
-testOnAll("adamW.update() changes nothing that it is given, and leaves nothing else", async (backend) => {
-  const params = { a: tensor([1, 2], [2], backend) }, grads = { a: tensor([3, 4], [2], backend) };
-  const state = adamW.init(params);
-  const held = backend.memory().bytes;
-  const next = adamW.update(grads, state, params, { learningRate: 1 });
-  assertSame(await read(params.a), [1, 2]);
-  assertSame(await read(grads.a), [3, 4]);
-  assertSame(await read(state.mean.a), [0, 0]);
-  assertSame(await read(state.variance.a), [0, 0]);
-  backend.free(next);
-  assertEquals(backend.memory().bytes, held);
-});
+testOnAll(
+  "adamW.update() changes none of its arguments, and leaves nothing else allocated",
+  async (backend) => {
+    const params = { a: tensor([1, 2], [2], backend) }, grads = { a: tensor([3, 4], [2], backend) };
+    const state = adamW.init(params);
+    const held = backend.memory().bytes;
+    const next = adamW.update(grads, state, params, { learningRate: 1 });
+    assertSame(await read(params.a), [1, 2]);
+    assertSame(await read(grads.a), [3, 4]);
+    assertSame(await read(state.mean.a), [0, 0]);
+    assertSame(await read(state.variance.a), [0, 0]);
+    backend.free(next);
+    assertEquals(backend.memory().bytes, held);
+  },
+);
 
-Deno.test("adamW.update() has hyperparameters by leaf where they are functions", async () => {
+Deno.test("adamW.update() accepts functions as hyperparameters", async () => {
   using backend = createReference({ precision: "float64" });
   const one = (shape: number[]) => tensor([1], shape, backend);
   const params = { layers: [{ decay: one([1]), key: one([1, 1]) }], heads: 4 };
@@ -89,7 +92,7 @@ testOnAll("adamW.update() multiplies a leaf's rate by its factor", async (backen
   }
 });
 
-testOnAll("adamW.update() gives the same bits for rates and steps that are tensors", async (backend) => {
+testOnAll("adamW.update() gives the same bits for tensors as for numbers", async (backend) => {
   const start = { a: randomTensor(1, [37], backend), b: [randomTensor(2, [3, 5], backend)] };
   const scalar = (x: number) => tensor([x], [], backend);
   for (const taken of [0, 1, 2, 1000, 2 ** 24 - 4]) {
@@ -117,7 +120,7 @@ testOnAll("adamW.update() gives the same bits for rates and steps that are tenso
   }
 });
 
-testOnAll("adamW.update() shows a NaN in the parameter that has it, and there alone", async (backend) => {
+testOnAll("adamW.update() confines a NaN to the parameter that has it", async (backend) => {
   const params = tensor([1, 2, 3], [3], backend);
   const next = adamW.update(tensor([0, NaN, 1], [3], backend), adamW.init(params), params, {
     learningRate: 0.1,
@@ -127,7 +130,7 @@ testOnAll("adamW.update() shows a NaN in the parameter that has it, and there al
   assertEquals([...after].map(Number.isNaN), [false, true, false]);
 });
 
-/** The error of an update: of itself, or where the device answers later, of the next read. */
+/** The error of an update: thrown by it, or on an asynchronous device by the next read. */
 function overflowOf(update: () => unknown, backend: Backend): Promise<Error> {
   return assertRejects(async () => {
     backend.free(update());
@@ -135,35 +138,41 @@ function overflowOf(update: () => unknown, backend: Backend): Promise<Error> {
   }, RangeError);
 }
 
-testOnAll("adamW.update() refuses a gradient whose square overflows, and keeps nothing", async (backend) => {
-  const params = { blocks: [tensor([1, 2], [2], backend), tensor([3], [1], backend)] };
-  const state = adamW.init(params), { bytes } = backend.memory();
-  for (const numbers of [[1, 1e20], [Infinity, 1], [-2e38, NaN]]) {
-    const grads = { blocks: [params.blocks[0], tensor([1], [1], backend)] };
-    const wrong = { blocks: [tensor(numbers, [2], backend), grads.blocks[1]] };
-    const held = backend.memory().bytes;
-    const error = await overflowOf(() => adamW.update(wrong, state, params, { learningRate: 0.1 }), backend);
-    assertEquals(
-      error.message,
-      "Cannot update parameters: squared gradients must be finite, current gradient of blocks.0 overflows",
-    );
-    backend.free(wrong);
-    assert(backend.memory().bytes <= held);
-    // It is told once, and an update may follow.
-    const next = adamW.update({ blocks: [params.blocks[0], params.blocks[1]] }, state, params, {
-      learningRate: 0.1,
-      weightDecay: 0,
-    });
-    assertNear(await read(next.params.blocks[0]), [0.9, 1.9], 1e-6);
-    backend.free(next);
-  }
-  assertSame(await read(params.blocks[0]), [1, 2]);
-  assertSame(await read(state.variance.blocks[0]), [0, 0]);
-  if (backend.name !== "webgpu") assertEquals(backend.memory().bytes, bytes);
-});
+testOnAll(
+  "adamW.update() refuses a gradient whose square overflows, and leaves nothing allocated",
+  async (backend) => {
+    const params = { blocks: [tensor([1, 2], [2], backend), tensor([3], [1], backend)] };
+    const state = adamW.init(params), { bytes } = backend.memory();
+    for (const numbers of [[1, 1e20], [Infinity, 1], [-2e38, NaN]]) {
+      const grads = { blocks: [params.blocks[0], tensor([1], [1], backend)] };
+      const wrong = { blocks: [tensor(numbers, [2], backend), grads.blocks[1]] };
+      const held = backend.memory().bytes;
+      const error = await overflowOf(
+        () => adamW.update(wrong, state, params, { learningRate: 0.1 }),
+        backend,
+      );
+      assertEquals(
+        error.message,
+        "Cannot update parameters: squared gradients must be finite, current gradient of blocks.0 overflows",
+      );
+      backend.free(wrong);
+      assert(backend.memory().bytes <= held);
+      // The error is reported once, and further updates are possible.
+      const next = adamW.update({ blocks: [params.blocks[0], params.blocks[1]] }, state, params, {
+        learningRate: 0.1,
+        weightDecay: 0,
+      });
+      assertNear(await read(next.params.blocks[0]), [0.9, 1.9], 1e-6);
+      backend.free(next);
+    }
+    assertSame(await read(params.blocks[0]), [1, 2]);
+    assertSame(await read(state.variance.blocks[0]), [0, 0]);
+    if (backend.name !== "webgpu") assertEquals(backend.memory().bytes, bytes);
+  },
+);
 
 testOnAll(
-  "adamW.update() refuses a variance that is infinite already, and names a single parameter",
+  "adamW.update() refuses an infinite variance, and names a single parameter",
   async (backend) => {
     const params = tensor([1], [1], backend), start = adamW.init(params);
     const state = { ...start, variance: tensor([Infinity], [1], backend) };
@@ -177,7 +186,7 @@ testOnAll(
 
 const magnitudes = fc.integer({ min: -30, max: 30 }).map((e) => 10 ** e);
 
-/** Of single precision, at any magnitude of gradients. */
+/** In single precision, at any magnitude of the gradients. */
 const steps = fc.record({
   grads: fc.array(fc.tuple(magnitudes, fc.integer({ min: -9, max: 9 })), {
     minLength: 1,
@@ -208,7 +217,7 @@ testOnAll(
       const nextV = grads.map((g, i) => beta2 * v[i] + (1 - beta2) * g * g);
       const update = () =>
         adamW.update(put(grads), { step, mean, variance }, params, { ...hyper, learningRate: rate });
-      // Near the end of the range either is right.
+      // Near the end of the range either is correct.
       const largest = Math.max(...nextV);
       if (largest > 3.39e38 && largest < 3.41e38) return;
       if (largest > 3.4e38) {
@@ -245,7 +254,7 @@ testOnAll(
   },
 );
 
-Deno.test("adamW.update() of a float64 reference holds where squares leave its range", async () => {
+Deno.test("adamW.update() of a float64 reference is correct where squares leave its range", async () => {
   using backend = createReference({ precision: "float64" });
   const one = (x: number) => tensor([x], [1], backend);
   const take = (grad: number) => {

@@ -4,7 +4,7 @@ import { batchOrder, splitBatch } from "../../src/train/batches.ts";
 
 const lengths = fc.array(fc.integer({ min: 2, max: 90 }), { minLength: 1, maxLength: 60 });
 
-Deno.test("batchOrder() has every sequence once, and the batches of every epoch are of the same sizes", () => {
+Deno.test("batchOrder() has every sequence once, and batches of the same sizes in every epoch", () => {
   fc.assert(fc.property(lengths, fc.integer({ min: 1, max: 8 }), fc.nat(9), (lengths, size, epoch) => {
     const batches = batchOrder(lengths, size, 1, epoch);
     assertEquals(batches.flatMap(({ indices }) => indices).sort((a, b) => a - b), [...lengths.keys()]);
@@ -16,20 +16,20 @@ Deno.test("batchOrder() has every sequence once, and the batches of every epoch 
   }));
 });
 
-Deno.test("batchOrder() cuts sequences of one length into full batches, and pads none", () => {
+Deno.test("batchOrder() divides sequences of one length into full batches without padding", () => {
   const batches = batchOrder(Array(21).fill(9), 4, 1, 0);
   assertEquals(batches.map(({ indices }) => indices.length).sort(), [1, 4, 4, 4, 4, 4]);
   assertEquals(new Set(batches.map(({ length }) => length)), new Set([9]));
 });
 
-Deno.test("batchOrder() is drawn from the seed and the epoch alone", () => {
+Deno.test("batchOrder() depends on the seed and the epoch alone", () => {
   const lengths = Array.from({ length: 40 }, () => 8);
   assertEquals(batchOrder(lengths, 8, 1, 2), batchOrder(lengths, 8, 1, 2));
   assertNotEquals(batchOrder(lengths, 8, 1, 2), batchOrder(lengths, 8, 1, 3));
   assertNotEquals(batchOrder(lengths, 8, 1, 2), batchOrder(lengths, 8, 2, 2));
 });
 
-Deno.test("splitBatch() keeps the order, leaves no part empty, and makes them equal, the first no larger than the others", () => {
+Deno.test("splitBatch() keeps the order, and makes non-empty, nearly equal parts, the first no larger than the others", () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 80 }), fc.integer({ min: 1, max: 9 }), (size, workers) => {
     const rows = Array.from({ length: size }, (_, i) => [i]);
     const parts = splitBatch({ inputs: rows, targets: rows }, workers);
@@ -43,7 +43,7 @@ Deno.test("splitBatch() keeps the order, leaves no part empty, and makes them eq
   }));
 });
 
-Deno.test("splitBatch() counts what is no padding", () => {
+Deno.test("splitBatch() computes shares without padding", () => {
   const rows = [[1, 2, 3], [1, 2, 3], [1, 2, 3]], weights = [[1, 1, 1], [1, 0, 0], [1, 1, 0]];
   const parts = splitBatch({ inputs: rows, targets: rows, weights }, 2);
   assertEquals(parts.map(({ weights }) => weights), [weights.slice(0, 1), weights.slice(1)]);

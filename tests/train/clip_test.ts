@@ -5,7 +5,7 @@ import { run } from "../../src/compute.ts";
 import { normOp } from "../../src/ops/clip/mod.ts";
 import { assertNear, assertSame, testFailures, testOnAll } from "../helpers.ts";
 
-testOnAll("clipByGlobalNorm() scales down what is above the bound, and nothing else", async (backend) => {
+testOnAll("clipByGlobalNorm() scales down gradients above the bound, and no others", async (backend) => {
   const grads = { a: tensor([3, 0], [2], backend), rest: [tensor([-4], [1, 1], backend)], heads: 2 };
   const held = backend.memory().bytes;
   const above = clipByGlobalNorm(grads, 2), below = clipByGlobalNorm(grads, 6);
@@ -19,21 +19,21 @@ testOnAll("clipByGlobalNorm() scales down what is above the bound, and nothing e
   assertEquals(backend.memory().bytes, held);
 });
 
-testOnAll("squaredNorm() adds up the squares of a tree's tensors", async (backend) => {
+testOnAll("squaredNorm() sums the squares of a tree's tensors", async (backend) => {
   const many = new Float32Array(70_001).fill(2);
   const square = squaredNorm([tensor(many, [many.length], backend), { b: tensor([3], [], backend) }]);
   assertEquals(square.shape, []);
   assertNear(await read(square), [4 * many.length + 9], 1e-6);
 });
 
-testOnAll("clipByGlobalNorm() makes all gradients NaN where one is", async (backend) => {
+testOnAll("clipByGlobalNorm() makes all gradients NaN if one is", async (backend) => {
   const { a, b } = clipByGlobalNorm({ a: tensor([1], [1], backend), b: tensor([NaN], [1], backend) }, 1);
   assertSame(await read(a), [NaN]);
   assertSame(await read(b), [NaN]);
 });
 
 testOnAll(
-  "clipByGlobalNorm() clips gradients whose squares or whose norm are out of range",
+  "clipByGlobalNorm() clips gradients whose squares or norm overflow",
   async (backend) => {
     const clipped = async (numbers: readonly number[], maxNorm: number) => {
       const [first, ...others] = numbers;
@@ -45,7 +45,7 @@ testOnAll(
     assertNear(await clipped([3e38, -3e38, 3e38, 3e38], 1), [0.5, -0.5, 0.5, 0.5], 1e-6);
     assertNear(await clipped([3e38, 3e38], 1e-20), [Math.SQRT1_2 * 1e-20, Math.SQRT1_2 * 1e-20], 1e-6);
     assertNear(await clipped([3e38, 3e38], 1e38), [Math.SQRT1_2 * 1e38, Math.SQRT1_2 * 1e38], 1e-6);
-    // Each by itself, because 1e-30 is nothing beside 1.
+    // Each by itself, because 1e-30 is negligible beside 1.
     const [one, small] = await clipped([1e30, 1], 1);
     assertNear([one], [1], 1e-6);
     assertNear([small], [1e-30], 1e-6);
@@ -53,7 +53,7 @@ testOnAll(
   },
 );
 
-testOnAll("clipByGlobalNorm() makes an infinite gradient NaN, and 0 of what is finite", async (backend) => {
+testOnAll("clipByGlobalNorm() makes an infinite gradient NaN, and finite ones 0", async (backend) => {
   const grads = [tensor([1, -Infinity], [2], backend), tensor([2, Infinity], [2], backend)];
   const [a, b] = clipByGlobalNorm(grads, 1);
   assertSame([...await read(a), ...await read(b)].map((x) => x + 0), [0, NaN, 0, NaN]);
@@ -70,7 +70,7 @@ testOnAll("clipByGlobalNorm() equals its equation at every magnitude", async (ba
     for (const [i, t] of clipped.entries()) {
       for (const [at, actual] of (await read(t)).entries()) {
         const expected = grads[i][at] * Math.min(1, maxNorm / (norm + 1e-6));
-        // Below the normal numbers a GPU has 0.
+        // A GPU flushes subnormal numbers to 0.
         const error = Math.abs(actual - expected) / (Math.abs(expected) + 2 ** -126);
         assert(error <= 2e-6 || Math.abs(actual - expected) <= 2 ** -126, `${actual} is not ${expected}`);
       }
@@ -80,7 +80,7 @@ testOnAll("clipByGlobalNorm() equals its equation at every magnitude", async (ba
   await fc.assert(property, { numRuns: 60, seed: 1 });
 });
 
-Deno.test("clipByGlobalNorm() of a float64 reference holds at the ends of its range", async () => {
+Deno.test("clipByGlobalNorm() of a float64 reference is correct at the limits of its range", async () => {
   using backend = createReference({ precision: "float64" });
   for (
     const [numbers, maxNorm, expected] of [
@@ -101,7 +101,7 @@ Deno.test("clipByGlobalNorm() of a float64 reference holds at the ends of its ra
   );
 });
 
-testOnAll("squaredNorm() is infinite where the sum of squares is out of range", async (backend) => {
+testOnAll("squaredNorm() is infinite if the sum of squares overflows", async (backend) => {
   assertSame(await read(squaredNorm([tensor([3e19], [1], backend), tensor([1], [1], backend)])), [Infinity]);
   assertNear(await read(squaredNorm(tensor([1e19, 1e19], [2], backend))), [2e38], 1e-6);
 });

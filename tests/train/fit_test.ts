@@ -23,7 +23,7 @@ import {
 } from "@seqmix/seqmix";
 import { reference } from "../../src/backends/reference/mod.ts";
 import { batchOf, tokensOf } from "../../src/models/batches.ts";
-import { flatGradient, partGradient } from "../../src/train/batch_gradient.ts";
+import { partGradient, raveledGradient } from "../../src/train/batch_gradient.ts";
 import { batchOrder } from "../../src/train/batches.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { assertNear, assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
@@ -45,7 +45,7 @@ const [{ config }] = models;
 type Options = FitOptions<unknown, unknown>;
 type Progress = FitProgress<unknown>;
 
-/** The options of `reports` that a checkpoint has its own of. */
+/** The options of `reports`, except those that a checkpoint contains. */
 const again = { batchSize: undefined, learningRate: undefined };
 
 async function reports(model: AnyLanguageModel, options: Options): Promise<Progress[]> {
@@ -53,7 +53,7 @@ async function reports(model: AnyLanguageModel, options: Options): Promise<Progr
 }
 
 for (const { model, config } of models) {
-  testOnAll(`fit() of ${model.name} brings the loss down`, async (backend) => {
+  testOnAll(`fit() of ${model.name} decreases the loss`, async (backend) => {
     const all = await reports(model, { config, backend, epochs: 12 });
     const [first] = all, last = all[all.length - 1];
     assertEquals(all.map(({ epoch }) => epoch), all.map((_, i) => i + 1));
@@ -65,7 +65,7 @@ for (const { model, config } of models) {
   });
 
   testOnAll(
-    `fit() of ${model.name} goes on from any checkpoint to the same losses, bit for bit`,
+    `fit() of ${model.name} resumes from any checkpoint with the same losses, bit for bit`,
     async (backend) => {
       const losses: number[] = [], checkpoints: Uint8Array[] = [];
       const options = { config, batchSize: 4, epochs: 2, learningRate: 0.02, backend, every: 1, warmup: 3 };
@@ -84,32 +84,32 @@ for (const { model, config } of models) {
   );
 }
 
-testOnAll("fit() holds no more once all forms of batches came", async (backend) => {
+testOnAll("fit() allocates nothing more once all forms of batches have occurred", async (backend) => {
   const held: number[] = [], peaks: number[] = [];
   let before: unknown;
   for await (
     const at of fit(rwkv as AnyLanguageModel, task, { config, backend, batchSize: 4, epochs: 3, every: 1 })
   ) {
-    // At the end of an epoch some were evaluated on, and batches are of two lengths: one is compared with its like.
+    // Reports at the end of an epoch follow an evaluation, whose batches have another length, and are left out.
     if (at.test === null) held.push(backend.memory().bytes);
     peaks.push(backend.memory().peakBytes);
     before = at;
   }
-  // Every form of batch is compiled when it comes first: that of each length, and a last one of fewer sequences.
+  // Every form of batch is compiled when it first occurs: each length, and the smaller last batch.
   const settled = held.slice(held.length >> 1);
   assertEquals(new Set(settled).size, 1, `bytes held: ${held}`);
   assertEquals(peaks.at(-1), peaks[peaks.length >> 1], `most bytes: ${peaks}`);
   backend.free(before);
 });
 
-// Both of batches that are padded, and of some that are not.
+// Both for padded batches and for others.
 const uneven = Array.from(
   { length: 24 },
   (_, i) => Array.from({ length: 9 + 5 * i % 12 }, (_, t) => (7 * i + t * t) % 11),
 );
 
 for (const { model, config } of models) {
-  testOnAll(`fit() of ${model.name} pads, and has the losses of sequences by themselves`, async (backend) => {
+  testOnAll(`fit() of ${model.name} with padding has the losses of the single sequences`, async (backend) => {
     const params = await put(model.init(config, 1), backend);
     const batches = batchOrder(uneven.map(({ length }) => length), 5, 0, 0);
     const losses: number[] = [],
@@ -149,13 +149,13 @@ for (const { model, config } of models) {
     let loss = 0;
     for (const i of indices) {
       const alone = batchOf(rows, { indices: [i], length: rows[i].length }), share = tokensOf(alone) / tokens;
-      const found = await flatGradient(gradient, params, { ...alone, share }, backend, numbers());
+      const found = await raveledGradient(gradient, params, { ...alone, share }, backend, numbers());
       found.grads.forEach((x, j) => expected[j] += x);
       loss += found.loss;
     }
     for (const workAtOnce of [Infinity, 1]) {
       Object.defineProperty(backend, "workAtOnce", { value: workAtOnce, configurable: true });
-      const found = await flatGradient(gradient, params, { ...batch, share: 1 }, backend, numbers());
+      const found = await raveledGradient(gradient, params, { ...batch, share: 1 }, backend, numbers());
       assertNear(found.grads, expected, 1e-5, "gradient");
       assertNear([found.loss], [loss], 1e-5, "loss");
     }
@@ -163,7 +163,7 @@ for (const { model, config } of models) {
   });
 }
 
-Deno.test("fit() fills its batches where lengths are many, and records few of them", async () => {
+Deno.test("fit() fills its batches if there are many lengths, and records few forms", async () => {
   const train = Array.from(
     { length: 495 },
     (_, i) => Array.from({ length: 2 + i * 37 % 328 }, (_, t) => (i + t) % 11),
@@ -177,7 +177,7 @@ Deno.test("fit() fills its batches where lengths are many, and records few of th
   assert(steps <= 20, `${steps} steps`);
 });
 
-Deno.test("fit() trains on WebAssembly where it is told nothing else, and leaves it to the caller", async () => {
+Deno.test("fit() trains on WebAssembly by default, and leaves the backend to the caller", async () => {
   const given = await createWasm();
   const all = await reports(rwkv as AnyLanguageModel, { config }),
     { backend, params, optimizer } = all.at(-1)!;
@@ -191,7 +191,7 @@ Deno.test("fit() trains on WebAssembly where it is told nothing else, and leaves
   backend[Symbol.dispose]();
   given[Symbol.dispose]();
 
-  // Parameters from elsewhere are copied, and stay.
+  // Parameters from elsewhere are copied, and stay alive.
   const start = rwkv.init(config as never, 1), [head] = [await read(start.head)];
   for await (const at of fit(rwkv as AnyLanguageModel, task, { params: start })) {
     assertEquals(at.backend.name, "wasm");
@@ -201,7 +201,7 @@ Deno.test("fit() trains on WebAssembly where it is told nothing else, and leaves
   assertSame(await read(start.head), head);
 });
 
-Deno.test("fit() trains on a reference of its own where WebAssembly can't be had, and says so", async () => {
+Deno.test("fit() trains on a reference backend if WebAssembly is not available, and reports it", async () => {
   const { validate } = WebAssembly;
   try {
     WebAssembly.validate = () => false;
@@ -215,7 +215,7 @@ Deno.test("fit() trains on a reference of its own where WebAssembly can't be had
   }
 });
 
-Deno.test("fit() disposes of a backend of its own that nobody was given", async () => {
+Deno.test("fit() disposes of its own backend if it was never reported", async () => {
   let own: Backend | undefined;
   const failing = {
     ...rwkv,
@@ -230,7 +230,7 @@ Deno.test("fit() disposes of a backend of its own that nobody was given", async 
 });
 
 testOnAll(
-  "fit() is resumed with more epochs as if it had had them, where the rate is constant",
+  "fit() resumed with more epochs equals a run with them from the start, at a constant rate",
   async (backend) => {
     const options = { config, backend, floor: 0.02 };
     const four = await reports(rwkv as AnyLanguageModel, { ...options, epochs: 4 });
@@ -243,7 +243,7 @@ testOnAll(
       [4, 4, 0.02],
     ]);
     assertEquals([rest[0].step, rest[0].steps], [four[2].step, four[2].steps]);
-    // Without more it is over, and so it is where it was made longer before.
+    // Without more epochs it has ended, as it has where the run was extended before.
     assertEquals(await reports(rwkv as AnyLanguageModel, { ...again, resume, backend, epochs: 2 }), []);
     const longer = await rest[1].checkpoint();
     assertEquals(
@@ -254,7 +254,7 @@ testOnAll(
   },
 );
 
-Deno.test("fit() that is resumed with more epochs has the rates of a run that had them from the start", async () => {
+Deno.test("fit() resumed with more epochs has the rates of a run with them from the start", async () => {
   const rates = async (options: Options) => {
     const all = await reports(rwkv as AnyLanguageModel, { every: 1, ...options });
     return { rates: all.map(({ learningRate }) => learningRate), last: all.at(-1)! };
@@ -268,7 +268,7 @@ Deno.test("fit() that is resumed with more epochs has the rates of a run that ha
   assertEquals(rest.rates, rest.rates.toSorted((a, b) => b - a));
 });
 
-Deno.test("fit() gives the trained parameters and their optimiser to the caller", async () => {
+Deno.test("fit() leaves the trained parameters and the optimiser's state to the caller", async () => {
   using backend = createReference();
   const all = await reports(rwkv as AnyLanguageModel, { config, backend });
   const { params, optimizer } = all[all.length - 1];
@@ -278,7 +278,7 @@ Deno.test("fit() gives the trained parameters and their optimiser to the caller"
   assertEquals(backend.memory().bytes, 0);
 });
 
-Deno.test("fit() frees the parameters of a report at the next one, but never those that it was given", async () => {
+Deno.test("fit() frees the parameters of a report at the next one, but never the given ones", async () => {
   using backend = createReference();
   const start = rwkv.init(config as never, 1);
   await reports(rwkv as AnyLanguageModel, { params: start, epochs: 1 });
@@ -287,7 +287,7 @@ Deno.test("fit() frees the parameters of a report at the next one, but never tho
   await assertRejects(() => all[0].checkpoint(), TypeError, "was freed");
 });
 
-Deno.test("fit() is the same each time, and another with another seed", async () => {
+Deno.test("fit() is reproducible, and different for another seed", async () => {
   const losses = async (seed: number) =>
     (await reports(rwkv as AnyLanguageModel, { config, seed, epochs: 2 })).flatMap(({ losses }) => losses);
   const [one, again, other] = [await losses(1), await losses(1), await losses(2)];
@@ -295,7 +295,7 @@ Deno.test("fit() is the same each time, and another with another seed", async ()
   assert(other.some((loss, i) => loss !== one[i]));
 });
 
-Deno.test("fit() reports every so many steps, and at the end of each epoch", async () => {
+Deno.test("fit() reports every given number of steps, and at the end of each epoch", async () => {
   const all = await reports(rwkv as AnyLanguageModel, { config, every: 4 });
   const perEpoch = all[0].steps / 3;
   assertEquals(perEpoch, 6);
@@ -308,7 +308,7 @@ Deno.test("fit() reports every so many steps, and at the end of each epoch", asy
   assertNear(whole.map(({ trainLoss }) => trainLoss), [1, 3, 5].map((i) => all[i].trainLoss), 1e-12);
 });
 
-Deno.test("fit() has a learning rate by leaf where it is asked for", async () => {
+Deno.test("fit() accepts a learning rate for each leaf", async () => {
   const hyper = { rateFactor: ({ path }: { path: string }) => path === "head" ? 1 : 0, weightDecay: 0 };
   const [{ params }] = await reports(rwkv as AnyLanguageModel, { config, hyper, epochs: 1 });
   const start = rwkv.init(config as never, 0), after = params as typeof start;
@@ -318,7 +318,7 @@ Deno.test("fit() has a learning rate by leaf where it is asked for", async () =>
 });
 
 for (const options of [{}, { workers: 2 }, { workers: 2, batchSize: 1 }]) {
-  Deno.test(`fit() of ${JSON.stringify(options)} ends with a signal's reason, lets timers run, and keeps nothing`, async () => {
+  Deno.test(`fit() of ${JSON.stringify(options)} throws a signal's reason, lets timers fire, and leaves nothing allocated`, async () => {
     using backend = createReference();
     const signal = AbortSignal.timeout(1200);
     const all = { config, backend, signal, epochs: 3000, learningRate: 0.02, batchSize: 4, ...options };
@@ -330,14 +330,14 @@ for (const options of [{}, { workers: 2 }, { workers: 2, batchSize: 1 }]) {
     clearInterval(timer);
     assert(ticks > 1);
     assertEquals((error as Error).name, "TimeoutError");
-    // Those of the last report are the caller's.
+    // The caller owns those of the last report.
     backend.free([last?.params, last?.optimizer]);
     assertEquals(backend.memory().bytes, 0);
   });
 }
 
 for (const bad of [NaN, Infinity]) {
-  testOnAll(`fit() stops at a loss of ${bad}, and its last report is still the caller's`, async (backend) => {
+  testOnAll(`fit() stops at a loss of ${bad}, and leaves its last report to the caller`, async (backend) => {
     const train = task.train.map((sequence) => Array.from(sequence, (id) => id % 10).slice(0, 8));
     // The loss of the sixth step: its sequence alone has the last id.
     train[batchOrder(train.map(({ length }) => length), 1, 0, 0)[5].indices[0]][3] = 10;
@@ -372,7 +372,7 @@ for (const bad of [NaN, Infinity]) {
   });
 }
 
-Deno.test("fit() gives the same to the last bit whatever the clock does, and in parts what the whole gives", async () => {
+Deno.test("fit() gives the same bits whatever the clock does, and in parts what the whole gives", async () => {
   using backend = createReference({ precision: "float64" });
   const once = async (workAtOnce: number) => {
     Object.defineProperty(backend, "workAtOnce", { value: workAtOnce, configurable: true });
@@ -387,7 +387,7 @@ Deno.test("fit() gives the same to the last bit whatever the clock does, and in 
   assertSame(await once(1), parts);
 });
 
-Deno.test("fit() lets requests be answered meanwhile", async () => {
+Deno.test("fit() lets the process handle requests meanwhile", async () => {
   await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response("answered"));
   let answer = "";
   const asked = fetch(`http://localhost:${server.addr.port}`).then(async (response) => {
@@ -398,13 +398,13 @@ Deno.test("fit() lets requests be answered meanwhile", async () => {
   for await (const _ of fit(rwkv as AnyLanguageModel, task, { config, epochs: 1e6 })) {
     if (answer !== "" || performance.now() > end) break;
   }
-  // What is left after the training does not count.
+  // What remains after the training does not count.
   const meanwhile = answer;
   await asked;
   assertEquals(meanwhile, "answered");
 });
 
-Deno.test("fit() keeps nothing of a run whose workers do not start, and leaves what it was given", async () => {
+Deno.test("fit() frees its run if its workers do not start, but no given parameters", async () => {
   using backend = createReference();
   const params = await put(rwkv.init(config as never, 1), backend);
   const { bytes } = backend.memory();
@@ -423,7 +423,7 @@ Deno.test("fit() keeps nothing of a run whose workers do not start, and leaves w
   assertEquals(backend.memory().bytes, bytes);
 });
 
-Deno.test("fit() keeps nothing of a run that finds no room for the optimiser's state, and leaves what it was given", async () => {
+Deno.test("fit() frees its run if there is no memory for the optimiser's state, but no given parameters", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 20 });
   const config = { vocabulary: 11, layers: 1, channels: 128, feedForward: 128 };
   const noRoom = (options: Options) =>
@@ -440,15 +440,15 @@ Deno.test("fit() keeps nothing of a run that finds no room for the optimiser's s
   assertEquals(backend.memory().bytes, bytes);
 });
 
-Deno.test("fit() keeps no initial values of which its backend has a copy", async () => {
+Deno.test("fit() frees initial values once its backend has a copy", async () => {
   using backend = createReference();
   const { bytes } = reference.memory();
   for await (const _ of fit(rwkv as AnyLanguageModel, task, { config, backend })) break;
-  // What other tests left there may have been collected meanwhile.
+  // Tensors that other tests left there may have been collected meanwhile.
   assert(reference.memory().bytes <= bytes);
 });
 
-Deno.test("fit() has losses in double precision where its backend has, with workers and without", async () => {
+Deno.test("fit() has losses in double precision on a float64 backend, with and without workers", async () => {
   using backend = createReference({ precision: "float64" });
   for (const workers of [1, 2]) {
     const [{ losses }] = await reports(rwkv as AnyLanguageModel, { config, backend, workers, epochs: 1 });
@@ -503,7 +503,7 @@ testFailures("fit()", [
     "a sequence of one token",
     run({ train: [[1, 2], [3]] }, { config }),
     TypeError,
-    "Cannot fit: sequences must be lists of at least two ids, current train[1] is an array of length 1",
+    "Cannot fit: train[1] must be a list of at least 2 token ids, current length is 1",
   ],
   [
     "an id out of range",

@@ -1,2 +1,2 @@
-/** A worker of a user's own, with nothing of theirs. */
+/** A user's worker script without models. */
 import "@seqmix/seqmix/worker";

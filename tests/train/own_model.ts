@@ -1,4 +1,4 @@
-/** A model of a user's own, which workers find by the URL of this module. */
+/** A user-written model, which workers find by the URL of this module. */
 import { embedding, type LanguageModel, linear, multiply, type Tensor, tensor } from "@seqmix/seqmix";
 
 interface Params {
@@ -23,7 +23,7 @@ export const bigram: LanguageModel<{ vocabulary: number }, Params, null> = {
   }),
 };
 
-/** The same with logits so steep that the squares of gradients are out of range. */
+/** The same with logits so steep that squared gradients overflow. */
 export const cliff: typeof bigram = {
   name: "cliff",
   init({ vocabulary }) {

@@ -1,4 +1,4 @@
-/** A worker of a user's own, with a model of theirs. */
+/** A user's worker script with a user-written model. */
 import { provideModels } from "@seqmix/seqmix/worker";
 import { bigram } from "./own_model.ts";
 

@@ -13,13 +13,13 @@ Deno.test("cosineDecay() goes from the peak to the floor along half a cosine", (
   );
 });
 
-Deno.test("cosineDecay() rises to the peak first where there is a warm-up", () => {
+Deno.test("cosineDecay() rises to the peak during a warm-up", () => {
   const options = { warmup: 4 };
   assertSame([0, 1, 2, 3, 4].map((step) => cosineDecay(step, 8, 1, options)), [0.25, 0.5, 0.75, 1, 1]);
   assertNear([6, 8].map((step) => cosineDecay(step, 8, 1, options)), [0.5, 0], 1e-15);
 });
 
-Deno.test("cosineDecay() never rises behind the warm-up", () => {
+Deno.test("cosineDecay() never rises after the warm-up", () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 500 }), fc.nat(499), (total, at) => {
     const step = at % total, warmup = Math.floor(total / 3);
     const [before, after] = [step, step + 1].map((s) => cosineDecay(s, total, 1, { warmup }));

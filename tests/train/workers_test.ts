@@ -13,10 +13,10 @@ import {
   trainAndTest,
   transformer,
 } from "@seqmix/seqmix";
-import { flatGradient, partGradient } from "../../src/train/batch_gradient.ts";
+import { partGradient, raveledGradient } from "../../src/train/batch_gradient.ts";
 import { type Batch, batchOf } from "../../src/models/batches.ts";
 import { splitBatch } from "../../src/train/batches.ts";
-import { kindOf } from "../../src/train/flat.ts";
+import { floatsConstructorOf } from "../../src/train/ravel.ts";
 import { startWorkers } from "../../src/train/workers.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { backends } from "../backends.ts";
@@ -37,7 +37,7 @@ const configs = [
   { model: lstmModel as AnyLanguageModel, config: { vocabulary: 11, layers: 2, channels: 6 } },
 ];
 
-/** Sequences of these indices as a batch. */
+/** The sequences with these indices as a batch. */
 function batchAt(indices: number[]): Batch {
   return batchOf(task.train, { indices, length: Math.max(...indices.map((i) => task.train[i].length)) });
 }
@@ -51,12 +51,12 @@ const places = [{ name: "reference", create: () => createReference() }, {
 
 for (const { name: on, create } of places) {
   for (const { model, make } of models) {
-    Deno.test(`workers give the gradient of one thread, of ${model.name} on ${on}`, async () => {
+    Deno.test(`workers compute the gradient of one thread, of ${model.name} on ${on}`, async () => {
       using backend = await create();
       const params = await put(make(1), backend);
       const batch = batchAt([0, 2, 4, 5, 7, 8]);
       using pool = await startWorkers(3, backend, model, undefined, params);
-      const alone = await flatGradient(
+      const alone = await raveledGradient(
         partGradient(model),
         params,
         { ...batch, share: 1 },
@@ -84,7 +84,7 @@ for (const { name: on, create } of places) {
       const [one, two] = [await losses(1), await losses(2)];
       assertEquals(two.length, 20);
       assertNear(two, one, 1e-4, "losses");
-      // Sums are added up in another order, so that bits differ: else nothing was shared.
+      // Sums are in another order, so the bits differ; equal bits would mean that nothing was shared.
       assert(two.some((loss, i) => loss !== one[i]));
     });
   }
@@ -97,17 +97,17 @@ const kinds = [
 ];
 
 for (const { name, create } of kinds) {
-  // Workers that were of another kind would have other bits.
-  Deno.test(`workers give bit for bit what one thread adds up, whatever batches come: ${name}`, async () => {
+  // Workers of another kind would give other bits.
+  Deno.test(`workers compute bit for bit what one thread sums, for any batches: ${name}`, async () => {
     using backend = await create();
     const model: AnyLanguageModel = rwkv, workers = 3;
     const params = await put(models[0].make(1), backend);
-    const Numbers = await kindOf(tensorsOf(params)[0]);
+    const Numbers = await floatsConstructorOf(tensorsOf(params)[0]);
     const one = async (batch: Batch) => {
       let loss = 0;
       const grads = new Numbers(parameterCount(params));
       for (const part of splitBatch(batch, workers)) {
-        const found = await flatGradient(
+        const found = await raveledGradient(
           partGradient(model),
           params,
           part,
@@ -120,7 +120,8 @@ for (const { name, create } of kinds) {
       return { loss, grads };
     };
     using pool = await startWorkers(workers, backend, model, undefined, params);
-    // Fewer sequences than workers, then more of them, fewer again, and longer ones, for which there is no room yet; some are padded.
+    // Fewer sequences than workers, then more, fewer again, and longer ones that do not fit into the mailbox; some
+    // are padded.
     for (
       const rows of [[0, 2], [0, 2, 4, 6, 8], [4], [1, 3, 5, 7, 9], [2, 4, 6, 8, 0], [0, 1, 2, 3, 4], [
         0,
@@ -133,7 +134,7 @@ for (const { name, create } of kinds) {
     }
   });
 
-  Deno.test(`fit() with workers has the same losses, bit for bit, again and from a checkpoint on: ${name}`, async () => {
+  Deno.test(`fit() with workers has the same losses, bit for bit, again and from a checkpoint: ${name}`, async () => {
     using backend = await create();
     const [{ model, config }] = configs;
     const options = { backend, workers: 2, every: 1 };
@@ -152,15 +153,15 @@ for (const { name, create } of kinds) {
   });
 }
 
-// A worker's device compiles its shaders anew, so that one model has to do.
+// A worker's device compiles its shaders again, so one model must suffice.
 for (const { name, create } of backends.filter(({ name }) => name === "webgpu")) {
-  Deno.test(`workers give the gradient of one thread, of lstm on ${name}`, async () => {
+  Deno.test(`workers compute the gradient of one thread, of lstm on ${name}`, async () => {
     using backend = await create();
     const { make } = models.find(({ model }) => model.name === "lstm")!;
     const params = await put(make(1), backend);
     const batch = batchAt([0, 2, 4]);
     using pool = await startWorkers(2, backend, lstmModel, undefined, params);
-    const alone = await flatGradient(
+    const alone = await raveledGradient(
       partGradient(lstmModel as AnyLanguageModel),
       params,
       { ...batch, share: 1 },
@@ -182,14 +183,14 @@ const run = (options: Partial<FitOptions<{ vocabulary: number }, unknown>>, trai
     }),
   );
 
-Deno.test("fit() shares a model of one's own among workers by the URL of its module", async () => {
+Deno.test("fit() trains a user-written model with workers by the URL of its module", async () => {
   const [two] = await run({ module }), [one] = await run({ workers: 1 });
   assertNear(two.losses, one.losses, 1e-4);
 });
 
 for (const { name: on, create } of backends) {
   for (const workers of [1, 2]) {
-    Deno.test(`fit() with ${workers} of workers fails where squared gradients overflow, and keeps nothing, on ${on}`, async () => {
+    Deno.test(`fit() with ${workers} of workers refuses overflowing squared gradients, and leaves nothing allocated, on ${on}`, async () => {
       using backend = await create();
       const options = { backend, workers, module, maxNorm: 1e30, config: { vocabulary: 11 }, batchSize: 8 };
       await assertRejects(
@@ -202,7 +203,7 @@ for (const { name: on, create } of backends) {
   }
 }
 
-Deno.test("fit() gives the same where workers share no memory", async () => {
+Deno.test("fit() gives the same if workers share no memory", async () => {
   const [shared] = await run({ module });
   const { SharedArrayBuffer } = globalThis;
   try {
@@ -216,7 +217,7 @@ Deno.test("fit() gives the same where workers share no memory", async () => {
 
 const start = (script: string) => () => new Worker(new URL(script, import.meta.url), { type: "module" });
 
-Deno.test("fit() takes the caller's own way to start a worker, with a model that it was provided with", async () => {
+Deno.test("fit() starts workers with the caller's function, and a model that the script provides", async () => {
   let started = 0;
   const worker = () => {
     started++;
@@ -227,13 +228,13 @@ Deno.test("fit() takes the caller's own way to start a worker, with a model that
   assertNear(three.losses, one.losses, 1e-4);
 });
 
-Deno.test("fit() gives the same losses in the library's own script, started by the caller", async () => {
+Deno.test("fit() gives the same losses with the library's own script, started by the caller", async () => {
   const [own] = await run({ module }),
     [started] = await run({ module, worker: start("./library_worker.ts") });
   assertEquals(started.losses, own.losses);
 });
 
-Deno.test("fit() says what is wrong with a worker's model, and ends its workers", async () => {
+Deno.test("fit() reports what is wrong with a worker's model, and terminates its workers", async () => {
   await assertRejects(
     () => run({}),
     TypeError,
@@ -255,7 +256,7 @@ Deno.test("fit() says what is wrong with a worker's model, and ends its workers"
   );
 });
 
-Deno.test("fit() does not take a model for the library's because of its name", async () => {
+Deno.test("fit() does not mistake a model for the library's because of its name", async () => {
   const model = { ...bigram, name: "rwkv" } as AnyLanguageModel;
   const options = { config: { vocabulary: 11 }, workers: 2, worker: start("./own_worker.ts") };
   await assertRejects(
@@ -265,7 +266,7 @@ Deno.test("fit() does not take a model for the library's because of its name", a
   );
 });
 
-Deno.test("provideModels() comes with a script that refuses to run outside of a worker", async () => {
+Deno.test("provideModels() is in a script that refuses to run outside of a worker", async () => {
   const script = "@seqmix/seqmix/worker";
   await assertRejects(
     () => import(script),
@@ -274,7 +275,7 @@ Deno.test("provideModels() comes with a script that refuses to run outside of a 
   );
 });
 
-Deno.test("fit() refuses a worker that is none", async () => {
+Deno.test("fit() refuses a value that is not a worker", async () => {
   await assertRejects(
     () => run({ module, worker: {} as never }),
     TypeError,
@@ -287,7 +288,7 @@ Deno.test("fit() refuses a worker that is none", async () => {
   );
 });
 
-Deno.test("fit() says that a worker's script does not load, where the runtime has no words for it", async () => {
+Deno.test("fit() reports that a worker's script does not load, in runtimes whose error has no message", async () => {
   const silent = () => {
     const worker = Object.assign(new EventTarget(), { postMessage() {}, terminate() {} });
     setTimeout(() => worker.dispatchEvent(new Event("error")));
@@ -300,11 +301,11 @@ Deno.test("fit() says that a worker's script does not load, where the runtime ha
   );
 });
 
-Deno.test("fit() passes on what fails in a worker, the caller's thread or another", async () => {
+Deno.test("fit() throws the errors of a worker and of the caller's thread", async () => {
   const message =
     "RangeError: Cannot compute cross-entropy: targets must be integers from 0 to 10, current id is 11 " +
     "at [0, 1]";
-  // Whichever comes first in the batch is the caller's.
+  // The first sequence of the batch is the caller's.
   const messages = await Promise.all(
     [[[1, 2, 11], [3, 4, 5]], [[3, 4, 5], [1, 2, 11]]].map((train) =>
       run({ module }, train).then(() => "nothing failed", String)

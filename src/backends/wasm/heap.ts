@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { noRoom } from "../../allocate.ts";
+import { outOfMemory } from "../../allocate.ts";
 import { blockSize, sizeClass, sizeOfClass } from "../block_size.ts";
 
 /** A free part of the memory. */
@@ -34,7 +34,7 @@ export class Heap {
   /**
    * Allocates a block of at least `bytes` bytes and returns its address, a multiple of 64.
    *
-   * @throws {RangeError} if there is no room; existing blocks are unchanged
+   * @throws {RangeError} if the limit is exceeded; existing blocks are unchanged
    */
   allocate(bytes: number): number {
     const size = blockSize(bytes);
@@ -58,7 +58,7 @@ export class Heap {
     }
     if (address === undefined) {
       const requirement = `WebAssembly memory must have room for ${bytes} bytes`;
-      throw noRoom("allocate tensor", requirement, `use is ${this.#held} of ${this.#limit} bytes`);
+      throw outOfMemory("allocate tensor", requirement, `use is ${this.#held} of ${this.#limit} bytes`);
     }
     return address;
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { noRoom } from "../../allocate.ts";
+import { outOfMemory } from "../../allocate.ts";
 import { blockSize } from "../block_size.ts";
 import type { GpuBlock } from "./gpu.ts";
 
@@ -58,7 +58,7 @@ export class GpuPool {
     if (4 * size > most) {
       const requirement = `its bytes must be at most ${name} of ${most}`;
       const current = `size is ${4 * size}, with ${this.#lentBytes} bytes in use`;
-      throw noRoom("allocate tensor", requirement, current);
+      throw outOfMemory("allocate tensor", requirement, current);
     }
     const bytes = blockSize(4 * size);
     const block = this.#waiting.get(bytes)?.pop();

@@ -1,4 +1,6 @@
-/** The kernels of gradients and of the optimiser that look at no other step: products, norms, elements, tokens. */
+/**
+ * The kernels of gradients and of the optimiser without a recurrence over time: products, norms, elementwise, tokens.
+ */
 import type { Kernels } from "../../../src/backends/kernels.ts";
 import { adamW } from "../../../src/ops/adam_w/reference.ts";
 import { clipToNorm, norm } from "../../../src/ops/clip/reference.ts";
@@ -15,7 +17,7 @@ import { type Argument, builds, compare, draws, out } from "./kernel_memory.ts";
 
 const { normals, uniforms, integer } = draws(9);
 
-/** Sizes at which vectors, panels and their remainders begin and end. */
+/** Sizes at which vectors, panels and their remainders start and end. */
 const sizes = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 31, 64, 65, 127];
 
 for (const { name: build, kernels } of builds) {
@@ -26,7 +28,7 @@ for (const { name: build, kernels } of builds) {
     tolerance = 1e-6,
   ) => compare(kernels, name, kernel, args, tolerance);
 
-  // A sum that is alone in its output may be small beside what it is a sum of.
+  // The single sum of an output may be small relative to its terms.
   const checkProducts = (rows: number, inputs: number, outputs: number) => {
     const [x, gy, weight] = [normals(rows * inputs), normals(rows * outputs), normals(outputs * inputs)];
     const bias = (rows + inputs + outputs) % 2 > 0;
@@ -41,7 +43,7 @@ for (const { name: build, kernels } of builds) {
     ], 1e-4);
   };
 
-  Deno.test(`products of linear and of its gradients on ${build} are right at any size`, () => {
+  Deno.test(`products of linear and of its gradients on ${build} are correct at any size`, () => {
     for (const rows of [0, 1, 2, 3, 5, 8, 15, 16, 17, 19, 33]) {
       for (const inputs of [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 33]) {
         for (const outputs of [1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 33]) checkProducts(rows, inputs, outputs);
@@ -49,8 +51,8 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`products of linear and of its gradients on ${build} are right past a block`, () => {
-    // Past 256 steps of the sum, past the columns that are packed together, past the rows that pass by together.
+  Deno.test(`products of linear and of its gradients on ${build} are correct beyond a block`, () => {
+    // More than 256 terms of a sum, more columns than are packed at a time, more rows than are processed at a time.
     checkProducts(259, 38, 152);
     checkProducts(515, 261, 131);
     checkProducts(35, 1025, 12);
@@ -58,7 +60,7 @@ for (const { name: build, kernels } of builds) {
     checkProducts(2051, 3, 5);
   });
 
-  Deno.test(`products of linear and of its gradients on ${build} keep a NaN in its row and its column`, () => {
+  Deno.test(`products of linear and of its gradients on ${build} confine a NaN to its row and its column`, () => {
     const [rows, inputs, outputs] = [18, 7, 6];
     const x = normals(rows * inputs), gy = normals(rows * outputs), weight = normals(outputs * inputs);
     x[inputs * (rows - 1) + 6] = NaN;
@@ -76,7 +78,7 @@ for (const { name: build, kernels } of builds) {
     for (const size of sizes) {
       const gy = normals(size), x = normals(size, 3);
       for (const name of ["sigmoid", "tanh", "squaredRelu", "gelu"] as const) {
-        // Where x is negative, gelu's slope is a small difference.
+        // For negative x, the slope of gelu is a small difference.
         const tolerance = name === "gelu" ? 5e-6 : 1e-6;
         check(`${name}Backward`, elementwise[`${name}Backward`], [out(size), gy, x, size], tolerance);
       }
@@ -89,12 +91,12 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`gradients of elementwise kernels on ${build} keep NaN, and are 0 where a function is flat`, () => {
+  Deno.test(`gradients of elementwise kernels on ${build} keep NaN, and are 0 where a function is constant`, () => {
     for (const name of ["sigmoid", "tanh", "squaredRelu", "gelu"] as const) {
       const x = Float32Array.of(NaN, 0, -0, 1e-40, 30, -30, 1, 200, -200);
       const gy = Float32Array.of(1, NaN, 1, 1, 1, 1, -2, 1, 1);
       check(`${name}Backward`, elementwise[`${name}Backward`], [out(x.length), gy, x, x.length]);
-      // By itself, no error can hide behind a larger neighbour.
+      // Single elements, so that no error is hidden by a larger neighbour.
       for (const value of [12, -12, 3, -2, 0.01]) {
         const tolerance = name === "gelu" ? 2e-5 : 1e-6;
         if (name === "gelu" && value < -10) continue;
@@ -105,13 +107,13 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`geluBackward() of ${build} is 0 or 1 however far from zero`, () => {
+  Deno.test(`geluBackward() of ${build} is 0 or 1 far from zero`, () => {
     const x = Float32Array.of(15, -15, 1e13, -1e13, 1e19, -1e19, 3e38, -3e38, NaN);
     const gy = x.map((_, i) => 1 - i / 4);
     check("geluBackward", elementwise.geluBackward, [out(x.length), gy, x, x.length], 1e-7);
   });
 
-  Deno.test(`layerNormBackward() of ${build} agrees with the reference, far from zero too`, () => {
+  Deno.test(`layerNormBackward() of ${build} agrees with the reference, also far from zero`, () => {
     for (const rows of [0, 1, 2, 5]) {
       for (const channels of sizes.slice(2)) {
         for (const offset of [0, 1000]) {
@@ -125,7 +127,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`embeddingBackward() of ${build} adds up the rows of each id`, () => {
+  Deno.test(`embeddingBackward() of ${build} sums the rows of each id`, () => {
     for (const channels of sizes) {
       const ids = Float32Array.of(0, 6, 3, 7, -1, 2.5, NaN, -0, Infinity, 1e30, 3, 3);
       check("embeddingBackward", embeddingBackward, [
@@ -143,7 +145,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`shiftTimeBackward() and lastStepBackward() of ${build} move rows`, () => {
+  Deno.test(`shiftTimeBackward() and lastStepBackward() of ${build} copy rows`, () => {
     for (const batch of [1, 3]) {
       for (const time of [0, 1, 2, 5]) {
         for (const channels of [...sizes, 1500]) {
@@ -160,7 +162,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`rotaryBackward() of ${build} agrees with the reference, a million steps on too`, () => {
+  Deno.test(`rotaryBackward() of ${build} agrees with the reference, also after a million steps`, () => {
     for (const [batch, time, heads, half] of [[1, 1, 1, 1], [1, 7, 4, 16], [2, 3, 3, 5], [3, 1, 2, 2]]) {
       const channels = 2 * heads * half;
       for (const position of [0, 5, 1_000_000]) {
@@ -172,7 +174,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`crossEntropyBackward() of ${build} agrees with the reference, where the target is all but sure too`, () => {
+  Deno.test(`crossEntropyBackward() of ${build} agrees with the reference, also for nearly certain targets`, () => {
     for (const vocabulary of sizes) {
       for (const rows of [1, 3, 50]) {
         for (const spread of [0.1, 4, 20]) {
@@ -191,7 +193,7 @@ for (const { name: build, kernels } of builds) {
     ], 1e-5);
   });
 
-  Deno.test(`crossEntropyBackward() of ${build} looks at no row of weight 0`, () => {
+  Deno.test(`crossEntropyBackward() of ${build} ignores rows of weight 0`, () => {
     const logits = Float32Array.of(1, 2, 3, NaN, 1, 2, 4, 0, 1);
     for (
       const [targets, weights] of [
@@ -218,7 +220,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`adamW() of ${build} gives an element the same bits wherever it stands`, () => {
+  Deno.test(`adamW() of ${build} gives an element the same bits at any position`, () => {
     const inputs = moments(37);
     const step = (parts: Float32Array[]) => {
       const [{ length }] = parts;
@@ -234,11 +236,11 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`norm() of ${build} is exact to single precision over millions`, () => {
+  Deno.test(`norm() of ${build} is exact in single precision for millions of elements`, () => {
     for (const size of [0, ...sizes, 3_000_001]) {
       check("norm", norm, [{ inPlace: Float32Array.of(1, 2, 3) }, normals(size), size, 1, 0.25], 6e-8);
     }
-    // In single precision, what is added to the first square would be lost.
+    // In single precision, terms added to the large first square would be lost.
     const x = new Float32Array(1_000_001).fill(1e-2);
     x[0] = 1000;
     check("norm", norm, [out(1), x, x.length, 0, 1], 6e-8);

@@ -13,7 +13,7 @@ import {
 } from "@seqmix/seqmix";
 import { assertSame, type Failure, testFailures, wrong } from "../../helpers.ts";
 
-Deno.test("createWasm() keeps every tensor as it was when its memory grows", async () => {
+Deno.test("createWasm() keeps every tensor unchanged when its memory grows", async () => {
   using backend = await createWasm();
   const first = tensor([1, 2, 3], [3], backend);
   const large = tensor(new Float32Array(2 ** 22).fill(7), [2 ** 22], backend);
@@ -22,7 +22,7 @@ Deno.test("createWasm() keeps every tensor as it was when its memory grows", asy
   assertEquals((await read(large)).every((x) => x === 7), true);
 });
 
-Deno.test("createWasm() says what it lacks where its memory is used up, holds what it held, and goes on", async () => {
+Deno.test("createWasm() refuses an allocation that exceeds its memory, keeps its tensors, and continues", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 20 });
   const x = tensor([1, 2], [2], backend);
   const { bytes } = backend.memory();
@@ -35,7 +35,7 @@ Deno.test("createWasm() says what it lacks where its memory is used up, holds wh
   assertSame(await read(add(x, x)), [2, 4]);
 });
 
-Deno.test("createWasm() runs a model after one that it had no room for, whatever was held in between", async () => {
+Deno.test("createWasm() runs a model after one that exceeded its memory", async () => {
   using backend = await createWasm({ maximumBytes: 2 ** 20 });
   const large = rwkv.init(presets.article.rwkv, 1);
   await assertRejects(() => put(large, backend), RangeError, "Cannot allocate tensor: ");
@@ -50,7 +50,7 @@ Deno.test("createWasm() runs a model after one that it had no room for, whatever
   assertEquals(rwkv.forward(params, [[1, 2]], state).logits.shape, [1, 2, 64]);
 });
 
-/** What a body does with a `createWasm` that was never called, where the runtime has something else in a place. */
+/** Runs a body with a new `createWasm`, in a runtime with a replaced property. */
 async function createWhere<T extends object, R>(
   place: T,
   name: keyof T,
@@ -69,7 +69,7 @@ async function createWhere<T extends object, R>(
   }
 }
 
-/** Sums of products, which tell the builds apart: one rounds more often. */
+/** Sums of products, which distinguish the builds: one rounds more often. */
 async function sums(create: typeof createWasm, simd?: "relaxed" | "baseline"): Promise<number[]> {
   using backend = await create({ simd });
   const weight = tensor(Float32Array.from({ length: 640 }, (_, i) => Math.sin(i)), [10, 64], backend);
@@ -77,11 +77,11 @@ async function sums(create: typeof createWasm, simd?: "relaxed" | "baseline"): P
   return Array.from(await read(linear(x, weight)));
 }
 
-Deno.test("createWasm() gives the same where a runtime has no Uint8Array.fromHex", async () => {
+Deno.test("createWasm() works the same without Uint8Array.fromHex", async () => {
   assertEquals(await createWhere(Uint8Array, "fromHex", undefined, sums), await sums(createWasm));
 });
 
-Deno.test("createWasm() takes the best instructions that a runtime has, and says so where it has none", async () => {
+Deno.test("createWasm() uses the best instructions that a runtime supports, and reports if there are none", async () => {
   const { validate } = WebAssembly;
   const isSimd = (bytes: Uint8Array<ArrayBuffer>) => validate(bytes) && !`${bytes}`.includes("253,133,2,");
   const [relaxed, baseline] = [await sums(createWasm, "relaxed"), await sums(createWasm, "baseline")];

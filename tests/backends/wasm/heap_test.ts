@@ -10,7 +10,7 @@ function makeHeap(base = 1000): { heap: Heap; memory: WebAssembly.Memory } {
   return { heap: new Heap(memory, base, limit), memory };
 }
 
-/** As many blocks of a size as there is room for. */
+/** As many blocks of a size as fit. */
 function fill(heap: Heap, bytes: number): number[] {
   const addresses: number[] = [];
   assertThrows(() => {
@@ -19,7 +19,7 @@ function fill(heap: Heap, bytes: number): number[] {
   return addresses;
 }
 
-Deno.test("Heap hands out blocks that lie in the memory and never overlap", () => {
+Deno.test("Heap allocates blocks within the memory that never overlap", () => {
   const requests = fc.array(fc.record({ bytes: fc.nat(30_000), release: fc.option(fc.nat()) }), {
     minLength: 20,
     maxLength: 120,
@@ -47,7 +47,7 @@ Deno.test("Heap hands out blocks that lie in the memory and never overlap", () =
   }));
 });
 
-Deno.test("Heap takes a block that was given back before it grows", () => {
+Deno.test("Heap reuses released blocks before it grows", () => {
   const { heap } = makeHeap();
   const first = heap.allocate(5000);
   heap.allocate(5000);
@@ -55,7 +55,7 @@ Deno.test("Heap takes a block that was given back before it grows", () => {
   assertEquals(heap.allocate(5000), first);
 });
 
-Deno.test("Heap has room again for any size, however small the blocks were that filled it", () => {
+Deno.test("Heap can be filled again with blocks of any size after small ones were released", () => {
   for (const bytes of [10_000, 100_000, 229_376]) {
     const { heap } = makeHeap();
     for (const address of fill(heap, 64)) heap.release(address, 64);
@@ -63,7 +63,7 @@ Deno.test("Heap has room again for any size, however small the blocks were that 
   }
 });
 
-Deno.test("Heap fits a block in between where neighbours were given back", () => {
+Deno.test("Heap reuses the gap of adjacent released blocks", () => {
   const { heap } = makeHeap();
   const addresses = fill(heap, 1024);
   for (const address of addresses.slice(3, 7)) heap.release(address, 1024);
@@ -72,7 +72,7 @@ Deno.test("Heap fits a block in between where neighbours were given back", () =>
   assertThrows(() => heap.allocate(64), RangeError);
 });
 
-Deno.test("Heap says what it lacks", () => {
+Deno.test("Heap reports the use and the limit when it refuses", () => {
   const { heap } = makeHeap();
   heap.allocate(100);
   assertThrows(
@@ -82,14 +82,14 @@ Deno.test("Heap says what it lacks", () => {
   );
 });
 
-/** A memory of up to 4 GiB that takes none. */
+/** A simulated memory of up to 4 GiB that takes none. */
 function pretendedMemory(): WebAssembly.Memory {
   const buffer = { byteLength: 65_536 };
   const grow = (pages: number) => buffer.byteLength += 65_536 * pages;
   return { buffer, grow } as unknown as WebAssembly.Memory;
 }
 
-Deno.test("Heap has room for blocks of any size below its limit, apart from each other, and refuses any above", () => {
+Deno.test("Heap allocates disjoint blocks of any size up to its limit, and refuses larger ones", () => {
   const most = 2 ** 32 - 65_536;
   fc.assert(
     fc.property(fc.array(fc.tuple(anySize, fc.boolean()), { minLength: 1, maxLength: 40 }), (requests) => {

@@ -1,6 +1,6 @@
 /**
- * Kernels whose tensors lie around 2³¹ and near the end of a full memory: an address that became a signed number anywhere,
- * or went past 2³², would show. Memory that nobody touches costs nothing.
+ * Kernels on tensors around address 2³¹ and near the end of a full memory: addresses that are treated as signed, or
+ * exceed 2³², would show. Untouched memory costs nothing.
  */
 import {
   type AnyLanguageModel,
@@ -33,12 +33,12 @@ const withoutGradient: Record<string, readonly Case[]> = {
   norm: normCases,
 };
 
-/** An address above all others. */
+/** Above all addresses. */
 const nearTheEnd = 2 ** 32 - 2 ** 25;
 
 /**
- * Where the inputs of a case begin: so that 2³¹ lies in the middle of the largest of them, or in what comes after them,
- * an output. Were addresses signed, such an array's first would be larger than its last.
+ * Where the inputs of a case start, so that 2³¹ is in the middle of the largest of them, or in an output after them.
+ * If addresses were signed, the first address of such an array would be larger than its last.
  */
 function placesOf(subject: Case): number[] {
   const sizes = subject.inputs(randomSource(1)).map(({ data }) => data.byteLength);
@@ -47,7 +47,7 @@ function placesOf(subject: Case): number[] {
   return [before(sizes.indexOf(largest)), before(sizes.length)].map((bytes) => 2 ** 31 - bytes - middle);
 }
 
-/** A backend that has taken all memory below an address. */
+/** A backend whose memory below an address is all in use. */
 async function filledUpTo(address: number): Promise<Backend> {
   const [{ name, kernels }] = builds;
   const backend = await createWasm({ simd: name as "relaxed" });
@@ -61,18 +61,20 @@ async function filledUpTo(address: number): Promise<Backend> {
   return backend;
 }
 
-/** What a case takes, in elements. */
+/** The elements of a case's tensors. */
 function sizeOfInputs(subject: Case): number {
   return subject.inputs(randomSource(1)).reduce((sum, { data }) => sum + data.length, 0);
 }
 
-/** Some that go through all loops of a kernel and take no long time: the builds of a kernel differ in no address. */
+/**
+ * Some cases that cover all loops of a kernel and are fast; one build suffices, since builds differ in no address.
+ */
 function fewOf(cases: readonly Case[]): Case[] {
   return cases.filter((subject) => isFinite(subject) && sizeOfInputs(subject) < 2 ** 16)
     .toSorted((a, b) => sizeOfInputs(b) - sizeOfInputs(a)).slice(0, 2);
 }
 
-Deno.test("createWasm() computes and differentiates anywhere in 4 GiB as the float64 reference does", async (t) => {
+Deno.test("createWasm() computes and differentiates anywhere in 4 GiB like the float64 reference", async (t) => {
   for (const [symbol, cases] of Object.entries({ ...tables, ...withoutGradient })) {
     await t.step(symbol, async () => {
       for (const subject of fewOf(cases)) {
@@ -91,7 +93,7 @@ Deno.test("createWasm() computes and differentiates anywhere in 4 GiB as the flo
   }
 });
 
-Deno.test("createWasm() runs and trains models anywhere in 4 GiB as the float64 reference does", async (t) => {
+Deno.test("createWasm() runs and trains models anywhere in 4 GiB like the float64 reference", async (t) => {
   for (const { name, model, make } of models) {
     await t.step(name, async () => {
       using exact = createReference({ precision: "float64" });
@@ -105,7 +107,7 @@ Deno.test("createWasm() runs and trains models anywhere in 4 GiB as the float64 
   }
 });
 
-/** A loss, its gradients, and the logits after many steps: so many that matrices are put in the order that suits them. */
+/** A loss, its gradients, and the logits after many steps. */
 async function resultsOf(model: AnyLanguageModel, own: unknown, backend: Backend): Promise<Float64Array[]> {
   const params = await put(own, backend);
   let state = model.initialState(params);
@@ -119,7 +121,7 @@ async function resultsOf(model: AnyLanguageModel, own: unknown, backend: Backend
   return await Promise.all(tensorsOf([logits, value, grads]).map(readFloat64));
 }
 
-/** Whether there is a gradient to compare with. */
+/** Whether the gradients are compared as well. */
 function isFinite(subject: Case): boolean {
   return subject.nan === undefined &&
     subject.inputs(randomSource(1)).every(({ data }) => data.every(Number.isFinite));

@@ -1,4 +1,6 @@
-/** Runs one kernel of the WebAssembly module beside the reference, on the same numbers, with everything watched. */
+/**
+ * Runs one kernel of the WebAssembly module and the reference on the same numbers, and checks all memory around them.
+ */
 import { assert, assertEquals } from "@std/assert";
 import type { Kernels } from "../../../src/backends/kernels.ts";
 import { fromHex } from "../../../src/backends/wasm/hex.ts";
@@ -15,17 +17,17 @@ export function out(size: number): Output {
   return { size };
 }
 
-/** Scratch memory of that many elements: it may be left in any state. */
-export interface Scratch {
+/** Scratch memory of that many elements, whose contents are not checked. */
+interface Scratch {
   readonly scratch: number;
 }
 
-/** Numbers that the kernel is to change where they stand. */
-export interface InPlace {
+/** Numbers that the kernel changes in place. */
+interface InPlace {
   readonly inPlace: Float32Array;
 }
 
-/** Random numbers, one at a time and as arrays. */
+/** Random numbers, singly and as arrays. */
 export function draws(seed: number) {
   const random = randomSource(seed);
   return {
@@ -35,7 +37,7 @@ export function draws(seed: number) {
   };
 }
 
-/** What a kernel takes: outputs, inputs (or null), sizes and constants, scratch memory. */
+/** The arguments of a kernel: outputs, inputs (or null), sizes and constants, scratch memory. */
 export type Argument = Output | InPlace | Float32Array | number | null | Scratch;
 
 type Exports = Kernels<number> & {
@@ -43,12 +45,12 @@ type Exports = Kernels<number> & {
   __heap_base: WebAssembly.Global;
 };
 
-/** The bits of a NaN that no arithmetic gives. */
+/** The bits of a NaN that no arithmetic produces. */
 const poison = 0x7fc5a5a5;
 const guardWords = 5;
 
-/** One instance of the module. */
-export class KernelMemory {
+/** An instance of the module. */
+class KernelMemory {
   readonly exports: Exports;
 
   constructor(hex: string) {
@@ -57,8 +59,8 @@ export class KernelMemory {
   }
 
   /**
-   * Runs a kernel over poisoned outputs and returns them, after a look at the guard words past every array and at
-   * the inputs. Arrays start at multiples of four bytes, no more.
+   * Runs a kernel on poisoned outputs and returns them, after checking the guard words behind every array and that
+   * inputs are unchanged. Arrays are only aligned to four bytes.
    */
   run(name: keyof Kernels<number>, args: readonly Argument[]): Float32Array[] {
     const { memory, __heap_base: base } = this.exports;
@@ -101,13 +103,13 @@ export class KernelMemory {
   }
 }
 
-/** Both builds, under their names. */
+/** Both builds by name. */
 export const builds: readonly { readonly name: string; readonly kernels: KernelMemory }[] = [
   { name: "relaxed", kernels: new KernelMemory(relaxed) },
   { name: "baseline", kernels: new KernelMemory(baseline) },
 ];
 
-/** What the reference kernel gives for the same arguments in double precision. */
+/** The results of the reference kernel for the same arguments in double precision. */
 export function expected(
   kernel: (...args: never[]) => void,
   args: readonly Argument[],
@@ -125,7 +127,9 @@ export function expected(
   return outputs;
 }
 
-/** Fails unless every output of a kernel is within `tolerance` of the reference's, of its largest magnitude. */
+/**
+ * Asserts that every output of a kernel is within `tolerance` of the reference's, relative to its largest element.
+ */
 export function compare(
   kernels: KernelMemory,
   name: keyof Kernels<number>,
@@ -140,7 +144,7 @@ export function compare(
   });
 }
 
-/** {@linkcode compare} of one build's kernels. */
+/** {@linkcode compare} for one build's kernels. */
 export function comparing(kernels: KernelMemory) {
   return (
     name: keyof Kernels<number>,
@@ -150,8 +154,8 @@ export function comparing(kernels: KernelMemory) {
   ): void => compare(kernels, name, kernel, args, tolerance);
 }
 
-/** Fails unless every number is within `tolerance` of the output's largest magnitude, or NaN where it is NaN. */
-export function assertWithin(actual: Float32Array, wanted: Float64Array, tolerance: number, message: string) {
+/** Asserts that numbers are within `tolerance` relative to the output's largest element, or NaN where expected. */
+function assertWithin(actual: Float32Array, wanted: Float64Array, tolerance: number, message: string) {
   assertEquals(actual.length, wanted.length, message);
   let scale = 0;
   for (const value of wanted) if (Math.abs(value) > scale) scale = Math.abs(value);

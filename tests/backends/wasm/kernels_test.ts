@@ -1,4 +1,4 @@
-/** The kernels that look at no other step, forward: products, norms, elements, tokens. */
+/** The forward kernels without a recurrence over time: products, norms, elementwise, tokens. */
 import { copyRows } from "../../../src/ops/batch/reference.ts";
 import { crossEntropy } from "../../../src/ops/cross_entropy/reference.ts";
 import * as elementwise from "../../../src/ops/elementwise/reference.ts";
@@ -12,7 +12,7 @@ import { builds, comparing, draws, out } from "./kernel_memory.ts";
 
 const { normals, uniforms, integer } = draws(7);
 
-/** Sizes at which vectors, blocks and their remainders begin and end. */
+/** Sizes at which vectors, blocks and their remainders start and end. */
 const sizes = [1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 65, 127];
 
 for (const { name: build, kernels } of builds) {
@@ -32,7 +32,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`linear() of ${build} adds up rows longer than a block`, () => {
+  Deno.test(`linear() of ${build} sums rows longer than a block`, () => {
     for (
       const [rows, inputs, outputs] of [[1, 5003, 9], [3, 1031, 6], [11, 2053, 7], [37, 4099, 5], [
         130,
@@ -47,7 +47,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`linear() of ${build} keeps a NaN in its row and its column`, () => {
+  Deno.test(`linear() of ${build} confines a NaN to its row and its column`, () => {
     for (const rows of [1, 3, 4, 13]) {
       const [inputs, outputs] = [7, 6];
       const x = normals(rows * inputs), weight = normals(outputs * inputs);
@@ -85,7 +85,7 @@ for (const { name: build, kernels } of builds) {
     compare("gelu", elementwise.gelu, [out(6), Float32Array.of(NaN, Infinity, 0, 90, -90, -Infinity), 6]);
   });
 
-  Deno.test(`embedding() of ${build} copies rows, NaN for what is no id`, () => {
+  Deno.test(`embedding() of ${build} copies rows, NaN for invalid ids`, () => {
     for (const channels of sizes) {
       const ids = Float32Array.of(0, 6, 3, 7, -1, 2.5, NaN, -0, Infinity, 1e30);
       compare("embedding", embedding, [
@@ -94,7 +94,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`layerNorm() of ${build} agrees with the reference, far from zero too`, () => {
+  Deno.test(`layerNorm() of ${build} agrees with the reference, also far from zero`, () => {
     for (const rows of [1, 2, 5]) {
       for (const channels of sizes) {
         for (const offset of [0, 1000]) {
@@ -122,7 +122,7 @@ for (const { name: build, kernels } of builds) {
     compare("softmax", softmax, [out(15), x, 3, 5]);
   });
 
-  Deno.test(`shiftTime() and lastStep() of ${build} move rows`, () => {
+  Deno.test(`shiftTime() and lastStep() of ${build} copy rows`, () => {
     for (const batch of [1, 3]) {
       for (const time of [1, 2, 5]) {
         for (const channels of [...sizes, 1500]) {
@@ -135,7 +135,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`copyRows() of ${build} copies rows between strides`, () => {
+  Deno.test(`copyRows() of ${build} copies rows with strides`, () => {
     for (const width of [1, 2, 3, 4, 7, 130, 1300]) {
       compare("copyRows", copyRows, [out(width), 0, width, normals(3 * width + 2), 2, 0, 1, width], 0);
       compare("copyRows", copyRows, [
@@ -163,7 +163,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`crossEntropy() of ${build} looks at no row of weight 0`, () => {
+  Deno.test(`crossEntropy() of ${build} ignores rows of weight 0`, () => {
     const logits = Float32Array.of(1, 2, 3, NaN, 1, 2, 4, 0, 1);
     for (
       const [targets, weights] of [[[0, 1, 2], [1, 0, 2]], [[0, -1, 2], [1, 0, 2]], [[0, 1, 3], [1, 0, 2]]]

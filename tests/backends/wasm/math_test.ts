@@ -1,19 +1,19 @@
 import { assert } from "@std/assert";
 import { builds } from "./kernel_memory.ts";
 
-/** Each function with the kernel that computes it alone. */
+/** Each function, with the kernel that computes only that. */
 const functions = {
   negativeExp: (x: number) => -Math.exp(x),
   sigmoid: (x: number) => 1 / (1 + Math.exp(-x)),
   tanh: Math.tanh,
 };
 
-/** Floats of all magnitudes and both signs, and closely the ranges in which the functions bend and end. */
+/** Floats of all magnitudes and both signs, more densely in the ranges where the functions change. */
 const sweeps: readonly Float32Array[] = [
   new Float32Array(Uint32Array.from({ length: 600_000 }, (_, i) => i * 7151).buffer),
   Float32Array.from({ length: 200_000 }, (_, i) => (i - 100_000) / 1e5),
   Float32Array.from({ length: 200_000 }, (_, i) => (i - 100_000) / 950),
-  // On both sides of where e^x and 1 / e^x leave the normal numbers.
+  // Around the limits where e^x and 1 / e^x are no longer normal numbers.
   new Float32Array(Uint32Array.from({ length: 20_000 }, (_, i) => 0x42b17218 - 10_000 + i).buffer),
   new Float32Array(Uint32Array.from({ length: 20_000 }, (_, i) => 0xc2aeac50 - 10_000 + i).buffer),
 ];

@@ -1,4 +1,4 @@
-/** The product of one row with a matrix, which is eight streams of rows and what is left over. */
+/** The product of one row with a matrix, which is computed as eight streams of rows and the remaining rows. */
 import { assertEquals } from "@std/assert";
 import { linear } from "../../../src/ops/linear/reference.ts";
 import { builds, comparing, draws, out } from "./kernel_memory.ts";
@@ -14,7 +14,7 @@ for (const { name: build, kernels } of builds) {
   Deno.test(`linear() of ${build} multiplies one row with matrices of any size`, () => {
     for (const inputs of inputSizes) {
       for (const outputs of outputSizes) {
-        // Of one sign, because one sum alone may nearly cancel, and then has no scale.
+        // All of one sign, because a sum that nearly cancels has no scale to compare with.
         const x = normals(inputs).map(Math.abs), matrix = normals(outputs * inputs).map(Math.abs);
         for (const bias of [null, normals(outputs).map(Math.abs)]) {
           compare("linear", linear, [out(outputs), x, matrix, bias, 1, inputs, outputs]);
@@ -23,7 +23,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`linear() of ${build} keeps a NaN of a matrix in its row`, () => {
+  Deno.test(`linear() of ${build} confines a NaN of a matrix to its row`, () => {
     const [inputs, outputs] = [7, 23];
     for (let row = 0; row < outputs; row++) {
       const matrix = normals(outputs * inputs);

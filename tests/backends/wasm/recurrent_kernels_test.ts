@@ -1,4 +1,4 @@
-/** The kernels that go through time, where they take scratch memory: all sequences together, and backwards. */
+/** The kernels with a recurrence over time that take scratch memory: all sequences at once, and backward. */
 import { scratch } from "../../../src/backends/wasm/scratch.ts";
 import { attention, attentionBackward } from "../../../src/ops/attention/reference.ts";
 import { lstmRecurrence, lstmRecurrenceBackward } from "../../../src/ops/lstm/reference.ts";
@@ -6,12 +6,12 @@ import { wkv, wkvBackward } from "../../../src/ops/wkv/reference.ts";
 import { type Argument, builds, compare, draws, expected, out } from "./kernel_memory.ts";
 
 const sizesOf: Record<keyof typeof scratch, (...sizes: number[]) => number> = scratch;
-/** Begun again by each test, so that its numbers are the same when it runs alone. */
+/** Created again by each test, so that its numbers are the same if it runs alone. */
 let random = draws(0);
 const normal = () => random.normal(), uniform = () => random.uniform();
 const normals = (size: number, scale?: number) => random.normals(size, scale);
 
-/** Channels at which vectors, panels and their remainders begin and end. */
+/** Channels at which vectors, panels and their remainders start and end. */
 const widths = [1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 33, 38];
 
 for (const { name: build, kernels } of builds) {
@@ -61,7 +61,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  test(`attention() of ${build} of many queries sees nothing behind a query, no NaN either`, () => {
+  test(`attention() of ${build} of many queries ignores the keys after a query, also NaN`, () => {
     const [queries, keys, channels] = [9, 13, 12];
     const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys);
     (key as Float32Array).fill(NaN, keys * channels);
@@ -87,14 +87,14 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  test(`attentionBackward() of ${build} keeps NaN and infinities from what sees them not`, () => {
+  test(`attentionBackward() of ${build} confines NaN and infinities to what depends on them`, () => {
     const [queries, keys, channels] = [21, 25, 12];
     for (const number of [NaN, Infinity]) {
       for (const place of ["gy", "query", "key", "value"]) {
         const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys);
         const gy = normals(queries * channels);
         const rows = { gy, query, key, value } as Record<string, Float32Array>;
-        // Of a query, or the key of the same time.
+        // Of a query, or of the key at the same step.
         rows[place][(place === "gy" || place === "query" ? 6 : 6 + keys - queries) * channels + 5] = number;
         const y = Float32Array.from(
           expected(attention, [out(queries * channels), query, key, value, ...sizes])[0],
@@ -107,7 +107,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  test(`lstmRecurrence() of ${build} agrees with the reference with all sequences together`, () => {
+  test(`lstmRecurrence() of ${build} agrees with the reference for all sequences at once`, () => {
     for (const [batch, time] of [[2, 17], [3, 11], [5, 9], [32, 1], [33, 3]]) {
       for (const channels of widths) {
         const size = batch * channels;
@@ -152,7 +152,7 @@ const attentionSizes = [
   [1, 1, 33, 33],
 ];
 
-/** Without outputs; keys and values with some room behind each sequence. */
+/** The arguments without outputs; keys and values with free capacity behind each sequence. */
 function attentionArguments(
   batch: number,
   heads: number,

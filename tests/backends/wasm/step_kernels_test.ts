@@ -1,4 +1,4 @@
-/** The kernels that go through time, forward: one sequence after the other. */
+/** The forward kernels with a recurrence over time, one sequence after another. */
 import { scratch } from "../../../src/backends/wasm/scratch.ts";
 import { attention } from "../../../src/ops/attention/reference.ts";
 import { lstmRecurrence } from "../../../src/ops/lstm/reference.ts";
@@ -8,13 +8,13 @@ import { type Argument, builds, comparing, draws, out } from "./kernel_memory.ts
 
 const { normals, uniform } = draws(7);
 
-/** Sizes at which vectors, blocks and their remainders begin and end. */
+/** Sizes at which vectors, blocks and their remainders start and end. */
 const sizes = [1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 65, 127];
 
 for (const { name: build, kernels } of builds) {
   const compare = comparing(kernels);
 
-  Deno.test(`wkv() of ${build} agrees with the reference, its state included`, () => {
+  Deno.test(`wkv() of ${build} agrees with the reference, including its state`, () => {
     for (const batch of [1, 2]) {
       for (const time of [1, 2, 17]) {
         for (const channels of sizes) {
@@ -32,13 +32,13 @@ for (const { name: build, kernels } of builds) {
     compare("wkv", wkv, wkvArguments(1, 4096, 16, freshState(1, 16), 0.02), 2e-4);
   });
 
-  Deno.test(`wkv() of ${build} keeps a NaN in its channel`, () => {
+  Deno.test(`wkv() of ${build} confines a NaN to its channel`, () => {
     const args = wkvArguments(1, 5, 6, freshState(1, 6), 0);
     (args[4] as Float32Array)[8] = NaN;
     compare("wkv", wkv, args);
   });
 
-  Deno.test(`rotary() of ${build} agrees with the reference, a million steps on too`, () => {
+  Deno.test(`rotary() of ${build} agrees with the reference, also after a million steps`, () => {
     for (const [batch, time, heads, half] of [[1, 1, 1, 1], [1, 7, 4, 16], [2, 3, 3, 5], [3, 1, 2, 2]]) {
       const channels = 2 * heads * half;
       for (const position of [0, 5, 4095, 1_000_000]) {
@@ -69,7 +69,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  Deno.test(`attention() of ${build} reads no key past the last, and keeps NaN in its head`, () => {
+  Deno.test(`attention() of ${build} reads no key after the last, and confines NaN to its head`, () => {
     const [channels, keys, capacity] = [12, 70, 72];
     const key = normals(capacity * channels), value = normals(capacity * channels);
     key.fill(NaN, keys * channels);
@@ -116,7 +116,7 @@ function freshState(batch: number, channels: number): Float32Array {
   return state;
 }
 
-/** A share of the keys are ±50, the others normal. */
+/** A share of the keys is ±50, the others are normally distributed. */
 function wkvArguments(
   batch: number,
   time: number,

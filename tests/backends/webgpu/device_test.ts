@@ -18,12 +18,12 @@ import { models } from "../../mixers.ts";
 import { countBuffers, requestDevice, testOnGpu } from "./gpu.ts";
 import { openDevice } from "../../../src/backends/webgpu/open.ts";
 
-/** That a backend computes. */
+/** Asserts that a backend computes. */
 async function assertWorks(backend: Backend): Promise<void> {
   assertNear(await read(sigmoid(tensor([0, 100], [2], backend))), [0.5, 1], 1e-6);
 }
 
-Deno.test("createWebGpu() rejects with the reason where there is no adapter", async () => {
+Deno.test("createWebGpu() rejects with the reason if there is no adapter", async () => {
   const gpu = Object.getOwnPropertyDescriptor(Navigator.prototype, "gpu")!;
   const replace = (value: unknown) =>
     Object.defineProperty(Navigator.prototype, "gpu", { configurable: true, value });
@@ -45,7 +45,7 @@ Deno.test("createWebGpu() rejects with the reason where there is no adapter", as
   }
 });
 
-testOnGpu("createWebGpu() takes a preference", async () => {
+testOnGpu("createWebGpu() accepts a power preference", async () => {
   for (const powerPreference of ["low-power", "high-performance"] as const) {
     using backend = await createWebGpu({ powerPreference });
     await assertWorks(backend);
@@ -78,7 +78,7 @@ testOnGpu("createWebGpu() rejects and throws DeviceLostError once its device is 
   assertEquals(backend.memory().bytes, 0);
 });
 
-testOnGpu("createWebGpu() works anew after its device was lost in the middle of a generation", async () => {
+testOnGpu("createWebGpu() works again after a device was lost in the middle of a generation", async () => {
   for (const { model, make } of models) {
     for (const length of [1, 30]) {
       const device = await requestDevice();
@@ -102,7 +102,7 @@ testOnGpu("createWebGpu() works anew after its device was lost in the middle of 
   await assertWorks(another);
 });
 
-testOnGpu("createWebGpu() refuses a tensor that is over the device's limits, and goes on", async () => {
+testOnGpu("createWebGpu() refuses a tensor beyond the device's limits, and continues", async () => {
   const device = await requestDevice();
   const buffers = countBuffers(device);
   using backend = await createWebGpu({ device });
@@ -120,7 +120,7 @@ testOnGpu("createWebGpu() refuses a tensor that is over the device's limits, and
 });
 
 testOnGpu(
-  "createWebGpu() refuses a size that no uniform holds, of an empty tensor too, and goes on",
+  "createWebGpu() refuses sizes beyond u32, also of an empty tensor, and continues",
   async () => {
     using backend = await createWebGpu();
     const empty = tensor([], [2 ** 33, 0], backend);
@@ -133,12 +133,12 @@ testOnGpu(
   },
 );
 
-testOnGpu("read() rejects once with what a device reports of commands long given", async () => {
+testOnGpu("read() rejects once with an error that a device reports for earlier commands", async () => {
   const device = await requestDevice();
   using backend = await createWebGpu({ device });
   const x = tensor([1, 2], [2], backend);
   await read(x);
-  // A buffer of which the usage makes no sense.
+  // A buffer with an invalid usage.
   device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
   const error = await assertRejects(() => read(add(x, x)), Error);
   const words = "Cannot compute on webgpu: commands must be valid, current error is ";
@@ -146,23 +146,29 @@ testOnGpu("read() rejects once with what a device reports of commands long given
   assertEquals([...await read(add(x, x))], [2, 4]);
 });
 
-testOnGpu("[Symbol.dispose]() destroys every buffer, and a device only if it is the backend's", async () => {
-  const device = await requestDevice();
-  const buffers = countBuffers(device);
-  const backend = await createWebGpu({ device });
-  const params = await put(rwkv.init({ vocabulary: 5, layers: 1, channels: 3, feedForward: 5 }, 1), backend);
-  await read(rwkv.forward(params, [[1, 2, 3]], rwkv.initialState(params)).logits);
-  const pending = read(params.head);
-  backend[Symbol.dispose]();
-  const error = await assertRejects(() => pending, TypeError);
-  assertEquals(error.message, "Cannot use webgpu: backend must be open, current webgpu is disposed");
-  backend[Symbol.dispose]();
-  assert(buffers.created > 20);
-  assert(buffers.destroyed >= buffers.created, JSON.stringify(buffers));
+testOnGpu(
+  "[Symbol.dispose]() destroys every buffer, and the device only if the backend created it",
+  async () => {
+    const device = await requestDevice();
+    const buffers = countBuffers(device);
+    const backend = await createWebGpu({ device });
+    const params = await put(
+      rwkv.init({ vocabulary: 5, layers: 1, channels: 3, feedForward: 5 }, 1),
+      backend,
+    );
+    await read(rwkv.forward(params, [[1, 2, 3]], rwkv.initialState(params)).logits);
+    const pending = read(params.head);
+    backend[Symbol.dispose]();
+    const error = await assertRejects(() => pending, TypeError);
+    assertEquals(error.message, "Cannot use webgpu: backend must be open, current webgpu is disposed");
+    backend[Symbol.dispose]();
+    assert(buffers.created > 20);
+    assert(buffers.destroyed >= buffers.created, JSON.stringify(buffers));
 
-  using another = await createWebGpu({ device });
-  await assertWorks(another);
-});
+    using another = await createWebGpu({ device });
+    await assertWorks(another);
+  },
+);
 
 testOnGpu("[Symbol.dispose]() works on a lost device", async () => {
   const device = await requestDevice();
@@ -173,7 +179,7 @@ testOnGpu("[Symbol.dispose]() works on a lost device", async () => {
   assertEquals(backend.memory().bytes, 0);
 });
 
-testOnGpu("two backends on one device end by themselves", async () => {
+testOnGpu("two backends on one device have independent lifetimes", async () => {
   const device = await requestDevice();
   const one = await createWebGpu({ device });
   using other = await createWebGpu({ device });
@@ -186,7 +192,7 @@ testOnGpu("two backends on one device end by themselves", async () => {
 
 testOnGpu("a step of a model makes few submissions", async () => {
   const device = await requestDevice();
-  // As on a GPU: software is given few dispatches at a time.
+  // As on a GPU: software gets fewer dispatches at a time.
   using backend = await openDevice(device, false, () => {});
   const params = await put(rwkv.init({ vocabulary: 5, layers: 2, channels: 3, feedForward: 5 }, 1), backend);
   let submissions = 0;

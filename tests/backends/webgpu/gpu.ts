@@ -1,22 +1,22 @@
-/** Tests that need a GPU, or software in its place. */
+/** Tests that need a GPU, or a software adapter instead. */
 
 const adapter = await navigator.gpu?.requestAdapter() ?? null;
 const required = Deno.env.get("REQUIRE_WEBGPU") === "1";
 if (adapter === null && !required) console.error("Nothing is tested on webgpu: there is no adapter");
 
-/** A device of the caller's own, that the backend of a test may share or lose. */
+/** A device that a test's backend may share or lose. */
 export async function requestDevice(): Promise<GPUDevice> {
   const fresh = await navigator.gpu.requestAdapter();
   if (fresh === null) throw new Error("REQUIRE_WEBGPU is 1, and there is no adapter");
   return await fresh.requestDevice();
 }
 
-/** A test that is skipped where there is no adapter, and fails there where there must be one. */
+/** A test that is skipped without an adapter, and fails if REQUIRE_WEBGPU is set. */
 export function testOnGpu(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: adapter === null && !required, fn });
 }
 
-/** Makes a device count the buffers that it creates and those that are destroyed. */
+/** Makes a device count the buffers that it creates and destroys. */
 export function countBuffers(device: GPUDevice): { created: number; destroyed: number } {
   const count = { created: 0, destroyed: 0 };
   const createBuffer = device.createBuffer.bind(device);

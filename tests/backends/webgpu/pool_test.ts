@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { GpuPool } from "../../../src/backends/webgpu/pool.ts";
 import { anySize } from "../sizes.ts";
 
-/** A device that makes buffers of no memory, and refuses as a device does what is above its limits. */
+/** A device whose buffers have no memory, and which refuses sizes above its limits as a real one does. */
 function pretendedDevice(maxBufferSize: number, maxStorageBufferBindingSize: number) {
   const sizes: number[] = [];
   const device = {
@@ -20,14 +20,14 @@ function pretendedDevice(maxBufferSize: number, maxStorageBufferBindingSize: num
   return { device: device as unknown as GPUDevice, sizes };
 }
 
-Deno.test("GpuPool makes blocks of any size that the device allows, and refuses any above", () => {
+Deno.test("GpuPool allocates blocks of any size up to the device's limit, and refuses larger ones", () => {
   fc.assert(
     fc.property(anySize, anySize, fc.array(anySize, { minLength: 1, maxLength: 20 }), (a, b, requests) => {
       const maxBufferSize = Math.max(2 ** 10, a), maxBindingSize = Math.max(2 ** 10, b);
       const most = Math.min(maxBufferSize, maxBindingSize, 2 ** 32);
       const { device, sizes } = pretendedDevice(maxBufferSize, maxBindingSize);
       const pool = new GpuPool(device, () => {});
-      // Half of them around the limit, where there is something to be wrong.
+      // Half of the sizes are near the limit, where errors are likely.
       for (const size of requests.flatMap((size) => [size, Math.floor(most / 4) + size % 9 - 4])) {
         const created = sizes.length;
         if (4 * size <= most) {
@@ -49,7 +49,7 @@ Deno.test("GpuPool makes blocks of any size that the device allows, and refuses 
   );
 });
 
-Deno.test("GpuPool reads back any size that it makes", () => {
+Deno.test("GpuPool provides buffers for reading any size that it allocates", () => {
   fc.assert(
     fc.property(anySize, fc.nat(64), (limit, less) => {
       const maxBufferSize = Math.max(2 ** 10, limit);
@@ -64,7 +64,7 @@ Deno.test("GpuPool reads back any size that it makes", () => {
   );
 });
 
-Deno.test("GpuPool says what it lends when it refuses", () => {
+Deno.test("GpuPool reports the bytes in use when it refuses", () => {
   const pool = new GpuPool(pretendedDevice(2 ** 20, 2 ** 19).device, () => {});
   pool.take(100);
   assertThrows(

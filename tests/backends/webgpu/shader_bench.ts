@@ -1,11 +1,16 @@
-/** Runs one kernel on a GPU beside the reference in double precision, on the same numbers, with everything watched. */
+/**
+ * Runs one kernel on a GPU and its reference in double precision on the same numbers, and checks all memory around
+ * them.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { type Dispatch, type Gpu, type GpuBlock, GpuQueue } from "../../../src/backends/webgpu/gpu.ts";
 import { GpuPool } from "../../../src/backends/webgpu/pool.ts";
 import type { Floats } from "../../../src/tensor.ts";
 import { assertSame, relativeError } from "../../helpers.ts";
 
-/** What a kernel takes: outputs of a size, inputs (or null), numbers to change in their place, sizes and constants. */
+/**
+ * The arguments of a kernel: outputs of a size, inputs (or null), numbers to change in place, sizes and constants.
+ */
 export type Argument =
   | { readonly size: number; readonly inPlace?: Float32Array }
   | Float32Array
@@ -17,7 +22,7 @@ export function out(size: number): Argument {
   return { size };
 }
 
-// Every kernel's arguments are outputs, inputs, sizes, constants; no one type says so.
+// The arguments of every kernel are outputs, inputs, sizes, constants, which no single type can express.
 type Kernel = (gpu: Gpu, ...args: never[]) => void;
 type Reference = (...args: never[]) => void;
 
@@ -28,15 +33,15 @@ export function inPlace(numbers: Float32Array): Argument {
   return { size: numbers.length, inPlace: numbers };
 }
 
-/** A GPU for kernels, on a device that stays the caller's. */
+/** A GPU for kernels, on a device that the caller keeps. */
 export class ShaderBench implements Disposable {
-  /** The dispatches so far. */
+  /** The number of dispatches so far. */
   readonly dispatches: Dispatch[] = [];
   readonly #pool: GpuPool;
   readonly #queue: GpuQueue;
   readonly #limits: GPUSupportedLimits;
 
-  /** @param limits that kernels see in place of the device's own */
+  /** @param limits the limits that kernels see instead of the device's own */
   constructor(device: GPUDevice, limits: Partial<GPUSupportedLimits> = {}) {
     this.#pool = new GpuPool(device, () => this.#queue.submit());
     this.#queue = new GpuQueue(device, this.#pool);
@@ -50,7 +55,10 @@ export class ShaderBench implements Disposable {
     this.#pool.dispose();
   }
 
-  /** Runs a kernel with outputs and scratch memory full of NaN, and looks at what it may not touch. Returns the outputs. */
+  /**
+   * Runs a kernel with outputs and scratch memory full of NaN, and checks what it must not change. Returns the
+   * outputs.
+   */
   async run(kernel: Kernel, args: readonly Argument[]): Promise<Float32Array[]> {
     const blocks = args.map((arg) => {
       if (arg === null || typeof arg === "number") return arg;
@@ -91,7 +99,7 @@ export class ShaderBench implements Disposable {
     return outputs;
   }
 
-  /** Asserts that a kernel gives what its reference does: NaN in the same places, the rest within the tolerance. */
+  /** Asserts that a kernel agrees with its reference: NaN in the same places, the rest within the tolerance. */
   async compare(
     kernel: Kernel,
     reference: Reference,

@@ -1,4 +1,4 @@
-/** Cases of joining along time. */
+/** Cases of concatenation along time. */
 import { appendTime, type Tensor } from "@seqmix/seqmix";
 import type { RandomSource } from "../../../src/random.ts";
 import { list, normal } from "../../helpers.ts";

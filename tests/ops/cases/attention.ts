@@ -40,7 +40,7 @@ export const attentionCases: Case[] = [
     tolerance: steep,
   },
   {
-    name: "caches with room behind each sequence, both, and one of them",
+    name: "caches with free capacity, both, and one of them",
     inputs: (random) => [
       ...attentionInputs(random, [3, 4, 5, 6]),
       ...attentionInputs(random, [3, 4, 2, 6]),
@@ -57,7 +57,7 @@ export const attentionCases: Case[] = [
   },
   {
     name: "NaN",
-    // Three steps, two heads of two channels: a NaN in query 0 of head 1, in key 1 of head 0, in channel 3 of value 2.
+    // Three steps, two heads of two channels: NaN in query 0 of head 1, in key 1 of head 0, in channel 3 of value 2.
     inputs: () => [
       list([1, 1, 1, NaN, 1, 1, 1, 1, 1, 1, 1, 1], [1, 3, 4]),
       list([1, 1, 1, 1, NaN, 1, 1, 1, 1, 1, 1, 1], [1, 3, 4]),

@@ -1,4 +1,4 @@
-/** Cases of stacking and taking apart. */
+/** Cases of stacking and slicing states. */
 import { sliceState, stackStates, type Tensor } from "@seqmix/seqmix";
 import type { RandomSource } from "../../../src/random.ts";
 import { list, normal, show } from "../../helpers.ts";

@@ -36,7 +36,7 @@ export const crossEntropyCases: Case[] = [
     run: ([logits]) => [crossEntropy(logits, [[0, 2]]), crossEntropy(logits, [[0, 1]])],
   },
   {
-    name: "masked rows, whatever stands there",
+    name: "masked rows with any contents",
     inputs: () => [
       list([1, 2, NaN, 4, 5, Infinity, 7, 8], [1, 4, 2]),
       list([1, 0, 0, 9], [1, 4]),
@@ -45,7 +45,7 @@ export const crossEntropyCases: Case[] = [
     run: ([logits, targets, weights]) => [crossEntropy(logits, targets, weights)],
   },
   {
-    name: "NaN: a logit, an id that names none, no weight at all",
+    name: "NaN: a logit, an invalid id, no weight at all",
     inputs: () => [
       list([1, 2, NaN, 4], [1, 2, 2]),
       list([1, 0], [1, 2]),

@@ -1,4 +1,4 @@
-/** Cases of all operations, from their declarations. */
+/** Cases of all operations, derived from their declarations. */
 import { compute } from "../../../src/compute.ts";
 import { exampleOf } from "../../../src/ops/example.ts";
 import { operations } from "../../../src/ops/list.ts";
@@ -8,7 +8,7 @@ import type { Case } from "../run_on_all.ts";
 
 type Declared = (typeof operations)[number];
 
-/** Sizes beside those that the self-check takes: 1, primes, one past a vector and one past a block. */
+/** Sizes in addition to those of the self-check: 1, primes, one more than a vector and than a block. */
 const sizes: readonly { readonly name: string; readonly sizes?: Example }[] = [
   { name: "of one", sizes: { "...": 1, B: 1, T: 1, S: 2, O: 1, I: 1, V: 1, C: 1 } },
   { name: "few" },
@@ -16,7 +16,7 @@ const sizes: readonly { readonly name: string; readonly sizes?: Example }[] = [
   { name: "of primes", sizes: { "...": 37, B: 3, T: 2, O: 17, I: 5, V: 67, C: 129 } },
 ];
 
-/** The cases of each operation with a kernel that is wanted, by its name. */
+/** The cases of each operation with a kernel, by its name. */
 export function declaredCases(isWanted: (operation: Declared) => boolean): Record<string, Case[]> {
   const wanted = operations.filter((operation) => operation.compute === null && isWanted(operation));
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-/** Cases of the operations on one element at a time. */
+/** Cases of the elementwise operations. */
 import {
   add,
   gelu,
@@ -32,7 +32,7 @@ function unary(run: (x: Tensor) => Tensor, infinite: readonly number[], most: nu
   ];
 }
 
-/** Numbers by themselves, where an error can't hide behind a larger neighbour. */
+/** Single numbers, so that no error is hidden by a larger neighbour. */
 function alone(run: (x: Tensor) => Tensor, ...values: readonly number[]): Case[] {
   return values.map((value) => ({
     name: `${value} alone`,
@@ -65,7 +65,7 @@ const mixCases: Case[] = [
     run: ([x, before, ratio]: readonly Tensor[]) => [mix(x, before, ratio)],
   })),
   {
-    name: "NaN, weighed with 0 too",
+    name: "NaN, also with weight 0",
     inputs: () => [list([NaN, 1, 1, 1, 1, 1], [2, 3]), list([1, 1, 1, 1, NaN, 1], [2, 3]), list([0, 1, NaN])],
     run: ([x, before, ratio]) => [mix(x, before, ratio)],
     nan: [[0, 2, 4, 5]],

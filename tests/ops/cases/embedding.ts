@@ -1,4 +1,4 @@
-/** Cases of the table of rows. */
+/** Cases of the embedding. */
 import { embedding, type Tensor } from "@seqmix/seqmix";
 import type { RandomSource } from "../../../src/random.ts";
 import { integers, list, normal } from "../../helpers.ts";
@@ -18,7 +18,7 @@ export const embeddingCases: Case[] = [
     tolerance: 0,
   })),
   {
-    name: "ids that name no row, and a NaN in one",
+    name: "invalid ids, and a NaN in a row",
     inputs: () => [
       list([1, 2, 3, NaN, 5, 6], [3, 2]),
       list([2, -1, 3, 0.5, NaN, Infinity, 1, -0.5, 2 ** 31, 0], [2, 5]),

@@ -9,7 +9,7 @@ const norm: Case["run"] = ([x, weight, bias]) => [layerNorm({ weight, bias }, x)
 const layerNormSizes: readonly [shape: readonly number[], deviation: number][] = [
   [[1, 1], 1],
   [[7], 1],
-  // Two numbers are normalized to ±1 whatever they are, unless they are small beside √ε: no slope to compare.
+  // Two numbers are normalized to ±1 unless they are small relative to √ε, so there is no slope to compare.
   [[3, 2], 0.03],
   [[2, 7], 1000],
   [[5, 13, 67], 1],
@@ -29,7 +29,7 @@ export const layerNormCases: Case[] = [
     fixed: shape[shape.length - 1] === 2 ? [0] : [],
   })),
   {
-    name: "a mean far larger than the deviation",
+    name: "a mean much larger than the deviation",
     inputs: (random) => [
       numbers([3, 67], () => 100 + random.normal()),
       normal(random, [67]),

@@ -44,7 +44,7 @@ export const linearCases: Case[] = [
     run: ([x, weight, bias]: readonly Tensor[]) => [linear(x, weight, bias)],
   })),
   {
-    name: "NaN, times 0 too",
+    name: "NaN, also times 0",
     inputs: () => [
       list([NaN, 1, 0, 0, 0, 0], [3, 2]),
       list([0, 0, 1, 1, NaN, 1, 0, 0], [4, 2]),

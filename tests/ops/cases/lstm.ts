@@ -18,7 +18,7 @@ const recur: Case["run"] = ([gates, hiddenWeight, hidden, cell]) => {
   return [y, state.hidden, state.cell];
 };
 
-/** Of more than one step large weights make a switch, which any rounding may turn. */
+/** With more than one step, large weights act as a switch that rounding may flip. */
 const oneStep = (time: number) => time > 1 ? [1] : [];
 
 export const lstmCases: Case[] = [
@@ -36,7 +36,7 @@ export const lstmCases: Case[] = [
   },
   {
     name: "NaN",
-    // In the input gate of channel 0, at step 1 of 3 of the first sequence, and at the last step of the second.
+    // In the input gate of channel 0, at step 1 of 3 of the first sequence and at the last step of the second.
     inputs: () => [
       numbers([2, 3, 8], (i) => i === 8 || i === 40 ? NaN : 1),
       numbers([8, 2], () => 1),

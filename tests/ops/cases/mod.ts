@@ -1,4 +1,4 @@
-/** The cases of every operation that is differentiated, by the name of its public function. */
+/** The cases of every differentiable operation, by the name of its public function. */
 import type { Case } from "../run_on_all.ts";
 import { appendTimeCases } from "./append_time.ts";
 import { attentionCases } from "./attention.ts";

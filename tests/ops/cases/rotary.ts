@@ -1,4 +1,4 @@
-/** Cases of rotary turning. */
+/** Cases of the rotary embedding. */
 import { rotary, type Tensor } from "@seqmix/seqmix";
 import type { RandomSource } from "../../../src/random.ts";
 import { list, normal, show } from "../../helpers.ts";

@@ -1,4 +1,4 @@
-/** Cases of drawing the next token. */
+/** Cases of sampling the next token. */
 import { sample, type SampleOptions, type Tensor } from "@seqmix/seqmix";
 import type { RandomSource } from "../../../src/random.ts";
 import { list, normal, show } from "../../helpers.ts";

@@ -1,4 +1,4 @@
-/** Cases of what an optimiser does to one tensor. The public functions take trees. */
+/** Cases of the optimiser's operations on one tensor. The public functions take trees. */
 import { type Tensor, tensor } from "@seqmix/seqmix";
 import { run } from "../../../src/compute.ts";
 import { adamWOp } from "../../../src/ops/adam_w/mod.ts";
@@ -11,7 +11,7 @@ const shapes = [[], [1], [2], [3, 7], [5, 13], [129], [67, 33]];
 
 const constants = { rateFactor: 0.5, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1 };
 
-/** A step after two others, or the first. */
+/** The first step, or the one after two others. */
 const later = { rate: 0.02, step: 3, ...constants }, first = { ...later, step: 1 };
 
 function update(
@@ -35,7 +35,7 @@ function clip(x: Tensor, norm: Tensor, maxNorm: number, scale: number): Tensor {
   return run(clipToNormOp, [x, norm], [maxNorm, scale])[0];
 }
 
-/** Of `adamW`: the parameter, its gradient, the mean, the variance. The last of the outputs are the overflows of three leaves. */
+/** For `adamW`: parameter, gradient, mean, variance. The last output has the overflows of three leaves. */
 export const adamWCases: Case[] = [
   ...shapes.map((shape) => ({
     name: show(shape),
@@ -51,19 +51,19 @@ export const adamWCases: Case[] = [
     run: (inputs) => update(inputs, first),
   },
   {
-    name: "a variance near the end of the range, which divided by its correction is past it",
+    name: "a variance near the end of the range, which exceeds it when divided by its correction",
     inputs: () => [list([1, -2, 3]), list([6e19, -5e19, 1]), list([0, 0, 0]), list([0, 0, 3e38])],
     run: (inputs) => update(inputs, { ...first, rate: 2 }),
   },
   {
-    name: "variances that overflow, of gradients and by themselves",
+    name: "variances that overflow, by the gradients or by themselves",
     inputs:
       () => [list([1, 1, 2, 3]), list([1, -Infinity, 1, 2]), list([0, 0, 0, 0]), list([0, 0, Infinity, 1])],
     run: (inputs) => update(inputs),
     nan: [[1]],
   },
   {
-    name: "gradients whose squares vanish, and an ε that does",
+    name: "gradients whose squares underflow, and an ε that does",
     inputs: () => [
       list([0, 0, 0, 0, 0]),
       list([1e-30, -3e-25, 0, 1e-19, 1e-15]),
@@ -82,7 +82,7 @@ export const adamWCases: Case[] = [
   },
 ];
 
-/** Of `norm`. */
+/** For `norm`. */
 export const normCases: Case[] = [
   ...[...shapes, [1_000_003]].map((shape) => ({
     name: show(shape),
@@ -138,11 +138,11 @@ export const normCases: Case[] = [
   },
 ];
 
-/** Of `clipToNorm`: the tensor, the norm of all that is clipped. */
+/** For `clipToNorm`: the tensor, and the norm of all tensors. */
 export const clipToNormCases: Case[] = [
   ...shapes.flatMap((shape) =>
     [0, 0.5, 1.5, 1e3].map((norm) => ({
-      name: `${show(shape)}, a norm of ${norm}`,
+      name: `norms beyond the range, which are scaled`,
       inputs: (random: RandomSource) => [normal(random, shape), list([norm / 4], [])],
       run: ([x, norm]: readonly Tensor[]) => [clip(x, norm, 1.5, 0.25)],
       tolerance: 1e-6,

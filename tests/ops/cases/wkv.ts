@@ -25,7 +25,7 @@ function wkvInputs(
   ];
 }
 
-/** decay, bonus, key, value and a state that is not the first; decays from slow to fast. */
+/** decay, bonus, key, value and a state other than the initial one; decays from slow to fast. */
 export function startedInputs(
   random: RandomSource,
   [batch, time, channels]: readonly number[],
@@ -52,7 +52,7 @@ const scan: Case["run"] = ([decay, bonus, key, value, start]) => {
   return [y, state];
 };
 
-/** The mean and the logarithm of the weight: the same sums at another scale are the same state. */
+/** Mean, and logarithm of the weight: the same sums with another anchor are the same state. */
 export function wkvView([y, state]: readonly Float64Array[], [{ data: decay }]: readonly Numbers[]) {
   const channels = decay.length, size = state.length / 4;
   const row = (i: number, name: number) =>
@@ -76,14 +76,14 @@ export const wkvCases: Case[] = [
     fixed: [4],
     view: wkvView,
   }, {
-    name: `${show(sizes)} from the first step on`,
+    name: `${show(sizes)} from the initial state`,
     inputs: (random: RandomSource) => [...wkvInputs(random, sizes).slice(0, 4), fresh(sizes[0], sizes[2])],
     run: scan,
     fixed: [4],
     view: wkvView,
   }]),
   {
-    name: "no step: the state as it was",
+    name: "no step: the state is unchanged",
     inputs: (random) => wkvInputs(random, [2, 0, 5]),
     run: scan,
     fixed: [4],
@@ -99,7 +99,7 @@ export const wkvCases: Case[] = [
   },
   {
     name: "NaN",
-    // Two channels, three steps: a NaN in key 1 of channel 0, and in value 2 of channel 1.
+    // Two channels, three steps: NaN in key 1 of channel 0, and in value 2 of channel 1.
     inputs: () => [
       list([-1, -1]),
       list([0, 0]),

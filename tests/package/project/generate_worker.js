@@ -1,4 +1,4 @@
-// A worker that has nothing to do with training: it uses the library as a page does.
+// A worker that does not train: it uses the library as a page does.
 import { createBackend, generate, presets, put, rwkv } from "@seqmix/seqmix";
 
 onmessage = async ({ data: prompt }) => {

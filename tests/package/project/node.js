@@ -6,7 +6,7 @@ import { trainTogether } from "./training.js";
 await trainTogether(rwkv, presets.matched.rwkv);
 const worker = () => new Worker(new URL("./train_worker.js", import.meta.url));
 await trainTogether(bigram, { vocabulary: 11 }, { worker });
-// Where there is no model, it says so, and the process ends.
+// Without a model, it reports that, and the process ends.
 const none = () => new Worker("0", { eval: true });
 const error = await trainTogether(bigram, { vocabulary: 11 }, { worker: none }).catch(String);
 if (!/Cannot train in worker: .*exit code is 0/.test(error)) {

@@ -1,4 +1,4 @@
-/** What a page has is what the library takes: checked with the DOM's declarations. */
+/** Objects of a page are accepted by the library: type-checked with the DOM's declarations. */
 import { createWebGpu, evaluate, fit, generate, presets, rwkv, type Tensor } from "@seqmix/seqmix";
 
 export async function use(device: GPUDevice, { signal }: AbortController, test: number[][]): Promise<Tensor> {

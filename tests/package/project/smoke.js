@@ -1,4 +1,4 @@
-// Runs the packed library in Node.js, as somebody who installed it would: `node smoke.mjs` beside a node_modules with it.
+// Runs the installed package in Node.js: `node smoke.js` next to a node_modules folder with it.
 import assert from "node:assert/strict";
 import {
   createBackend,

@@ -1,4 +1,4 @@
-/** The declarations in use, under TypeScript's strictest options; see `tsconfig.json`. */
+/** Uses the declarations under TypeScript's strictest options; see `tsconfig.json`. */
 import {
   type AnyLanguageModel,
   createBackend,
@@ -42,7 +42,7 @@ interface Params {
   readonly head: Tensor;
 }
 
-/** A model of one's own. */
+/** A user-written model. */
 export const bigram: LanguageModel<{ vocabulary: number }, Params, null> = {
   name: "bigram",
   init: ({ vocabulary }) => ({
@@ -57,7 +57,7 @@ export const bigram: LanguageModel<{ vocabulary: number }, Params, null> = {
 };
 provideModels(bigram, rwkv);
 
-/** Options that may be undefined are passed on as they are. */
+/** Options that may be undefined can be passed on. */
 export async function train(options: Partial<FitOptions<RwkvConfig, RwkvParams>>): Promise<number> {
   const { backend, every, worker } = options;
   const task = trainAndTest(motifTask({}, 1), { train: 4, test: 2, length: 8, seed: 1 });

@@ -1,2 +1,2 @@
-// The dev server moves dependencies into files of its own, away from the worker's file beside them.
+// The dev server would bundle dependencies into files elsewhere, away from the worker's file.
 export default { optimizeDeps: { exclude: ["@seqmix/seqmix"] } };

@@ -3,8 +3,8 @@ import { lstmModel } from "../models/lstm.ts";
 import { rwkv } from "../models/rwkv.ts";
 import { transformer } from "../models/transformer.ts";
 
-/** The models that a worker knows by name. */
-export const ownModels: readonly LanguageModel<never, unknown, unknown>[] = [
+/** The library's models, which every worker finds by name. */
+export const libraryModels: readonly LanguageModel<never, unknown, unknown>[] = [
   rwkv,
   transformer,
   lstmModel,

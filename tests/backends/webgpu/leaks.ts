@@ -1,8 +1,8 @@
 /**
- * Takes thousands of steps and reads a thousand prompts with a tiny model on a GPU, trains a network of two layers for
- * hundreds of steps more, each with numbers of its own, and prints how many buffers there are and how large the process is
- * after each part. A process of its own, since a test can ask for a collection only with a flag of V8, and what JavaScript
- * has not collected yet would hide a leak.
+ * Runs thousands of steps and reads a thousand prompts with a tiny model on a GPU, then trains a two-layer network
+ * for hundreds of steps, each with new numbers, and prints the number of buffers and the memory of the process after
+ * each part. A process of its own, since a test can only run the garbage collector with a V8 flag, and uncollected
+ * JavaScript objects would hide a leak.
  */
 import {
   adamW,
@@ -28,7 +28,7 @@ const buffers = countBuffers(device);
 const backend = await createWebGpu({ device });
 const params = await put(rwkv.init({ vocabulary: 5, layers: 1, channels: 3, feedForward: 5 }, 1), backend);
 
-/** Runs parts of a loop, a read after each, and notes what is held after each quarter. */
+/** Runs the parts of a loop, each followed by a read, and records the memory after each quarter. */
 async function measure(parts: number, part: (i: number) => Tensor) {
   const created: number[] = [], megabytes: number[] = [];
   for (let i = 0; i < parts; i++) {
@@ -68,7 +68,7 @@ const prompts = await measure(20, (part) => {
   return latest!;
 });
 
-// Rows enough for sums in parts.
+// Enough rows for sums in parts.
 const rows = 300;
 const x = tensor(new Float32Array(3 * rows).map((_, i) => Math.sin(i)), [1, rows, 3], backend);
 const targets = tensor(new Float32Array(rows).map((_, i) => i % 4), [1, rows], backend);

@@ -1,5 +1,5 @@
 /**
- * Files that are no safetensors, by how they begin: what they are, and what to do instead.
+ * Recognises files in other formats by their first bytes, to tell what they are and what to do.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { malformed } from "./malformed.ts";
 const pyTorch = "save PyTorch's .pth or .pt as safetensors: safetensors.torch.save_file(state_dict, path)";
 const ggml = "take the safetensors that it was made of";
 
-/** The first characters, one a byte; what begins so; what to do. */
+/** The first bytes, each as a character; the name of the format; what to do. */
 const kinds: readonly (readonly [start: RegExp, what: string, todo: string])[] = [
   [/^PK/, "a zip archive", pyTorch],
-  // But not a safetensors file with 640 bytes of header that ends too soon.
+  // Excludes a truncated safetensors file with a header of 640 bytes.
   [/^\x80[^ -\xff].{6}[^{]/s, "a Python pickle", pyTorch],
   [/^(\xef\xbb\xbf)?\s*</, "an HTML or XML page", "download the file itself"],
   [/^version https:\/\/git-lfs/, "a git-lfs pointer", "fetch the file itself: git lfs pull"],
@@ -20,7 +20,7 @@ const kinds: readonly (readonly [start: RegExp, what: string, todo: string])[] =
   [/^\s*\{/, "JSON", "load the safetensors files that it is about"],
 ];
 
-/** The error of a file that breaks a rule of the format at its beginning: of its kind, where that is known. */
+/** The error for a file with an invalid beginning, which names the file's format if it is known. */
 export function notSafetensors(bytes: Uint8Array, requirement: string, current: string): TypeError {
   const start = String.fromCharCode(...bytes.subarray(0, 64));
   const kind = kinds.find(([pattern]) => pattern.test(start));
