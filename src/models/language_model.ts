@@ -5,10 +5,11 @@
  */
 import { show } from "../check.ts";
 import { checkNames, type Names } from "../names.ts";
-import type { Tokens } from "../ops/embedding/mod.ts";
+import { embedding, type Tokens } from "../ops/embedding/mod.ts";
 import { lastStepAsSequence } from "../ops/shift_time/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkParams, checkState, type Embedded, type Kind } from "./given.ts";
+import { type Mask, maskedLogits, maskOf, type PositionMask, runMasked } from "./mask.ts";
 
 /** What a model makes of tokens. */
 export interface Prediction<State, Logits extends Tensor | null = Tensor> {
@@ -25,9 +26,17 @@ export interface ForwardOptions {
    * the state on. The head takes most of a small model's time and memory. Default `"all"`.
    */
   readonly logits?: "all" | "last" | "none" | undefined;
+  /**
+   * For prompts of several lengths in one call: a list of T numbers 0 or 1 for each of the B rows. Where it is 0, a position is
+   * skipped: the row's state and all its later logits are those without that position, and the logits there are 0. Zeros may be
+   * anywhere, and the id beneath one is any id of the vocabulary. Of `"last"` each row's logits are those after its last 1; 0, if it
+   * has none in this call. The mask decides which kernels run, so that it can't be an argument of its own of a compiled function:
+   * there, pass the options, whose numbers are part of the form. Default: every position is read.
+   */
+  readonly mask?: PositionMask | undefined;
 }
 
-const optionNames: Names<ForwardOptions> = { logits: 0 };
+const optionNames: Names<ForwardOptions> = { logits: 0, mask: 0 };
 
 /** A network that predicts the next token: pure functions over its parameters and its state. */
 export interface LanguageModel<Config, Params, State> {
@@ -63,7 +72,7 @@ export interface LanguageModel<Config, Params, State> {
    * @param state from initialState or an earlier call, of the same batch
    * @param options of which steps the logits are wanted; a model of one's own may give those of all steps all the same
    * @throws {TypeError} if params or state are not the model's, on other shapes, a state of another batch size, tensors of two backends, or options that are none
-   * @throws {RangeError} on a list with an id out of range; where a tensor holds one, its logits are NaN
+   * @throws {RangeError} on a list with an id out of range (where a tensor holds one, its logits are NaN), or a mask with another number
    */
   forward(
     params: Params,
@@ -85,14 +94,22 @@ export interface LanguageModel<Config, Params, State> {
 /** Any of the models, for code that only passes parameters and states along. */
 export type AnyLanguageModel = LanguageModel<unknown, unknown, unknown>;
 
+/** Layers between a model's embedding and its head, in terms of x and y `[B, T, C]`. */
+export type Layers<Params, State> = (
+  params: Params,
+  x: Tensor,
+  state: State,
+  mask: Mask | null,
+) => { readonly y: Tensor; readonly state: State };
+
 /**
- * A model's `forward` from what it computes before its head and the head itself, which sees the steps that are wanted. In one
- * scope on the backend of the parameters.
+ * A model's `forward` from its layers and its head, which sees the steps that are wanted. In one scope on the backend of
+ * the parameters.
  */
 export function forwardWith<Params extends Embedded, State>(
   action: string,
   kind: Kind,
-  body: (params: Params, tokens: Tokens, state: State) => { readonly y: Tensor; readonly state: State },
+  layers: Layers<Params, State>,
   head: (params: Params, y: Tensor) => Tensor,
 ): LanguageModel<never, Params, State>["forward"] {
   const forward = (params: Params, tokens: Tokens, state: State, options?: ForwardOptions) => {
@@ -106,12 +123,27 @@ export function forwardWith<Params extends Embedded, State>(
     const backend = checkParams(action, kind, params);
     checkState(action, kind, state);
     return backend.scope(() => {
-      const { y, state: next } = body(params, tokens, state);
+      const x = embedding(params.embedding, tokens);
+      const mask = maskOf(action, options?.mask, x.shape[0], x.shape[1]);
+      const { y, state: next } = layers(params, x, state, mask);
       if (logits === "none") return { logits: null, state: next };
+      if (mask !== null) {
+        return { logits: maskedLogits(y, (y) => head(params, y), mask, logits), state: next };
+      }
       return { logits: head(params, logits === "all" ? y : lastStepAsSequence(y)), state: next };
     });
   };
   return forward as LanguageModel<never, Params, State>["forward"];
+}
+
+/** Layers that know no mask and whose state is of one size, where one may be given. */
+export function recurrent<Params, State>(
+  layers: (params: Params, x: Tensor, state: State) => { readonly y: Tensor; readonly state: State },
+): Layers<Params, State> {
+  return (params, x, state, mask) =>
+    mask === null
+      ? layers(params, x, state)
+      : runMasked((x, state: State) => layers(params, x, state), x, state, mask);
 }
 
 /** A model's `initialState` from what makes it, in one scope on the backend of the parameters. */

@@ -1,7 +1,7 @@
 /** The cases of every operation that is differentiated, by the name of its public function. */
 import type { Case } from "../run_on_all.ts";
 import { appendTimeCases } from "./append_time.ts";
-import { attentionCases } from "./attention.ts";
+import { attentionCases, maskedAttentionCases } from "./attention.ts";
 import { batchCases } from "./batch.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
 import { elementwiseCases } from "./elementwise.ts";
@@ -9,6 +9,7 @@ import { embeddingCases } from "./embedding.ts";
 import { layerNormCases } from "./layer_norm.ts";
 import { linearCases } from "./linear.ts";
 import { lstmCases } from "./lstm.ts";
+import { pickCases, placeCases } from "./pick.ts";
 import { rotaryCases } from "./rotary.ts";
 import { lastStepCases, shiftTimeCases } from "./shift_time.ts";
 import { softmaxCases } from "./softmax.ts";
@@ -23,6 +24,9 @@ export const tables: Readonly<Record<string, readonly Case[]>> = {
   layerNorm: layerNormCases,
   linear: linearCases,
   lstmRecurrence: lstmCases,
+  maskedAttention: maskedAttentionCases,
+  pick: pickCases,
+  place: placeCases,
   rotary: rotaryCases,
   shiftTime: shiftTimeCases,
   softmax: softmaxCases,
