@@ -4,12 +4,13 @@
  * @module
  */
 import { show } from "../check.ts";
+import { type Mask, maskOf } from "../mask.ts";
 import { checkNames, type Names } from "../names.ts";
 import { embedding, type Tokens } from "../ops/embedding/mod.ts";
 import { lastStepAsSequence } from "../ops/shift_time/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkParams, checkState, type Embedded, type Kind } from "./given.ts";
-import { type Mask, maskedLogits, maskOf, type PositionMask, runMasked } from "./mask.ts";
+import { maskedLogits, runMasked } from "./masked.ts";
 
 /** What a model makes of tokens. */
 export interface Prediction<State, Logits extends Tensor | null = Tensor> {
@@ -33,7 +34,7 @@ export interface ForwardOptions {
    * has none in this call. The mask decides which kernels run, so that it can't be an argument of its own of a compiled function:
    * there, pass the options, whose numbers are part of the form. Default: every position is read.
    */
-  readonly mask?: PositionMask | undefined;
+  readonly mask?: readonly ArrayLike<number>[] | undefined;
 }
 
 const optionNames: Names<ForwardOptions> = { logits: 0, mask: 0 };

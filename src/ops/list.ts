@@ -27,7 +27,7 @@ import { layerNormOp } from "./layer_norm/mod.ts";
 import { linearBackwardInputOp, linearBackwardWeightOp, linearOp } from "./linear/mod.ts";
 import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "./lstm/mod.ts";
 import { pickOp, placeOp } from "./pick/mod.ts";
-import { rotaryOp } from "./rotary/mod.ts";
+import { rotaryAtOp, rotaryOp } from "./rotary/mod.ts";
 import { sampleOp } from "./sample/mod.ts";
 import { lastStepOp, shiftTimeOp } from "./shift_time/mod.ts";
 import { softmaxOp } from "./softmax/mod.ts";
@@ -60,6 +60,7 @@ export const operations = [
   placeOp,
   reluOp,
   rotaryOp,
+  rotaryAtOp,
   sampleOp,
   shiftTimeOp,
   sigmoidOp,

@@ -105,5 +105,5 @@ export const maskedAttentionOp = defineOperation({
   sizes: ["B", "T", "S", "K", "L", "M", "C"],
   constants: ["heads"],
   gradient: { needs: ["query", "key", "value", "mask", "y"], of: ["query", "key", "value"] },
-  example: { C: 14, heads: 7, mask: (x) => Number(x > 0) },
+  example: { C: 14, heads: 7, mask: (x) => Number(x < 1) },
 });
