@@ -270,6 +270,24 @@ Deno.test("a state with a mask is stepped by one recording at all lengths", asyn
   assert(calls <= 8, `${calls} calls`);
 });
 
+Deno.test("compile() tells masks apart by their numbers, in lists and in typed arrays that change in place", async () => {
+  using backend = createReference();
+  for (const { model, make } of models) {
+    const params = await put(make(1), backend), tokens = [[1, 2, 3], [4, 5, 6]];
+    const state = model.initialState(params, 2);
+    using step = compile((params: unknown, ids: number[][], state: unknown, options: ForwardOptions) =>
+      model.forward(params, ids, state, options)
+    );
+    for (const mask of [[[1, 1, 1], [0, 1, 1]], [Uint8Array.of(1, 1, 1), Uint8Array.of(0, 1, 1)]]) {
+      for (const [b, t] of [[0, 0], [1, 1], [0, 0], [1, 2]]) {
+        mask[b][t] = 1 - mask[b][t];
+        const expected = model.forward(params, tokens, state, { mask });
+        assertSame(await read(step(params, tokens, state, { mask }).logits!), await read(expected.logits));
+      }
+    }
+  }
+});
+
 Deno.test("compile() refuses a mask that is an argument of its own, whose numbers change from call to call", () => {
   for (const { model, make } of models) {
     const params = make(1), state = model.initialState(params, 2);

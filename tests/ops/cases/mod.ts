@@ -10,7 +10,7 @@ import { layerNormCases } from "./layer_norm.ts";
 import { linearCases } from "./linear.ts";
 import { lstmCases } from "./lstm.ts";
 import { pickCases, placeCases } from "./pick.ts";
-import { rotaryCases } from "./rotary.ts";
+import { rotaryAtCases, rotaryCases } from "./rotary.ts";
 import { lastStepCases, shiftTimeCases } from "./shift_time.ts";
 import { softmaxCases } from "./softmax.ts";
 import { wkvCases } from "./wkv.ts";
@@ -28,6 +28,7 @@ export const tables: Readonly<Record<string, readonly Case[]>> = {
   pick: pickCases,
   place: placeCases,
   rotary: rotaryCases,
+  rotaryAt: rotaryAtCases,
   shiftTime: shiftTimeCases,
   softmax: softmaxCases,
   "stackStates() and sliceState": batchCases,
