@@ -20,7 +20,25 @@ export interface Prediction<State, Logits extends Tensor | null = Tensor> {
   readonly state: State;
 }
 
-/** What `forward` of a {@linkcode LanguageModel} computes. */
+/**
+ * What `forward` of a {@linkcode LanguageModel} reads and computes.
+ *
+ * @example Prompts of three and five tokens in one call
+ * ```ts
+ * import { presets, read, rwkv } from "@seqmix/seqmix";
+ *
+ * const params = rwkv.init(presets.matched.rwkv, 1);
+ * const prompts = [[7, 8, 9], [1, 2, 3, 4, 5]];
+ * const longest = Math.max(...prompts.map(({ length }) => length));
+ * const paddings = prompts.map(({ length }) => Array<number>(longest - length).fill(0));
+ * const tokens = prompts.map((ids, b) => [...paddings[b], ...ids]);
+ * const mask = prompts.map((ids, b) => [...paddings[b], ...ids.map(() => 1)]);
+ * const { logits, state } = rwkv.forward(params, tokens, rwkv.initialState(params, 2), { mask, logits: "last" });
+ * console.log(logits.shape); // [ 2, 1, 64 ]
+ * // And on, a token each.
+ * console.log((await read(rwkv.forward(params, [[10], [6]], state).logits)).length); // 128
+ * ```
+ */
 export interface ForwardOptions {
   /**
    * Of which steps: of `"all"`, `[B, T, V]`; of the `"last"`, `[B, 1, V]`; of `"none"`, null, where tokens are only to move
@@ -28,11 +46,14 @@ export interface ForwardOptions {
    */
   readonly logits?: "all" | "last" | "none" | undefined;
   /**
-   * For prompts of several lengths in one call: a list of T numbers 0 or 1 for each of the B rows. Where it is 0, a position is
-   * skipped: the row's state and all its later logits are those without that position, and the logits there are 0. Zeros may be
-   * anywhere, and the id beneath one is any id of the vocabulary. Of `"last"` each row's logits are those after its last 1; 0, if it
-   * has none in this call. The mask decides which kernels run, so that it can't be an argument of its own of a compiled function:
-   * there, pass the options, whose numbers are part of the form. Default: every position is read.
+   * For prompts of several lengths in one call: for each of the B rows a list of T numbers, 1, or 0 where a position is skipped.
+   * A row's state and its logits are those of the row without the positions that are skipped; the logits there are 0. Zeros may
+   * be on the left, on the right or between; what id is there does not matter, but it must be one. Of `"last"`, the logits of
+   * each row are those after its last 1, or 0 if it has none in this call. Default: nothing is skipped.
+   *
+   * It decides which kernels run, so its numbers are part of the form of a compiled function ({@linkcode compile}), to which it
+   * goes within other options and not as an argument of its own. A Transformer's state keeps it, and can only be stacked with
+   * others that have one.
    */
   readonly mask?: readonly ArrayLike<number>[] | undefined;
 }
