@@ -42,11 +42,11 @@ export const appendTimeOp = defineOperation({
   outputs: ["y: B T+S C"],
   compute({ store, copySteps }, [past, x]) {
     const source = store.alive(past), added = store.alive(x);
-    const [batch, before, ...channels] = shapeOf(past), time = shapeOf(x)[1];
+    const shape = shapeOf(past), before = shape[1], time = shapeOf(x)[1];
     const after = sumOf(before, time);
     // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
     const y = store.extend(source, time) ??
-      store.makeCache([batch, after, ...channels], after + Math.max(16, Math.floor(after / 4)));
+      store.makeCache([shape[0], after, ...shape.slice(2)], after + Math.max(16, Math.floor(after / 4)));
     if (y.memory !== source.memory) copySteps(y, 0, source);
     copySteps(y, before, added);
     return [y];
