@@ -4,10 +4,9 @@
  * @module
  */
 import type { Mask } from "../mask.ts";
-import { stackStates } from "../ops/batch/mod.ts";
 import { pick, place } from "../ops/pick/mod.ts";
 import type { Tensor } from "../tensor.ts";
-import { mapTensors } from "../tree.ts";
+import { mapTensors, tensorsByPlace } from "../tree.ts";
 
 /** The indices, among the B·T positions, of those that are read: all, or of each row the last. */
 function indicesOf({ rows, time }: Mask, which: "all" | "last"): number[] {
@@ -29,17 +28,11 @@ export function maskedLogits(
   return place([logits], [batch, 1], indices.map((index) => Math.floor(index / time)));
 }
 
-/** A part of a batch: the state of these rows. */
-interface Part<State> {
-  readonly rows: readonly number[];
-  readonly state: State;
-}
-
 /**
  * Layers whose state is of one size, over the positions that are read. Each row's are moved together, so that all rows start at
  * once, and leave the batch, the shortest first, with the state that they have there.
  *
- * @param layers from x `[B, T, C]` and a state to y `[B, T, C]` and the next
+ * @param layers from x `[B, T, C]` and a state to y `[B, T, C]` and the next, of tensors that are its own
  * @returns y, where nothing is read 0, and the state after each row's last position
  */
 export function runMasked<State>(
@@ -49,30 +42,32 @@ export function runMasked<State>(
   { batch, time, rows }: Mask,
 ): { y: Tensor; state: State } {
   const all = [...rows.keys()], lengths = rows.map((positions) => positions.length);
-  const idle = all.filter((b) => lengths[b] === 0);
-  const left: Part<State>[] = idle.length === 0 ? [] : [{ rows: idle, state: rowsOf(state, idle) }];
-  const ys: Tensor[] = [], indices: number[] = [];
-  let part: Part<State> = { rows: all, state }, start = 0;
-  for (const length of [...new Set(lengths)].sort((a, b) => a - b)) {
-    part = narrow(part, (b) => lengths[b] >= Math.max(1, length));
-    if (length === 0) continue;
-    const read = part.rows.flatMap((b) => rows[b].slice(start, length).map((t) => b * time + t));
-    const next = layers(pick(x, [part.rows.length, length - start], read), part.state);
-    ys.push(next.y);
-    indices.push(...read);
-    part = { rows: part.rows, state: next.state };
-    left.push(narrow(part, (b) => lengths[b] === length));
+  const ys: Tensor[] = [], read: number[] = [];
+  /** The states in which rows leave, and of each of their rows which one it is, or -1 if it goes on. */
+  const states: State[] = [], left: number[] = [];
+  let active = all, start = 0, now = state;
+  for (const length of [...new Set([0, ...lengths])].sort((a, b) => a - b)) {
+    if (length > 0) {
+      const positions = active.flatMap((b) => rows[b].slice(start, length).map((t) => b * time + t));
+      const next = layers(pick(x, [active.length, length - start], positions), now);
+      ys.push(next.y);
+      read.push(...positions);
+      now = next.state;
+    }
+    const goOn = active.filter((b) => lengths[b] > length);
+    if (goOn.length < active.length) {
+      states.push(now);
+      left.push(...active.map((b) => lengths[b] === length ? b : -1));
+      if (goOn.length > 0) now = rowsOf(now, goOn.map((b) => active.indexOf(b)));
+    }
+    active = goOn;
     start = length;
   }
   // Where nothing is read, nobody looks at y.
-  return { y: ys.length === 0 ? x : place(ys, [batch, time], indices), state: joined(left) };
-}
-
-/** The rows of a part that are wanted. */
-function narrow<State>({ rows, state }: Part<State>, isWanted: (row: number) => boolean): Part<State> {
-  const places = [...rows.keys()].filter((i) => isWanted(rows[i]));
-  if (places.length === rows.length) return { rows, state };
-  return { rows: places.map((i) => rows[i]), state: rowsOf(state, places) };
+  const y = ys.length === 0 ? x : place(ys, [batch, time], read);
+  // The given state is not to be passed on.
+  const isWhole = now !== state && states.length === 1 && left.every((b, i) => b === i);
+  return { y, state: isWhole ? now : joined(states, batch, left) };
 }
 
 /** Rows of a state, copied. */
@@ -80,10 +75,10 @@ function rowsOf<State>(state: State, indices: readonly number[]): State {
   return mapTensors(state, (t) => pick(t, [indices.length], indices));
 }
 
-/** The state of the whole batch from parts that have each row once. */
-function joined<State>(parts: readonly Part<State>[]): State {
-  const state = parts.length === 1 ? parts[0].state : stackStates(parts.map(({ state }) => state));
-  const rows = parts.flatMap(({ rows }) => rows);
-  if (rows.every((b, i) => b === i)) return state;
-  return rowsOf(state, [...rows.keys()].sort((i, j) => rows[i] - rows[j]));
+/** The state of a whole batch from states that have each of its rows once. */
+function joined<State>(states: readonly State[], batch: number, rows: readonly number[]): State {
+  const parts = states.map(tensorsByPlace);
+  const tensors = parts[0].map((_, i) => place(parts.map((part) => part[i]), [batch], rows));
+  let next = 0;
+  return mapTensors(states[states.length - 1], () => tensors[next++]);
 }

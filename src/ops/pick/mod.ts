@@ -29,7 +29,7 @@ export function pick(x: Tensor, shape: readonly number[], indices: readonly numb
  * The reverse: y[indices[k]] = row k of the parts, one part after the other, and 0 in all other rows.
  *
  * @param shape the first axes of y, of as many as those of the parts that count as one
- * @param indices each at most once
+ * @param indices each at most once; -1 where a row is left out
  */
 export function place(
   parts: readonly Tensor[],
@@ -70,7 +70,7 @@ export const pickOp = defineOperation({
   },
 });
 
-/** Every part gets the gradients of the places of its rows. */
+/** Every part gets the gradients of the places of its rows, and 0 for those that are left out. */
 export const placeOp = defineOperation({
   name: "place",
   action,
@@ -99,7 +99,12 @@ export const placeOp = defineOperation({
     return [y];
   },
   gradient: ({ inputs: parts, constants, grads: [gy] }) =>
-    sharesOf(parts, constants).map(({ part, axes, indices }) => pick(gy, part.shape.slice(0, axes), indices)),
+    sharesOf(parts, constants).map(({ part, axes, indices }) => {
+      const shape = part.shape.slice(0, axes), placed = [...indices.keys()].filter((k) => indices[k] >= 0);
+      if (placed.length === indices.length) return pick(gy, shape, indices);
+      const rows = shape.map((_, axis) => axis < axes - 1 ? 1 : placed.length);
+      return place([pick(gy, rows, placed.map((k) => indices[k]))], shape, placed);
+    }),
 });
 
 function read([axes, ...numbers]: readonly number[]) {
@@ -132,8 +137,10 @@ function blocksOf(indices: readonly number[]): Blocks[] {
   const runs: { at: number; index: number; length: number }[] = [];
   indices.forEach((index, at) => {
     const last = runs.at(-1);
-    if (last !== undefined && index === last.index + last.length) last.length++;
-    else runs.push({ at, index, length: 1 });
+    if (index < 0) return;
+    if (last !== undefined && index === last.index + last.length && at === last.at + last.length) {
+      last.length++;
+    } else runs.push({ at, index, length: 1 });
   });
   const blocks: Blocks[] = [];
   for (let i = 0, next: number; i < runs.length; i = next) {
@@ -141,7 +148,8 @@ function blocksOf(indices: readonly number[]): Blocks[] {
     const stride = i + 1 < runs.length ? runs[i + 1].index - index : 0;
     // Kernels take no negative strides.
     for (next = i + 1; next < runs.length && stride > 0; next++) {
-      if (runs[next].length !== length || runs[next].index !== index + (next - i) * stride) break;
+      const { at: start, index: from, length: own } = runs[next], count = next - i;
+      if (own !== length || from !== index + count * stride || start !== at + count * length) break;
     }
     blocks.push({ at, index, rows: next - i, length, stride });
   }
@@ -150,7 +158,7 @@ function blocksOf(indices: readonly number[]): Blocks[] {
 
 /** The indices below `count` that are not among others. */
 function othersOf(indices: readonly number[], count: number): number[] {
-  if (indices.length === count) return [];
+  if (indices.length === count && !indices.includes(-1)) return [];
   const taken = new Set(indices);
   return Array.from({ length: count }, (_, i) => i).filter((i) => !taken.has(i));
 }

@@ -47,6 +47,18 @@ export const placeCases: Case[] = [
     tolerance: 0,
   },
   {
+    name: "parts of which rows are left out",
+    inputs: (random) => [normal(random, [3, 2]), normal(random, [2, 2]), normal(random, [1, 2])],
+    run: (parts) => [place(parts, [4], [2, -1, 0, -1, -1, 1])],
+    tolerance: 0,
+  },
+  {
+    name: "steps that are left out",
+    inputs: (random) => [normal(random, [2, 4, 3])],
+    run: (parts) => [place(parts, [2, 4], [0, -1, 1, 2, -1, 4, -1, 6])],
+    tolerance: 0,
+  },
+  {
     name: "NaN",
     inputs: () => [list([1, NaN], [2, 1]), list([NaN], [1, 1])],
     run: (parts) => [place(parts, [5], [3, 1, 0])],
