@@ -22,7 +22,7 @@ export function shapeOf(t: Pick<Tensor, "shape">): readonly number[] {
   return recording === 0 ? t.shape : tracked.get(t.shape)?.shape ?? t.shape;
 }
 
-/** Creates a shape `[B, T, C]` that reports when T is read. */
+/** Creates a shape `[B, T, C]`, or `[B, T]`, that reports when T is read. */
 export function trackedShape(shape: readonly number[], onRead: () => void): readonly number[] {
   const result = [...shape];
   Object.defineProperty(result, 1, {
@@ -37,7 +37,7 @@ export function trackedShape(shape: readonly number[], onRead: () => void): read
 
 /** The shape of a cache with more steps than `past`; tracked if that of `past` is. */
 export function longerShape({ shape }: Tensor, time: number): readonly number[] {
-  const longer = [shape[0], time, shape[2]];
+  const longer = shape.length === 2 ? [shape[0], time] : [shape[0], time, shape[2]];
   const before = recording === 0 ? undefined : tracked.get(shape);
   return before === undefined ? longer : trackedShape(longer, before.onRead);
 }

@@ -113,7 +113,7 @@ export const lstmParams = (seed: number) => ({
 });
 
 /** A model with its parameters, of any type. */
-interface SmallModel {
+export interface SmallModel {
   readonly model: AnyLanguageModel;
   readonly name: string;
   /** Random parameters, on the reference. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import {
   adamW,
+  attention,
   cosineDecay,
   createBackend,
   createReference,
@@ -14,6 +15,8 @@ import {
   loadTree,
   lstmModel,
   motifTask,
+  multiHeadAttention,
+  multiHeadAttentionState,
   presets,
   rotary,
   rwkv,
@@ -57,6 +60,7 @@ function forwarding<C, P, S>(model: LanguageModel<C, P, S>, config: C, options: 
   const params = model.init(config, 1);
   return model.forward(params, [[1]], model.initialState(params), options);
 }
+const attentionParams = { heads: 1, query: logits, key: logits, value: logits, output: logits };
 const first = (stream: AsyncGenerator<unknown, unknown>) => stream.next();
 
 /** For every public function with options: the action, an unknown name, the nearest known one, and the call. */
@@ -70,6 +74,13 @@ const calls: readonly (readonly [
   ["create wasm", "SIMD", "simd", createWasm],
   ["create webgpu", "power_preference", "powerPreference", createWebGpu],
   ["create reference", "precison", "precision", createReference],
+  ["attend", "masks", "mask", (options) => attention(x, x, x, 1, options)],
+  [
+    "attend with heads",
+    "masked",
+    "mask",
+    (options) => multiHeadAttention(attentionParams, x, multiHeadAttentionState(attentionParams), options),
+  ],
   ["turn rotary", "head", "heads", (options) => rotary(x, options)],
   ["sample", "top_k", "topK", (options) => sample(logits, options)],
   ["generate", "max_tokens", "maxTokens", (options) => first(generate(lstmModel, params, [1], options))],

@@ -166,7 +166,7 @@ export class DeviceBackend<M> implements Engine {
   reserveTime(batch: number, capacity: number, channels: number): Tensor {
     // A capacity of 0 is empty whatever the batch, so check here that a step can be appended.
     sizeOf([batch, channels]);
-    return this.#store.makeCache(batch, 0, channels, capacity);
+    return this.#store.makeCache([batch, 0, channels], capacity);
   }
 
   run(operation: Operation, inputs: Inputs, constants: readonly number[]): Tensor[] {
@@ -280,7 +280,7 @@ export class DeviceBackend<M> implements Engine {
 
   /** Copies the steps of `x` to the cache `y`, from step `start` on. */
   #copySteps(y: DeviceTensor<M>, start: number, x: DeviceTensor<M>): void {
-    const [batch, time, channels] = shapeOf(x);
+    const [batch, time, channels = 1] = shapeOf(x);
     const yStride = y.capacity * channels, xStride = x.capacity * channels;
     this.#kernels.copyRows(y.memory, start * channels, yStride, x.memory, 0, xStride, batch, time * channels);
   }

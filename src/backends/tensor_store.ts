@@ -276,10 +276,11 @@ export class TensorStore<M> {
     return size === 0 ? null : this.make([size]);
   }
 
-  /** A new `[batch, time, channels]` with any contents and a capacity of `capacity` steps. */
-  makeCache(batch: number, time: number, channels: number, capacity: number): DeviceTensor<M> {
+  /** A new `[B, T, C]`, or `[B, T]`, with any contents and a capacity of `capacity` steps. */
+  makeCache(shape: readonly number[], capacity: number): DeviceTensor<M> {
+    const [batch, time, channels = 1] = shape;
     const size = sizeOf([batch, capacity, channels]);
-    return this.#create([batch, time, channels], size, { capacity, steps: [time], grownBy: 0, grownAt: 0 });
+    return this.#create(shape, size, { capacity, steps: [time], grownBy: 0, grownAt: 0 });
   }
 
   /**

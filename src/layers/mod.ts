@@ -25,6 +25,7 @@ export { channelMix, type ChannelMixParams, type ChannelMixState, channelMixStat
 export { lstm, type LstmParams, type LstmState, lstmState } from "./lstm.ts";
 export {
   multiHeadAttention,
+  type MultiHeadAttentionOptions,
   type MultiHeadAttentionParams,
   type MultiHeadAttentionState,
   multiHeadAttentionState,

@@ -5,10 +5,13 @@
  */
 import { checkInteger, checkSameShape, checkShape } from "../check.ts";
 import { engineOf } from "../engine.ts";
+import { maskOf } from "../mask.ts";
+import { checkNames, type Names } from "../names.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { turn } from "../ops/rotary/mod.ts";
+import { type SeenSteps, seenSteps } from "./seen_steps.ts";
 import { shapeOf } from "../tracked_shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -42,7 +45,23 @@ export interface MultiHeadAttentionState {
   readonly key: Tensor;
   /** `[B, T, C]` */
   readonly value: Tensor;
+  /** `[B, T]`, 1 where a step is seen and 0 where it is not; absent until a mask is given. */
+  readonly mask?: Tensor | undefined;
+  /** `[B, 1]`, with `mask`: the position of each sequence's next step, which is how many it has seen. */
+  readonly position?: Tensor | undefined;
 }
+
+/** What {@linkcode multiHeadAttention} does beside attending to all earlier steps. */
+export interface MultiHeadAttentionOptions {
+  /**
+   * For sequences of several lengths in a batch: for each of the B a list of T numbers, 1, or 0 where a step of x is not to be seen,
+   * now or later. The positions of a sequence are those without such steps; y there has no meaning. Default: all are seen.
+   */
+  readonly mask?: readonly ArrayLike<number>[] | undefined;
+}
+
+const action = "attend with heads";
+const optionNames: Names<MultiHeadAttentionOptions> = { mask: 0 };
 
 /**
  * Causal multi-head attention (Vaswani et al.: "Attention Is All You Need", 2017) over the steps of the cache and
@@ -56,10 +75,11 @@ export interface MultiHeadAttentionState {
  * @param params see {@linkcode MultiHeadAttentionParams}
  * @param x `[B, T, C]`, T at least 1
  * @param state the state that an earlier call returned, or {@linkcode multiHeadAttentionState}
+ * @param options a mask of the steps of x, which the state keeps
  * @returns y `[B, T, C]` and the state after the last step
- * @throws {TypeError} on other shapes, or tensors of several backends
- * @throws {RangeError} if the number of heads does not divide C, or the size of a head is odd and `rotaryBase` is
- *   given
+ * @throws {TypeError} on other shapes, tensors of several backends, or an unknown option
+ * @throws {RangeError} if the number of heads does not divide C, the size of a head is odd and `rotaryBase` is
+ *   given, or a mask has another number than 0 and 1
  *
  * @example
  * ```ts
@@ -70,31 +90,67 @@ export interface MultiHeadAttentionState {
  * const { y, state } = multiHeadAttention(params, x, multiHeadAttentionState(params, 2));
  * console.log(y.shape, state.key.shape); // [ 2, 3, 32 ] [ 2, 3, 32 ]
  * ```
+ *
+ * @example Sequences of two and three steps, the shorter one with a step before it that is not seen
+ * ```ts
+ * import { multiHeadAttention, multiHeadAttentionState, presets, tensor, transformer } from "@seqmix/seqmix";
+ *
+ * const params = transformer.init(presets.matched.transformer, 1).blocks[0].attention;
+ * const x = tensor(new Float32Array(2 * 3 * 32).fill(1), [2, 3, 32]);
+ * const mask = [[0, 1, 1], [1, 1, 1]];
+ * const { state } = multiHeadAttention(params, x, multiHeadAttentionState(params, 2), { mask });
+ * console.log(state.mask?.shape, state.position?.shape); // [ 2, 3 ] [ 2, 1 ]
+ * ```
  */
 export function multiHeadAttention(
   params: MultiHeadAttentionParams,
   x: Tensor,
   state: MultiHeadAttentionState,
+  options?: MultiHeadAttentionOptions,
 ): { y: Tensor; state: MultiHeadAttentionState } {
-  const action = "attend with heads";
+  if (options !== undefined) checkNames(action, options, optionNames);
+  checkArguments(params, x, state);
+  const mask = maskOf(action, options?.mask, x.shape[0], x.shape[1]);
+  return x.backend.scope(() => attend(params, x, state, seenSteps(x, state, mask)));
+}
+
+/** The same of a model's layers, which have the steps that are seen in common; null where that is all. */
+export function attendWithHeads(
+  params: MultiHeadAttentionParams,
+  x: Tensor,
+  state: MultiHeadAttentionState,
+  seen: SeenSteps | null,
+): { y: Tensor; state: MultiHeadAttentionState } {
+  checkArguments(params, x, state);
+  return x.backend.scope(() => attend(params, x, state, seen));
+}
+
+function checkArguments(params: MultiHeadAttentionParams, x: Tensor, state: MultiHeadAttentionState): void {
   checkShape(action, "params.query", params?.query, "C", "C");
-  const { heads, rotaryBase } = params;
   const channels = params.query.shape[1];
-  checkHeads(action, heads, channels);
+  checkHeads(action, params.heads, channels);
   checkShape(action, "x", x, "B", "T", channels);
   checkShape(action, "state.key", state?.key, x.shape[0], "T", channels);
   checkSameShape(action, "state.value", state.value, shapeOf(state.key));
-  return x.backend.scope(() => {
-    const turned = (t: Tensor) =>
-      rotaryBase === undefined ? t : turn(t, { heads, position: state.key, base: rotaryBase });
-    const query = turned(linear(x, params.query, params.queryBias));
-    const key = appendTime(state.key, turned(linear(x, params.key, params.keyBias)));
-    const value = appendTime(state.value, linear(x, params.value, params.valueBias));
-    return {
-      y: linear(attention(query, key, value, heads), params.output, params.outputBias),
-      state: { key, value },
-    };
-  });
+}
+
+function attend(
+  params: MultiHeadAttentionParams,
+  x: Tensor,
+  state: MultiHeadAttentionState,
+  seen: SeenSteps | null,
+): { y: Tensor; state: MultiHeadAttentionState } {
+  const { heads, rotaryBase } = params, position = seen?.positions ?? state.key;
+  const turned = (t: Tensor) => rotaryBase === undefined ? t : turn(t, { heads, position, base: rotaryBase });
+  const query = turned(linear(x, params.query, params.queryBias));
+  const key = appendTime(state.key, turned(linear(x, params.key, params.keyBias)));
+  const value = appendTime(state.value, linear(x, params.value, params.valueBias));
+  const mask = seen?.maskOf(key);
+  const y = attention(query, key, value, heads, mask && { mask });
+  return {
+    y: linear(y, params.output, params.outputBias),
+    state: seen === null ? { key, value } : { key, value, mask, position: seen.next },
+  };
 }
 
 /**

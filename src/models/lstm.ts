@@ -4,12 +4,17 @@
  * @module
  */
 import { lstm, type LstmParams, type LstmState, lstmState } from "../layers/lstm.ts";
-import { embedding } from "../ops/embedding/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkConfig, filled, initFrom, normal, uniform } from "./initialize.ts";
-import { checkDepth, forwardWith, initialStateWith, type LanguageModel } from "./language_model.ts";
+import {
+  checkDepth,
+  forwardWith,
+  initialStateWith,
+  type LanguageModel,
+  recurrent,
+} from "./language_model.ts";
 
 const action = "run LSTM model";
 
@@ -79,16 +84,16 @@ export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelStat
   forward: forwardWith(
     action,
     "an LSTM",
-    (params, tokens, state) => {
+    recurrent((params, x, state) => {
       checkDepth(action, "layers", state.layers, params.layers.length);
-      let x = embedding(params.embedding, tokens);
+      let y = x;
       const layers = params.layers.map((layer, i) => {
-        const next = lstm(layer, x, state.layers[i]);
-        x = next.y;
+        const next = lstm(layer, y, state.layers[i]);
+        y = next.y;
         return next.state;
       });
-      return { y: x, state: { layers } };
-    },
+      return { y, state: { layers } };
+    }),
     (params, y) => linear(y, params.head),
   ),
 };

@@ -6,13 +6,18 @@
 import { channelMixState } from "../layers/channel_mix.ts";
 import { type RwkvBlockParams, rwkvBlocks, type RwkvBlockState } from "../layers/rwkv_blocks.ts";
 import { timeMixState } from "../layers/time_mix.ts";
-import { embedding } from "../ops/embedding/mod.ts";
 import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkConfig, filled, initFrom, orthogonal, uniform, unitLayerNorm } from "./initialize.ts";
-import { checkDepth, forwardWith, initialStateWith, type LanguageModel } from "./language_model.ts";
+import {
+  checkDepth,
+  forwardWith,
+  initialStateWith,
+  type LanguageModel,
+  recurrent,
+} from "./language_model.ts";
 
 const action = "run RWKV";
 
@@ -117,12 +122,11 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
   forward: forwardWith(
     action,
     "RWKV",
-    (params, tokens, state) => {
+    recurrent((params, x, state) => {
       checkDepth(action, "blocks", state.blocks, params.blocks.length);
-      const x = layerNorm(params.ln0, embedding(params.embedding, tokens));
-      const { y, states } = rwkvBlocks(params.blocks, x, state.blocks);
+      const { y, states } = rwkvBlocks(params.blocks, layerNorm(params.ln0, x), state.blocks);
       return { y, state: { blocks: states } };
-    },
+    }),
     (params, y) => linear(layerNorm(params.lnOut, y), params.head),
   ),
 };

@@ -4,14 +4,14 @@
  * @module
  */
 import {
-  multiHeadAttention,
+  attendWithHeads,
   type MultiHeadAttentionParams,
   type MultiHeadAttentionState,
   multiHeadAttentionState,
 } from "../layers/multi_head_attention.ts";
+import { seenSteps } from "../layers/seen_steps.ts";
 import { checkHeads } from "../ops/attention/mod.ts";
 import { add, gelu } from "../ops/elementwise/mod.ts";
-import { embedding } from "../ops/embedding/mod.ts";
 import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
@@ -128,11 +128,12 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
   forward: forwardWith(
     action,
     "a Transformer",
-    (params, tokens, state) => {
+    (params, embedded, state, mask) => {
       checkDepth(action, "blocks", state.blocks, params.blocks.length);
-      let x = embedding(params.embedding, tokens);
+      let x = embedded;
+      const seen = seenSteps(x, state.blocks[0], mask);
       const blocks = params.blocks.map((block, i) => {
-        const attended = multiHeadAttention(block?.attention, layerNorm(block?.ln1, x), state.blocks[i]);
+        const attended = attendWithHeads(block?.attention, layerNorm(block?.ln1, x), state.blocks[i], seen);
         const { ln2, feedForward } = block;
         x = add(x, attended.y);
         x = add(x, linear(gelu(linear(layerNorm(ln2, x), feedForward?.up)), feedForward.down));

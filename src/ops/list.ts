@@ -6,7 +6,7 @@
  */
 import { adamWOp } from "./adam_w/mod.ts";
 import { appendTimeOp, sliceTimeOp } from "./append_time/mod.ts";
-import { attentionOp } from "./attention/mod.ts";
+import { attentionOp, maskedAttentionOp } from "./attention/mod.ts";
 import { concatBatchOp, padBatchOp, sliceBatchOp } from "./batch/mod.ts";
 import { clipToNormOp, normOp } from "./clip/mod.ts";
 import { crossEntropyOp } from "./cross_entropy/mod.ts";
@@ -26,7 +26,8 @@ import { embeddingOp } from "./embedding/mod.ts";
 import { layerNormOp } from "./layer_norm/mod.ts";
 import { linearBackwardInputOp, linearBackwardWeightOp, linearOp } from "./linear/mod.ts";
 import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "./lstm/mod.ts";
-import { rotaryOp } from "./rotary/mod.ts";
+import { pickOp, placeOp } from "./pick/mod.ts";
+import { rotaryAtOp, rotaryOp } from "./rotary/mod.ts";
 import { sampleOp } from "./sample/mod.ts";
 import { lastStepOp, shiftTimeOp } from "./shift_time/mod.ts";
 import { softmaxOp } from "./softmax/mod.ts";
@@ -49,13 +50,17 @@ export const operations = [
   linearBackwardWeightOp,
   lstmRecurrenceOp,
   lstmRecurrenceBackwardOp,
+  maskedAttentionOp,
   mixOp,
   multiplyOp,
   negativeExpOp,
   normOp,
   padBatchOp,
+  pickOp,
+  placeOp,
   reluOp,
   rotaryOp,
+  rotaryAtOp,
   sampleOp,
   shiftTimeOp,
   sigmoidOp,

@@ -14,7 +14,7 @@
  * @module
  */
 export { appendTime } from "./append_time/mod.ts";
-export { attention } from "./attention/mod.ts";
+export { attention, type AttentionOptions } from "./attention/mod.ts";
 export { sliceState, stackStates } from "./batch/mod.ts";
 export { crossEntropy } from "./cross_entropy/mod.ts";
 export {

@@ -256,9 +256,7 @@ export class Program<M> {
     switch (result.kind) {
       case "made": {
         const { slot, shape, size, capacity } = result;
-        const t = capacity === null
-          ? store.makeOf(shape, size)
-          : store.makeCache(shape[0], shape[1], shape[2], capacity);
+        const t = capacity === null ? store.makeOf(shape, size) : store.makeCache(shape, capacity);
         this.#bind(slot, t.memory);
         return t;
       }

@@ -59,6 +59,17 @@ export function markLists(tree: unknown, lists: readonly NumberLists[]): unknown
   return Array.isArray(tree) ? entries.map(([, item]) => item) : Object.fromEntries(entries);
 }
 
+/** Whether a value is a typed array, which is compared by its numbers: they may be changed in place. */
+function isNumbers(value: unknown): value is Float32Array {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView);
+}
+
+function isSameValue(a: unknown, b: unknown): boolean {
+  if (!isNumbers(a)) return Object.is(a, b);
+  return isNumbers(b) && a.constructor === b.constructor && a.length === b.length &&
+    a.every((number, i) => Object.is(number, b[i]));
+}
+
 /** The form of an argument, either lists of numbers or a tree. Its leaves are appended to `leaves`. */
 export function templateOfArgument(argument: unknown, leaves: Leaves): Template {
   if (!isLists(argument)) return templateOf(argument, leaves);
@@ -89,7 +100,7 @@ export function templateOf(tree: unknown, leaves: Leaves): Template {
     // Includes holes.
     return { ...empty, kind: "array", items: Array.from(tree, (item) => templateOf(item, leaves)) };
   }
-  if (!isBranch(tree)) return { ...empty, value: tree };
+  if (!isBranch(tree)) return { ...empty, value: isNumbers(tree) ? tree.slice() : tree };
   const keys = Object.keys(tree);
   return { ...empty, kind: "object", keys, items: keys.map((key) => templateOf(tree[key], leaves)) };
 }
@@ -121,7 +132,7 @@ export function matches(template: Template, tree: unknown, leaves: Leaves): bool
     for (let i = 0; i < items.length; i++) if (!matches(items[i], tree[i], leaves)) return false;
     return true;
   }
-  if (kind === "value") return Object.is(template.value, tree);
+  if (kind === "value") return isSameValue(template.value, tree);
   if (!isLists(tree) || tree.length !== template.count || tree[0].length !== template.length) return false;
   leaves.lists[template.index] = tree;
   return true;
@@ -130,7 +141,7 @@ export function matches(template: Template, tree: unknown, leaves: Leaves): bool
 /** Whether two forms are the same. */
 export function isSameTemplate(a: Template, b: Template): boolean {
   return a.kind === b.kind && a.index === b.index && a.isFirst === b.isFirst && a.count === b.count &&
-    a.length === b.length && Object.is(a.value, b.value) && a.keys.length === b.keys.length &&
+    a.length === b.length && isSameValue(a.value, b.value) && a.keys.length === b.keys.length &&
     a.keys.every((key, i) => key === b.keys[i]) && a.items.length === b.items.length &&
     a.items.every((item, i) => isSameTemplate(item, b.items[i]));
 }

@@ -7,8 +7,17 @@ import {
   put,
   read,
   sliceState,
+  tensor,
 } from "@seqmix/seqmix";
-import { assertNear, type Failure, relativeError, testFailures, testOnAll, wrong } from "../helpers.ts";
+import {
+  assertNear,
+  assertSame,
+  type Failure,
+  relativeError,
+  testFailures,
+  testOnAll,
+  wrong,
+} from "../helpers.ts";
 import { attentionParams, draws } from "../mixers.ts";
 
 testOnAll("multiHeadAttentionState() is an empty cache on the parameters' backend", async (backend) => {
@@ -70,6 +79,39 @@ const params = attentionParams(1);
 const x = draws(2, [2, 3, 12]);
 const state = multiHeadAttentionState(params, 2);
 
+testOnAll(
+  "multiHeadAttention() with a mask is each sequence without the steps that are not seen",
+  async (backend) => {
+    for (const base of [undefined, 10_000]) {
+      const params = { ...await put(attentionParams(1), backend), rotaryBase: base };
+      const rows = [[0, 1, 0, 1, 1], [1, 1, 1, 1, 0]];
+      const x = await put(draws(2, [2, 5, 12]), backend), numbers = await read(x);
+      const { y, state } = multiHeadAttention(params, x, multiHeadAttentionState(params, 2), { mask: rows });
+      assertEquals(state.mask?.shape, [2, 5]);
+      assertSame(await read(state.mask!), rows.flat());
+      assertSame(await read(state.position!), [3, 4]);
+      const next = await put(draws(3, [2, 2, 12]), backend);
+      const after = multiHeadAttention(params, next, state);
+      assertSame(await read(after.state.mask!), [0, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1]);
+      const [all, later] = [await read(y), await read(after.y)];
+      for (const [b, mask] of rows.entries()) {
+        const steps = mask.flatMap((seen, t) => seen === 1 ? [t] : []);
+        const stepsOf = (data: ArrayLike<number>, time: number, steps: number[]) =>
+          steps.flatMap((t) => Array.from(data).slice((b * time + t) * 12, (b * time + t + 1) * 12));
+        const own = tensor(stepsOf(numbers, 5, steps), [1, steps.length, 12], backend);
+        const alone = multiHeadAttention(params, own, multiHeadAttentionState(params));
+        assertNear(stepsOf(all, 5, steps), await read(alone.y), 1e-5);
+        const more = tensor(stepsOf(await read(next), 2, [0, 1]), [1, 2, 12], backend);
+        assertNear(
+          stepsOf(later, 2, [0, 1]),
+          await read(multiHeadAttention(params, more, alone.state).y),
+          1e-5,
+        );
+      }
+    }
+  },
+);
+
 testFailures("multiHeadAttention()", [
   [
     "heads that don't divide the channels",
@@ -130,6 +172,24 @@ testFailures("multiHeadAttention()", [
     () => multiHeadAttention(params, x, wrong({})),
     TypeError,
     "Cannot attend with heads: state.key must be a tensor [2, T, 12], current value is undefined",
+  ],
+  [
+    "a mask of another length",
+    () => multiHeadAttention(params, x, state, { mask: [[1, 1, 1], [1, 1]] }),
+    TypeError,
+    "Cannot attend with heads: mask must be 2 lists of 3 numbers 0 or 1, current length of list 1 is 2",
+  ],
+  [
+    "a state whose mask has no position",
+    () => multiHeadAttention(params, x, { ...state, mask: draws(3, [2, 0]) }),
+    TypeError,
+    "Cannot attend with heads: state.position must be a tensor [2, 1], current value is undefined",
+  ],
+  [
+    "a state whose mask is of another length",
+    () => multiHeadAttention(params, x, { ...state, mask: draws(3, [2, 1]) }),
+    TypeError,
+    "Cannot attend with heads: state.mask must be [2, 0], current shape is [2, 1]",
   ],
   [
     "a bias of another width",

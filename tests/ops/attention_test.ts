@@ -1,11 +1,32 @@
 import { attention, createReference, readFloat64, tensor } from "@seqmix/seqmix";
 import { attention as kernel } from "../../src/ops/attention/reference.ts";
 import { randomSource } from "../../src/random.ts";
-import { assertNear, assertSame, normal, numbers, runKernel, testFailures, wrong } from "../helpers.ts";
-import { attentionCases } from "./cases/attention.ts";
+import {
+  assertNear,
+  assertSame,
+  normal,
+  numbers,
+  randomTensor,
+  runKernel,
+  testFailures,
+  testOnAll,
+  wrong,
+} from "../helpers.ts";
+import { attentionCases, maskedAttentionCases } from "./cases/attention.ts";
 import { runOnAll } from "./run_on_all.ts";
 
 runOnAll("attention()", attentionCases);
+runOnAll("attention() with a mask", maskedAttentionCases);
+
+testOnAll("attention() with a mask of ones is that without, bit for bit", async (backend) => {
+  for (const [time, seen, channels] of [[1, 70, 16], [3, 5, 6], [9, 33, 14]]) {
+    const query = randomTensor(1, [2, time, channels], backend);
+    const [key, value] = [2, 3].map((seed) => randomTensor(seed, [2, seen, channels], backend));
+    const mask = tensor(new Float32Array(2 * seen).fill(1), [2, seen], backend);
+    const y = attention(query, key, value, 2), masked = attention(query, key, value, 2, { mask });
+    assertSame(await readFloat64(masked), await readFloat64(y));
+  }
+});
 
 /** For one head of one sequence, the whole T×S matrix, softmax of its rows, times the values. */
 function naive(query: number[][], key: number[][], value: number[][]): number[][] {
@@ -114,6 +135,24 @@ testFailures("attention()", [
     () => attention(x, x, x, wrong("2")),
     TypeError,
     'Cannot attend: heads must be a number, current value is "2"',
+  ],
+  [
+    "mask",
+    () => attention(x, longer, longer, 1, { mask: tensor([1, 1], [1, 2]) }),
+    TypeError,
+    "Cannot attend: mask must be [1, 3], current shape is [1, 2]",
+  ],
+  [
+    "a mask of lists",
+    () => attention(x, x, x, 1, { mask: wrong([[1, 1]]) }),
+    TypeError,
+    "Cannot attend: mask must be a tensor [1, 2], current value is an array of length 1",
+  ],
+  [
+    "an unknown option",
+    () => attention(x, x, x, 1, wrong({ masked: x })),
+    TypeError,
+    "Cannot attend: options must have known names (perhaps mask), current one is masked",
   ],
   [
     "backends",

@@ -5,6 +5,7 @@ import { rotary as kernel } from "../../src/ops/rotary/reference.ts";
 import { randomSource } from "../../src/random.ts";
 import {
   assertNear,
+  assertSame,
   normal,
   randomTensor,
   runBackward,
@@ -13,10 +14,21 @@ import {
   testOnAll,
   wrong,
 } from "../helpers.ts";
-import { rotaryCases } from "./cases/rotary.ts";
+import { rotaryAtCases, rotaryCases } from "./cases/rotary.ts";
 import { runOnAll } from "./run_on_all.ts";
 
 runOnAll("rotary()", rotaryCases);
+runOnAll("rotary() at positions of each step", rotaryAtCases);
+
+testOnAll(
+  "rotary() at positions that follow each other is that from the first, bit for bit,",
+  async (backend) => {
+    const x = randomTensor(1, [2, 5, 12], backend);
+    const position = tensor([3, 4, 5, 6, 7, 3, 4, 5, 6, 7], [2, 5], backend);
+    const y = rotary(x, { heads: 3, position }), expected = rotary(x, { heads: 3, position: 3 });
+    assertSame(await readFloat64(y), await readFloat64(expected));
+  },
+);
 
 const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 

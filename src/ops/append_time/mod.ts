@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { hostArray } from "../../allocate.ts";
 import { compute, run } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
 import { shapeOf } from "../../tracked_shape.ts";
@@ -41,11 +42,11 @@ export const appendTimeOp = defineOperation({
   outputs: ["y: B T+S C"],
   compute({ store, copySteps }, [past, x]) {
     const source = store.alive(past), added = store.alive(x);
-    const [batch, before, channels] = shapeOf(past), time = shapeOf(x)[1];
+    const shape = shapeOf(past), before = shape[1], time = shapeOf(x)[1];
     const after = sumOf(before, time);
     // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
     const y = store.extend(source, time) ??
-      store.makeCache(batch, after, channels, after + Math.max(16, Math.floor(after / 4)));
+      store.makeCache([shape[0], after, ...shape.slice(2)], after + Math.max(16, Math.floor(after / 4)));
     if (y.memory !== source.memory) copySteps(y, 0, source);
     copySteps(y, before, added);
     return [y];
@@ -54,6 +55,35 @@ export const appendTimeOp = defineOperation({
     const before = past.shape[1], after = gy.shape[1];
     return [run(sliceTimeOp, [gy], [0, before])[0], run(sliceTimeOp, [gy], [before, after])[0]];
   },
+});
+
+/** The same of a mask, a number a step; it has no gradient. */
+export const appendMaskOp = defineOperation({
+  ...appendTimeOp.declaration,
+  name: "appendMask",
+  inputs: ["past: B T", "x: B S"],
+  outputs: ["y: B T+S"],
+  gradient: "constant",
+});
+
+/** The mask of a cache of which only the last steps, those of `x`, may be hidden, with as much room as the cache has. */
+export const maskOfCacheOp = defineOperation({
+  name: "maskOfCache",
+  action: "append time",
+  inputs: ["cache: B T C", "x: B S"],
+  outputs: ["y: B T"],
+  compute({ store, copySteps, upload }, [cache, x]) {
+    const source = store.alive(cache), [batch, after] = shapeOf(cache), before = after - shapeOf(x)[1];
+    const y = store.makeCache([batch, after], source.capacity);
+    if (before > 0) {
+      const ones = store.make([batch, before]);
+      upload(ones.memory, hostArray("append time", Float32Array, batch * before, store.use().bytes).fill(1));
+      copySteps(y, 0, ones);
+    }
+    copySteps(y, before, store.alive(x));
+    return [y];
+  },
+  gradient: "constant",
 });
 
 /** The steps `start .. end`. */

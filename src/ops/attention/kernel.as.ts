@@ -20,21 +20,61 @@ export function attention(
   heads: i32,
   scratch: usize,
 ): void {
+  attendAll(y, query, key, value, 0, batch, queryTime, keyTime, keyCapacity, valueCapacity, 0, channels, heads, scratch);
+}
+
+/** The same over the keys whose mask is not 0; y_i = 0 if there are none. */
+export function maskedAttention(
+  y: usize,
+  query: usize,
+  key: usize,
+  value: usize,
+  mask: usize,
+  batch: i32,
+  queryTime: i32,
+  keyTime: i32,
+  keyCapacity: i32,
+  valueCapacity: i32,
+  maskCapacity: i32,
+  channels: i32,
+  heads: i32,
+  scratch: usize,
+): void {
+  attendAll(y, query, key, value, mask, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, scratch);
+}
+
+/** A mask of 0 is none. */
+function attendAll(
+  y: usize,
+  query: usize,
+  key: usize,
+  value: usize,
+  mask: usize,
+  batch: i32,
+  queryTime: i32,
+  keyTime: i32,
+  keyCapacity: i32,
+  valueCapacity: i32,
+  maskCapacity: i32,
+  channels: i32,
+  heads: i32,
+  scratch: usize,
+): void {
   const size = channels / heads;
   const row = (<usize> channels) << 2;
   for (let b = 0; b < batch; b++) {
-    if (scratch && !isOrdinary(query, key, value, queryTime, keyTime, channels)) {
+    if (scratch && !isOrdinary(query, key, value, mask, queryTime, keyTime, channels)) {
       for (let i = 0; i < queryTime; i++) {
         const seen = keyTime - queryTime + i + 1;
         for (let head = 0; head < heads; head++) {
           const at = (<usize> (head * size)) << 2, x = <usize> i * row + at;
-          attendExactly(y + x, query + x, key + at, value + at, seen, size, row);
+          attendExactly(y + x, query + x, key + at, value + at, mask, seen, size, row);
         }
       }
     } else if (scratch) {
       for (let head = 0; head < heads; head++) {
         const at = (<usize> (head * size)) << 2;
-        attendTogether(y + at, query + at, key + at, value + at, queryTime, keyTime, size, row, scratch);
+        attendTogether(y + at, query + at, key + at, value + at, mask, queryTime, keyTime, size, row, scratch);
       }
     } else {
       for (let i = 0; i < queryTime; i++) {
@@ -43,7 +83,7 @@ export function attention(
         for (let head = 0; head < heads; head += HEADS) {
           const at = (<usize> (head * size)) << 2;
           const x = from + at;
-          attend(y + x, query + x, key + at, value + at, seen, size, row, min(HEADS, heads - head));
+          attend(y + x, query + x, key + at, value + at, mask, seen, size, row, min(HEADS, heads - head));
         }
       }
     }
@@ -51,14 +91,28 @@ export function attention(
     query += row * <usize> queryTime;
     key += row * <usize> keyCapacity;
     value += row * <usize> valueCapacity;
+    mask += (<usize> maskCapacity) << 2;
   }
 }
 
 /** Sums of up to 2^20 products stay finite if the product of their factors' largest magnitudes is below this. */
 const MOST: f64 = 1e32;
 
-/** Whether scores and sums of values, with all their partial sums, stay in the range of single precision. */
-function isOrdinary(query: usize, key: usize, value: usize, queryTime: i32, keyTime: i32, channels: i32): bool {
+/**
+ * Whether scores and sums of values, with all their partial sums, stay in the range of single precision. With a mask,
+ * also whether all is finite, since the joint products give hidden keys weight 0, but 0 times NaN is NaN.
+ */
+function isOrdinary(
+  query: usize,
+  key: usize,
+  value: usize,
+  mask: usize,
+  queryTime: i32,
+  keyTime: i32,
+  channels: i32,
+): bool {
+  const bytes = (<usize> (keyTime * channels)) << 2;
+  if (mask && !(areFinite(key, bytes) && areFinite(value, bytes))) return false;
   const queries = <f64> magnitude(query, queryTime * channels), keys = <f64> magnitude(key, keyTime * channels);
   return queries * keys < MOST && <f64> magnitude(value, keyTime * channels) < MOST;
 }
@@ -75,6 +129,7 @@ function attendTogether(
   query: usize,
   key: usize,
   value: usize,
+  mask: usize,
   queryTime: i32,
   keyTime: i32,
   size: i32,
@@ -90,6 +145,7 @@ function attendTogether(
     const seen = keyTime - queryTime + i + 1;
     packTransposed(queries, query, row, count, size);
     multiply(scores, 32, key, row, 4, queries, 0, seen + count - 1, size, 8, false);
+    if (mask) hide(scores, 32, mask, seen + count - 1);
     softmax(scores, 32, seen, seen + count - 1, size);
     for (let r = 0; r < count; r += 4) {
       const at = scores + (<usize> r << 2), to = y + <usize> r * row;
@@ -100,6 +156,17 @@ function attendTogether(
     }
   }
 }
+
+/** Makes the scores of the keys that are not seen -∞, for eight queries. */
+function hide(scores: usize, row: usize, mask: usize, count: i32): void {
+  const lowest = f32x4.splat(-Infinity);
+  for (let j = 0; j < count; j++, scores += row, mask += 4) {
+    if (load<f32>(mask) == 0) v128.store(scores, lowest), v128.store(scores, lowest, 16);
+  }
+}
+
+/** The largest score so far of a query that may see no key. */
+const LOWEST: f32 = -f32.MAX_VALUE;
 
 /**
  * Turns scores, in rows of eight queries for each key, into weights that `shares` still has to scale. The first
@@ -112,7 +179,7 @@ function softmax(scores: usize, row: usize, seen: i32, all: i32, size: i32): voi
     for (let r = 0; r <= j - seen; r++) store<f32>(at + (<usize> r << 2), -Infinity);
   }
   const end = scores + <usize> all * row;
-  let most0 = f32x4.splat(-Infinity), most1 = most0;
+  let most0 = f32x4.splat(LOWEST), most1 = most0;
   for (let at = scores; at < end; at += row) {
     most0 = f32x4.pmax(most0, v128.load(at)), most1 = f32x4.pmax(most1, v128.load(at, 16));
   }
@@ -124,8 +191,15 @@ function softmax(scores: usize, row: usize, seen: i32, all: i32, size: i32): voi
     v128.store(at, weight0), v128.store(at, weight1, 16);
     sum0 = f32x4.add(sum0, weight0), sum1 = f32x4.add(sum1, weight1);
   }
-  const one = constant(ONE);
-  v128.store(shares, f32x4.div(one, sum0)), v128.store(shares, f32x4.div(one, sum1), 16);
+  v128.store(shares, shareOf(sum0)), v128.store(shares, shareOf(sum1), 16);
+}
+
+/** The reciprocals of the sums of weights; 0 of a query that sees no key. */
+// @ts-ignore: decorator
+@inline
+function shareOf(sums: v128): v128 {
+  const one = constant(ONE), zero = f32x4.splat(0);
+  return v128.andnot(f32x4.div(one, sums), f32x4.eq(sums, zero));
 }
 
 /**
@@ -180,6 +254,54 @@ export function attentionBackward(
   heads: i32,
   scratch: usize,
 ): void {
+  attendAllBackward(gQuery, gKey, gValue, gy, query, key, value, 0, y, batch, queryTime, keyTime, keyCapacity, valueCapacity, 0, channels, heads, scratch);
+}
+
+/** The same with p_ij = 0 for the keys whose mask is 0. */
+export function maskedAttentionBackward(
+  gQuery: usize,
+  gKey: usize,
+  gValue: usize,
+  gy: usize,
+  query: usize,
+  key: usize,
+  value: usize,
+  mask: usize,
+  y: usize,
+  batch: i32,
+  queryTime: i32,
+  keyTime: i32,
+  keyCapacity: i32,
+  valueCapacity: i32,
+  maskCapacity: i32,
+  channels: i32,
+  heads: i32,
+  scratch: usize,
+): void {
+  attendAllBackward(gQuery, gKey, gValue, gy, query, key, value, mask, y, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, scratch);
+}
+
+/** A mask of 0 is none. */
+function attendAllBackward(
+  gQuery: usize,
+  gKey: usize,
+  gValue: usize,
+  gy: usize,
+  query: usize,
+  key: usize,
+  value: usize,
+  mask: usize,
+  y: usize,
+  batch: i32,
+  queryTime: i32,
+  keyTime: i32,
+  keyCapacity: i32,
+  valueCapacity: i32,
+  maskCapacity: i32,
+  channels: i32,
+  heads: i32,
+  scratch: usize,
+): void {
   const size = channels / heads;
   const row = (<usize> channels) << 2;
   memory.fill(gKey, 0, row * <usize> (batch * keyTime));
@@ -188,16 +310,19 @@ export function attentionBackward(
   for (let b = 0; b < batch; b++) {
     const q = queryBytes * <usize> b, k = row * <usize> (b * keyTime);
     const keys = key + row * <usize> (b * keyCapacity), values = value + row * <usize> (b * valueCapacity);
+    const shown = mask ? mask + ((<usize> (b * maskCapacity)) << 2) : 0;
     // The joint product gives a query weight 0 for keys that it doesn't see, but 0 times NaN is NaN.
     const finite = areFinite(gy + q, queryBytes) && areFinite(query + q, queryBytes) &&
       areFinite(keys + past, queryBytes) && areFinite(values + past, queryBytes);
-    const ordinary = isOrdinaryBackward(query + q, keys, values, gy + q, queryTime, keyTime, channels);
+    // With a mask, any key may be one that is not seen.
+    const usable = !mask || finite && areFinite(keys, past) && areFinite(values, past) && areFinite(y + q, queryBytes);
+    const ordinary = usable && isOrdinaryBackward(query + q, keys, values, gy + q, queryTime, keyTime, channels);
     for (let head = 0; head < heads; head++) {
       const at = (<usize> (head * size)) << 2;
       const gq = gQuery + q + at, gk = gKey + k + at, gv = gValue + k + at, from = q + at;
       if (!ordinary) {
         const inputs = gy + from, results = y + from;
-        attendBackwardExactly(gq, gk, gv, inputs, query + from, keys + at, values + at, results, queryTime, keyTime, size, row, scratch);
+        attendBackwardExactly(gq, gk, gv, inputs, query + from, keys + at, values + at, shown, results, queryTime, keyTime, size, row, scratch);
         continue;
       }
       attendBackward(
@@ -208,6 +333,7 @@ export function attentionBackward(
         query + from,
         keys + at,
         values + at,
+        shown,
         y + from,
         finite ? QUERIES : 1,
         queryTime,
@@ -220,7 +346,7 @@ export function attentionBackward(
   }
 }
 
-/** The same as {@linkcode isOrdinary}, including the gradients. */
+/** The same as {@linkcode isOrdinary} of what is finite, including the gradients. */
 function isOrdinaryBackward(
   query: usize,
   key: usize,
@@ -250,6 +376,7 @@ function attendBackward(
   query: usize,
   key: usize,
   value: usize,
+  mask: usize,
   y: usize,
   together: i32,
   queryTime: i32,
@@ -275,6 +402,7 @@ function attendBackward(
     multiply(slopes, width, value, row, 4, turnedGys, stride, all, size, count, false);
     for (let r = 0; r < count; r += 8) {
       const column = (<usize> r) << 2, eight = min(8, count - r);
+      if (mask) hide(weights + column, width, mask, seen + r + eight - 1);
       for (let q = r; q < r + eight; q++) {
         const from = at + <usize> q * row;
         store<f32>(means + ((<usize> (q - r)) << 2), dot(gy + from, y + from, size));

@@ -5,9 +5,20 @@
  */
 import { checkInteger } from "../../check.ts";
 import { checkShapes, compute } from "../../compute.ts";
+import { checkNames, type Names } from "../../names.ts";
 import { defineOperation } from "../../operation.ts";
 import { shapeOf } from "../../tracked_shape.ts";
 import type { Tensor } from "../../tensor.ts";
+
+const action = "attend";
+
+/** Which keys are seen. */
+export interface AttentionOptions {
+  /** `[B, S]` of 0 and 1: keys whose number is 0 are not seen by any query. Default: none is hidden. */
+  readonly mask?: Tensor | undefined;
+}
+
+const optionNames: Names<AttentionOptions> = { mask: 0 };
 
 /**
  * Causal scaled dot-product attention, head by head: `y_i = Σ_j softmax_j(q_i·k_j / √N) v_j` over the keys j that
@@ -18,8 +29,9 @@ import type { Tensor } from "../../tensor.ts";
  * @param key `[B, S, C]`, S at least T
  * @param value `[B, S, C]`
  * @param heads H, which divides C; head h is the channels from h·C/H on
- * @returns y `[B, T, C]`
- * @throws {TypeError} on other shapes, or tensors of two backends
+ * @param options a mask of the keys, for sequences of several lengths in a batch
+ * @returns y `[B, T, C]`, 0 where a query sees no key
+ * @throws {TypeError} on other shapes, tensors of two backends, or an unknown option
  * @throws {RangeError} if the heads don't divide C, or there are more queries than keys
  *
  * @example
@@ -29,9 +41,24 @@ import type { Tensor } from "../../tensor.ts";
  * const key = tensor([0, 0], [1, 2, 1]), value = tensor([1, 3], [1, 2, 1]);
  * console.log(await read(attention(tensor([5], [1, 1, 1]), key, value, 1))); // Float32Array [ 2 ]
  * ```
+ *
+ * @example A key that is not seen
+ * ```ts
+ * import { attention, read, tensor } from "@seqmix/seqmix";
+ *
+ * const key = tensor([0, 0], [1, 2, 1]), value = tensor([1, 3], [1, 2, 1]), mask = tensor([0, 1], [1, 2]);
+ * console.log(await read(attention(tensor([5], [1, 1, 1]), key, value, 1, { mask }))); // Float32Array [ 3 ]
+ * ```
  */
-export function attention(query: Tensor, key: Tensor, value: Tensor, heads: number): Tensor {
-  const action = "attend";
+export function attention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  heads: number,
+  options?: AttentionOptions,
+): Tensor {
+  if (options !== undefined) checkNames(action, options, optionNames);
+  const mask = options?.mask;
   checkShapes(attentionOp, [query, key, value]);
   const [, time, channels] = query.shape;
   checkHeads(action, heads, channels);
@@ -40,7 +67,8 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, heads: numb
       `Cannot ${action}: queries must be no more than keys, current T is ${time} and S is ${key.shape[1]}`,
     );
   }
-  return compute(attentionOp, [query, key, value], [heads])[0];
+  if (mask === undefined) return compute(attentionOp, [query, key, value], [heads])[0];
+  return compute(maskedAttentionOp, [query, key, value, mask], [heads])[0];
 }
 
 /** Checks that the heads divide the channels. */
@@ -59,11 +87,23 @@ export function checkHeads(action: string, heads: number, channels: number): voi
  */
 export const attentionOp = defineOperation({
   name: "attention",
-  action: "attend",
+  action,
   inputs: ["query: B T C", "key: B S|K C", "value: B S|L C"],
   outputs: ["y: B T C"],
   sizes: ["B", "T", "S", "K", "L", "C"],
   constants: ["heads"],
   gradient: { needs: ["query", "key", "value", "y"], of: ["query", "key", "value"] },
   example: { C: 14, heads: 7 },
+});
+
+/** The same over the keys whose mask is not 0. */
+export const maskedAttentionOp = defineOperation({
+  name: "maskedAttention",
+  action,
+  inputs: ["query: B T C", "key: B S|K C", "value: B S|L C", "mask: B S|M"],
+  outputs: ["y: B T C"],
+  sizes: ["B", "T", "S", "K", "L", "M", "C"],
+  constants: ["heads"],
+  gradient: { needs: ["query", "key", "value", "mask", "y"], of: ["query", "key", "value"] },
+  example: { C: 14, heads: 7, mask: (x) => Number(x < 1) },
 });

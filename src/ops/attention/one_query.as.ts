@@ -13,13 +13,14 @@ const totals = memory.data(64 << 2);
 
 /**
  * One query, with `heads` heads of `size` channels. The softmax is computed online: when a block of keys has a
- * larger score, the sums so far are scaled down.
+ * larger score, the sums so far are scaled down. With a mask, keys whose number is 0 are not seen.
  */
 export function attend(
   y: usize,
   query: usize,
   key: usize,
   value: usize,
+  mask: usize,
   seen: i32,
   size: i32,
   row: usize,
@@ -38,7 +39,8 @@ export function attend(
     const count = min(KEYS, seen - first);
     for (let head = 0; head < heads; head++) {
       const at = step * <usize> head;
-      attendBlock(y + at, query + at, key + at, value + at, count, size, row, <usize> head << 2, scale);
+      const shown = mask ? mask + ((<usize> first) << 2) : 0;
+      attendBlock(y + at, query + at, key + at, value + at, shown, count, size, row, <usize> head << 2, scale);
     }
     key += row * <usize> count;
     value += row * <usize> count;
@@ -56,7 +58,7 @@ export function attend(
     }
     if (isSpoiled(spoiled)) {
       const at = step * <usize> head;
-      attendExactly(y, query + at, firstKey + at, firstValue + at, seen, size, row);
+      attendExactly(y, query + at, firstKey + at, firstValue + at, mask, seen, size, row);
     }
   }
 }
@@ -67,6 +69,7 @@ function attendBlock(
   query: usize,
   key: usize,
   value: usize,
+  mask: usize,
   count: i32,
   size: i32,
   row: usize,
@@ -74,7 +77,8 @@ function attendBlock(
   scale: f32,
 ): void {
   const top = load<f32>(tops + head);
-  const most = score(query, key, count, size, row, scale, top);
+  let most = score(query, key, count, size, row, scale, top);
+  if (mask) most = hide(mask, count, top);
   const next = largest(most);
   const shrink = f32x4.extract_lane(exp(f32x4.splat(top - next)), 0);
   store<f32>(tops + head, next);
@@ -89,6 +93,24 @@ function attendBlock(
   }
   store<f32>(totals + head, load<f32>(totals + head) * shrink + sum(block));
   addValues(y, value, count, (<usize> size) << 2, row, shrink);
+}
+
+/**
+ * Makes the scores of the keys that are not seen -∞, whose weight is 0. Returns the largest score in each lane, at
+ * least `top`, and stores the smallest, as {@linkcode score} does.
+ */
+function hide(mask: usize, count: i32, top: f32): v128 {
+  const zero = f32x4.splat(0), lowest = f32x4.splat(-Infinity);
+  let most = f32x4.splat(top), least = zero;
+  for (let j = 0; j < count; j += 4) {
+    const at = (<usize> j) << 2;
+    const hidden = f32x4.eq(read(mask + at, min(4, count - j)), zero), scored = v128.load(weights + at);
+    const shown = v128.bitselect(lowest, scored, hidden);
+    v128.store(weights + at, shown);
+    most = f32x4.pmax(most, shown), least = f32x4.pmin(least, v128.bitselect(zero, scored, hidden));
+  }
+  v128.store(leastScores, least);
+  return most;
 }
 
 /** For the scores of a block, the minimum of each lane and 0. */

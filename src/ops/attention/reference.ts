@@ -15,22 +15,65 @@ export function attention(
   channels: number,
   heads: number,
 ): void {
+  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
+  attend(y, query, key, value, null, ...sizes, 0, channels, heads);
+}
+
+/** The same over the keys whose mask is not 0; y_i = 0 if there are none */
+export function maskedAttention(
+  y: Floats,
+  query: Floats,
+  key: Floats,
+  value: Floats,
+  mask: Floats,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  maskCapacity: number,
+  channels: number,
+  heads: number,
+): void {
+  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
+  attend(y, query, key, value, mask, ...sizes, channels, heads);
+}
+
+function attend(
+  y: Floats,
+  query: Floats,
+  key: Floats,
+  value: Floats,
+  mask: Floats | null,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  maskCapacity: number,
+  channels: number,
+  heads: number,
+): void {
   const size = channels / heads;
   const weights = doubles(keyTime);
   const output = new Float64Array(size);
   for (let b = 0; b < batch; b++) {
+    const shown = mask && mask.subarray(b * maskCapacity);
     for (let i = 0; i < queryTime; i++) {
       const seen = keyTime - queryTime + i + 1;
       for (let head = 0; head < heads; head++) {
         const q = (b * queryTime + i) * channels + head * size;
         const k = b * keyCapacity * channels + head * size;
         const v = b * valueCapacity * channels + head * size;
-        const sum = weigh(weights.subarray(0, seen), query.subarray(q, q + size), key.subarray(k), channels);
+        const row = query.subarray(q, q + size);
+        const sum = weigh(weights.subarray(0, seen), row, key.subarray(k), channels, shown);
         output.fill(0);
         for (let j = 0; j < seen; j++) {
+          if (shown !== null && shown[j] === 0) continue;
           for (let c = 0; c < size; c++) output[c] += weights[j] * value[v + j * channels + c];
         }
-        for (let c = 0; c < size; c++) y[q + c] = output[c] / sum;
+        // Without keys the sum is 0, and so is the output.
+        for (let c = 0; c < size; c++) y[q + c] = sum === 0 ? 0 : output[c] / sum;
       }
     }
   }
@@ -54,10 +97,58 @@ export function attentionBackward(
   channels: number,
   heads: number,
 ): void {
+  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
+  attendBackward(gQuery, gKey, gValue, gy, query, key, value, null, y, ...sizes, 0, channels, heads);
+}
+
+/** The same with p_ij = 0 for the keys whose mask is 0 */
+export function maskedAttentionBackward(
+  gQuery: Floats,
+  gKey: Floats,
+  gValue: Floats,
+  gy: Floats,
+  query: Floats,
+  key: Floats,
+  value: Floats,
+  mask: Floats,
+  y: Floats,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  maskCapacity: number,
+  channels: number,
+  heads: number,
+): void {
+  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
+  attendBackward(gQuery, gKey, gValue, gy, query, key, value, mask, y, ...sizes, channels, heads);
+}
+
+function attendBackward(
+  gQuery: Floats,
+  gKey: Floats,
+  gValue: Floats,
+  gy: Floats,
+  query: Floats,
+  key: Floats,
+  value: Floats,
+  mask: Floats | null,
+  y: Floats,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  maskCapacity: number,
+  channels: number,
+  heads: number,
+): void {
   const size = channels / heads;
   const weights = doubles(keyTime);
   const queryRow = new Float64Array(size);
   for (let b = 0; b < batch; b++) {
+    const shown = mask && mask.subarray(b * maskCapacity);
     const keySums = doubles(keyTime * channels), valueSums = doubles(keyTime * channels);
     for (let i = 0; i < queryTime; i++) {
       const seen = keyTime - queryTime + i + 1;
@@ -66,11 +157,13 @@ export function attentionBackward(
         const q = (b * queryTime + i) * channels + channel;
         const k = b * keyCapacity * channels + channel;
         const v = b * valueCapacity * channels + channel;
-        const sum = weigh(weights.subarray(0, seen), query.subarray(q, q + size), key.subarray(k), channels);
+        const row = query.subarray(q, q + size);
+        const sum = weigh(weights.subarray(0, seen), row, key.subarray(k), channels, shown);
         let mean = 0;
         for (let c = 0; c < size; c++) mean += gy[q + c] * y[q + c];
         queryRow.fill(0);
         for (let j = 0; j < seen; j++) {
+          if (shown !== null && shown[j] === 0) continue;
           const weight = weights[j] / sum;
           let along = 0;
           for (let c = 0; c < size; c++) along += gy[q + c] * value[v + j * channels + c];
@@ -91,17 +184,21 @@ export function attentionBackward(
 
 /**
  * Writes the weights of the first keys, whose rows have a stride of `row` numbers, before division by their sum,
- * which it returns.
+ * which it returns. Keys that are not shown are left out.
  */
-function weigh(weights: Float64Array, query: Floats, key: Floats, row: number): number {
+function weigh(weights: Float64Array, query: Floats, key: Floats, row: number, shown: Floats | null): number {
   let largest = -Infinity;
   for (let j = 0; j < weights.length; j++) {
+    if (shown !== null && shown[j] === 0) continue;
     let score = 0;
     for (let c = 0; c < query.length; c++) score += query[c] * key[j * row + c];
     weights[j] = score / Math.sqrt(query.length);
     largest = Math.max(largest, weights[j]);
   }
   let sum = 0;
-  for (let j = 0; j < weights.length; j++) sum += weights[j] = Math.exp(weights[j] - largest);
+  for (let j = 0; j < weights.length; j++) {
+    if (shown !== null && shown[j] === 0) continue;
+    sum += weights[j] = Math.exp(weights[j] - largest);
+  }
   return sum;
 }

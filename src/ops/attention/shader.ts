@@ -23,6 +23,7 @@ import {
 import {
   type Block,
   declarations,
+  isHidden,
   iterationsOfProducts,
   ofPlaces,
   others,
@@ -40,11 +41,14 @@ const fewQueries = 8;
 const keysOfSplit = 256;
 
 /**
- * Σ e^(score - top) value over a split of the keys. `sums` holds the top score, the sum of the weights and the
- * inverse of the score's unit. With a single split, the result is already divided by the sum of the weights.
+ * Σ e^(score - top) value over a split of the keys. `sums` holds the top score, the sum of the weights, the
+ * inverse of the score's unit and, of a query that sees no key, 1. With a single split, the result is already divided by the
+ * sum of the weights.
  */
-function attentionShader(block: Block): string {
+function attentionShader(block: Block, masked: boolean): string {
   const { rows, threads } = block;
+  /** Statements about key k of a tile, unless it is hidden. */
+  const ifShown = (statements: string) => masked ? `if (!hidden[k]) { ${statements} }` : statements;
   const lanes = threads / rows;
   const query = {
     buffer: "query",
@@ -55,11 +59,11 @@ function attentionShader(block: Block): string {
   const key = { buffer: "key", at: "keyAt", end: "end" };
   return declarations(
     block,
-    ["splits", "keysOfSplit", "rows"],
+    ["splits", "keysOfSplit", "rows", ...masked ? ["maskCapacity"] : []],
     ["y", "sums: vec4f"],
-    ["query", "key", "value"],
+    ["query", "key", "value", ...masked ? ["mask"] : []],
   ) + queryUnitMemory(block) + `var<workgroup> weights: array<f32, ${rows * others}>;
-` + main(
+${masked ? `var<workgroup> hidden: array<bool, ${others}>;\n` : ""}` + main(
     threads,
     `if (group >= params.groups) { return; }
   let split = group % params.splits;
@@ -78,16 +82,25 @@ function attentionShader(block: Block): string {
   let at = outRow * params.channels + channel;
   let weightsAt = mine * ${others}u;
   var top = -3.4028234e38;
-  var total = 0.0;
+  var total = 0.0;${masked ? "\n  var isBlind = true;" : ""}
   for (var first = start; first < end; first += ${others}u) {
     ${products(block, "score", query, key)}
     ${ofPlaces(block, (i, at) => `score${i} *= params.scale; weights[weightsAt + ${at}] = score${i};`)}
+    ${
+      masked
+        ? `if (lane < ${others}u) { hidden[lane] = first + lane >= end || ${isHidden("first + lane")}; }`
+        : ""
+    }
     workgroupBarrier();
 
     // Keys that the query must not see are not read, since they may be NaN.
     let count = min(max(seen, first) - first, min(${others}u, end - first));
     var largest = rank(top);
-    for (var k = 0u; k < count; k++) { largest = max(largest, rank(weights[weightsAt + k])); }
+    for (var k = 0u; k < count; k++) { ${
+      ifShown(
+        `${masked ? "isBlind = false; " : ""}largest = max(largest, rank(weights[weightsAt + k]));`,
+      )
+    } }
     // The softmax of an infinite score is NaN.
     var next = unrank(largest);
     if (largest >= rankOfInfinity) { next = nanOf(lane); }
@@ -97,14 +110,14 @@ function attentionShader(block: Block): string {
 
     let shrink = exponential((top - next) * inverse);
     var added = 0.0;
-    for (var k = 0u; k < count; k++) { added += weights[weightsAt + k]; }
+    for (var k = 0u; k < count; k++) { ${ifShown("added += weights[weightsAt + k];")} }
     total = total * shrink + added;
     top = next;
     if (exists) {
       for (var c = column; c < params.size; c += ${lanes}u) {
         var sum = 0.0;
         for (var k = 0u; k < count; k++) {
-          sum += weights[weightsAt + k] * value[valueAt + (first + k) * params.channels + c];
+          ${ifShown("sum += weights[weightsAt + k] * value[valueAt + (first + k) * params.channels + c];")}
         }
         if (first > start) { sum += y[at + c] * shrink; }
         y[at + c] = sum;
@@ -114,14 +127,16 @@ function attentionShader(block: Block): string {
   }
   if (!exists) { return; }
   if (params.splits > 1u) {
-    if (column == 0u) { sums[outRow * params.heads + head] = vec4f(top, total, inverse, 0.0); }
+    if (column == 0u) { sums[outRow * params.heads + head] = vec4f(top, total, inverse, ${
+      masked ? "f32(isBlind)" : "0.0"
+    }); }
     if (start >= end) {
       for (var c = column; c < params.size; c += ${lanes}u) { y[at + c] = 0.0; }
     }
     return;
   }
   for (var c = column; c < params.size; c += ${lanes}u) {
-    // All scores were -infinity.
+    ${masked ? "if (isBlind) { y[at + c] = 0.0; continue; }\n    " : ""}// All scores were -infinity.
     if (total == 0.0) {
       y[at + c] = nanOf(lane);
     } else {
@@ -132,23 +147,27 @@ function attentionShader(block: Block): string {
 }
 
 /** Combines the splits of the keys; each invocation computes an element of y. */
-function attentionJoinShader(): string {
+function attentionJoinShader(masked: boolean): string {
   return bindings({
     sizes: ["size", "headSize", "splits"],
     outputs: ["y"],
     inputs: ["parts", "sums: vec4f"],
   }) + nan + rank + exponential + each(`let heads = params.size / params.headSize;
   let head = i / params.headSize;
-  var largest = 0u;
+  var largest = 0u;${masked ? "\n  var isBlind = true;" : ""}
   for (var split = 0u; split < params.splits; split++) {
-    largest = max(largest, rank(sums[split * heads + head].x));
-  }
+    ${
+    masked ? "if (sums[split * heads + head].w == 1.0) { continue; }\n    isBlind = false;\n    " : ""
+  }largest = max(largest, rank(sums[split * heads + head].x));
+  }${masked ? "\n  if (isBlind) { y[i] = 0.0; return; }" : ""}
   let top = unrank(largest);
   var sum = 0.0;
   var total = 0.0;
   for (var split = 0u; split < params.splits; split++) {
     let found = sums[split * heads + head];
-    let share = exponential((found.x - top) * found.z);
+    ${
+    masked ? "if (found.w == 1.0) { continue; }\n    " : ""
+  }let share = exponential((found.x - top) * found.z);
     sum += share * parts[split * params.size + i];
     total += share * found.y;
   }
@@ -159,9 +178,12 @@ function attentionJoinShader(): string {
   }`);
 }
 
-const manyQueriesCode = attentionShader(manyQueries);
-const oneQueryCode = attentionShader(oneQuery);
-const joinCode = attentionJoinShader();
+/** The shaders, without a mask and with one. */
+const codes = [false, true].map((masked) => ({
+  many: attentionShader(manyQueries, masked),
+  one: attentionShader(oneQuery, masked),
+  join: attentionJoinShader(masked),
+}));
 
 /** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head */
 export function attention(
@@ -178,9 +200,50 @@ export function attention(
   channels: number,
   heads: number,
 ): void {
+  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
+  attend(gpu, y, query, key, value, null, ...sizes, 0, channels, heads);
+}
+
+/** The same over the keys whose mask is not 0; y_i = 0 if there are none */
+export function maskedAttention(
+  gpu: Gpu,
+  y: GpuBlock,
+  query: GpuBlock,
+  key: GpuBlock,
+  value: GpuBlock,
+  mask: GpuBlock,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  maskCapacity: number,
+  channels: number,
+  heads: number,
+): void {
+  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
+  attend(gpu, y, query, key, value, mask, ...sizes, channels, heads);
+}
+
+function attend(
+  gpu: Gpu,
+  y: GpuBlock,
+  query: GpuBlock,
+  key: GpuBlock,
+  value: GpuBlock,
+  mask: GpuBlock | null,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  maskCapacity: number,
+  channels: number,
+  heads: number,
+): void {
   const size = channels / heads, rows = batch * queryTime;
   const few = queryTime < fewQueries;
-  const block = few ? oneQuery : manyQueries;
+  const block = few ? oneQuery : manyQueries, code = codes[Number(mask !== null)];
   const blocks = Math.ceil(queryTime / block.rows);
   const most = others * Math.max(1, Math.floor(iterationsAtOnce / iterationsOfTile(block, size)));
   const keysEach = few ? Math.min(keysOfSplit, most) : most;
@@ -189,21 +252,22 @@ export function attention(
   const sizes = [
     ...[groups, queryTime, keyTime, keyCapacity, valueCapacity, channels],
     ...[heads, size, blocks, splits, keysEach, rows],
+    ...mask === null ? [] : [maskCapacity],
   ];
-  const attend = (parts: GpuBlock, sums: GpuBlock) =>
+  const run = (parts: GpuBlock, sums: GpuBlock) =>
     gpu.dispatch({
-      code: few ? oneQueryCode : manyQueriesCode,
+      code: few ? code.one : code.many,
       outputs: [parts, sums],
-      inputs: [query, key, value],
+      inputs: mask === null ? [query, key, value] : [query, key, value, mask],
       sizes,
       constants: [1 / Math.sqrt(size)],
       workgroups: inRows(groups, gpu.limits),
     });
   gpu.withScratch(4 * splits * rows * heads, (sums) => {
-    if (splits === 1) return attend(y, sums);
+    if (splits === 1) return run(y, sums);
     gpu.withScratch(splits * rows * channels, (parts) => {
-      attend(parts, sums);
-      runEach(gpu, joinCode, [y], [parts, sums], [rows * channels, size, splits]);
+      run(parts, sums);
+      runEach(gpu, code.join, [y], [parts, sums], [rows * channels, size, splits]);
     });
   });
 }

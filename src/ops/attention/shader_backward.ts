@@ -7,11 +7,20 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { inRows, iterationsAtOnce, iterationsOf, main } from "../../backends/webgpu/wgsl.ts";
+import {
+  bindings,
+  each,
+  inRows,
+  iterationsAtOnce,
+  iterationsOf,
+  main,
+  runEach,
+} from "../../backends/webgpu/wgsl.ts";
 import { wideNumbers, wideSumOf } from "../../backends/webgpu/wide.ts";
 import {
   type Block,
   declarations,
+  isHidden,
   iterationsOfProducts,
   ofPlaces,
   others,
@@ -41,6 +50,9 @@ const gradient = { buffer: "gy", at: "queryAt", end: "params.queryTime" };
 const key = { buffer: "key", at: "keyAt", end: "params.keyTime" };
 const value = { buffer: "value", at: "valueAt", end: "params.keyTime" };
 
+/** The size and the input that a mask adds. */
+const maskSizes = ["maskCapacity"], maskInputs = ["mask"];
+
 /** The most loop iterations of an invocation for a tile, with or without the gradients of its row. */
 function iterationsOfTile(size: number, gradients: boolean): number {
   const sums = iterationsOf(Math.ceil(size / lanes), iterationsOf(others));
@@ -58,12 +70,20 @@ function iterationsOfMending(size: number): number {
  * For each query and head: the largest score, the sum of the weights relative to it, gy·y, and the unit of the
  * scores.
  */
-const weighShader = `${declarations(block, ownSizes, ["sums: vec4f"], ["query", "key", "gy", "y"])}
+const weighShader = (masked: boolean) =>
+  `${
+    declarations(
+      block,
+      [...ownSizes, ...masked ? maskSizes : []],
+      ["sums: vec4f"],
+      ["query", "key", "gy", "y", ...masked ? maskInputs : []],
+    )
+  }
 var<workgroup> found: array<vec4f, ${threads}>;
 ${queryUnitMemory(block)}${
-  main(
-    threads,
-    `${place}
+    main(
+      threads,
+      `${place}
   ${queryUnit(block)}
   let seen = past + row + 1u;
   let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
@@ -72,8 +92,8 @@ ${queryUnitMemory(block)}${
   for (var first = params.start; first < end; first += ${others}u) {
     ${products(block, "score", queryInUnits, key)}
     ${
-      ofPlaces(block, (i, at) =>
-        `if (first + ${at} < min(seen, end)) {
+        ofPlaces(block, (i, at) =>
+          `if (first + ${at} < min(seen, end)${masked ? ` && !(${isHidden(`first + ${at}`)})` : ""}) {
       var score = score${i} * params.scale;
       // The softmax of an infinite score is NaN.
       if (rank(score) >= rankOfInfinity) { score = nanOf(lane); }
@@ -84,7 +104,7 @@ ${queryUnitMemory(block)}${
         total += exponential((score - top) * inverse);
       }
     }`)
-    }
+      }
   }
   var mean = 0.0;
   if (row < params.queryTime) {
@@ -100,8 +120,8 @@ ${queryUnitMemory(block)}${
   // The mean is complete in each dispatch; the sum of the weights continues over ranges of keys.
   if (params.start > 0u) { all = join(all, vec4f(sums[at].xy, 0.0, unit)); }
   sums[at] = all;`,
-  )
-}
+    )
+  }
 fn join(a: vec4f, b: vec4f) -> vec4f {
   let top = max(a.x, b.x);
   let inverse = oneOver(a.w);
@@ -118,7 +138,7 @@ const sumsOf = (query: string) => `sums[(sequence * params.queryTime + ${query})
  * accumulates their contributions to the gradients of its rows.
  */
 function gradientShader(
-  { outputs, rowsOf, score, along, seen, queryOf, keyOf, sums }: {
+  { outputs, rowsOf, score, along, seen, queryOf, keyOf, sums, masked }: {
     readonly outputs: readonly string[];
     readonly rowsOf: string;
     readonly score: string;
@@ -130,13 +150,17 @@ function gradientShader(
     readonly keyOf: (at: string) => string;
     /** The sum over the others `k` that is added to each output: a weight or a slope times an element. */
     readonly sums: readonly { readonly factor: "weights" | "slopes"; readonly element: string }[];
+    /** Whether the others are keys of which some are hidden. */
+    readonly masked?: boolean;
   },
 ): string {
-  const inputs = ["query", "key", "value", "gy", "y", "sums: vec4f"];
+  const inputs = ["query", "key", "value", "gy", "y", "sums: vec4f", ...masked ? maskInputs : []];
+  const sizes = [...gradientSizes, ...masked ? maskSizes : []];
+  const skipHidden = masked ? `if (${isHidden("first + k")}) { continue; }\n          ` : "";
   const weightAt = (i: number, at: string) =>
     `let known = ${sumsOf(queryOf(at))};
       let weight = exponential((score${i} * params.scale - known.x) * oneOver(known.w)) / known.y;`;
-  return `${declarations(block, gradientSizes, outputs, inputs)}${wideNumbers}
+  return `${declarations(block, sizes, outputs, inputs)}${wideNumbers}
 var<workgroup> weights: array<f32, ${rows * others}>;
 var<workgroup> slopes: array<f32, ${rows * others}>;
 var<workgroup> spoiled: atomic<u32>;
@@ -172,7 +196,7 @@ ${
       for (var c = column; c < params.size; c += ${lanes}u) {
         ${outputs.map((_, i) => `var sum${i} = 0.0;`).join(" ")}
         for (var k = lowest; k < highest; k++) {
-          ${
+          ${skipHidden}${
         sums.map(({ factor, element }, i) => `sum${i} += ${factor}[mine * ${others}u + k] * ${element};`)
           .join(
             "\n          ",
@@ -228,7 +252,7 @@ ${
       let highest = max(min(high, min(end, first + ${others}u)), first) - first;
       if (exists && c < params.size) {
         for (var k = lowest; k < highest; k++) {
-          let at = mine * ${others}u + k;
+          ${skipHidden}let at = mine * ${others}u + k;
           ${
         sums.map(({ factor, element }, i) => {
           const wide = factor === "slopes" ? "Wide(slopes[at], i32(otherTile[at]))" : "wide(weights[at])";
@@ -252,19 +276,21 @@ ${
 }
 
 /** With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j */
-const queryGradientShader = gradientShader({
-  outputs: ["gQuery"],
-  rowsOf: "params.queryTime",
-  score: products(block, "score", { ...query, unit: (row) => `${sumsOf(`(firstRow + ${row})`)}.w` }, key),
-  along: products(block, "along", gradient, value),
-  seen: `let start = params.start;
+const queryGradientShader = (masked: boolean) =>
+  gradientShader({
+    masked,
+    outputs: ["gQuery"],
+    rowsOf: "params.queryTime",
+    score: products(block, "score", { ...query, unit: (row) => `${sumsOf(`(firstRow + ${row})`)}.w` }, key),
+    along: products(block, "along", gradient, value),
+    seen: `let start = params.start;
   let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
   let low = 0u;
   let high = past + row + 1u;`,
-  queryOf: () => "min(row, params.queryTime - 1u)",
-  keyOf: (at) => `min(first + ${at}, params.keyTime - 1u)`,
-  sums: [{ factor: "slopes", element: "key[keyAt + (first + k) * params.channels + c]" }],
-});
+    queryOf: () => "min(row, params.queryTime - 1u)",
+    keyOf: (at) => `min(first + ${at}, params.keyTime - 1u)`,
+    sums: [{ factor: "slopes", element: "key[keyAt + (first + k) * params.channels + c]" }],
+  });
 
 /** gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i */
 const keyGradientShader = gradientShader({
@@ -285,6 +311,24 @@ const keyGradientShader = gradientShader({
   ],
 });
 
+/** Sets the gradients of hidden keys to 0. A device may bind no more buffers than {@linkcode keyGradientShader} has without a mask. */
+const hideShader = bindings({
+  sizes: ["size", "channels", "keyTime", "maskCapacity"],
+  outputs: ["gKey", "gValue"],
+  inputs: maskInputs,
+}) + each(`let row = i / params.channels;
+  let sequence = row / params.keyTime;
+  if (${isHidden("row % params.keyTime")}) {
+    gKey[i] = 0.0;
+    gValue[i] = 0.0;
+  }`);
+
+/** The shaders of queries, without a mask and with one. */
+const codes = [false, true].map((masked) => ({
+  weigh: weighShader(masked),
+  queryGradient: queryGradientShader(masked),
+}));
+
 /** See `attentionOp` in `mod.ts`. */
 export function attentionBackward(
   gpu: Gpu,
@@ -304,11 +348,61 @@ export function attentionBackward(
   channels: number,
   heads: number,
 ): void {
+  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
+  attendBackward(gpu, gQuery, gKey, gValue, gy, query, key, value, null, y, ...sizes, 0, channels, heads);
+}
+
+/** The same with a mask of the keys. */
+export function maskedAttentionBackward(
+  gpu: Gpu,
+  gQuery: GpuBlock,
+  gKey: GpuBlock,
+  gValue: GpuBlock,
+  gy: GpuBlock,
+  query: GpuBlock,
+  key: GpuBlock,
+  value: GpuBlock,
+  mask: GpuBlock,
+  y: GpuBlock,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  maskCapacity: number,
+  channels: number,
+  heads: number,
+): void {
+  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
+  attendBackward(gpu, gQuery, gKey, gValue, gy, query, key, value, mask, y, ...sizes, channels, heads);
+}
+
+function attendBackward(
+  gpu: Gpu,
+  gQuery: GpuBlock,
+  gKey: GpuBlock,
+  gValue: GpuBlock,
+  gy: GpuBlock,
+  query: GpuBlock,
+  key: GpuBlock,
+  value: GpuBlock,
+  mask: GpuBlock | null,
+  y: GpuBlock,
+  batch: number,
+  queryTime: number,
+  keyTime: number,
+  keyCapacity: number,
+  valueCapacity: number,
+  maskCapacity: number,
+  channels: number,
+  heads: number,
+): void {
   const size = channels / heads;
+  const { weigh, queryGradient } = codes[Number(mask !== null)];
   /** Runs a shader for all rows, with as many of the others in a dispatch as its loops allow. */
   function run(code: string, outputs: GpuBlock[], inputs: GpuBlock[], own: number, total: number): void {
     const blocks = Math.ceil(own / rows), groups = batch * heads * blocks;
-    const gradients = code !== weighShader, ofTile = iterationsOfTile(size, gradients);
+    const gradients = code !== weigh, ofTile = iterationsOfTile(size, gradients);
     const atOnce = others * Math.max(1, Math.floor(iterationsAtOnce / ofTile));
     const all = Math.ceil(total / others) * (ofTile + iterationsOfMending(size));
     const mends = gradients ? [Number(all <= iterationsAtOnce)] : [];
@@ -322,6 +416,7 @@ export function attentionBackward(
         sizes: [
           ...[groups, queryTime, keyTime, keyCapacity, valueCapacity],
           ...[channels, heads, size, blocks, from, until, ...mends],
+          ...mask !== null && code !== keyGradientShader ? [maskCapacity] : [],
         ],
         constants: [1 / Math.sqrt(size)],
         workgroups: inRows(groups, gpu.limits),
@@ -330,9 +425,13 @@ export function attentionBackward(
     } while (from < total);
   }
   gpu.withScratch(4 * batch * queryTime * heads, (sums) => {
-    const inputs = [query, key, value, gy, y, sums];
-    run(weighShader, [sums], [query, key, gy, y], queryTime, keyTime);
-    run(queryGradientShader, [gQuery], inputs, queryTime, keyTime);
+    const inputs = [query, key, value, gy, y, sums], masks = mask === null ? [] : [mask];
+    run(weigh, [sums], [query, key, gy, y, ...masks], queryTime, keyTime);
+    run(queryGradient, [gQuery], [...inputs, ...masks], queryTime, keyTime);
     run(keyGradientShader, [gKey, gValue], inputs, keyTime, queryTime);
+    const count = batch * keyTime * channels;
+    if (mask !== null) {
+      runEach(gpu, hideShader, [gKey, gValue], masks, [count, channels, keyTime, maskCapacity]);
+    }
   });
 }

@@ -52,6 +52,11 @@ export function placeOf({ rows, threads }: Block): string {
   let row = firstRow + mine;`;
 }
 
+/** Whether a key of the workgroup's sequence is hidden, by the bits of its mask, of which NaN is not 0. */
+export function isHidden(key: string): string {
+  return `(bitcast<u32>(mask[sequence * params.maskCapacity + ${key}]) << 1u) == 0u`;
+}
+
 /** A statement for each of an invocation's others, which start at its column and have a stride of `lanes`. */
 export function ofPlaces({ rows, threads }: Block, line: (i: number, at: string) => string): string {
   const lanes = threads / rows;

@@ -199,6 +199,6 @@ function copySequences<M>(
   end: number,
 ): void {
   const [, ...rest] = x.shape, source = store.alive(x);
-  const width = sizeOf(rest), stride = source.packed ? width : source.capacity * x.shape[2];
+  const width = sizeOf(rest), stride = source.packed ? width : source.capacity * (x.shape[2] ?? 1);
   call("copyRows", y.memory, to * width, width, source.memory, start * stride, stride, end - start, width);
 }

@@ -29,6 +29,34 @@ export function rotaryBackward(
   turn(gx, gy, batch, time, channels, heads, position, base, -1);
 }
 
+/** The same by the angle position·base^(-2i/N), a position for each step of each sequence */
+export function rotaryAt(
+  y: usize,
+  x: usize,
+  position: usize,
+  batch: i32,
+  time: i32,
+  channels: i32,
+  heads: i32,
+  base: f64,
+): void {
+  turnAt(y, x, position, batch * time, channels, heads, base, 1);
+}
+
+/** Rotates the pair (i, i + N/2) of each head back by the angle of `rotaryAt` */
+export function rotaryAtBackward(
+  gx: usize,
+  gy: usize,
+  position: usize,
+  batch: i32,
+  time: i32,
+  channels: i32,
+  heads: i32,
+  base: f64,
+): void {
+  turnAt(gx, gy, position, batch * time, channels, heads, base, -1);
+}
+
 /** The number of pairs of a head that are rotated at a time. */
 const PAIRS: i32 = 64;
 const cosines = memory.data(64 << 2, 16);
@@ -70,6 +98,39 @@ function turn(
   }
   store<f64>(tabulated, isOne ? position : NaN);
   store<f64>(tabulated, base, 8), store<f64>(tabulated, <f64> half, 16), store<f64>(tabulated, direction, 24);
+}
+
+/** Each step by a position of its own. */
+function turnAt(
+  y: usize,
+  x: usize,
+  position: usize,
+  steps: i32,
+  channels: i32,
+  heads: i32,
+  base: f64,
+  direction: f64,
+): void {
+  const half = channels / heads / 2;
+  const far = (<usize> half) << 2;
+  const row = (<usize> channels) << 2;
+  const slower = exp(-log(base) / <f64> half);
+  let speed: f64 = 1;
+  for (let first = 0; first < half; first += PAIRS) {
+    const count = min(PAIRS, half - first);
+    for (let step: usize = 0; step < <usize> steps; step++) {
+      const place = <f64> load<f32>(position + (step << 2));
+      if (place >= 0 && place < 2147483648 && floor(place) == place) {
+        tabulate(place, speed, slower, direction, count);
+      } else {
+        for (let i: usize = 0; i < <usize> count << 2; i += 4) store<f32>(cosines + i, NaN), store<f32>(sines + i, NaN);
+      }
+      let at = step * row + ((<usize> first) << 2);
+      for (let head = 0; head < heads; head++, at += 2 * far) turnPairs(y + at, x + at, far, count);
+    }
+    for (let i = 0; i < count; i++) speed *= slower;
+  }
+  store<f64>(tabulated, NaN);
 }
 
 /** Writes the cosines and sines of position·speed for `count` pairs, with decreasing speed; returns the next speed. */

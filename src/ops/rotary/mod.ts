@@ -17,7 +17,8 @@ export interface RotaryOptions {
   readonly heads: number;
   /**
    * The position of the first step, from 0 to 2³¹ - 1; default 0. Or a key-value cache `[B, T, C]`: the position behind its T steps, which a
-   * compiled function need not look at then.
+   * compiled function need not look at then. Or the position of every step, a tensor `[B, T]` of whole numbers; where one is
+   * none, or out of range, the result is NaN.
    */
   readonly position?: number | Tensor | undefined;
   /** The base of the angles; default 10,000. */
@@ -53,7 +54,7 @@ export function rotary(x: Tensor, options: RotaryOptions): Tensor {
 
 /** The same of options with known names. */
 export function turn(x: Tensor, options: RotaryOptions): Tensor {
-  const { heads, base = 10_000 } = options, position = positionOf(options);
+  const { heads, position = 0, base = 10_000 } = options;
   checkShape(action, "x", x, "B", "T", "C");
   checkHeads(action, heads, x.shape[2]);
   if (x.shape[2] / heads % 2 !== 0) {
@@ -61,14 +62,17 @@ export function turn(x: Tensor, options: RotaryOptions): Tensor {
       `Cannot ${action}: head size must be even, current C/heads is ${x.shape[2] / heads}`,
     );
   }
-  checkInteger(action, "position", position, 0, 2 ** 31 - 1);
+  const isOfSteps = isTensor(position) && position.shape.length === 2;
+  const first = isOfSteps ? 0 : firstOf(position);
+  checkInteger(action, "position", first, 0, 2 ** 31 - 1);
   if (!(base > 0 && base < Infinity)) {
     throw new RangeError(`Cannot ${action}: base must be finite and above 0, current base is ${base}`);
   }
-  return compute(rotaryOp, [x], [heads, position, base])[0];
+  if (isOfSteps) return compute(rotaryAtOp, [x, position], [heads, base])[0];
+  return compute(rotaryOp, [x], [heads, first, base])[0];
 }
 
-function positionOf({ position = 0 }: RotaryOptions): number {
+function firstOf(position: number | Tensor): number {
   if (!isTensor(position)) return position;
   checkShape(action, "position", position, "B", "T", "C");
   return shapeOf(position)[1];
@@ -84,4 +88,16 @@ export const rotaryOp = defineOperation({
   constants: ["heads", "position", "base"],
   gradient: { needs: [], of: ["x"] },
   example: { C: 28, heads: 2, position: 3, base: 10_000 },
+});
+
+/** The same at a position for each step. */
+export const rotaryAtOp = defineOperation({
+  name: "rotaryAt",
+  action,
+  inputs: ["x: B T C", "position: B T"],
+  outputs: ["y: B T C"],
+  sizes: ["B", "T", "C"],
+  constants: ["heads", "base"],
+  gradient: { needs: ["position"], of: ["x"] },
+  example: { C: 28, heads: 2, base: 10_000, position: (x) => Math.floor(Math.abs(99 * x)) },
 });

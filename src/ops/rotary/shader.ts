@@ -8,15 +8,19 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
+import { bindings, each, nan, runEach } from "../../backends/webgpu/wgsl.ts";
 
-/** An invocation rotates a pair of channels. See `rotary` in `mod.ts`; the gradient rotates back. */
-function rotaryShader(back: boolean): string {
+/**
+ * An invocation rotates a pair of channels. See `rotary` in `mod.ts`; the gradient rotates back.
+ *
+ * @param own whether each step has a position of its own
+ */
+function rotaryShader(back: boolean, own: boolean): string {
   return bindings({
     sizes: ["size", "time", "half", "pairs", "position"],
     outputs: ["y"],
-    inputs: ["x", "turns: vec2u"],
-  }) + `
+    inputs: ["x", "turns: vec2u", ...own ? ["positions"] : []],
+  }) + (own ? nan : "") + `
 // The upper 32 bits of a product.
 fn multiplyHigh(a: u32, b: u32) -> u32 {
   let a0 = a & 0xffffu;
@@ -39,10 +43,18 @@ fn sinCos(phase: u32) -> vec2f {
 }
 ` + each(`let pair = i % params.pairs;
   let row = i / params.pairs;
-  let position = params.position + row % params.time;
+  ${
+    own
+      ? `let bits = bitcast<u32>(positions[row]);
+  let position = u32(positions[row]);
+  // By the bits, of which those below 2^31 rise with the number.
+  let isKnown = (bits < 0x4f000000u || bits == 0x80000000u) && f32(position) == positions[row];`
+      : "let position = params.position + row % params.time;"
+  }
   let step = turns[pair % params.half];
   let phase = position * step.y + multiplyHigh(position, step.x);
-  let angle = sinCos(${back ? "0u - phase" : "phase"});
+  ${own ? "var" : "let"} angle = sinCos(${back ? "0u - phase" : "phase"});
+  ${own ? "if (!isKnown) { angle = vec2f(nanOf(i)); }" : ""}
   let at = row * 2u * params.pairs + pair / params.half * 2u * params.half + pair % params.half;
   let first = x[at];
   let second = x[at + params.half];
@@ -70,10 +82,35 @@ function turning(code: string) {
 }
 
 /** Rotates the pair (i, i + N/2) of each head by the angle (position + t)·base^(-2i/N) */
-export const rotary = turning(rotaryShader(false));
+export const rotary = turning(rotaryShader(false, false));
 
 /** Rotates the pair (i, i + N/2) of each head back by the angle of `rotary` */
-export const rotaryBackward = turning(rotaryShader(true));
+export const rotaryBackward = turning(rotaryShader(true, false));
+
+/** The same for a position for each step of each sequence. */
+function turningAt(code: string) {
+  return (
+    gpu: Gpu,
+    y: GpuBlock,
+    x: GpuBlock,
+    position: GpuBlock,
+    batch: number,
+    time: number,
+    channels: number,
+    heads: number,
+    base: number,
+  ): void => {
+    const pairs = channels / 2, half = pairs / heads;
+    const turns = gpu.table(`turns ${half} ${base}`, () => turnsOfPairs(half, base));
+    runEach(gpu, code, [y], [x, turns, position], [batch * time * pairs, time, half, pairs, 0]);
+  };
+}
+
+/** Rotates the pair (i, i + N/2) of each head by the angle position·base^(-2i/N) */
+export const rotaryAt = turningAt(rotaryShader(false, true));
+
+/** Rotates the pair (i, i + N/2) of each head back by the angle of `rotaryAt` */
+export const rotaryAtBackward = turningAt(rotaryShader(true, true));
 
 /** The fraction of a turn by which each pair of a head rotates in a step, as 64 bits, the lower 32 first. */
 function turnsOfPairs(half: number, base: number): Uint32Array<ArrayBuffer> {

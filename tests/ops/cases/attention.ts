@@ -1,7 +1,7 @@
 /** Cases of causal attention. */
 import { appendTime, attention, type Tensor } from "@seqmix/seqmix";
 import type { RandomSource } from "../../../src/random.ts";
-import { list, normal, type Numbers, show, uniform } from "../../helpers.ts";
+import { list, normal, type Numbers, numbers, show, uniform } from "../../helpers.ts";
 import { type Case, steep } from "../run_on_all.ts";
 
 const attentionSizes = [
@@ -66,4 +66,69 @@ export const attentionCases: Case[] = [
     run: ([query, key, value]) => [attention(query, key, value, 2)],
     nan: [[2, 3, 4, 5, 8, 9, 11]],
   },
+];
+
+/** A mask that hides about half of the keys. */
+function halfHidden(random: RandomSource, batch: number, seen: number): Numbers {
+  return numbers([batch, seen], () => Number(random.uniform() < 0.5));
+}
+
+const masked = ([query, key, value, mask]: readonly Tensor[], heads: number) => [
+  attention(query, key, value, heads, { mask }),
+];
+
+export const maskedAttentionCases: Case[] = [
+  ...attentionSizes.map((sizes) => ({
+    name: `${show(sizes.slice(0, 2))} of ${sizes[2]}, C ${sizes[3]}, ${sizes[4]} heads`,
+    inputs: (random: RandomSource) => [
+      ...attentionInputs(random, sizes),
+      halfHidden(random, sizes[0], sizes[2]),
+    ],
+    run: (inputs: readonly Tensor[]) => masked(inputs, sizes[4]),
+    constants: [3],
+  })),
+  // Padding on the left and on the right, none, and nothing but it: of few queries, of many, and of many keys.
+  ...[[4, 3, 7, 6], [4, 20, 20, 9], [4, 2, 300, 8], [4, 1, 1, 1]].map(([batch, time, seen, channels]) => ({
+    name: `padding of ${time} of ${seen}`,
+    inputs: (random: RandomSource) => [
+      ...attentionInputs(random, [batch, time, seen, channels]),
+      numbers([batch, seen], (i) => {
+        const j = i % seen;
+        return [Number(j >= seen - 2), Number(j < seen - 1), 1, 0][Math.floor(i / seen)];
+      }),
+    ],
+    run: (inputs: readonly Tensor[]) => masked(inputs, 1),
+    constants: [3],
+  })),
+  {
+    name: "caches with room behind each sequence",
+    inputs: (random) => [
+      ...attentionInputs(random, [3, 4, 5, 6]),
+      ...attentionInputs(random, [3, 4, 2, 6]),
+      halfHidden(random, 3, 7),
+    ],
+    run: ([query, key, value, , nextKey, nextValue, mask]) =>
+      masked([query, appendTime(key, nextKey), appendTime(value, nextValue), mask], 2),
+    constants: [6],
+  },
+  {
+    name: "keys up to ±60",
+    inputs: (random) => [...attentionInputs(random, [2, 13, 37, 21], 60), halfHidden(random, 2, 37)],
+    run: (inputs) => masked(inputs, 3),
+    tolerance: steep,
+    constants: [3],
+  },
+  ...[1, 6].map((time): Case => ({
+    name: `NaN and infinity in keys and values of ${time} queries that are hidden, and in one that is not`,
+    inputs: (random) => {
+      const [query, key, value] = attentionInputs(random, [2, time, 7, 4]);
+      key.data.fill(NaN, 4, 8), value.data.fill(NaN, 4, 8);
+      key.data.fill(Infinity, 8, 12), value.data.fill(-Infinity, 8, 12);
+      value.data[28 + 1] = NaN;
+      return [query, key, value, list([1, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0], [2, 7])];
+    },
+    run: (inputs) => masked(inputs, 1),
+    nan: [Array.from({ length: time }, (_, i) => 4 * (time + i) + 1)],
+    constants: [3],
+  })),
 ];

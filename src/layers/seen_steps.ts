@@ -1,0 +1,63 @@
+/**
+ * Which steps attention sees, and their positions, where a mask hides some.
+ *
+ * @module
+ */
+import { checkShape } from "../check.ts";
+import { compute } from "../compute.ts";
+import { engineOf } from "../engine.ts";
+import type { Mask } from "../mask.ts";
+import { appendMaskOp, maskOfCacheOp } from "../ops/append_time/mod.ts";
+import { add } from "../ops/elementwise/mod.ts";
+import { linear } from "../ops/linear/mod.ts";
+import type { Tensor } from "../tensor.ts";
+import { shapeOf } from "../tracked_shape.ts";
+import type { MultiHeadAttentionState } from "./multi_head_attention.ts";
+
+/** The steps of a state and of a call. All layers of a model see the same. */
+export interface SeenSteps {
+  /** `[B, T]`, the position of each step of the call among those that its sequence sees. */
+  readonly positions: Tensor;
+  /** `[B, 1]`, the positions after the call. */
+  readonly next: Tensor;
+  /** The mask of all steps, one tensor for all layers; `key` is the cache of one, with the steps of the call. */
+  maskOf(key: Tensor): Tensor;
+}
+
+/** What is seen of the steps of a state and of x `[B, T, C]`; null where that is all. */
+export function seenSteps(x: Tensor, state: MultiHeadAttentionState, mask: Mask | null): SeenSteps | null {
+  const { mask: past, position } = state;
+  if (mask === null && past === undefined) return null;
+  const [batch, time] = x.shape, backend = engineOf(x.backend);
+  if (past !== undefined) {
+    const action = "attend with heads";
+    checkShape(action, "state.mask", past, batch, shapeOf(state.key)[1]);
+    checkShape(action, "state.position", position!, batch, 1);
+  }
+  const start = position === undefined ? shapeOf(state.key)[1] : 0;
+  const seen = new Float32Array(batch * time), positions = new Float32Array(batch * time);
+  const next = new Float32Array(batch).fill(start);
+  for (let b = 0; b < batch; b++) {
+    const wanted = mask === null ? null : new Set(mask.rows[b]);
+    for (let t = 0; t < time; t++) {
+      positions[b * time + t] = next[b];
+      if (wanted !== null && !wanted.has(t)) continue;
+      seen[b * time + t] = 1;
+      next[b]++;
+    }
+  }
+  const upload = (numbers: ArrayLike<number>, ...shape: number[]) => backend.upload(numbers, shape);
+  const own = upload(seen, batch, time);
+  let whole: Tensor | undefined;
+  return {
+    positions: position === undefined ? upload(positions, batch, time) : time === 1 ? position : add(
+      linear(position, upload(new Float32Array(time).fill(1), time, 1)),
+      upload(positions, batch, time),
+    ),
+    next: position === undefined ? upload(next, batch, 1) : add(position, upload(next, batch, 1)),
+    maskOf: (key) =>
+      whole ??= past === undefined
+        ? compute(maskOfCacheOp, [key, own])[0]
+        : compute(appendMaskOp, [past, own])[0],
+  };
+}
