@@ -287,7 +287,7 @@ function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknow
   const action = "generate";
   if (!(prompt?.length > 0) || typeof prompt === "string") {
     throw new TypeError(
-      `Cannot ${action}: prompt must hold at least one id, current value is ${show(prompt)}`,
+      `Cannot ${action}: prompt must be a list of at least one id, current value is ${show(prompt)}`,
     );
   }
   checkNames(action, options, optionNames);
