@@ -13,7 +13,7 @@ import type { RandomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 
-/** Checks that a model's configuration has these sizes alone, integers of at least 1. */
+/** Checks that a model's configuration has exactly these sizes, integers of at least 1. */
 export function checkConfig<C extends object>(
   action: string,
   config: C,
@@ -23,13 +23,16 @@ export function checkConfig<C extends object>(
   for (const name of names) checkInteger(action, `config.${name}`, config[name] as number, 1);
 }
 
-/** A tensor in the making, which may be left for a moment. */
+/** Draws the values of a tensor, and yields from time to time. */
 export type Drawing = Generator<void, Tensor>;
 
-/** Parameters of which some are yet to be drawn, in the order of the tree: all at once would keep a thread busy for long. */
+/**
+ * Parameters, some of which are still to be drawn, in the order of the tree: drawing all at once would block the thread
+ * for long.
+ */
 export type Undrawn<P> = P extends Tensor ? P | (() => Drawing) : { readonly [K in keyof P]: Undrawn<P[K]> };
 
-/** Draws one parameter after another, and gives the tree of them at the end. */
+/** Draws one parameter after another, and returns the tree of all. */
 export function* draw<P>(tree: Undrawn<P>): Generator<void, P> {
   if (typeof tree === "function") {
     const drawn = yield* tree();
@@ -42,7 +45,7 @@ export function* draw<P>(tree: Undrawn<P>): Generator<void, P> {
   return (Array.isArray(tree) ? Object.values(drawn) : drawn) as P;
 }
 
-/** A model's `init` and `initInParts` from its parameters, undrawn. */
+/** A model's `init` and `initInParts`, from a function that returns its undrawn parameters. */
 export function initFrom<Config, Params>(undrawn: (config: Config, seed: number) => Undrawn<Params>): {
   init(config: Config, seed: number): Params;
   initInParts(config: Config, seed: number): Generator<void, Params>;
@@ -60,7 +63,7 @@ export function initFrom<Config, Params>(undrawn: (config: Config, seed: number)
   };
 }
 
-/** A tensor on the reference whose value at each index is `value(index)`, by way of `values`. */
+/** A tensor on the shared reference whose value at each index is `value(index)`; `values` is working memory. */
 export function filled(
   shape: readonly number[],
   value: (index: number) => number,
@@ -74,7 +77,7 @@ function valuesFor(shape: readonly number[]): Float64Array {
   return hostArray("allocate tensor", Float64Array, sizeOf(shape), reference.memory().bytes);
 }
 
-/** The values that are drawn without a pause: some of the time that a turn of the event loop is due after. */
+/** The number of values drawn between two yields, which takes less time than the interval between event loop turns. */
 const drawnAtOnce = 2 ** 16;
 
 function* drawnFrom(shape: readonly number[], next: () => number): Drawing {
@@ -86,7 +89,7 @@ function* drawnFrom(shape: readonly number[], next: () => number): Drawing {
   return engineOf(reference).upload(values, shape);
 }
 
-/** Independent draws of a normal distribution around 0. */
+/** Independent draws from a normal distribution with mean 0. */
 export function normal(random: RandomSource, shape: readonly number[], deviation: number): Drawing {
   return drawnFrom(shape, () => deviation * random.normal());
 }
@@ -96,19 +99,19 @@ export function uniform(random: RandomSource, shape: readonly number[], bound: n
   return drawnFrom(shape, () => bound * (2 * random.uniform() - 1));
 }
 
-/** A layer normalization that does not change scale or mean. */
+/** Layer normalization with weights of 1 and biases of 0. */
 export function unitLayerNorm(channels: number): LayerNormParams {
   return { weight: filled([channels], () => 1), bias: filled([channels], () => 0) };
 }
 
 /**
- * A random matrix with orthogonal rows or columns, whichever are fewer, times a gain (Saxe et al., 2013; PyTorch's
- * `orthogonal_`): normal draws, orthonormalized by Gram and Schmidt. Each vector is cleared of the earlier ones twice,
- * since once leaves what rounding put back.
+ * A random matrix with orthonormal rows or columns, whichever are fewer, times a gain (Saxe et al., 2013; PyTorch's
+ * `orthogonal_`): normal draws, orthonormalized by the Gram-Schmidt process. The components along earlier vectors are
+ * subtracted twice, since rounding leaves some after the first time.
  */
 export function* orthogonal(random: RandomSource, outputs: number, inputs: number, gain: number): Drawing {
   const shape = [outputs, inputs];
-  // Before the work: where the matrix finds no room, neither would its vectors, one after the other.
+  // Allocated first, so that a matrix that does not fit in memory fails before the work.
   const values = valuesFor(shape);
   const count = Math.min(outputs, inputs), length = Math.max(outputs, inputs);
   const vectors: Float64Array[] = [];
