@@ -201,3 +201,12 @@ export function checkSequence(action: string, name: string, ids: ArrayLike<numbe
     `Cannot ${action}: ${name} must be a list of at least ${shortest} token ids, current ${current}`,
   );
 }
+
+/** The error about two arguments in the other order, which was theirs in an earlier version. */
+export function wrongOrder(action: string, order: string): TypeError {
+  return new TypeError(
+    `Cannot ${action}: arguments must be (${order}), current order is (${
+      order.split(", ").reverse().join(", ")
+    })`,
+  );
+}

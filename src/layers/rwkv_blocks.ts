@@ -67,9 +67,9 @@ export function rwkvBlocks(
     const after: RwkvBlockState[] = [];
     let y = x;
     blocks.forEach((params, i) => {
-      const time = timeMix(params.timeMix, layerNorm(params.ln1, y), states[i].timeMix);
+      const time = timeMix(params.timeMix, layerNorm(y, params.ln1), states[i].timeMix);
       const z = add(y, time.y);
-      const channel = channelMix(params.channelMix, layerNorm(params.ln2, z), states[i].channelMix);
+      const channel = channelMix(params.channelMix, layerNorm(z, params.ln2), states[i].channelMix);
       y = add(z, channel.y);
       after.push({ timeMix: time.state, channelMix: channel.state });
     });
@@ -78,8 +78,8 @@ export function rwkvBlocks(
 }
 
 function checkParams(params: RwkvBlockParams, x: Tensor): Backend {
-  const a = checkLayerNorm(params?.ln1, x), b = checkTimeMixParams(params?.timeMix, x);
-  const c = checkLayerNorm(params?.ln2, x), d = checkChannelMixParams(params?.channelMix, x);
+  const a = checkLayerNorm(x, params?.ln1), b = checkTimeMixParams(params?.timeMix, x);
+  const c = checkLayerNorm(x, params?.ln2), d = checkChannelMixParams(params?.channelMix, x);
   return wider(wider(a, b), wider(c, d));
 }
 

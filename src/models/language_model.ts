@@ -152,7 +152,7 @@ export function forwardWith<Params extends Embedded, State>(
     const backend = checkParams(action, kind, params);
     checkState(action, kind, state);
     return backend.scope(() => {
-      const x = embedding(params.embedding, tokens);
+      const x = embedding(tokens, params.embedding);
       const mask = maskOf(action, options?.mask, x.shape[0], x.shape[1]);
       const { y, state: next } = layers(params, x, state, mask);
       if (logits === "none") return { logits: null, state: next };

@@ -124,9 +124,9 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
     "RWKV",
     recurrent((params, x, state) => {
       checkDepth(action, "blocks", state.blocks, params.blocks.length);
-      const { y, states } = rwkvBlocks(params.blocks, layerNorm(params.ln0, x), state.blocks);
+      const { y, states } = rwkvBlocks(params.blocks, layerNorm(x, params.ln0), state.blocks);
       return { y, state: { blocks: states } };
     }),
-    (params, y) => linear(layerNorm(params.lnOut, y), params.head),
+    (params, y) => linear(layerNorm(y, params.lnOut), params.head),
   ),
 };

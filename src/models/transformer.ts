@@ -133,14 +133,14 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
       let x = embedded;
       const seen = seenSteps(x, state.blocks[0], mask);
       const blocks = params.blocks.map((block, i) => {
-        const attended = attendWithHeads(block?.attention, layerNorm(block?.ln1, x), state.blocks[i], seen);
+        const attended = attendWithHeads(block?.attention, layerNorm(x, block?.ln1), state.blocks[i], seen);
         const { ln2, feedForward } = block;
         x = add(x, attended.y);
-        x = add(x, linear(gelu(linear(layerNorm(ln2, x), feedForward?.up)), feedForward.down));
+        x = add(x, linear(gelu(linear(layerNorm(x, ln2), feedForward?.up)), feedForward.down));
         return attended.state;
       });
       return { y: x, state: { blocks } };
     },
-    (params, y) => linear(layerNorm(params.lnOut, y), params.head),
+    (params, y) => linear(layerNorm(y, params.lnOut), params.head),
   ),
 };

@@ -95,7 +95,7 @@ const operations: readonly [
   ["negativeExp", [[2]], negativeExp],
   ["softmax", [[1, 2]], softmax],
   ["linear", [[1, 2], [3, 2], [3]], linear],
-  ["layerNorm", [[1, 2], [2], [2]], (x, weight, bias) => layerNorm({ weight, bias }, x)],
+  ["layerNorm", [[1, 2], [2], [2]], (x, weight, bias) => layerNorm(x, { weight, bias })],
   ["embedding", [[3, 2], [1, 1]], embedding],
   ["shiftTime", [[1, 3, 2], [1, 2]], shiftTime],
   ["lastStep", [[1, 3, 2]], lastStep],

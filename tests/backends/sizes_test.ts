@@ -122,7 +122,7 @@ testOnAll("a backend refuses too large sizes wherever shapes are multiplied", as
     "zeros()": () => zeros([large, 2], backend),
     "zeros(), host": () => zeros([2 ** 45], backend),
     "upload()": () => backend.upload([], [large, large]),
-    "embedding()": () => embedding(row, lists),
+    "embedding()": () => embedding(lists, row),
     "crossEntropy()": () => crossEntropy(logits, lists),
     "crossEntropy(), weights": () => crossEntropy(logits, [[0]], lists),
     "linear()": () => linear(columns, columns),

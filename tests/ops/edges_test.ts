@@ -78,10 +78,10 @@ testOnAll("layerNorm() of a large row equals that of a small one", async (backen
   for (const scale of [1e3, 1e15, 1e19, 1e25, 1e30, -1e30, 6e37]) {
     const x = tensor([1, 2, 3, 5].map((x) => scale * x), [4], backend);
     const wanted = normalized.map((y) => Math.sign(scale) * y);
-    assertNear(await read(layerNorm(params, x)), wanted, 1e-5, `times ${scale}`);
+    assertNear(await read(layerNorm(x, params)), wanted, 1e-5, `times ${scale}`);
   }
   const equal = tensor([1e30, 1e30, 1e30, 1e30], [4], backend);
-  assertSame(await read(layerNorm(params, equal)), [0, 0, 0, 0], "equal numbers");
+  assertSame(await read(layerNorm(equal, params)), [0, 0, 0, 0], "equal numbers");
 });
 
 testOnAll("layerNorm() of a small row is determined by ε", async (backend) => {
@@ -89,7 +89,7 @@ testOnAll("layerNorm() of a small row is determined by ε", async (backend) => {
   for (const scale of [1e-10, 1e-20, 1e-30]) {
     const x = tensor([1, 2, 3, 5].map((x) => scale * x), [4], backend);
     const wanted = [-7, -3, 1, 9].map((y) => scale * y / 4 / Math.sqrt(1e-5));
-    assertNear(await read(layerNorm(params, x)), wanted, 1e-5, `times ${scale}`);
+    assertNear(await read(layerNorm(x, params)), wanted, 1e-5, `times ${scale}`);
     const bare = compute(layerNormOp, [x, params.weight, params.bias], [0])[0];
     assertNear(await read(bare), normalized, 1e-5, `times ${scale} without ε`);
   }
@@ -330,7 +330,7 @@ testOnAll(
     const params = { weight: tensor([1, 1], [2], backend), bias: tensor([0, 0], [2], backend) };
     for (const x of [1, 2 ** 20, 2 ** 60, 2 ** 100]) {
       // The mean has one digit more than single precision.
-      const y = await read(layerNorm(params, tensor([x, x * (1 + 3 * 2 ** -23)], [2], backend)));
+      const y = await read(layerNorm(tensor([x, x * (1 + 3 * 2 ** -23)], [2], backend), params));
       const half = 1.5 * x * 2 ** -23, wanted = half / Math.sqrt(half ** 2 + 1e-5);
       assertNear(y, [-wanted, wanted], 1e-5, `${x}`);
     }

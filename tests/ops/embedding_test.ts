@@ -11,7 +11,7 @@ testOnAll("embedding() accepts lists, typed arrays and tensors of ids alike", as
   const weight = tensor([1, 2, 3, 4, 5, 6], [3, 2], backend);
   const ids = [[2, 0], [1, 1]];
   for (const tokens of [ids, ids.map((row) => Uint16Array.from(row)), tensor(ids.flat(), [2, 2], backend)]) {
-    const y = embedding(weight, tokens);
+    const y = embedding(tokens, weight);
     assertEquals(y.shape, [2, 2, 2]);
     assertSame(await read(y), [5, 6, 1, 2, 3, 4, 3, 4]);
   }
@@ -20,7 +20,7 @@ testOnAll("embedding() accepts lists, typed arrays and tensors of ids alike", as
 testOnAll("embedding() allocates only its result", (backend) => {
   const weight = tensor([1, 2, 3, 4, 5, 6], [3, 2], backend);
   const { bytes } = backend.memory();
-  backend.free(embedding(weight, [[2, 0], [1, 1]]));
+  backend.free(embedding([[2, 0], [1, 1]], weight));
   assertEquals(backend.memory().bytes, bytes);
 });
 
@@ -43,61 +43,67 @@ const elsewhere = createReference();
 
 testFailures("embedding()", [
   [
+    "weight first",
+    () => embedding(wrong(weight), wrong([[0]])),
+    TypeError,
+    "Cannot look up embedding: arguments must be (tokens, weight), current order is (weight, tokens)",
+  ],
+  [
     "weight not a tensor",
-    () => embedding(wrong([[1, 2]]), [[0]]),
+    () => embedding([[0]], wrong([[1, 2]])),
     TypeError,
     "Cannot look up embedding: weight must be a tensor [V, C], current value is an array of length 1",
   ],
   [
     "weight",
-    () => embedding(tensor([1, 2], [2]), [[0]]),
+    () => embedding([[0]], tensor([1, 2], [2])),
     TypeError,
     "Cannot look up embedding: weight must be [V, C], current shape is [2]",
   ],
-  ["an unknown id", () => embedding(weight, [[0, 1], [2, 3]]), RangeError, `${range} 3 at [1, 1]`],
-  ["a negative id", () => embedding(weight, [[-1]]), RangeError, `${range} -1 at [0, 0]`],
-  ["half an id", () => embedding(weight, [[0.5]]), RangeError, `${range} 0.5 at [0, 0]`],
-  ["a NaN", () => embedding(weight, [[NaN]]), RangeError, `${range} NaN at [0, 0]`],
-  ["a string", () => embedding(weight, wrong([["1"]])), RangeError, `${range} "1" at [0, 0]`],
+  ["an unknown id", () => embedding([[0, 1], [2, 3]], weight), RangeError, `${range} 3 at [1, 1]`],
+  ["a negative id", () => embedding([[-1]], weight), RangeError, `${range} -1 at [0, 0]`],
+  ["half an id", () => embedding([[0.5]], weight), RangeError, `${range} 0.5 at [0, 0]`],
+  ["a NaN", () => embedding([[NaN]], weight), RangeError, `${range} NaN at [0, 0]`],
+  ["a string", () => embedding(wrong([["1"]]), weight), RangeError, `${range} "1" at [0, 0]`],
   [
     "two lengths",
-    () => embedding(weight, [[0, 1], [2]]),
+    () => embedding([[0, 1], [2]], weight),
     TypeError,
     "Cannot look up embedding: tokens must have one length, current lengths are 2 and 1",
   ],
   [
     "no sequence",
-    () => embedding(weight, []),
+    () => embedding([], weight),
     TypeError,
     `Cannot look up embedding: ${ids} an array of length 0`,
   ],
   [
     "no token",
-    () => embedding(weight, [[]]),
+    () => embedding([[]], weight),
     TypeError,
     `Cannot look up embedding: ${ids} [an array of length 0, ...]`,
   ],
   [
     "ids in no list",
-    () => embedding(weight, wrong([1, 2])),
+    () => embedding(wrong([1, 2]), weight),
     TypeError,
     `Cannot look up embedding: ${ids} [1, ...]`,
   ],
   [
     "nothing",
-    () => embedding(weight, wrong(undefined)),
+    () => embedding(wrong(undefined), weight),
     TypeError,
     `Cannot look up embedding: ${ids} undefined`,
   ],
   [
     "a tensor that is no [B, T]",
-    () => embedding(weight, tensor([1], [1])),
+    () => embedding(tensor([1], [1]), weight),
     TypeError,
     "Cannot look up embedding: tokens must be [B, T], current shape is [1]",
   ],
   [
     "backends",
-    () => embedding(weight, tensor([1], [1, 1], elsewhere)),
+    () => embedding(tensor([1], [1, 1], elsewhere), weight),
     TypeError,
     "Cannot look up embedding: all tensors must live on one backend (move them with put), current weight lives " +
     "on reference and tokens on another reference",

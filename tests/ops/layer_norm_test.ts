@@ -16,7 +16,7 @@ Deno.test("layerNorm() gives mean 0 and variance v / (v + 1e-5), over C and not 
     weight: tensor(new Float64Array(13).fill(1), [13], backend),
     bias: tensor(new Float64Array(13), [13], backend),
   };
-  const before = await readFloat64(x), y = await readFloat64(layerNorm(params, x));
+  const before = await readFloat64(x), y = await readFloat64(layerNorm(x, params));
   const variance = mean(before.map((value) => (value - mean(before)) ** 2));
   assertNear([1 + mean(y)], [1], 1e-12);
   assertNear([mean(y.map((value) => value ** 2))], [variance / (variance + 1e-5)], 1e-12);
@@ -25,7 +25,7 @@ Deno.test("layerNorm() gives mean 0 and variance v / (v + 1e-5), over C and not 
 Deno.test("layerNorm() multiplies by the weight, then adds the bias", async () => {
   using backend = createReference({ precision: "float64" });
   const params = { weight: tensor([2, 3], [2], backend), bias: tensor([10, 20], [2], backend) };
-  const y = await readFloat64(layerNorm(params, tensor([-1, 1, 5, 5], [2, 2], backend)));
+  const y = await readFloat64(layerNorm(tensor([-1, 1, 5, 5], [2, 2], backend), params));
   const one = 1 / Math.sqrt(1 + 1e-5);
   assertNear(y, [10 - 2 * one, 20 + 3 * one, 10, 20], 1e-12);
 });
@@ -43,32 +43,38 @@ const elsewhere = createReference();
 
 testFailures("layerNorm()", [
   [
+    "params first",
+    () => layerNorm(wrong({ weight: three, bias: three }), wrong(three)),
+    TypeError,
+    "Cannot normalize layer: arguments must be (x, params), current order is (params, x)",
+  ],
+  [
     "weight",
-    () => layerNorm({ weight: tensor([1], []), bias: three }, three),
+    () => layerNorm(three, { weight: tensor([1], []), bias: three }),
     TypeError,
     "Cannot normalize layer: weight must be [C], current shape is []",
   ],
   [
     "weight missing",
-    () => layerNorm(wrong({ bias: three }), three),
+    () => layerNorm(three, wrong({ bias: three })),
     TypeError,
     "Cannot normalize layer: weight must be a tensor [C], current value is undefined",
   ],
   [
     "bias",
-    () => layerNorm({ weight: three, bias: two }, three),
+    () => layerNorm(three, { weight: three, bias: two }),
     TypeError,
     "Cannot normalize layer: bias must be [3], current shape is [2]",
   ],
   [
     "x",
-    () => layerNorm({ weight: three, bias: three }, two),
+    () => layerNorm(two, { weight: three, bias: three }),
     TypeError,
     "Cannot normalize layer: x must be [..., 3], current shape is [2]",
   ],
   [
     "backends",
-    () => layerNorm({ weight: three, bias: tensor([1, 2, 3], [3], elsewhere) }, three),
+    () => layerNorm(three, { weight: three, bias: tensor([1, 2, 3], [3], elsewhere) }),
     TypeError,
     "Cannot normalize layer: all tensors must live on one backend (move them with put), current x lives on " +
     "reference and bias on another reference",

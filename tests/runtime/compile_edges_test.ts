@@ -96,7 +96,7 @@ testOnAll("compile() of a function that catches errors of ids does the same", as
   const table = tensor([1, 2, 3], [3, 1], backend), zero = tensor([0], [1, 1, 1], backend);
   const f = (table: Tensor, ids: readonly number[][]) => {
     try {
-      return embedding(table, ids);
+      return embedding(ids, table);
     } catch {
       return add(zero, zero);
     }
@@ -113,7 +113,7 @@ testOnAll("compile() checks ids after a function that was compiled for another b
   const table = tensor([1, 2, 3], [3, 1], backend), elsewhere = tensor([1], [1], other);
   using step = compile((table: Tensor, ids: readonly number[][]) => {
     inner(elsewhere);
-    return embedding(table, ids);
+    return embedding(ids, table);
   });
   for (let i = 0; i < 2; i++) assertEquals([...await read(step(table, [[i]]))], [i + 1]);
   assertThrows(() => step(table, [[9]]), RangeError, "current id is 9");
@@ -124,7 +124,7 @@ testOnAll(
   async (backend) => {
     const table = tensor([1, 2, 3], [3, 1], backend);
     using step = compile((table: Tensor, ids: readonly number[][]) => ({
-      y: embedding(table, ids),
+      y: embedding(ids, table),
       count: ids.length,
       time: ids[0].length,
       ids,
@@ -135,7 +135,7 @@ testOnAll(
       assertStrictEquals(same, ids);
       assertEquals([...await read(y)], ids.flat().map((id) => id + 1));
     }
-    using looking = compile((table: Tensor, ids: readonly number[][]) => embedding(table, [[ids[0][0]]]));
+    using looking = compile((table: Tensor, ids: readonly number[][]) => embedding([[ids[0][0]]], table));
     assertThrows(
       () => looking(table, [[0]]),
       TypeError,
@@ -166,7 +166,7 @@ testOnAll("compile() allows any values in arguments and results", async (backend
       backend.free(grown);
     }
   }
-  assertThrows(() => step(cache, [[1, , 2]]) && embedding(x, [[1, , 2]] as never), Error);
+  assertThrows(() => step(cache, [[1, , 2]]) && embedding([[1, , 2]] as never, x), Error);
 });
 
 testOnAll("compile() of a function that frees its arguments calls it unchanged", async (backend) => {

@@ -254,13 +254,13 @@ for (const { name, create } of backends) {
   Deno.test(`compile() throws what the function throws, and continues, on ${name}`, async () => {
     using backend = await create();
     const weight = draws(1, [9, 4]), table = await put(weight, backend);
-    using look = compile((table: Tensor, ids: readonly number[][]) => embedding(table, ids));
+    using look = compile((table: Tensor, ids: readonly number[][]) => embedding(ids, table));
     const before = () => backend.memory().bytes;
     for (let i = 0; i < 3; i++) {
       backend.free(look(table, [[1, 2]]));
       const bytes = before();
       for (const bad of [9, -1, 0.5, NaN]) {
-        const expected = assertThrows(() => embedding(table, [[1, bad]]), RangeError).message;
+        const expected = assertThrows(() => embedding([[1, bad]], table), RangeError).message;
         assertEquals(assertThrows(() => look(table, [[1, bad]]), RangeError).message, expected);
       }
       assertThrows(() => look(table, [[1], [2, 3]]), TypeError, "must have one length");
@@ -270,9 +270,9 @@ for (const { name, create } of backends) {
     const other = await put(weight, backend);
     backend.free(look(other, [[3, 3]]));
     backend.free(other);
-    const expected = assertThrows(() => embedding(other, [[3, 3]]), TypeError).message;
+    const expected = assertThrows(() => embedding([[3, 3]], other), TypeError).message;
     assertEquals(assertThrows(() => look(other, [[3, 3]]), TypeError).message, expected);
-    await assertSame(look(table, [[3, 3]]), embedding(table, [[3, 3]]), "after errors");
+    await assertSame(look(table, [[3, 3]]), embedding([[3, 3]], table), "after errors");
   });
 
   Deno.test(`compile() refuses to run after a closed-over tensor was freed, on ${name}`, async () => {
@@ -401,8 +401,8 @@ for (const { name, create } of backends) {
     using backend = await create();
     const one = await put(draws(3, [2, 2]), backend), other = await put(draws(4, [2, 2]), backend);
     const f = (x: Tensor, { a, times }: { a: Tensor; times: number }, ids: number[][]) => {
-      let y = embedding(x, ids);
-      for (let i = 0; i < times; i++) y = add(y, embedding(a, ids));
+      let y = embedding(ids, x);
+      for (let i = 0; i < times; i++) y = add(y, embedding(ids, a));
       return y;
     };
     const args: Parameters<typeof f> = [one, { a: one, times: 2 }, [[0, 1]]];

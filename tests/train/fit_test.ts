@@ -350,7 +350,7 @@ for (const bad of [NaN, Infinity]) {
           [11, 11],
           logits.backend,
         );
-        return { logits: multiply(logits, embedding(factors, tokens)), state: next };
+        return { logits: multiply(logits, embedding(tokens, factors)), state: next };
       },
     } as unknown as AnyLanguageModel;
     const lengths = { train };

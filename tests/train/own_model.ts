@@ -18,7 +18,7 @@ export const bigram: LanguageModel<{ vocabulary: number }, Params, null> = {
   },
   initialState: () => null,
   forward: (params, tokens) => ({
-    logits: params.embedding.backend.scope(() => linear(embedding(params.embedding, tokens), params.head)),
+    logits: params.embedding.backend.scope(() => linear(embedding(tokens, params.embedding), params.head)),
     state: null,
   }),
 };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isTensor, wrongOrder } from "../../check.ts";
 import { check, compute } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
@@ -22,8 +23,8 @@ export const epsilon = 1e-5;
  * Normalizes the last axis: `y = (x - mean) / √(variance + ε) · weight + bias` with ε = 1e-5 and the variance
  * over C, not C - 1 (Ba, Kiros, Hinton: "Layer Normalization", 2016; PyTorch's `layer_norm`).
  *
- * @param params weight and bias `[C]`
  * @param x `[..., C]`
+ * @param params weight and bias `[C]`
  * @returns y, of x's shape
  * @throws {TypeError} on other shapes, or tensors of two backends
  *
@@ -32,15 +33,16 @@ export const epsilon = 1e-5;
  * import { layerNorm, read, tensor } from "@seqmix/seqmix";
  *
  * const params = { weight: tensor([1, 1], [2]), bias: tensor([0, 0], [2]) };
- * console.log(await read(layerNorm(params, tensor([3, 5], [1, 2])))); // about -1 and 1
+ * console.log(await read(layerNorm(tensor([3, 5], [1, 2]), params))); // about -1 and 1
  * ```
  */
-export function layerNorm(params: LayerNormParams, x: Tensor): Tensor {
+export function layerNorm(x: Tensor, params: LayerNormParams): Tensor {
+  if (isTensor(params)) throw wrongOrder("normalize layer", "x, params");
   return compute(layerNormOp, [x, params?.weight, params?.bias], [epsilon])[0];
 }
 
 /** Checks the arguments of {@linkcode layerNorm}; returns the backend on which it runs. */
-export function checkLayerNorm(params: LayerNormParams, x: Tensor): Backend {
+export function checkLayerNorm(x: Tensor, params: LayerNormParams): Backend {
   return check(layerNormOp, [x, params?.weight, params?.bias]);
 }
 

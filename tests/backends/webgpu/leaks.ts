@@ -82,7 +82,7 @@ const updates = await measure(20, () => {
   let latest: Tensor | undefined;
   for (let i = 0; i < 25; i++) {
     const { value, grads } = valueAndGrad(({ norm, hidden, head }) => {
-      const logits = linear(squaredRelu(linear(layerNorm(norm, x), hidden)), head);
+      const logits = linear(squaredRelu(linear(layerNorm(x, norm), hidden)), head);
       return crossEntropy(logits, targets);
     }, network);
     const clipped = clipByGlobalNorm(grads, 1);

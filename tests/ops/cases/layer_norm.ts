@@ -4,7 +4,7 @@ import type { RandomSource } from "../../../src/random.ts";
 import { list, normal, numbers, show } from "../../helpers.ts";
 import type { Case } from "../run_on_all.ts";
 
-const norm: Case["run"] = ([x, weight, bias]) => [layerNorm({ weight, bias }, x)];
+const norm: Case["run"] = ([x, weight, bias]) => [layerNorm(x, { weight, bias })];
 
 const layerNormSizes: readonly [shape: readonly number[], deviation: number][] = [
   [[1, 1], 1],

@@ -12,7 +12,7 @@ export const bigram = {
   },
   initialState: () => null,
   forward: (params, tokens) => ({
-    logits: linear(embedding(params.embedding, tokens), params.head),
+    logits: linear(embedding(tokens, params.embedding), params.head),
     state: null,
   }),
 };

@@ -51,7 +51,7 @@ export const bigram: LanguageModel<{ vocabulary: number }, Params, null> = {
   }),
   initialState: () => null,
   forward: (params, tokens) => ({
-    logits: linear(embedding(params.embedding, tokens), params.head),
+    logits: linear(embedding(tokens, params.embedding), params.head),
     state: null,
   }),
 };
