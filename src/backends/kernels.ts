@@ -68,6 +68,19 @@ interface OtherKernels<M> {
   ): void;
   /** y `[outer, inner]` = Σ x / divisor over the axis of `size` of x `[outer, size, inner]`. */
   sum(y: M, x: M, outer: number, size: number, inner: number, divisor: number): void;
+  /** y `[batch, rows, columns]` = a·b (form 0), a·bᵀ (1) or aᵀ·b (2); a step of 0 is one matrix for all. */
+  matmul(
+    y: M,
+    a: M,
+    b: M,
+    batch: number,
+    rows: number,
+    inner: number,
+    columns: number,
+    aStep: number,
+    bStep: number,
+    form: number,
+  ): void;
 }
 
 /** The parts of a device that a `compute` function may use. */

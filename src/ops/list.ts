@@ -29,6 +29,7 @@ import { expOp, logOp, softplusOp } from "./exponential/mod.ts";
 import { layerNormOp } from "./layer_norm/mod.ts";
 import { linearBackwardInputOp, linearBackwardWeightOp, linearOp } from "./linear/mod.ts";
 import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "./lstm/mod.ts";
+import { matmulOp } from "./matmul/mod.ts";
 import { pickOp, placeOp } from "./pick/mod.ts";
 import { expandOp, sumOp } from "./reduce/mod.ts";
 import { rotaryAtOp, rotaryOp } from "./rotary/mod.ts";
@@ -60,6 +61,7 @@ export const operations = [
   lstmRecurrenceOp,
   lstmRecurrenceBackwardOp,
   maskedAttentionOp,
+  matmulOp,
   mixOp,
   multiplyOp,
   negativeExpOp,

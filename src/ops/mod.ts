@@ -36,6 +36,7 @@ export { exp, log, softplus } from "./exponential/mod.ts";
 export { layerNorm, type LayerNormParams } from "./layer_norm/mod.ts";
 export { linear } from "./linear/mod.ts";
 export { lstmRecurrence } from "./lstm/mod.ts";
+export { matmul } from "./matmul/mod.ts";
 export { mean, sum } from "./reduce/mod.ts";
 export { rotary, type RotaryOptions } from "./rotary/mod.ts";
 export { sample, type SampleOptions } from "./sample/mod.ts";

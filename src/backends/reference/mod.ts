@@ -19,6 +19,7 @@ import * as exponential from "../../ops/exponential/reference.ts";
 import * as layerNorm from "../../ops/layer_norm/reference.ts";
 import * as linear from "../../ops/linear/reference.ts";
 import * as lstm from "../../ops/lstm/reference.ts";
+import * as matmul from "../../ops/matmul/reference.ts";
 import * as reduce from "../../ops/reduce/reference.ts";
 import * as rotary from "../../ops/rotary/reference.ts";
 import * as sample from "../../ops/sample/reference.ts";
@@ -44,6 +45,7 @@ const kernels: Kernels<Floats> = {
   ...layerNorm,
   ...linear,
   ...lstm,
+  ...matmul,
   ...reduce,
   ...rotary,
   ...sample,

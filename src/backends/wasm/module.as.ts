@@ -3,6 +3,7 @@
 export { copyStrided } from "../../ops/axes/kernel.as";
 export { copyRows } from "../../ops/batch/kernel.as";
 export { norm } from "../../ops/clip/kernel.as";
+export { matmul } from "../../ops/matmul/kernel.as";
 export { sum } from "../../ops/reduce/kernel.as";
 
 // Replays recorded calls of the kernels. The build generates its source: see tools/replay_source.ts.

@@ -18,6 +18,7 @@ import * as layerNorm from "../../ops/layer_norm/shader.ts";
 import * as linear from "../../ops/linear/shader.ts";
 import * as lstm from "../../ops/lstm/shader.ts";
 import * as lstmBackward from "../../ops/lstm/shader_backward.ts";
+import * as matmul from "../../ops/matmul/shader.ts";
 import * as reduce from "../../ops/reduce/shader.ts";
 import * as rotary from "../../ops/rotary/shader.ts";
 import * as sample from "../../ops/sample/shader.ts";
@@ -51,6 +52,7 @@ const shaders: Shaders = {
   ...linear,
   ...lstm,
   ...lstmBackward,
+  ...matmul,
   ...reduce,
   ...rotary,
   ...sample,

@@ -11,6 +11,7 @@ import { embeddingCases } from "./embedding.ts";
 import { layerNormCases } from "./layer_norm.ts";
 import { linearCases } from "./linear.ts";
 import { lstmCases } from "./lstm.ts";
+import { matmulCases } from "./matmul.ts";
 import { pickCases, placeCases } from "./pick.ts";
 import { meanCases, sumCases } from "./reduce.ts";
 import { rotaryAtCases, rotaryCases } from "./rotary.ts";
@@ -30,6 +31,7 @@ export const tables: Readonly<Record<string, readonly Case[]>> = {
   linear: linearCases,
   lstmRecurrence: lstmCases,
   maskedAttention: maskedAttentionCases,
+  matmul: matmulCases,
   mean: meanCases,
   pick: pickCases,
   place: placeCases,
