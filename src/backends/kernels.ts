@@ -47,6 +47,40 @@ interface OtherKernels<M> {
     rows: number,
     width: number,
   ): void;
+  /** Copies a view of six axes: y[yOffset ...] = x[xOffset + i₀·s₀ + … + i₅·s₅], row-major; strides may be 0 or negative. */
+  copyStrided(
+    y: M,
+    yOffset: number,
+    x: M,
+    xOffset: number,
+    n0: number,
+    n1: number,
+    n2: number,
+    n3: number,
+    n4: number,
+    n5: number,
+    s0: number,
+    s1: number,
+    s2: number,
+    s3: number,
+    s4: number,
+    s5: number,
+  ): void;
+  /** y `[outer, inner]` = Σ x / divisor over the axis of `size` of x `[outer, size, inner]`. */
+  sum(y: M, x: M, outer: number, size: number, inner: number, divisor: number): void;
+  /** y `[batch, rows, columns]` = a·b (form 0), a·bᵀ (1) or aᵀ·b (2); a step of 0 is one matrix for all. */
+  matmul(
+    y: M,
+    a: M,
+    b: M,
+    batch: number,
+    rows: number,
+    inner: number,
+    columns: number,
+    aStep: number,
+    bStep: number,
+    form: number,
+  ): void;
 }
 
 /** The parts of a device that a `compute` function may use. */

@@ -6,7 +6,9 @@
  */
 import { adamWOp } from "./adam_w/mod.ts";
 import { appendTimeOp, sliceTimeOp } from "./append_time/mod.ts";
+import { divideOp, scaleByOp, scaleOp, subtractOp } from "./arithmetic/mod.ts";
 import { attentionOp, maskedAttentionOp } from "./attention/mod.ts";
+import { concatOp, reshapeOp, reverseOp, sliceOp, transposeOp } from "./axes/mod.ts";
 import { concatBatchOp, padBatchOp, sliceBatchOp } from "./batch/mod.ts";
 import { clipToNormOp, normOp } from "./clip/mod.ts";
 import { crossEntropyOp } from "./cross_entropy/mod.ts";
@@ -23,10 +25,13 @@ import {
   tanhOp,
 } from "./elementwise/mod.ts";
 import { embeddingOp } from "./embedding/mod.ts";
+import { expOp, logOp, softplusOp } from "./exponential/mod.ts";
 import { layerNormOp } from "./layer_norm/mod.ts";
 import { linearBackwardInputOp, linearBackwardWeightOp, linearOp } from "./linear/mod.ts";
 import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "./lstm/mod.ts";
+import { matmulOp } from "./matmul/mod.ts";
 import { pickOp, placeOp } from "./pick/mod.ts";
+import { expandOp, sumOp } from "./reduce/mod.ts";
 import { rotaryAtOp, rotaryOp } from "./rotary/mod.ts";
 import { sampleOp } from "./sample/mod.ts";
 import { lastStepOp, shiftTimeOp } from "./shift_time/mod.ts";
@@ -40,17 +45,23 @@ export const operations = [
   attentionOp,
   clipToNormOp,
   concatBatchOp,
+  concatOp,
   crossEntropyOp,
+  divideOp,
   embeddingOp,
+  expandOp,
+  expOp,
   geluOp,
   lastStepOp,
   layerNormOp,
   linearOp,
   linearBackwardInputOp,
   linearBackwardWeightOp,
+  logOp,
   lstmRecurrenceOp,
   lstmRecurrenceBackwardOp,
   maskedAttentionOp,
+  matmulOp,
   mixOp,
   multiplyOp,
   negativeExpOp,
@@ -59,16 +70,25 @@ export const operations = [
   pickOp,
   placeOp,
   reluOp,
+  reshapeOp,
+  reverseOp,
   rotaryOp,
   rotaryAtOp,
   sampleOp,
+  scaleByOp,
+  scaleOp,
   shiftTimeOp,
   sigmoidOp,
   siluOp,
   sliceBatchOp,
+  sliceOp,
   sliceTimeOp,
   softmaxOp,
+  softplusOp,
   squaredReluOp,
+  subtractOp,
+  sumOp,
   tanhOp,
+  transposeOp,
   wkvOp,
 ] as const;

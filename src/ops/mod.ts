@@ -14,7 +14,9 @@
  * @module
  */
 export { appendTime } from "./append_time/mod.ts";
+export { divide, scale, subtract } from "./arithmetic/mod.ts";
 export { attention, type AttentionOptions } from "./attention/mod.ts";
+export { concat, reshape, reverse, slice, transpose } from "./axes/mod.ts";
 export { sliceState, stackStates } from "./batch/mod.ts";
 export { crossEntropy } from "./cross_entropy/mod.ts";
 export {
@@ -30,9 +32,12 @@ export {
   tanh,
 } from "./elementwise/mod.ts";
 export { embedding, type Tokens } from "./embedding/mod.ts";
+export { exp, log, softplus } from "./exponential/mod.ts";
 export { layerNorm, type LayerNormParams } from "./layer_norm/mod.ts";
 export { linear } from "./linear/mod.ts";
 export { lstmRecurrence } from "./lstm/mod.ts";
+export { matmul } from "./matmul/mod.ts";
+export { mean, sum } from "./reduce/mod.ts";
 export { rotary, type RotaryOptions } from "./rotary/mod.ts";
 export { sample, type SampleOptions } from "./sample/mod.ts";
 export { lastStep, shiftTime } from "./shift_time/mod.ts";

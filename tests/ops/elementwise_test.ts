@@ -103,7 +103,12 @@ testFailures("add()", [
     TypeError,
     "Cannot add: b must be a tensor [2, 3], current value is an array of length 1",
   ],
-  ["shapes", () => add(x, turned), TypeError, "Cannot add: b must be [2, 3], current shape is [3, 2]"],
+  [
+    "shapes",
+    () => add(x, turned),
+    TypeError,
+    "Cannot add: the sizes of a and b must be equal or 1, from the last on, current shapes are [2, 3] and [3, 2]",
+  ],
   [
     "backends",
     () => add(x, moved),
@@ -120,7 +125,12 @@ testFailures("multiply()", [
     TypeError,
     'Cannot multiply: a must be a tensor [...], current value is "x"',
   ],
-  ["shapes", () => multiply(x, three), TypeError, "Cannot multiply: b must be [2, 3], current shape is [3]"],
+  [
+    "shapes",
+    () => multiply(x, two),
+    TypeError,
+    "Cannot multiply: the sizes of a and b must be equal or 1, from the last on, current shapes are [2, 3] and [2]",
+  ],
   [
     "backends",
     () => multiply(moved, x),

@@ -7,15 +7,20 @@
 import { hostArray } from "../../allocate.ts";
 import { show } from "../../check.ts";
 import * as adamW from "../../ops/adam_w/reference.ts";
+import * as arithmetic from "../../ops/arithmetic/reference.ts";
 import * as attention from "../../ops/attention/reference.ts";
+import * as axes from "../../ops/axes/reference.ts";
 import * as batch from "../../ops/batch/reference.ts";
 import * as clip from "../../ops/clip/reference.ts";
 import * as crossEntropy from "../../ops/cross_entropy/reference.ts";
 import * as elementwise from "../../ops/elementwise/reference.ts";
 import * as embedding from "../../ops/embedding/reference.ts";
+import * as exponential from "../../ops/exponential/reference.ts";
 import * as layerNorm from "../../ops/layer_norm/reference.ts";
 import * as linear from "../../ops/linear/reference.ts";
 import * as lstm from "../../ops/lstm/reference.ts";
+import * as matmul from "../../ops/matmul/reference.ts";
+import * as reduce from "../../ops/reduce/reference.ts";
 import * as rotary from "../../ops/rotary/reference.ts";
 import * as sample from "../../ops/sample/reference.ts";
 import * as shiftTime from "../../ops/shift_time/reference.ts";
@@ -28,15 +33,20 @@ import type { Kernels } from "../kernels.ts";
 
 const kernels: Kernels<Floats> = {
   ...adamW,
+  ...arithmetic,
   ...attention,
+  ...axes,
   ...batch,
   ...clip,
   ...crossEntropy,
   ...elementwise,
   ...embedding,
+  ...exponential,
   ...layerNorm,
   ...linear,
   ...lstm,
+  ...matmul,
+  ...reduce,
   ...rotary,
   ...sample,
   ...shiftTime,

@@ -4,17 +4,22 @@
  * @module
  */
 import * as adamW from "../../ops/adam_w/shader.ts";
+import * as arithmetic from "../../ops/arithmetic/shader.ts";
 import * as attention from "../../ops/attention/shader.ts";
 import * as attentionBackward from "../../ops/attention/shader_backward.ts";
+import * as axes from "../../ops/axes/shader.ts";
 import * as batch from "../../ops/batch/shader.ts";
 import * as clip from "../../ops/clip/shader.ts";
 import * as crossEntropy from "../../ops/cross_entropy/shader.ts";
 import * as elementwise from "../../ops/elementwise/shader.ts";
 import * as embedding from "../../ops/embedding/shader.ts";
+import * as exponential from "../../ops/exponential/shader.ts";
 import * as layerNorm from "../../ops/layer_norm/shader.ts";
 import * as linear from "../../ops/linear/shader.ts";
 import * as lstm from "../../ops/lstm/shader.ts";
 import * as lstmBackward from "../../ops/lstm/shader_backward.ts";
+import * as matmul from "../../ops/matmul/shader.ts";
+import * as reduce from "../../ops/reduce/shader.ts";
 import * as rotary from "../../ops/rotary/shader.ts";
 import * as sample from "../../ops/sample/shader.ts";
 import * as shiftTime from "../../ops/shift_time/shader.ts";
@@ -33,17 +38,22 @@ type Shaders = {
 
 const shaders: Shaders = {
   ...adamW,
+  ...arithmetic,
   ...attention,
   ...attentionBackward,
+  ...axes,
   ...batch,
   ...clip,
   ...crossEntropy,
   ...elementwise,
   ...embedding,
+  ...exponential,
   ...layerNorm,
   ...linear,
   ...lstm,
   ...lstmBackward,
+  ...matmul,
+  ...reduce,
   ...rotary,
   ...sample,
   ...shiftTime,

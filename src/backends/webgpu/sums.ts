@@ -30,7 +30,10 @@ function sumsShader(
   mending?: Mending,
 ): string {
   const down = threads / across;
-  const sizes = ["rows", "columns", "range", "parts", ...mending ? ["terms", ...mending.sizes ?? []] : []];
+  const sizes = [
+    ...["outer", "rows", "columns", "range", "parts"],
+    ...mending ? ["terms", ...mending.sizes ?? []] : [],
+  ];
   const mend = mending && `${nan}${wideNumbers}
 fn mended(total: f32, column: u32) -> f32 {
   if (isFinite(total) || params.parts > 1u) { return total; }
@@ -44,15 +47,17 @@ var<workgroup> sums: array<f32, ${threads}>;
 ` + main(
     threads,
     `let tiles = (params.columns + ${across - 1}u) / ${across}u;
-  let range = group / tiles;
-  if (range >= params.parts) { return; }
+  let place = group / tiles;
+  if (place >= params.outer * params.parts) { return; }
+  let first = place / params.parts * params.rows;
+  let range = place % params.parts;
   let column = group % tiles * ${across}u + lane % ${across}u;
   let inside = column < params.columns;
   let end = min(params.rows, (range + 1u) * params.range);
   var sum = 0.0;
   if (inside) {
     for (var row = range * params.range + lane / ${across}u; row < end; row += ${down}u) {
-      let at = row * params.columns + column;
+      let at = (first + row) * params.columns + column;
       sum += ${term};
     }
   }
@@ -62,7 +67,7 @@ var<workgroup> sums: array<f32, ${threads}>;
     if (lane < width) { sums[lane] += sums[lane + width]; }
     workgroupBarrier();
   }
-  if (lane < ${across}u && inside) { y[range * params.columns + column] = ${total}; }`,
+  if (lane < ${across}u && inside) { y[place * params.columns + column] = ${total}; }`,
   );
 }
 
@@ -97,6 +102,7 @@ function sumUp(
   rows: number,
   columns: number,
   sizes: readonly number[],
+  outer = 1,
 ): void {
   const across = columns === 1 ? 1 : 32, down = threads / across;
   const parts = rows <= manyRows * down ? 1 : Math.ceil(rows / (fewRows * down));
@@ -105,13 +111,13 @@ function sumUp(
       code: codeFor(columns),
       outputs: [sums],
       inputs: [...inputs, ...rest],
-      sizes: [rows, columns, Math.ceil(rows / parts), parts, ...sizes],
-      workgroups: inRows(parts * Math.ceil(columns / across), gpu.limits),
+      sizes: [outer, rows, columns, Math.ceil(rows / parts), parts, ...sizes],
+      workgroups: inRows(outer * parts * Math.ceil(columns / across), gpu.limits),
     });
   if (parts === 1) return sumTo(y);
-  gpu.withScratch(parts * columns, (sums) => {
+  gpu.withScratch(outer * parts * columns, (sums) => {
     sumTo(sums);
-    sumUp(gpu, partsCodeFor, partsCodeFor, y, [sums], rest, parts, columns, sizes);
+    sumUp(gpu, partsCodeFor, partsCodeFor, y, [sums], rest, parts, columns, sizes, outer);
   });
 }
 
@@ -120,6 +126,18 @@ const rowsCodeFor = byColumns((across) => sumsShader(across, ["x"], "x[at]"));
 /** y = Σ x over the rows */
 export const sumRows: Sums = (gpu, y, inputs, rows, columns) =>
   sumUp(gpu, rowsCodeFor, rowsCodeFor, y, inputs, [], rows, columns, []);
+
+/** y `[outer, columns]` = Σ x over the rows of each of several matrices */
+export function sumRowsOfEach(
+  gpu: Gpu,
+  y: GpuBlock,
+  x: GpuBlock,
+  outer: number,
+  rows: number,
+  columns: number,
+): void {
+  sumUp(gpu, rowsCodeFor, rowsCodeFor, y, [x], [], rows, columns, [], outer);
+}
 
 /** Sums of `term`; see {@linkcode sumsShader}. */
 export function sumsOf(inputs: readonly string[], term: string): Sums {

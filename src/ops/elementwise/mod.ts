@@ -6,14 +6,16 @@
 import { compute } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
 import type { Tensor } from "../../tensor.ts";
+import { computeBroadcast } from "../broadcast.ts";
 
 /**
  * `y = a + b`, element by element.
  *
  * @param a any shape
- * @param b a's shape
- * @returns y, of the same shape
- * @throws {TypeError} if the shapes differ, or the backends
+ * @param b a's shape, or one that is broadcast with it as in NumPy: from the last on, sizes are equal, or one of them
+ *   is 1 or missing
+ * @returns y, of a's shape with b's sizes where a has 1
+ * @throws {TypeError} if the shapes can't be broadcast, or the backends differ
  *
  * @example
  * ```ts
@@ -23,7 +25,7 @@ import type { Tensor } from "../../tensor.ts";
  * ```
  */
 export function add(a: Tensor, b: Tensor): Tensor {
-  return compute(addOp, [a, b])[0];
+  return computeBroadcast(addOp, a, b);
 }
 
 export const addOp = defineOperation({
@@ -38,9 +40,10 @@ export const addOp = defineOperation({
  * `y = a·b`, element by element.
  *
  * @param a any shape
- * @param b a's shape
- * @returns y, of the same shape
- * @throws {TypeError} if the shapes differ, or the backends
+ * @param b a's shape, or one that is broadcast with it as in NumPy: from the last on, sizes are equal, or one of them
+ *   is 1 or missing
+ * @returns y, of a's shape with b's sizes where a has 1
+ * @throws {TypeError} if the shapes can't be broadcast, or the backends differ
  *
  * @example
  * ```ts
@@ -50,7 +53,7 @@ export const addOp = defineOperation({
  * ```
  */
 export function multiply(a: Tensor, b: Tensor): Tensor {
-  return compute(multiplyOp, [a, b])[0];
+  return computeBroadcast(multiplyOp, a, b);
 }
 
 export const multiplyOp = defineOperation({

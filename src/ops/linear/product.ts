@@ -7,7 +7,7 @@
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { mendedPartsOf, type PartsSums } from "../../backends/webgpu/sums.ts";
 import { bindings, inRows, iterationsAtOnce, iterationsOf, main } from "../../backends/webgpu/wgsl.ts";
-import { type Factor, mend, mendFunction, mendShader, wideTerm } from "./mend.ts";
+import { batches, type Factor, mend, mendFunction, mendShader, startOf, wideTerm } from "./mend.ts";
 
 /** The rows and columns of a tile, and the terms of its sums that are in workgroup memory at a time. */
 const tile = 64, depth = 16;
@@ -21,18 +21,20 @@ const manyGroups = 256, shortestPart = 128;
 
 /**
  * y = a·bᵀ + bias. A workgroup computes a tile of 64 by 64, each of its invocations 4 by 4 elements. `a` has one
- * row for each row of y, `b` one for each column. The terms are split into parts, each with a y of its own.
+ * row for each row of y, `b` one for each column. The terms are split into parts, each with a y of its own; in a batch,
+ * the parts are its products.
  */
 function productShader(a: Factor, b: Factor, bias?: string): string {
   // One word more than the terms, to avoid bank conflicts.
   const pitch = depth + 1, words = tile * depth;
   const four = [0, 1, 2, 3];
+  const isBatch = a.from !== undefined;
   // Adjacent invocations read adjacent words; in workgroup memory they are stored by rows.
-  const load = ({ name, by }: Factor, first: string, count: string) => {
+  const load = ({ name, by, from }: Factor, first: string, count: string) => {
     const [place, term] = by === "rows"
       ? [`word / ${depth}u`, `word % ${depth}u`]
       : [`word % ${tile}u`, `word / ${tile}u`];
-    const at = by === "rows" ? `row * params.terms + term` : `term * ${count} + row`;
+    const at = startOf(from) + (by === "rows" ? `row * params.terms + term` : `term * ${count} + row`);
     return `{
         let row = ${first} + ${place};
         let term = start + ${term};
@@ -43,7 +45,10 @@ function productShader(a: Factor, b: Factor, bias?: string): string {
   };
   return `${
     bindings({
-      sizes: ["rows", "columns", "terms", "start", "end", "range", "parts", "mends"],
+      sizes: [
+        ...["rows", "columns", "terms", "start", "end", "range", "parts", "mends"],
+        ...isBatch ? batches.sizes : [],
+      ],
       outputs: ["y"],
       inputs: [a.name, b.name, ...bias === undefined ? [] : [bias]],
     })
@@ -51,7 +56,7 @@ function productShader(a: Factor, b: Factor, bias?: string): string {
 var<workgroup> ${a.name}Tile: array<f32, ${tile * pitch}>;
 var<workgroup> ${b.name}Tile: array<f32, ${tile * pitch}>;
 var<private> spoiled: bool;
-${mendFunction(a, b, bias)}
+${isBatch ? batches.variables : ""}${mendFunction(a, b, bias)}
 // The value that the sum over the terms from params.start on is added to.
 fn before(at: u32, column: u32) -> f32 {
   if (params.start > 0u) { return y[at]; }
@@ -80,7 +85,8 @@ fn write(part: u32, row: u32, firstColumn: u32, sums: vec4f) {
   let firstColumn = group % across * ${tile}u;
   let down = lane / 16u;
   let right = lane % 16u;
-  let first = params.start + part * params.range;
+  ${isBatch ? batches.set("part") : ""}
+  let first = params.start${isBatch ? "" : " + part * params.range"};
   let end = min(params.end, first + params.range);
   ${four.map((i) => `var sums${i} = vec4f();`).join(" ")}
   for (var start = first; start < end; start += ${depth}u) {
@@ -115,7 +121,7 @@ fn write(part: u32, row: u32, firstColumn: u32, sums: vec4f) {
       let row = firstRow + down + 16u * (i / 4u);
       let column = firstColumn + right + 16u * (i % 4u);
       if (row < params.rows && column < params.columns) {
-        let at = row * params.columns + column;
+        let at = ${isBatch ? "(part * params.rows + row)" : "row"} * params.columns + column;
         if (!isFinite(y[at])) { y[at] = mended(row, column); }
       }
     }
@@ -163,7 +169,36 @@ export function product(
   if (!mends) mend(gpu, mendCode, y, inputs, rows, columns, terms);
 }
 
-/** The same in `parts` parts of the terms; recomputes what is not finite if `mends`. */
+/** y `[batch, rows, columns]` of factors with {@linkcode Factor.from}, whose matrices are `steps` elements apart. */
+export function productOfBatch(
+  gpu: Gpu,
+  { code, mendCode }: Product,
+  y: GpuBlock,
+  inputs: readonly GpuBlock[],
+  batch: number,
+  rows: number,
+  columns: number,
+  terms: number,
+  steps: readonly [a: number, b: number],
+): void {
+  const mends = terms <= mendableTerms;
+  // Run once even without terms, to write y.
+  let start = 0;
+  do {
+    const end = Math.min(terms, start + termsAtOnce);
+    gpu.dispatch({
+      code,
+      outputs: [y],
+      inputs,
+      sizes: [rows, columns, terms, start, end, terms, batch, Number(mends), ...steps],
+      workgroups: inRows(batch * tilesOf(rows, columns), gpu.limits),
+    });
+    start = end;
+  } while (start < terms);
+  if (!mends) mend(gpu, mendCode, y, inputs, rows, columns, terms, batch, steps);
+}
+
+/** The same as {@linkcode product} in `parts` parts of the terms; recomputes what is not finite if `mends`. */
 function multiply(
   gpu: Gpu,
   code: string,

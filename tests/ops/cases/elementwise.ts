@@ -1,14 +1,20 @@
 /** Cases of the elementwise operations. */
 import {
   add,
+  divide,
+  exp,
   gelu,
+  log,
   mix,
   multiply,
   negativeExp,
   relu,
+  scale,
   sigmoid,
   silu,
+  softplus,
   squaredRelu,
+  subtract,
   tanh,
   type Tensor,
 } from "@seqmix/seqmix";
@@ -72,6 +78,67 @@ const mixCases: Case[] = [
   },
 ];
 
+/** What a case says that has no NaN, and whose slopes are too steep or too flat for differences. */
+const withoutSlopes = { nan: [[]] };
+
+/** Divisors are apart from 0, where slopes are too steep for differences. */
+const divideCases: Case[] = [
+  ...elementShapes.map((shape) => ({
+    name: show(shape),
+    inputs: (random: RandomSource) => {
+      const divisors = normal(random, shape);
+      return [normal(random, shape, 100), { shape, data: divisors.data.map((x) => x + Math.sign(x)) }];
+    },
+    run: ([a, b]: readonly Tensor[]) => [divide(a, b)],
+  })),
+  ...[[1, 3e38], [3e38, 2e38], [1e-37, 2e-37], [-1.2e-38, 1e-30], [3e38, 0.99]].map((
+    pair,
+  ) => ({
+    name: `${pair.join("/")} alone`,
+    inputs: () => pair.map((value) => list([value])),
+    run: ([a, b]: readonly Tensor[]) => [divide(a, b)],
+    ...withoutSlopes,
+  })),
+  {
+    name: "infinite",
+    inputs: () => [
+      list([Infinity, -Infinity, 2, -2, 3, -3, 0, -0]),
+      list([3, 3, Infinity, Infinity, 0, 0, 5, -Infinity]),
+    ],
+    run: ([a, b]) => [divide(a, b)],
+  },
+  {
+    name: "NaN",
+    inputs: () => [list([1, NaN, 0, 0, Infinity, 1]), list([1, 2, 0, NaN, -Infinity, 3])],
+    run: ([a, b]) => [divide(a, b)],
+    nan: [[1, 2, 3, 4]],
+  },
+];
+
+const logCases: Case[] = [
+  ...elementShapes.map((shape) => ({
+    name: show(shape),
+    inputs: (random: RandomSource) => {
+      const { data } = normal(random, shape, 3);
+      return [{ shape, data: data.map((x) => 0.1 + Math.abs(x)) }];
+    },
+    run: ([x]: readonly Tensor[]) => [log(x)],
+  })),
+  ...[0.999999, 1.000001, 0.7071, 1e-37, 3e38].map((value) => ({
+    name: `${value} alone`,
+    inputs: () => [list([value])],
+    run: ([x]: readonly Tensor[]) => [log(x)],
+    ...withoutSlopes,
+  })),
+  { name: "infinite", inputs: () => [list([Infinity, 0, -0])], run: ([x]) => [log(x)] },
+  {
+    name: "NaN",
+    inputs: () => [list([1, NaN, -1, 2, -Infinity, -1e-30])],
+    run: ([x]) => [log(x)],
+    nan: [[1, 2, 4, 5]],
+  },
+];
+
 export const elementwiseCases = {
   add: binary(add),
   multiply: binary(multiply),
@@ -82,5 +149,18 @@ export const elementwiseCases = {
   silu: [...unary(silu, [Infinity, -Infinity], 60), ...alone(silu, 1e-4, -30, 30, 1e30, -1e30)],
   squaredRelu: [...unary(squaredRelu, [Infinity, -Infinity], 1e4), ...alone(squaredRelu, 1e-4, -1e-4)],
   gelu: [...unary(gelu, [Infinity], 60), ...alone(gelu, 1e-4, 30, 1e30, -1e30)],
+  subtract: binary(subtract),
+  divide: divideCases,
+  scale: [
+    ...unary((x) => scale(x, -2.5), [Infinity, -Infinity], 1e4),
+    ...unary((x) => scale(x, 0), [], 60),
+    ...alone((x) => scale(x, 1e-20), 1e30, -1e-10),
+  ],
+  exp: [...unary(exp, [Infinity, -Infinity], 60), ...alone(exp, -60, 1e-4, 60)],
+  log: logCases,
+  softplus: [
+    ...unary(softplus, [Infinity, -Infinity], 90),
+    ...alone(softplus, -60, -1, -0, 1e-4, 1, 20, 1e30),
+  ],
   negativeExp: [...unary(negativeExp, [Infinity, -Infinity], 60), ...alone(negativeExp, -60, 1e-4, 60)],
 };

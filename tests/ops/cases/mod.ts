@@ -1,7 +1,9 @@
 /** The cases of every differentiable operation, by the name of its public function. */
 import type { Case } from "../run_on_all.ts";
 import { appendTimeCases } from "./append_time.ts";
+import { broadcastCases, scaleByCases } from "./arithmetic.ts";
 import { attentionCases, maskedAttentionCases } from "./attention.ts";
+import { concatCases, expandCases, reshapeCases, reverseCases, sliceCases, transposeCases } from "./axes.ts";
 import { batchCases } from "./batch.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
 import { elementwiseCases } from "./elementwise.ts";
@@ -9,7 +11,9 @@ import { embeddingCases } from "./embedding.ts";
 import { layerNormCases } from "./layer_norm.ts";
 import { linearCases } from "./linear.ts";
 import { lstmCases } from "./lstm.ts";
+import { matmulCases } from "./matmul.ts";
 import { pickCases, placeCases } from "./pick.ts";
+import { meanCases, sumCases } from "./reduce.ts";
 import { rotaryAtCases, rotaryCases } from "./rotary.ts";
 import { lastStepCases, shiftTimeCases } from "./shift_time.ts";
 import { softmaxCases } from "./softmax.ts";
@@ -18,20 +22,31 @@ import { wkvCases } from "./wkv.ts";
 export const tables: Readonly<Record<string, readonly Case[]>> = {
   appendTime: appendTimeCases,
   attention: attentionCases,
+  concat: concatCases,
   crossEntropy: crossEntropyCases,
   embedding: embeddingCases,
+  expand: expandCases,
   lastStep: lastStepCases,
   layerNorm: layerNormCases,
   linear: linearCases,
   lstmRecurrence: lstmCases,
   maskedAttention: maskedAttentionCases,
+  matmul: matmulCases,
+  mean: meanCases,
   pick: pickCases,
   place: placeCases,
+  reshape: reshapeCases,
+  reverse: reverseCases,
   rotary: rotaryCases,
   rotaryAt: rotaryAtCases,
+  scaleBy: scaleByCases,
   shiftTime: shiftTimeCases,
+  slice: sliceCases,
   softmax: softmaxCases,
   "stackStates() and sliceState": batchCases,
+  sum: sumCases,
+  transpose: transposeCases,
   wkv: wkvCases,
+  ...broadcastCases,
   ...elementwiseCases,
 };
