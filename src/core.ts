@@ -16,7 +16,18 @@
  * @module
  */
 export type { Backend, Floats, MemoryUse, Tensor } from "./tensor.ts";
-export { put, read, readFloat64, tensor } from "./transfer.ts";
+export { put, read, readFloat64, tensor, zeros } from "./transfer.ts";
+export {
+  full,
+  normal,
+  type NormalOptions,
+  ones,
+  orthogonal,
+  type OrthogonalOptions,
+  uniform,
+  type UniformOptions,
+} from "./starts.ts";
+export { summary } from "./summary.ts";
 export { parameterCount, treeMap } from "./tree.ts";
 export type { AbortSignalLike } from "./abort.ts";
 export { type RandomSource, randomSource } from "./random.ts";
