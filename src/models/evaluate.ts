@@ -25,6 +25,8 @@ export interface Evaluation {
   readonly accuracy: number;
   /** e^loss */
   readonly perplexity: number;
+  /** loss / ln 2, in bits: where a token is a byte (`byteTokenizer`), bits a byte. */
+  readonly bitsPerToken: number;
 }
 
 /** How {@linkcode evaluate} may be ended. */
@@ -47,7 +49,7 @@ const batchSize = 32;
  * @param params its parameters; it runs on their backend
  * @param sequences lists of ids, of at least two tokens each
  * @param options a signal that ends it
- * @returns loss, accuracy and perplexity, every predicted token counting the same
+ * @returns loss, accuracy, perplexity and bits a token, every predicted token counting the same
  * @throws {TypeError} if there is no sequence, or one of fewer than two tokens, or params are not the model's, or on an
  *   unknown option
  * @throws {RangeError} on an id out of range
@@ -129,7 +131,12 @@ export async function evaluate<Params, State>(
     for (const score of scores) score.catch(() => {});
   }
   const loss = sum.loss / sum.count;
-  return { loss, accuracy: sum.correct / sum.count, perplexity: Math.exp(loss) };
+  return {
+    loss,
+    accuracy: sum.correct / sum.count,
+    perplexity: Math.exp(loss),
+    bitsPerToken: loss / Math.LN2,
+  };
 }
 
 /** What became of a piece: its tokens' mean loss, how many were predicted, and how many there are. */
