@@ -32,6 +32,7 @@ export { parameterCount, treeMap } from "./tree.ts";
 export type { AbortSignalLike } from "./abort.ts";
 export { type RandomSource, randomSource } from "./random.ts";
 export { valueAndGrad } from "./autodiff/mod.ts";
+export { customGradient } from "./autodiff/custom_gradient.ts";
 export { compile, type Compiled } from "./runtime/compile.ts";
 
 export { type BackendName, createBackend, type CreateBackendOptions } from "./backends/create.ts";
