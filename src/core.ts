@@ -16,11 +16,23 @@
  * @module
  */
 export type { Backend, Floats, MemoryUse, Tensor } from "./tensor.ts";
-export { put, read, readFloat64, tensor } from "./transfer.ts";
+export { put, read, readFloat64, tensor, zeros } from "./transfer.ts";
+export {
+  full,
+  normal,
+  type NormalOptions,
+  ones,
+  orthogonal,
+  type OrthogonalOptions,
+  uniform,
+  type UniformOptions,
+} from "./starts.ts";
+export { summary } from "./summary.ts";
 export { parameterCount, treeMap } from "./tree.ts";
 export type { AbortSignalLike } from "./abort.ts";
 export { type RandomSource, randomSource } from "./random.ts";
 export { valueAndGrad } from "./autodiff/mod.ts";
+export { customGradient } from "./autodiff/custom_gradient.ts";
 export { compile, type Compiled } from "./runtime/compile.ts";
 
 export { type BackendName, createBackend, type CreateBackendOptions } from "./backends/create.ts";

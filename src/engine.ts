@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Operation } from "./operation.ts";
+import type { GradientRule, Operation } from "./operation.ts";
 import type { Backend, Floats, Tensor } from "./tensor.ts";
 
 /** A backend with its internal interface. */
@@ -19,6 +19,22 @@ export interface Engine extends Backend {
   readonly inner?: Backend | undefined;
   /** Runs an operation with constants, on inputs that were checked against its declaration. */
   run(operation: Operation, inputs: readonly (Tensor | undefined)[], constants: readonly number[]): Tensor[];
+  /**
+   * Only of a recording backend: runs `forward` on the backend that it records, with the tensors there of the inputs, and
+   * records the whole as one operation with the given gradient rule.
+   */
+  readonly runUnrecorded?:
+    | ((
+      inputs: readonly Tensor[],
+      forward: (inputs: readonly Tensor[]) => Tensor[],
+      rule: GradientRule<readonly (Tensor | undefined)[], readonly Tensor[]>,
+    ) => Tensor[])
+    | undefined;
+  /**
+   * Only of a backend that computes: runs `body` in a scope and copies what it returns without having made it, such as its
+   * arguments, but for `shared`. A recording frees the results of its operations, so they must be its own.
+   */
+  ownResults?<T extends Tensor | null>(body: () => readonly T[], shared?: readonly Tensor[]): T[];
   /** Copies numbers to the backend. */
   upload(data: ArrayLike<number>, shape: readonly number[]): Tensor;
   /**

@@ -9,4 +9,5 @@ export * from "./layers/mod.ts";
 export * from "./models/mod.ts";
 export * from "./train/mod.ts";
 export * from "./tasks/mod.ts";
+export * from "./data/mod.ts";
 export * from "./checkpoint/mod.ts";

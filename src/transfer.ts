@@ -35,10 +35,7 @@ export function tensor(
   backend: Backend = reference,
 ): Tensor {
   const action = "create tensor";
-  if (!Array.isArray(shape)) {
-    throw new TypeError(`Cannot ${action}: shape must be a list of sizes, current value is ${show(shape)}`);
-  }
-  shape.forEach((size, axis) => checkInteger(action, `shape[${axis}]`, size, 0));
+  checkSizes(action, shape);
   const size = sizeOf(shape);
   if (typeof data === "string" || data?.length !== size) {
     throw new TypeError(
@@ -56,8 +53,33 @@ export function tensor(
   return engineOf(backend).upload(data, shape);
 }
 
-/** A tensor of zeros. */
-export function zeros(shape: readonly number[], backend: Backend): Tensor {
+/** Checks that a shape is a list of sizes. */
+export function checkSizes(action: string, shape: readonly number[]): void {
+  if (!Array.isArray(shape)) {
+    throw new TypeError(`Cannot ${action}: shape must be a list of sizes, current value is ${show(shape)}`);
+  }
+  shape.forEach((size, axis) => checkInteger(action, `shape[${axis}]`, size, 0));
+}
+
+/**
+ * A tensor of zeros.
+ *
+ * @param shape the sizes, outermost first; `[]` is a single number
+ * @param backend where it lives; default: the reference
+ * @returns a tensor of that shape
+ * @throws {TypeError} if shape is not a list of numbers, or backend is not a backend
+ * @throws {RangeError} if a size is not an integer of at least 0, or if memory is exhausted
+ *
+ * @example
+ * ```ts
+ * import { read, zeros } from "@seqmix/seqmix";
+ *
+ * console.log(await read(zeros([2]))); // Float32Array [ 0, 0 ]
+ * ```
+ */
+export function zeros(shape: readonly number[], backend: Backend = reference): Tensor {
+  checkSizes("make zeros", shape);
+  checkBackend("make zeros", backend);
   const data = hostArray("allocate tensor", Float32Array, sizeOf(shape), backend.memory().bytes);
   return engineOf(backend).upload(data, shape);
 }

@@ -29,12 +29,12 @@ Deno.test("operations, backends and the runtime name no model, layer or preset",
 Deno.test("sources import only from layers below them", () => {
   const layers = ["models", "train"],
     above: Readonly<Record<string, readonly string[]>> = {
-      ops: ["layers", ...layers, "tasks", "checkpoint"],
-      runtime: ["layers", ...layers, "tasks", "checkpoint"],
-      backends: ["layers", ...layers, "tasks", "checkpoint"],
-      autodiff: ["layers", ...layers, "tasks", "checkpoint"],
-      layers: [...layers, "tasks", "checkpoint"],
-      models: ["train", "tasks", "checkpoint"],
+      ops: ["layers", ...layers, "tasks", "data", "checkpoint"],
+      runtime: ["layers", ...layers, "tasks", "data", "checkpoint"],
+      backends: ["layers", ...layers, "tasks", "data", "checkpoint"],
+      autodiff: ["layers", ...layers, "tasks", "data", "checkpoint"],
+      layers: [...layers, "tasks", "data", "checkpoint"],
+      models: ["train", "tasks", "data", "checkpoint"],
     };
   const found = Object.entries(above).flatMap(([folder, names]) =>
     sourcesIn(new URL(`${folder}/`, root)).flatMap((file) => {

@@ -110,18 +110,37 @@ export function createTape(inner: Engine): Tape {
     const { gradient: rule, name } = operation;
     const inputs = given.map(unwrap), sources = given.map(idOf);
     const outputs = inner.run(operation, inputs, constants);
-    let first = -1;
-    if (rule !== "constant" && sources.some(hasGradient)) {
-      if (rule === "none") {
-        throw new TypeError(
-          `Cannot differentiate: operations must have gradient rules, current operation is ${name}`,
-        );
-      }
-      first = count;
-      count += outputs.length;
-      steps.push({ rule, inputs, constants, sources, outputs, first });
+    if (rule === "constant" || !sources.some(hasGradient)) return outputs.map(constant);
+    if (rule === "none") {
+      throw new TypeError(
+        `Cannot differentiate: operations must have gradient rules, current operation is ${name}`,
+      );
     }
-    return outputs.map((t, i) => new RecordedTensor(backend, t, first < 0 ? -1 : first + i));
+    return keep({ rule, inputs, constants, sources, outputs });
+  }
+
+  function runUnrecorded(
+    given: readonly Tensor[],
+    forward: (inputs: readonly Tensor[]) => Tensor[],
+    rule: Step["rule"],
+  ): Tensor[] {
+    checkGoingOn();
+    const inputs = given.map((t) => unwrap(t)), sources = given.map(idOf);
+    const outputs = inner.ownResults!(() => forward(inputs));
+    if (!sources.some(hasGradient)) return outputs.map(constant);
+    return keep({ rule, inputs, constants: [], sources, outputs });
+  }
+
+  /** Adds a step to the recording; returns its outputs. */
+  function keep(step: Omit<Step, "first">): Tensor[] {
+    const first = count;
+    count += step.outputs.length;
+    steps.push({ ...step, first });
+    return step.outputs.map((t, i) => new RecordedTensor(backend, t, first + i));
+  }
+
+  function constant(t: Tensor): Tensor {
+    return new RecordedTensor(backend, t, -1);
   }
 
   const backend: Engine = {
@@ -134,6 +153,7 @@ export function createTape(inner: Engine): Tape {
       return inner.download(unwrap(x), out);
     },
     run: record,
+    runUnrecorded,
     expectZeros: (x, errorAt) => inner.expectZeros(unwrap(x), errorAt),
     reserveTime: (...sizes) => new RecordedTensor(backend, inner.reserveTime(...sizes), -1),
     // Recorded tensors are freed once the gradients are done.

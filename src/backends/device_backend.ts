@@ -112,6 +112,19 @@ export class DeviceBackend<M> implements Engine {
     return this.#store.hold(body, after);
   }
 
+  ownResults<T extends Tensor | null>(body: () => readonly T[], shared: readonly Tensor[] = []): T[] {
+    const [results, isNew] = this.#store.watchMade(body);
+    return results.map((t) =>
+      t === null || isNew(t) || shared.includes(t) ? t : this.#copy(t) as Tensor as T
+    );
+  }
+
+  #copy(x: Tensor): Tensor {
+    const y = this.#store.make([...x.shape]), size = sizeOf(x.shape);
+    this.#kernels.copyRows(y.memory, 0, size, this.#memory(x), 0, size, 1, size);
+    return y;
+  }
+
   memory(): MemoryUse {
     return this.#store.use();
   }

@@ -178,6 +178,14 @@ export class TensorStore<M> {
     }
   }
 
+  /** Runs `body` inside the open scope; returns its result, and a function that tells whether `body` made a tensor. */
+  watchMade<R>(body: () => R): [result: R, isNew: (t: Tensor) => boolean] {
+    const made = this.#made!, start = made.length;
+    const result = body();
+    const found = new Set<Tensor>(made.slice(start));
+    return [result, (t) => found.has(t)];
+  }
+
   hold<A, R>(body: () => A, after: (result: A) => R): R {
     if (this.#held !== null) return after(body());
     return this.scope(() => {

@@ -4,11 +4,14 @@
  * @module
  */
 import { checkInteger, checkShape, sharedBackend, wider } from "../check.ts";
+import { checkConfig, drawn, drawOrthogonal, filled, type Undrawn } from "../initialize.ts";
 import { mix, multiply, sigmoid, squaredRelu } from "../ops/elementwise/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
+import { type RandomSource, randomSource } from "../random.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
+import { checkPlace } from "./time_mix.ts";
 
 const action = "mix channels";
 
@@ -123,4 +126,62 @@ export function channelMixState(params: ChannelMixParams, batch = 1): ChannelMix
   checkInteger(action, "batch", batch, 1);
   checkShape(action, "params.mixK", params?.mixK, "C");
   return { shift: zeros([batch, params.mixK.shape[0]], params.mixK.backend) };
+}
+
+/** The sizes of a channel-mix, and its place in a model. */
+export interface ChannelMixSizes {
+  /** C */
+  readonly channels: number;
+  /** F, officially 4C. */
+  readonly feedForward: number;
+  /** The index of its block, from 0; default 0. */
+  readonly layer?: number | undefined;
+  /** The number of blocks; default 1. */
+  readonly layers?: number | undefined;
+}
+
+/**
+ * The parameters that {@linkcode channelMix} starts training with (BlinkDL/RWKV-LM, `RWKV-v4neo/src/model.py`), as in
+ * `rwkv`: for channel i of C, `mixK = mixR = (i/C)^(1 - layer / layers)`; the keys an orthogonal matrix, times √(F/C) where
+ * that is above 1; the other matrices 0.
+ *
+ * @param sizes `channels`, `feedForward`, and `layer` of `layers`
+ * @param seed an integer from 0 to 2⁵³ - 1
+ * @returns parameters on the reference; `put` moves them
+ * @throws {TypeError} if a size is not a number, or not known
+ * @throws {RangeError} if a size is not an integer of at least 1, or layer not one from 0 to layers - 1, or the seed not one of
+ *   at least 0, or memory is exhausted
+ *
+ * @example
+ * ```ts
+ * import { channelMixInit } from "@seqmix/seqmix";
+ *
+ * console.log(channelMixInit({ channels: 32, feedForward: 128 }, 1).key.shape); // [ 128, 32 ]
+ * ```
+ */
+export function channelMixInit(sizes: ChannelMixSizes, seed: number): ChannelMixParams {
+  const action = "initialize channel-mix";
+  checkConfig(action, sizes, ["channels", "feedForward"], ["layer", "layers"], "sizes");
+  const { channels, feedForward } = sizes, [layer, layers] = checkPlace(action, sizes);
+  return drawn<ChannelMixParams>(() =>
+    channelMixStart(randomSource(seed), channels, feedForward, layer, layers)
+  );
+}
+
+/** The same, yet to be drawn. */
+export function channelMixStart(
+  random: RandomSource,
+  C: number,
+  F: number,
+  layer: number,
+  layers: number,
+): Undrawn<ChannelMixParams> {
+  const share = () => filled([C], (i) => (i / C) ** (1 - layer / layers));
+  return {
+    mixK: share(),
+    mixR: share(),
+    key: () => drawOrthogonal(random, F, C, F > C ? Math.sqrt(F / C) : 1),
+    receptance: filled([C, C], () => 0),
+    value: filled([C, F], () => 0),
+  };
 }

@@ -21,14 +21,32 @@
  *
  * @module
  */
-export { channelMix, type ChannelMixParams, type ChannelMixState, channelMixState } from "./channel_mix.ts";
-export { lstm, type LstmParams, type LstmState, lstmState } from "./lstm.ts";
+export {
+  channelMix,
+  channelMixInit,
+  type ChannelMixParams,
+  type ChannelMixSizes,
+  type ChannelMixState,
+  channelMixState,
+} from "./channel_mix.ts";
+export { layerNormInit, type LayerNormSizes } from "./layer_norm.ts";
+export { linearInit, type LinearParams, type LinearSizes } from "./linear.ts";
+export { lstm, lstmInit, type LstmParams, type LstmSizes, type LstmState, lstmState } from "./lstm.ts";
 export {
   multiHeadAttention,
+  multiHeadAttentionInit,
   type MultiHeadAttentionOptions,
   type MultiHeadAttentionParams,
+  type MultiHeadAttentionSizes,
   type MultiHeadAttentionState,
   multiHeadAttentionState,
 } from "./multi_head_attention.ts";
 export type { RwkvBlockParams, RwkvBlockState } from "./rwkv_blocks.ts";
-export { timeMix, type TimeMixParams, type TimeMixState, timeMixState } from "./time_mix.ts";
+export {
+  timeMix,
+  timeMixInit,
+  type TimeMixParams,
+  type TimeMixSizes,
+  type TimeMixState,
+  timeMixState,
+} from "./time_mix.ts";

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { checkInteger, checkSameShape, checkShape } from "../check.ts";
+import { checkInteger, checkNumber, checkSameShape, checkShape } from "../check.ts";
 import { engineOf } from "../engine.ts";
+import { checkConfig, drawn, drawNormal, type Undrawn } from "../initialize.ts";
 import { maskOf } from "../mask.ts";
 import { checkNames, type Names } from "../names.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
@@ -12,6 +13,7 @@ import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { rotate } from "../ops/rotary/mod.ts";
 import { type SeenSteps, seenSteps } from "./seen_steps.ts";
+import { type RandomSource, randomSource } from "../random.ts";
 import { shapeOf } from "../tracked_shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -190,4 +192,87 @@ export function multiHeadAttentionState(
     key: backend.reserveTime(batch, capacity, channels),
     value: backend.reserveTime(batch, capacity, channels),
   }));
+}
+
+/** The sizes of {@linkcode multiHeadAttention}, and of the model that it is in. */
+export interface MultiHeadAttentionSizes {
+  /** C */
+  readonly channels: number;
+  /** H, which divides C, into even sizes if `rotaryBase` is given. */
+  readonly heads: number;
+  /** L, the number of blocks of the model; default 1. The outputs of all of them are summed, so they start smaller. */
+  readonly layers?: number | undefined;
+  /** See {@linkcode MultiHeadAttentionParams}; default: no positions. */
+  readonly rotaryBase?: number | undefined;
+}
+
+/**
+ * The parameters that {@linkcode multiHeadAttention} starts training with, as in `transformer` and GPT-2: weights normal
+ * with a deviation of 0.02, those of the output divided by √(2L); no biases.
+ *
+ * @param sizes `channels` and `heads`, and `layers` and `rotaryBase`
+ * @param seed an integer from 0 to 2⁵³ - 1
+ * @returns parameters on the reference; `put` moves them
+ * @throws {TypeError} if a size is not a number, or not known
+ * @throws {RangeError} if a size is not an integer of at least 1, heads do not divide channels, the size of a head is odd and
+ *   `rotaryBase` is given, `rotaryBase` is not above 0, or the seed not an integer of at least 0, or memory is exhausted
+ *
+ * @example
+ * ```ts
+ * import { multiHeadAttentionInit } from "@seqmix/seqmix";
+ *
+ * const params = multiHeadAttentionInit({ channels: 32, heads: 4, rotaryBase: 10_000 }, 1);
+ * console.log(params.heads, params.query.shape); // 4 [ 32, 32 ]
+ * ```
+ */
+export function multiHeadAttentionInit(
+  sizes: MultiHeadAttentionSizes,
+  seed: number,
+): MultiHeadAttentionParams {
+  const action = "initialize attention";
+  checkConfig(action, sizes, ["channels", "heads"], ["layers", "rotaryBase"], "sizes");
+  const { channels, heads, layers = 1, rotaryBase } = sizes;
+  checkInteger(action, "sizes.layers", layers, 1);
+  checkHeads(action, heads, channels);
+  if (rotaryBase !== undefined) {
+    checkRotaryHeads(action, heads, channels);
+    checkNumber(action, "sizes.rotaryBase", rotaryBase);
+    if (!(rotaryBase > 0)) {
+      throw new RangeError(
+        `Cannot ${action}: sizes.rotaryBase must be above 0, current value is ${rotaryBase}`,
+      );
+    }
+  }
+  return drawn<MultiHeadAttentionParams>(() =>
+    multiHeadAttentionStart(randomSource(seed), channels, heads, layers, rotaryBase)
+  );
+}
+
+/** Checks that heads divide the channels into sizes whose halves can be turned. */
+export function checkRotaryHeads(action: string, heads: number, channels: number): void {
+  checkHeads(action, heads, channels);
+  if (channels / heads % 2 !== 0) {
+    throw new RangeError(
+      `Cannot ${action}: head size must be even, current channels/heads is ${channels / heads}`,
+    );
+  }
+}
+
+/** The parameters, yet to be drawn. */
+export function multiHeadAttentionStart(
+  random: RandomSource,
+  channels: number,
+  heads: number,
+  layers: number,
+  rotaryBase?: number,
+): Undrawn<MultiHeadAttentionParams> {
+  const weight = (deviation: number) => () => drawNormal(random, [channels, channels], deviation);
+  return {
+    heads,
+    query: weight(0.02),
+    key: weight(0.02),
+    value: weight(0.02),
+    output: weight(0.02 / Math.sqrt(2 * layers)),
+    ...rotaryBase === undefined ? {} : { rotaryBase },
+  };
 }

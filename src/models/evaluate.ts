@@ -25,6 +25,8 @@ export interface Evaluation {
   readonly accuracy: number;
   /** e^loss */
   readonly perplexity: number;
+  /** loss / ln 2, in bits: where a token is a byte (`byteTokenizer`), bits a byte. */
+  readonly bitsPerToken: number;
 }
 
 /** Options of {@linkcode evaluate}. */
@@ -47,7 +49,7 @@ const batchSize = 32;
  * @param params its parameters; the evaluation runs on their backend
  * @param sequences lists of token ids, each of at least two tokens
  * @param options an abort signal
- * @returns loss, accuracy and perplexity, with equal weight for every predicted token
+ * @returns loss, accuracy, perplexity and bits per token, with equal weight for every predicted token
  * @throws {TypeError} if there is no sequence, if a sequence has fewer than two tokens, if params are not the model's,
  *   or on an unknown option
  * @throws {RangeError} on an id out of range
@@ -129,7 +131,12 @@ export async function evaluate<Params, State>(
     for (const score of scores) score.catch(() => {});
   }
   const loss = sum.loss / sum.count;
-  return { loss, accuracy: sum.correct / sum.count, perplexity: Math.exp(loss) };
+  return {
+    loss,
+    accuracy: sum.correct / sum.count,
+    perplexity: Math.exp(loss),
+    bitsPerToken: loss / Math.LN2,
+  };
 }
 
 /** The result of a piece: the mean loss of its tokens, the number predicted correctly, and the number of tokens. */

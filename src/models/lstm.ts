@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { lstm, type LstmParams, type LstmState, lstmState } from "../layers/lstm.ts";
+import { checkConfig, drawNormal, initFrom } from "../initialize.ts";
+import { linearStart } from "../layers/linear.ts";
+import { lstm, type LstmParams, lstmStart, type LstmState, lstmState } from "../layers/lstm.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkConfig, filled, initFrom, normal, uniform } from "./initialize.ts";
 import {
   checkDepth,
   forwardWith,
@@ -65,15 +66,10 @@ export const lstmModel: LanguageModel<LstmConfig, LstmModelParams, LstmModelStat
     checkConfig("initialize LSTM", config, ["vocabulary", "layers", "channels"]);
     const { vocabulary: V, layers: L, channels: C } = config;
     const random = randomSource(seed);
-    const bound = 1 / Math.sqrt(C);
     return {
-      embedding: () => normal(random, [V, C], 1),
-      layers: Array.from({ length: L }, () => ({
-        inputWeight: () => uniform(random, [4 * C, C], bound),
-        hiddenWeight: () => uniform(random, [4 * C, C], bound),
-        bias: filled([4 * C], (gate) => gate >= C && gate < 2 * C ? 1 : 0),
-      })),
-      head: () => uniform(random, [V, C], bound),
+      embedding: () => drawNormal(random, [V, C], 1),
+      layers: Array.from({ length: L }, () => lstmStart(random, C, C)),
+      head: linearStart(random, C, V),
     };
   }),
 

@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { channelMixState } from "../layers/channel_mix.ts";
+import { checkConfig, drawOrthogonal, drawUniform, initFrom } from "../initialize.ts";
+import { channelMixStart, channelMixState } from "../layers/channel_mix.ts";
+import { layerNormInit } from "../layers/layer_norm.ts";
 import { type RwkvBlockParams, rwkvBlocks, type RwkvBlockState } from "../layers/rwkv_blocks.ts";
-import { timeMixState } from "../layers/time_mix.ts";
+import { timeMixStart, timeMixState } from "../layers/time_mix.ts";
 import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkConfig, filled, initFrom, orthogonal, uniform, unitLayerNorm } from "./initialize.ts";
 import {
   checkDepth,
   forwardWith,
@@ -78,37 +79,17 @@ export const rwkv: LanguageModel<RwkvConfig, RwkvParams, RwkvState> = {
     checkConfig("initialize RWKV", config, ["vocabulary", "layers", "channels", "feedForward"]);
     const { vocabulary: V, layers: L, channels: C, feedForward: F } = config;
     const random = randomSource(seed);
-    const zero = (...shape: number[]) => filled(shape, () => 0);
     return {
-      embedding: () => uniform(random, [V, C], 1e-4),
-      ln0: unitLayerNorm(C),
-      blocks: Array.from({ length: L }, (_, layer) => {
-        const r = layer / Math.max(1, L - 1), d = 1 - layer / L;
-        return {
-          ln1: unitLayerNorm(C),
-          timeMix: {
-            mixK: filled([C], (i) => (i / C) ** d),
-            mixV: filled([C], (i) => (i / C) ** d + 0.3 * r),
-            mixR: filled([C], (i) => (i / C) ** (0.5 * d)),
-            decay: filled([C], (i) => -5 + 8 * (i / Math.max(1, C - 1)) ** (0.7 + 1.3 * r)),
-            bonus: filled([C], (i) => Math.log(0.3) + 0.5 * ((i + 1) % 3 - 1)),
-            key: zero(C, C),
-            value: () => orthogonal(random, C, C, 1),
-            receptance: zero(C, C),
-            output: zero(C, C),
-          },
-          ln2: unitLayerNorm(C),
-          channelMix: {
-            mixK: filled([C], (i) => (i / C) ** d),
-            mixR: filled([C], (i) => (i / C) ** d),
-            key: () => orthogonal(random, F, C, F > C ? Math.sqrt(F / C) : 1),
-            receptance: zero(C, C),
-            value: zero(C, F),
-          },
-        };
-      }),
-      lnOut: unitLayerNorm(C),
-      head: () => orthogonal(random, V, C, 0.5 * (V > C ? Math.sqrt(V / C) : 1)),
+      embedding: () => drawUniform(random, [V, C], 1e-4),
+      ln0: layerNormInit({ channels: C }),
+      blocks: Array.from({ length: L }, (_, layer) => ({
+        ln1: layerNormInit({ channels: C }),
+        timeMix: timeMixStart(random, C, layer, L),
+        ln2: layerNormInit({ channels: C }),
+        channelMix: channelMixStart(random, C, F, layer, L),
+      })),
+      lnOut: layerNormInit({ channels: C }),
+      head: () => drawOrthogonal(random, V, C, 0.5 * (V > C ? Math.sqrt(V / C) : 1)),
     };
   }),
 

@@ -3,20 +3,22 @@
  *
  * @module
  */
+import { checkConfig, drawNormal, initFrom } from "../initialize.ts";
+import { layerNormInit } from "../layers/layer_norm.ts";
 import {
   attendWithHeads,
+  checkRotaryHeads,
   type MultiHeadAttentionParams,
+  multiHeadAttentionStart,
   type MultiHeadAttentionState,
   multiHeadAttentionState,
 } from "../layers/multi_head_attention.ts";
 import { seenSteps } from "../layers/seen_steps.ts";
-import { checkHeads } from "../ops/attention/mod.ts";
 import { add, gelu } from "../ops/elementwise/mod.ts";
 import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkConfig, initFrom, normal, unitLayerNorm } from "./initialize.ts";
 import { checkDepth, forwardWith, initialStateWith, type LanguageModel } from "./language_model.ts";
 
 const action = "run Transformer";
@@ -90,34 +92,22 @@ export const transformer: LanguageModel<TransformerConfig, TransformerParams, Tr
     const action = "initialize Transformer";
     checkConfig(action, config, ["vocabulary", "layers", "channels", "feedForward", "heads"]);
     const { vocabulary: V, layers: L, channels: C, feedForward: F, heads } = config;
-    checkHeads(action, heads, C);
-    if (C / heads % 2 !== 0) {
-      throw new RangeError(
-        `Cannot ${action}: head size must be even, current channels/heads is ${C / heads}`,
-      );
-    }
+    checkRotaryHeads(action, heads, C);
     const random = randomSource(seed);
     const deviation = 0.02, projection = deviation / Math.sqrt(2 * L);
     return {
-      embedding: () => normal(random, [V, C], deviation),
+      embedding: () => drawNormal(random, [V, C], deviation),
       blocks: Array.from({ length: L }, () => ({
-        ln1: unitLayerNorm(C),
-        attention: {
-          heads,
-          query: () => normal(random, [C, C], deviation),
-          key: () => normal(random, [C, C], deviation),
-          value: () => normal(random, [C, C], deviation),
-          output: () => normal(random, [C, C], projection),
-          rotaryBase: 10_000,
-        },
-        ln2: unitLayerNorm(C),
+        ln1: layerNormInit({ channels: C }),
+        attention: multiHeadAttentionStart(random, C, heads, L, 10_000),
+        ln2: layerNormInit({ channels: C }),
         feedForward: {
-          up: () => normal(random, [F, C], deviation),
-          down: () => normal(random, [C, F], projection),
+          up: () => drawNormal(random, [F, C], deviation),
+          down: () => drawNormal(random, [C, F], projection),
         },
       })),
-      lnOut: unitLayerNorm(C),
-      head: () => normal(random, [V, C], deviation),
+      lnOut: layerNormInit({ channels: C }),
+      head: () => drawNormal(random, [V, C], deviation),
     };
   }),
 

@@ -67,11 +67,13 @@ Deno.test("evaluate() of an untrained model is about chance", async () => {
     await evaluate(transformer, transformer.init(matched.transformer, 1), sequences),
     await evaluate(lstmModel, lstmModel.init(matched.lstm, 1), sequences),
   ];
-  for (const { loss, accuracy, perplexity } of results) {
+  for (const { loss, accuracy, perplexity, bitsPerToken } of results) {
     // RWKV's head starts with logits of standard deviation around 1/2, so its loss is a little higher.
     assertAlmostEquals(loss, Math.log(64), 0.2);
     assert(accuracy < 0.06, String(accuracy));
     assertEquals(perplexity, Math.exp(loss));
+    assertAlmostEquals(bitsPerToken, 6, 0.3);
+    assertAlmostEquals(2 ** bitsPerToken, perplexity, 1e-9);
   }
 });
 

@@ -1,5 +1,14 @@
 /** A user-written model, which workers find by the URL of this module. */
-import { embedding, type LanguageModel, linear, multiply, type Tensor, tensor } from "@seqmix/seqmix";
+import {
+  add,
+  customGradient,
+  embedding,
+  type LanguageModel,
+  linear,
+  multiply,
+  type Tensor,
+  tensor,
+} from "@seqmix/seqmix";
 
 interface Params {
   readonly embedding: Tensor;
@@ -35,5 +44,17 @@ export const cliff: typeof bigram = {
     const { logits } = bigram.forward(params, tokens, state), { backend, shape } = logits;
     const steep = Float32Array.from({ length: shape[0] * shape[1] * shape[2] }, () => 1e25);
     return { logits: multiply(logits, tensor(steep, shape, backend)), state };
+  },
+};
+
+const doubled = customGradient((x: Tensor) => x, (gradient) => [add(gradient, gradient)]);
+
+/** The same with twice the gradient of the logits. */
+export const steep: typeof bigram = {
+  ...bigram,
+  name: "steep",
+  forward(params, tokens, state) {
+    const { logits } = bigram.forward(params, tokens, state);
+    return { logits: doubled(logits), state };
   },
 };

@@ -34,6 +34,7 @@ import { timeMix } from "@seqmix/seqmix/layers";
 import { presets as samePresets } from "@seqmix/seqmix/models";
 import { adamW } from "@seqmix/seqmix/train";
 import { motifTask, trainAndTest } from "@seqmix/seqmix/tasks";
+import { textTask, windows } from "@seqmix/seqmix/data";
 import { saveTree as sameSaveTree } from "@seqmix/seqmix/checkpoint";
 import { provideModels } from "@seqmix/seqmix/worker";
 
@@ -91,4 +92,5 @@ export const backends: Promise<Backend>[] = [
   createWasm({ simd: "baseline" }),
   createWebGpu({ powerPreference: "low-power" }),
 ];
-export const names = [wkv, timeMix, samePresets, adamW, sameSaveTree];
+export const slices: [Uint16Array[], number[][]] = [windows(new Uint16Array(9), 3), windows([1, 2, 3], 3, 1)];
+export const names = [textTask, wkv, timeMix, samePresets, adamW, sameSaveTree];

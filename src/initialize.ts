@@ -1,26 +1,33 @@
 /**
- * Initial values shared by the models.
+ * Initial values shared by the layers and the models.
  *
  * @module
  */
-import { hostArray } from "../allocate.ts";
-import { reference } from "../backends/reference/mod.ts";
-import { engineOf } from "../engine.ts";
-import { checkInteger, isBranch, isTensor } from "../check.ts";
-import { checkNames, type Names } from "../names.ts";
-import type { LayerNormParams } from "../ops/layer_norm/mod.ts";
-import type { RandomSource } from "../random.ts";
-import type { Tensor } from "../tensor.ts";
-import { sizeOf } from "../tree.ts";
+import { hostArray } from "./allocate.ts";
+import { reference } from "./backends/reference/mod.ts";
+import { engineOf } from "./engine.ts";
+import { checkInteger, isBranch, isTensor } from "./check.ts";
+import { checkNames, type Names } from "./names.ts";
+import type { RandomSource } from "./random.ts";
+import type { Backend, Tensor } from "./tensor.ts";
+import { sizeOf } from "./tree.ts";
 
-/** Checks that a model's configuration has exactly these sizes, integers of at least 1. */
+/**
+ * Checks that a configuration has exactly these sizes, integers of at least 1.
+ *
+ * @param others other names that it may have, which the caller checks
+ * @param name the name of the configuration in messages
+ */
 export function checkConfig<C extends object>(
   action: string,
   config: C,
   names: readonly (keyof C & string)[],
+  others: readonly (keyof C & string)[] = [],
+  name = "config",
 ): void {
-  checkNames(action, config, Object.fromEntries(names.map((name) => [name, 0])) as Names<C>, "config");
-  for (const name of names) checkInteger(action, `config.${name}`, config[name] as number, 1);
+  const known = Object.fromEntries([...names, ...others].map((name) => [name, 0]));
+  checkNames(action, config, known as Names<C>, name);
+  for (const size of names) checkInteger(action, `${name}.${size}`, config[size] as number, 1);
 }
 
 /** Draws the values of a tensor, and yields from time to time. */
@@ -52,56 +59,64 @@ export function initFrom<Config, Params>(undrawn: (config: Config, seed: number)
 } {
   const initInParts = (config: Config, seed: number) => draw<Params>(undrawn(config, seed));
   return {
-    init: (config, seed) =>
-      reference.scope(() => {
-        for (const parts = initInParts(config, seed);;) {
-          const { done, value } = parts.next();
-          if (done) return value;
-        }
-      }),
+    init: (config, seed) => reference.scope(() => atOnce(initInParts(config, seed))),
     initInParts,
   };
 }
 
-/** A tensor on the shared reference whose value at each index is `value(index)`; `values` is working memory. */
+/** Parameters drawn without a pause. */
+export function drawn<P>(undrawn: () => Undrawn<P>): P {
+  return reference.scope(() => atOnce(draw(undrawn())));
+}
+
+/** What a generator returns, without its pauses. */
+export function atOnce<R>(parts: Generator<void, R>): R {
+  for (;;) {
+    const { done, value } = parts.next();
+    if (done) return value;
+  }
+}
+
+/** A tensor whose value at each index is `value(index)`; `values` is working memory. */
 export function filled(
   shape: readonly number[],
   value: (index: number) => number,
-  values = valuesFor(shape),
+  backend: Backend = reference,
+  values: Float64Array = valuesFor(shape, backend),
 ): Tensor {
   for (let index = 0; index < values.length; index++) values[index] = value(index);
-  return engineOf(reference).upload(values, shape);
+  return engineOf(backend).upload(values, shape);
 }
 
-function valuesFor(shape: readonly number[]): Float64Array {
-  return hostArray("allocate tensor", Float64Array, sizeOf(shape), reference.memory().bytes);
+function valuesFor(shape: readonly number[], backend: Backend): Float64Array {
+  return hostArray("allocate tensor", Float64Array, sizeOf(shape), backend.memory().bytes);
 }
 
 /** The number of values drawn between two yields, which takes less time than the interval between event loop turns. */
 const drawnAtOnce = 2 ** 16;
 
-function* drawnFrom(shape: readonly number[], next: () => number): Drawing {
-  const values = valuesFor(shape);
+/** A tensor of what `next` returns. */
+export function* drawnFrom(
+  shape: readonly number[],
+  next: () => number,
+  backend: Backend = reference,
+): Drawing {
+  const values = valuesFor(shape, backend);
   for (let index = 0; index < values.length; index++) {
     if (index % drawnAtOnce === 0) yield;
     values[index] = next();
   }
-  return engineOf(reference).upload(values, shape);
+  return engineOf(backend).upload(values, shape);
 }
 
 /** Independent draws from a normal distribution with mean 0. */
-export function normal(random: RandomSource, shape: readonly number[], deviation: number): Drawing {
+export function drawNormal(random: RandomSource, shape: readonly number[], deviation: number): Drawing {
   return drawnFrom(shape, () => deviation * random.normal());
 }
 
 /** Independent draws, uniform from -bound to bound. */
-export function uniform(random: RandomSource, shape: readonly number[], bound: number): Drawing {
+export function drawUniform(random: RandomSource, shape: readonly number[], bound: number): Drawing {
   return drawnFrom(shape, () => bound * (2 * random.uniform() - 1));
-}
-
-/** Layer normalization with weights of 1 and biases of 0. */
-export function unitLayerNorm(channels: number): LayerNormParams {
-  return { weight: filled([channels], () => 1), bias: filled([channels], () => 0) };
 }
 
 /**
@@ -109,10 +124,16 @@ export function unitLayerNorm(channels: number): LayerNormParams {
  * `orthogonal_`): normal draws, orthonormalized by the Gram-Schmidt process. The components along earlier vectors are
  * subtracted twice, since rounding leaves some after the first time.
  */
-export function* orthogonal(random: RandomSource, outputs: number, inputs: number, gain: number): Drawing {
+export function* drawOrthogonal(
+  random: RandomSource,
+  outputs: number,
+  inputs: number,
+  gain: number,
+  backend: Backend = reference,
+): Drawing {
   const shape = [outputs, inputs];
   // Allocated first, so that a matrix that does not fit in memory fails before the work.
-  const values = valuesFor(shape);
+  const values = valuesFor(shape, backend);
   const count = Math.min(outputs, inputs), length = Math.max(outputs, inputs);
   const vectors: Float64Array[] = [];
   while (vectors.length < count) {
@@ -132,7 +153,7 @@ export function* orthogonal(random: RandomSource, outputs: number, inputs: numbe
     const output = Math.floor(index / inputs), input = index % inputs;
     return gain * (outputs <= inputs ? vectors[output][input] : vectors[input][output]);
   };
-  return filled(shape, value, values);
+  return filled(shape, value, backend, values);
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

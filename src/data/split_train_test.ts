@@ -1,0 +1,71 @@
+/**
+ * Sequences divided into those to learn from and those to test with.
+ *
+ * @module
+ */
+import { checkInteger, checkNumber, show } from "../check.ts";
+import { checkNames, type Names } from "../names.ts";
+import { randomSource, shuffle } from "../random.ts";
+
+/** Options of {@linkcode splitTrainTest}. */
+export interface SplitTrainTestOptions {
+  /** The number of test sequences, from 1 on, or their share, between 0 and 1. */
+  readonly test: number;
+  /** An integer from 0 to 2⁵³ - 1, by which they are drawn. */
+  readonly seed: number;
+}
+
+const names: Names<SplitTrainTestOptions> = { test: 0, seed: 0 };
+
+/**
+ * Divides sequences into a training set and a test set, which is drawn at random and without repetition; both keep the order of
+ * the sequences. At least one sequence is in each. Equal sequences may get into both: leave them out before.
+ *
+ * @param sequences at least two, of any kind; not copied
+ * @param options `test` and `seed`
+ * @returns the two sets, for `fit`
+ * @throws {TypeError} if sequences is not a list of at least two, or an option is not a number or not known
+ * @throws {RangeError} if test is neither between 0 and 1 nor an integer below the number of sequences, or the seed is not an
+ *   integer of at least 0
+ *
+ * @example
+ * ```ts
+ * import { splitTrainTest } from "@seqmix/seqmix";
+ *
+ * const { train, test } = splitTrainTest([[1, 2], [3, 4], [5, 6], [7, 8]], { test: 0.25, seed: 1 });
+ * console.log(train.length, test.length); // 3 1
+ * ```
+ */
+export function splitTrainTest<S>(
+  sequences: readonly S[],
+  options: SplitTrainTestOptions,
+): { train: S[]; test: S[] } {
+  const action = "split sequences";
+  if (!Array.isArray(sequences) || sequences.length < 2) {
+    throw new TypeError(
+      `Cannot ${action}: sequences must be a list of at least 2, current value is ${show(sequences)}`,
+    );
+  }
+  checkNames(action, options, names);
+  checkInteger(action, "seed", options.seed, 0);
+  const count = testCount(action, options.test, sequences.length);
+  const order = [...sequences.keys()];
+  shuffle(order, randomSource(options.seed));
+  const drawn = new Set(order.slice(0, count));
+  return {
+    train: sequences.filter((_, i) => !drawn.has(i)),
+    test: sequences.filter((_, i) => drawn.has(i)),
+  };
+}
+
+/** The number of test sequences among `all`. */
+export function testCount(action: string, test: number, all: number): number {
+  checkNumber(action, "test", test);
+  if (test > 0 && test < 1) return Math.min(all - 1, Math.max(1, Math.round(test * all)));
+  if (Number.isInteger(test) && test >= 1 && test < all) return test;
+  throw new RangeError(
+    `Cannot ${action}: test must be between 0 and 1 or an integer from 1 to ${
+      all - 1
+    }, current value is ${test}`,
+  );
+}
