@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { show } from "./check.ts";
 
 /** The part of `AbortSignal` that is used, since a project without the DOM's or Node's types has no such type. */
 export interface AbortSignalLike {
@@ -14,6 +15,18 @@ export interface AbortSignalLike {
   addEventListener(type: "abort", listener: () => void): void;
   /** Removes a listener. */
   removeEventListener(type: "abort", listener: () => void): void;
+}
+
+/** Checks that a value is an abort signal, or undefined. */
+export function checkSignal(action: string, signal: AbortSignalLike | undefined): void {
+  if (signal === undefined) return;
+  const { throwIfAborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<
+    AbortSignalLike
+  >;
+  if ([throwIfAborted, addEventListener, removeEventListener].every((f) => typeof f === "function")) return;
+  throw new TypeError(
+    `Cannot ${action}: signal must be an AbortSignal, current value is ${show(signal)}`,
+  );
 }
 
 /** Awaits a promise; if the signal is aborted first, throws its reason. */

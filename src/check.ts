@@ -176,7 +176,10 @@ export function checkInteger(
 ): void {
   checkNumber(action, name, value);
   if (!(Number.isInteger(value) && value >= least && value <= most)) {
-    const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`;
+    const isBelow = most === Number.MAX_SAFE_INTEGER && !(Number.isInteger(value) && value > most);
+    const range = isBelow
+      ? `at least ${least}`
+      : `from ${least} to ${most === Number.MAX_SAFE_INTEGER ? "2⁵³ - 1" : most}`;
     throw new RangeError(`Cannot ${action}: ${name} must be an integer ${range}, current value is ${value}`);
   }
 }

@@ -117,7 +117,13 @@ Deno.test("checkInteger() accepts integers in its range", () => {
 });
 
 testFailures("checkInteger()", [
-  ...[0, 1.5, NaN, Infinity, 2 ** 53].map((value) =>
+  [
+    "2⁵³ for at least 1",
+    () => checkInteger("test", "n", 2 ** 53, 1),
+    RangeError,
+    "Cannot test: n must be an integer from 1 to 2⁵³ - 1, current value is 9007199254740992",
+  ],
+  ...[0, 1.5, NaN, Infinity].map((value) =>
     [
       `${value} for at least 1`,
       () => checkInteger("test", "n", value, 1),

@@ -76,6 +76,9 @@ export function valueAndGrad<P, A = undefined>(
   params: P,
 ): { value: Tensor; grads: P; aux: A } {
   const action = "differentiate";
+  if (typeof loss !== "function") {
+    throw new TypeError(`Cannot ${action}: loss must be a function, current value is ${show(loss)}`);
+  }
   const inner = oneBackend(action, params);
   const tape = createTape(inner);
   return inner.hold(() => loss(mapTensors(params, (t) => tape.variable(t))), (result) => {

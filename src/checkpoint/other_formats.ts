@@ -17,7 +17,10 @@ const kinds: readonly (readonly [start: RegExp, what: string, todo: string])[] =
   [/^version https:\/\/git-lfs/, "a git-lfs pointer", "fetch the file itself: git lfs pull"],
   [/^GGUF/, "a GGUF file", ggml],
   [/^(lmgg|fmgg|tjgg)/, "a GGML file", ggml],
+  [/^[^ -\xff]\x8b/, "a gzip file", "unpack it"],
+  [/^\x93NUMPY/, "a NumPy array", "safetensors.numpy.save_file writes safetensors"],
   [/^\s*\{/, "JSON", "load the safetensors files that it is about"],
+  [/^[\t\n\r -~]{8}/, "text", "was the download an error message?"],
 ];
 
 /** The error for a file with an invalid beginning, which names the file's format if it is known. */

@@ -6,7 +6,9 @@
 import { engineOf } from "../engine.ts";
 import { checkShape, show } from "../check.ts";
 import type { RwkvParams } from "../models/rwkv.ts";
+import { mistaken } from "../mistaken.ts";
 import type { Tensor } from "../tensor.ts";
+import { backendOf } from "../tree.ts";
 import { hostValues } from "./host.ts";
 import { flatten, nest } from "./names.ts";
 
@@ -107,6 +109,9 @@ export function toOfficialRwkv(params: RwkvParams): Readonly<Record<string, Tens
   }));
 }
 
+/** Names that versions 5 to 7 have, and 4 does not. */
+const later = /\.att\.(ln_x|time_faaaa|time_maa|x_|[wavrkg][012]|[rk]_k|[ka]_a)/;
+
 /** The renaming of one tensor. */
 interface Move {
   readonly from: string;
@@ -116,13 +121,19 @@ interface Move {
 }
 
 function rename(action: string, tree: unknown, direction: (row: Row) => Move): ReadonlyMap<string, Tensor> {
+  backendOf(action, "tree", tree);
+  if ("tree" in (tree as object)) {
+    throw new TypeError(`Cannot ${action}: tree must hold RWKV-4's tensors alone${mistaken("tree", tree)}`);
+  }
   const named = flatten(tree);
   const moves = rows(layersOf(named)).map(direction);
   const expected = new Set(moves.map(({ from }) => from));
   for (const name of named.keys()) {
     if (!expected.has(name)) {
       throw new TypeError(
-        `Cannot ${action}: tree must hold RWKV-4's tensors alone, current tree has ${show(name)} too`,
+        `Cannot ${action}: tree must hold RWKV-4's tensors alone${
+          later.test(name) ? " (these are of a later version)" : ""
+        }, current tree has ${show(name)} too`,
       );
     }
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { engineOf } from "../engine.ts";
-import { type AbortSignalLike, unlessAborted } from "../abort.ts";
+import { type AbortSignalLike, checkSignal, unlessAborted } from "../abort.ts";
 import { checkSequences } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import { checkNames, type Names } from "../names.ts";
@@ -73,6 +73,7 @@ export async function evaluate<Params, State>(
   checkModel(action, model);
   checkNames(action, options, optionNames);
   const { signal } = options;
+  checkSignal(action, signal);
   checkSequences(action, "sequences", sequences);
   const backend = backendOf(action, "params", params);
   const scores: Promise<Score>[] = [];

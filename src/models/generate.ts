@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type AbortSignalLike, unlessAborted } from "../abort.ts";
+import { type AbortSignalLike, checkSignal, unlessAborted } from "../abort.ts";
 import { checkInteger, isTensor, show } from "../check.ts";
 import { engineOf } from "../engine.ts";
 import { run } from "../compute.ts";
@@ -29,7 +29,7 @@ export interface GenerateOptions<State> extends SampleOptions, LogitsOptions {
    * Ends the stream when one of these ids is drawn, or all ids of one of these lists in sequence. These ids are not
    * part of the stream. Ids that match the beginning of a list are held back until they no longer do.
    */
-  readonly stop?: readonly (number | readonly number[])[] | undefined;
+  readonly stop?: readonly (number | ArrayLike<number>)[] | undefined;
   /** The state to continue from, which is not changed; default: the initial state. */
   readonly state?: State | undefined;
   /** Aborts the stream, also while the prompt is processed, with the signal's reason as the error. */
@@ -76,6 +76,9 @@ interface Snapshot<State> {
  * prompt or the stream, only if the model's state does. The event loop turns at least every 20 ms plus the time of one
  * token or piece, so that timers fire, pages paint and the signal can abort. If reading from the device is asynchronous
  * (WebGPU), tokens are drawn on the device and read in blocks of 1, 4, 16 and then always 64.
+ *
+ * The compiled step is kept with `params` for the next stream with the same model and sampling options, seed included. What
+ * the `forward` of a model of your own closes over, other than tensors, must therefore be constant.
  *
  * @param model the model
  * @param params its parameters; the model runs on their backend
@@ -294,6 +297,7 @@ function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknow
   checkNames(action, options, optionNames);
   const { maxTokens = Infinity, stop = [] } = options;
   if (maxTokens !== Infinity) checkInteger(action, "maxTokens", maxTokens, 0);
+  checkSignal(action, options.signal);
   const stops = stopsOf(action, stop);
   const drawing = {
     sampling: checkSampleOptions(action, options),

@@ -42,8 +42,10 @@ export function checkLogitsOptions(action: string, options: LogitsOptions): Logi
     if (typeof value !== "number") {
       throw new TypeError(`Cannot ${action}: ${name} must be a number, current value is ${show(value)}`);
     }
-    if (!Number.isFinite(value)) {
-      throw new RangeError(`Cannot ${action}: ${name} must be finite, current value is ${value}`);
+    if (!Number.isFinite(Math.fround(value))) {
+      throw new RangeError(
+        `Cannot ${action}: ${name} must be finite in single precision, current value is ${value}`,
+      );
     }
   }
   if (transform !== undefined && typeof transform !== "function") {

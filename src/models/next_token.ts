@@ -51,6 +51,7 @@ export function nextToken<Params, State>(
 /** A compiled step, and the number of streams that use it now. */
 interface Kept {
   readonly model: unknown;
+  readonly forward: unknown;
   readonly drawing: Drawing;
   // deno-lint-ignore no-explicit-any
   readonly programs: Programs<any, any>;
@@ -76,8 +77,17 @@ export function compiledStep<Params, State>(
 ): CompiledStep<Params, State> {
   const tree = params as object;
   let found = kept.get(tree);
-  if (found === undefined || found.model !== model || !isSame(found.drawing, drawing)) {
-    found = { model, drawing, programs: new Programs(nextToken(model, drawing)), users: 0 };
+  if (
+    found === undefined || found.model !== model || found.forward !== model.forward ||
+    !isSame(found.drawing, drawing)
+  ) {
+    found = {
+      model,
+      forward: model.forward,
+      drawing,
+      programs: new Programs(nextToken(model, drawing)),
+      users: 0,
+    };
     // Not if there is a transform: what it closes over may differ in the next stream.
     if (drawing.change.transform === undefined) kept.set(tree, found);
   }

@@ -14,12 +14,16 @@ export interface Stops {
 }
 
 /** Finds sequences, each a list of ids or a single id. */
-export function stopsOf(action: string, stop: readonly (number | readonly number[])[]): Stops {
+export function stopsOf(action: string, stop: readonly (number | ArrayLike<number>)[]): Stops {
   if (!Array.isArray(stop)) {
     throw new TypeError(`Cannot ${action}: stop must be a list of ids, current value is ${show(stop)}`);
   }
-  const sequences: readonly (readonly number[])[] = stop.map((one) => typeof one === "number" ? [one] : one);
-  const wrong = sequences.findIndex((one) => !Array.isArray(one) || one.length === 0);
+  const sequences: readonly (readonly number[])[] = stop.map((one) =>
+    Array.from(typeof one === "number" ? [one] : one ?? [])
+  );
+  const wrong = sequences.findIndex((one) =>
+    one.length === 0 || !one.every((id) => Number.isInteger(id) && id >= 0)
+  );
   if (wrong >= 0) {
     throw new TypeError(
       `Cannot ${action}: stop must hold ids and lists of at least one, current stop[${wrong}] is ${

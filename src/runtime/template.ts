@@ -60,6 +60,21 @@ export function markLists(tree: unknown, lists: readonly NumberLists[]): unknown
 }
 
 /** Whether a value is a typed array, which is compared by its numbers: they may be changed in place. */
+/** A copy; the `slice` of a `Buffer`, a Uint8Array of Node's, would share its memory. */
+function copyOfNumbers(numbers: Float32Array): Float32Array {
+  const { buffer, byteOffset, byteLength } = numbers;
+  const Numbers = numbers.constructor as new (
+    bytes: ArrayBuffer,
+    start: number,
+    length: number,
+  ) => Float32Array;
+  return new (numbers instanceof Uint8Array ? Uint8Array as unknown as typeof Numbers : Numbers)(
+    buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer,
+    0,
+    numbers.length,
+  );
+}
+
 function isNumbers(value: unknown): value is Float32Array {
   return ArrayBuffer.isView(value) && !(value instanceof DataView);
 }
@@ -79,10 +94,13 @@ export function templateOfArgument(argument: unknown, leaves: Leaves): Template 
 
 /** Copies trees and lists, so that later changes by the caller have no effect. The tensors are the same. */
 export function copyOfArguments(args: readonly unknown[]): unknown[] {
-  return args.map((arg) => isLists(arg) ? arg.map((list) => (list as number[]).slice()) : copyOf(arg));
+  return args.map((arg) =>
+    isLists(arg) ? arg.map((list) => Array.from(list as ArrayLike<number>)) : copyOf(arg)
+  );
 }
 
 function copyOf(tree: unknown): unknown {
+  if (isNumbers(tree)) return copyOfNumbers(tree);
   if (isTensor(tree) || !isBranch(tree)) return tree;
   if (Array.isArray(tree)) return Array.from(tree, copyOf);
   return Object.fromEntries(Object.keys(tree).map((key) => [key, copyOf(tree[key])]));
@@ -100,7 +118,7 @@ export function templateOf(tree: unknown, leaves: Leaves): Template {
     // Includes holes.
     return { ...empty, kind: "array", items: Array.from(tree, (item) => templateOf(item, leaves)) };
   }
-  if (!isBranch(tree)) return { ...empty, value: isNumbers(tree) ? tree.slice() : tree };
+  if (!isBranch(tree)) return { ...empty, value: isNumbers(tree) ? copyOfNumbers(tree) : tree };
   const keys = Object.keys(tree);
   return { ...empty, kind: "object", keys, items: keys.map((key) => templateOf(tree[key], leaves)) };
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AbortSignalLike } from "../abort.ts";
+import { type AbortSignalLike, checkSignal } from "../abort.ts";
 import { createReference } from "../backends/reference/mod.ts";
 import { createWasm } from "../backends/wasm/mod.ts";
 import { checkBackend, checkInteger, checkSequences, show } from "../check.ts";
@@ -227,7 +227,10 @@ async function* train<Config, Params, State>(
   let pool: WorkerPool<Params> | null = null;
   // `using` would do the same, but Node.js 20 does not support it.
   try {
-    if (workers > 1) pool = await startWorkers(workers, backend, model, module, run.params, options.worker);
+    if (workers > 1) {
+      const { worker, signal } = options;
+      pool = await startWorkers(workers, backend, model, module, run.params, worker, signal);
+    }
   } catch (error) {
     freeRun(run, backend, options);
     throw error;
@@ -416,6 +419,7 @@ function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
       }`,
     );
   }
+  checkSignal(action, options.signal);
   if (params !== undefined) backendOf(action, "params", params);
   if (backend !== undefined) checkBackend(action, backend);
   if (every !== undefined) checkInteger(action, "every", every, 1);

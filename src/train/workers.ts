@@ -9,7 +9,7 @@ import { createReference } from "../backends/reference/mod.ts";
 import { show } from "../check.ts";
 import { engineOf } from "../engine.ts";
 import { saveTree } from "../checkpoint/mod.ts";
-import type { AbortSignalLike } from "../abort.ts";
+import { type AbortSignalLike, unlessAborted } from "../abort.ts";
 import type { Batch } from "../models/batches.ts";
 import type { LanguageModel } from "../models/language_model.ts";
 import type { Backend, Floats } from "../tensor.ts";
@@ -93,6 +93,7 @@ export interface WorkerPool<Params> {
  * @param module the URL of the module that exports the model, unless it is the library's or provided by `provideModels`
  * @param form parameters of the model's form
  * @param start starts one worker; default: with the library's own script
+ * @param signal ends the wait for workers that do not reply, with its reason as the error
  * @throws {TypeError} if the runtime has no workers, or they could not find the model
  * @throws {RangeError} if there is no memory for the raveled parameters
  */
@@ -103,6 +104,7 @@ export async function startWorkers<Params>(
   module: string | undefined,
   form: Params,
   start?: () => FitWorker,
+  signal?: AbortSignalLike,
 ): Promise<WorkerPool<Params>> {
   const isLibraryModel = libraryModels.includes(model as LanguageModel<never, unknown, unknown>);
   if (!isLibraryModel && module === undefined && start === undefined) {
@@ -134,7 +136,7 @@ export async function startWorkers<Params>(
         } satisfies Start,
       )
     );
-    for (let ready = 0; ready < others.length; ready++) await nextReply();
+    for (let ready = 0; ready < others.length; ready++) await unlessAborted(nextReply(), signal);
   } catch (error) {
     end();
     throw error;

@@ -41,6 +41,13 @@ const others: readonly (readonly [name: string, bytes: Uint8Array, what: string,
       ] as const,
   ),
   [
+    "gzip",
+    Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3),
+    "a gzip file",
+    "unpack it",
+  ],
+  ["text", text("404: Not Found"), "text", "was the download an error message?"],
+  [
     "git-lfs",
     text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"),
     "a git-lfs pointer",

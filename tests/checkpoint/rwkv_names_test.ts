@@ -99,10 +99,30 @@ testFailures("fromOfficialRwkv()", [
     "Cannot read official RWKV: blocks.1.ffn.key.weight must be [8, 4], current shape is [1, 4]",
   ],
   [
+    "a promise",
+    () => fromOfficialRwkv(Promise.resolve({})),
+    TypeError,
+    "Cannot read official RWKV: tree must hold tensors (await it), current value is a promise",
+  ],
+  [
+    "what loadTree returns",
+    () => fromOfficialRwkv({ tree: { "emb.weight": tensor([1], [1, 1]) }, metadata: {} }),
+    TypeError,
+    "Cannot read official RWKV: tree must hold RWKV-4's tensors alone (take its tree), current value is an object of tree, " +
+    "metadata",
+  ],
+  [
+    "RWKV-7",
+    () => fromOfficialRwkv({ "emb.weight": tensor([1], [1, 1]), "blocks.0.att.x_r": tensor([1], [1]) }),
+    TypeError,
+    "Cannot read official RWKV: tree must hold RWKV-4's tensors alone (these are of a later version), current tree has " +
+    '"blocks.0.att.x_r" too',
+  ],
+  [
     "no tree",
     () => fromOfficialRwkv(undefined),
     TypeError,
-    'Cannot read official RWKV: tree must hold RWKV-4\'s tensors alone, current tree has "" too',
+    "Cannot read official RWKV: tree must hold tensors, current value is undefined",
   ],
   [
     "a device that answers later",

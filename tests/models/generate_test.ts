@@ -12,6 +12,7 @@ import {
   type Tensor,
   tensor,
 } from "@seqmix/seqmix";
+import { show } from "../../src/check.ts";
 import { engineOf } from "../../src/engine.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { assertNear, type Failure, testFailures, testOnAll, wrong } from "../helpers.ts";
@@ -404,7 +405,7 @@ testFailures("generate()", [
       `${name} NaN`,
       option(name, NaN),
       RangeError,
-      `Cannot generate: ${name} must be finite, current value is NaN`,
+      `Cannot generate: ${name} must be finite in single precision, current value is NaN`,
     ],
     [
       `${name} of text`,
@@ -431,6 +432,24 @@ testFailures("generate()", [
     TypeError,
     "Cannot generate: result of transform must be a tensor [1, 11], current value is a promise",
   ],
+  ...["frequencyPenalty", "presencePenalty"].map((name): Failure => [
+    `${name} beyond single precision`,
+    option(name, 1e39),
+    RangeError,
+    `Cannot generate: ${name} must be finite in single precision, current value is 1e+39`,
+  ]),
+  ...[{}, 5, null].map((value): Failure => [
+    `signal ${JSON.stringify(value)}`,
+    option("signal", value),
+    TypeError,
+    `Cannot generate: signal must be an AbortSignal, current value is ${show(value)}`,
+  ]),
+  ...[[["a"]], [NaN], [1.5], [[-1]]].map((stop): Failure => [
+    `stop ${JSON.stringify(stop)}`,
+    option("stop", stop),
+    TypeError,
+    `Cannot generate: stop must hold ids and lists of at least one, current stop[0] is ${show(stop[0])}`,
+  ]),
   ...[-1, NaN, Infinity].map((value): Failure => [
     `temperature ${value}`,
     option("temperature", value),
@@ -461,7 +480,13 @@ testFailures("generate()", [
     RangeError,
     `Cannot generate: topP must be above 0 and at most 1, current topP is ${value}`,
   ]),
-  ...[-1, 0.5, NaN, 2 ** 53].map((value): Failure => [
+  [
+    "seed 2⁵³",
+    option("seed", 2 ** 53),
+    RangeError,
+    "Cannot generate: seed must be an integer from 0 to 2⁵³ - 1, current value is 9007199254740992",
+  ],
+  ...[-1, 0.5, NaN].map((value): Failure => [
     `seed ${value}`,
     option("seed", value),
     RangeError,

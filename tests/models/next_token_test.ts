@@ -5,6 +5,7 @@ import {
   type Backend,
   createWasm,
   generate,
+  multiply,
   put,
   rwkv,
   transformer,
@@ -66,6 +67,23 @@ for (const { model, config } of models) {
       alone,
     );
     assertEquals(backend.memory().bytes, bytes);
+  });
+
+  Deno.test(`generate() of ${model.name} notices another forward of the same model`, async () => {
+    using backend = await createWasm();
+    const params = await paramsOn(backend), own = { ...model } as { forward: unknown };
+    const stream = () =>
+      idsOf(generate(own as AnyLanguageModel, params, [1, 2], { maxTokens: 6, temperature: 0 }), backend);
+    await stream();
+    own.forward = (...args: Parameters<AnyLanguageModel["forward"]>) => {
+      const { logits, state } = model.forward(...args);
+      return { logits: logits && multiply(logits, logits), state };
+    };
+    const changed = await stream(), other = { ...own } as AnyLanguageModel;
+    assertEquals(
+      changed,
+      await idsOf(generate(other, params, [1, 2], { maxTokens: 6, temperature: 0 }), backend),
+    );
   });
 
   Deno.test(`generate() of ${model.name} records its step once for one way of drawing`, async () => {

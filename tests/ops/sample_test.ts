@@ -240,10 +240,16 @@ const outOfRange: readonly (readonly [keyof typeof words, number])[] = [
   ...[-0.1, NaN, Infinity].map((value) => ["temperature", value] as const),
   ...[-1, 1.5, NaN, Infinity].map((value) => ["topK", value] as const),
   ...[0, -0.5, 1.001, NaN].map((value) => ["topP", value] as const),
-  ...[-1, 0.5, 2 ** 53, NaN].map((value) => ["seed", value] as const),
+  ...[-1, 0.5, NaN].map((value) => ["seed", value] as const),
 ];
 
 testFailures("sample()", [
+  [
+    "seed 2⁵³",
+    () => sample(tensor([1], [1]), { seed: 2 ** 53 }),
+    RangeError,
+    "Cannot sample: seed must be an integer from 0 to 2⁵³ - 1, current value is 9007199254740992",
+  ],
   [
     "logits not a tensor",
     () => sample(wrong([1, 2])),

@@ -1,4 +1,5 @@
 /** Unusual ways of calling a compiled function, in all of which it must do what the function does. */
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   adamW,
@@ -258,4 +259,25 @@ Deno.test("compile() on a float64 reference keeps double precision", async () =>
   using step = compile((x: Tensor) => sigmoid(x));
   const expected = await readFloat64(sigmoid(x));
   for (let i = 0; i < 3; i++) assertEquals(await readFloat64(step(x)), expected);
+});
+
+Deno.test("a compiled function sees changed numbers of typed arrays among its arguments, Node's Buffers too", async () => {
+  const step = compile((x: Tensor, { mask }: { mask: Uint8Array }) =>
+    mask[0] === 1 ? add(x, x) : multiply(x, x)
+  );
+  using backend = await createWasm();
+  const x = tensor([3], [1], backend);
+  for (const mask of [Buffer.from([1]), Uint8Array.of(1)]) {
+    const options = { mask };
+    for (const [first, value] of [[1, 6], [1, 6], [0, 9], [1, 6]]) {
+      mask[0] = first;
+      assertEquals([...await read(step(x, options))], [value]);
+    }
+    // What the caller changes while the event loop turns has no effect.
+    const later = compile((x: Tensor, { mask }: { mask: Uint8Array }) => mask[0] === 1 ? add(x, x) : x);
+    const running = later.withTurns([x, options]);
+    mask[0] = 0;
+    assertEquals([...await read(await running)], [6]);
+    mask[0] = 1;
+  }
 });

@@ -313,3 +313,16 @@ Deno.test("fit() throws the errors of a worker and of the caller's thread", asyn
   );
   assertEquals(messages.sort(), [`Error: Cannot train in worker: ${message}`, message]);
 });
+
+Deno.test("fit() can be aborted while it waits for workers that do not reply", async () => {
+  const { model, config } = configs[0];
+  const worker = () => new Worker("data:text/javascript,1", { type: "module" });
+  const signal = AbortSignal.timeout(200);
+  await assertRejects(
+    async () => {
+      for await (const _ of fit(model, { train: task.train }, { config, workers: 2, worker, signal }));
+    },
+    DOMException,
+    "timed out",
+  );
+});

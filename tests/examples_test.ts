@@ -11,7 +11,7 @@ import {
 } from "@seqmix/seqmix";
 
 Deno.test("examples/motif.safetensors is a trained RWKV of less than 120 KB", async () => {
-  const bytes = await Deno.readFile(new URL("../../examples/motif.safetensors", import.meta.url));
+  const bytes = await Deno.readFile(new URL("../examples/motif.safetensors", import.meta.url));
   assert(bytes.length < 120_000, `${bytes.length} bytes`);
   using backend = await createWasm();
   const { tree, metadata } = loadTree(bytes, backend);
