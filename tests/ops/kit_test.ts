@@ -73,7 +73,6 @@ testOnAll("every operation takes key-value caches, and frees what it allocates",
   const row = randomTensor(1, [channels], backend), [cache, packed] = sequences(backend, 5);
   for (const [name, call] of Object.entries(calls)) {
     const expected = backend.scope(() => call(packed, row)), { bytes } = backend.memory();
-    // The operations under test are not in a scope of their own, but for those that are several.
     const y = backend.scope(() => call(cache, row));
     assertEquals(y.shape, expected.shape, name);
     assertSame(await read(y), await read(expected), name);
@@ -117,21 +116,22 @@ testOnAll(
           return sum(multiply(y, y));
         }, [x, row]);
       using compiledGradient = compile(gradient);
-      for (const time of [1, 2, 5, 3, 3]) {
-        const [cache, packed] = sequences(backend, time);
-        const fits = name !== "slice and pad";
-        for (const x of fits ? [cache, packed, cache] : [packed]) {
-          const [y, expected] = [compiled(x, row), backend.scope(() => call(x, row))];
-          assertEquals(y.shape, expected.shape, name);
-          assertSame(await read(y), await read(expected), `${name} of ${time}`);
-          backend.free([y, expected]);
+      for (const time of [1, 2, 4, 2]) {
+        const [cache, packed] = sequences(backend, time), pairs: [Tensor, Tensor][] = [];
+        for (const x of [cache, packed]) {
+          pairs.push([compiled(x, row), backend.scope(() => call(x, row))]);
         }
         const found = compiledGradient(packed, row), wanted = backend.scope(() => gradient(packed, row));
-        assertSame(await read(found.value), await read(wanted.value), name);
-        for (const [i, grad] of wanted.grads.entries()) {
-          assertSame(await read(found.grads[i]), await read(grad), `gradient ${i} of ${name} of ${time}`);
+        pairs.push(
+          [found.value, wanted.value],
+          ...found.grads.map((grad, i): [Tensor, Tensor] => [grad, wanted.grads[i]]),
+        );
+        const numbers = await Promise.all(pairs.map((pair) => Promise.all(pair.map((t) => read(t)))));
+        for (const [i, [y, expected]] of pairs.entries()) {
+          assertEquals(y.shape, expected.shape, name);
+          assertSame(numbers[i][0], numbers[i][1], `result ${i} of ${name} of ${time}`);
         }
-        backend.free([found, wanted, cache, packed]);
+        backend.free([pairs, cache, packed]);
       }
     }
   },
