@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isSameShape, isTensor, shapeError, sharedBackend, showShape } from "../check.ts";
+import { isSameShape, isTensor, sharedBackend, showShape } from "../check.ts";
 import { compute, run } from "../compute.ts";
 import type { Declaration, Operation } from "../operation.ts";
 import type { Tensor } from "../tensor.ts";

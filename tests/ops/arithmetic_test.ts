@@ -8,7 +8,7 @@ import { broadcastCases, scaleByCases } from "./cases/arithmetic.ts";
 import { broadcastAt, broadcastShapes, plain, tensorsOf } from "./plain.ts";
 import { runOnAll } from "./run_on_all.ts";
 
-for (const [symbol, cases] of Object.entries(broadcastCases)) runOnAll(symbol, cases);
+for (const [symbol, cases] of Object.entries(broadcastCases)) runOnAll(`${symbol}()`, cases);
 runOnAll("scale() by a tensor", scaleByCases);
 
 const binary = [

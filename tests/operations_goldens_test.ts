@@ -2,10 +2,10 @@
 import { assertEquals } from "@std/assert";
 import * as library from "@seqmix/seqmix";
 import { readFloat64, type Tensor, tensor } from "@seqmix/seqmix";
-import { vjp } from "../../src/autodiff/mod.ts";
-import { backends } from "../backends.ts";
-import { loadOperations } from "../fixtures/load.ts";
-import { assertNear, show } from "../helpers.ts";
+import { vjp } from "../src/autodiff/mod.ts";
+import { backends } from "./backends.ts";
+import { loadOperations } from "./fixtures/load.ts";
+import { assertNear, show } from "./helpers.ts";
 
 const calls = loadOperations("ops");
 
