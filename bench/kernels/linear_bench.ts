@@ -6,13 +6,22 @@
  *
  * @module
  */
-import { type Backend, createReference, createWasm, linear, read, type Tensor, tensor } from "@seqmix/seqmix";
+import {
+  type Backend,
+  createReference,
+  createWasm,
+  linear,
+  matmul,
+  read,
+  type Tensor,
+  tensor,
+} from "@seqmix/seqmix";
 import { run } from "../../src/compute.ts";
 import { linearBackwardInputOp, linearBackwardWeightOp } from "../../src/ops/linear/mod.ts";
 import { randomSource } from "../../src/random.ts";
 import { checkLogits } from "../measure/subjects.ts";
 
-const shapes = [[2048, 128, 512], [4096, 32, 32], [4096, 32, 100], [4096, 38, 152]];
+const shapes = [[256, 256, 256], [2048, 128, 512], [4096, 32, 32], [4096, 32, 100], [4096, 38, 152]];
 const backends: readonly (readonly [name: string, backend: Backend])[] = [
   ["wasm, relaxed SIMD", await createWasm()],
   ["wasm, baseline SIMD", await createWasm({ simd: "baseline" })],
@@ -21,6 +30,7 @@ const reference = createReference();
 const products: Record<string, (x: Tensor, weight: Tensor, gy: Tensor) => Tensor> = {
   "y = x·Wᵀ": (x, weight) => linear(x, weight),
   "gx = gy·W": (_, weight, gy) => run(linearBackwardInputOp, [gy, weight])[0],
+  "gy·W by matmul": (_, weight, gy) => matmul(gy, weight),
   "gW = gyᵀ·x": (x, _, gy) => run(linearBackwardWeightOp, [gy, x])[0],
 };
 

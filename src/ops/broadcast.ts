@@ -4,7 +4,7 @@
  * @module
  */
 import { isSameShape, isTensor, sharedBackend, showShape } from "../check.ts";
-import { compute } from "../compute.ts";
+import { compute, run } from "../compute.ts";
 import type { Declaration, Operation } from "../operation.ts";
 import type { Tensor } from "../tensor.ts";
 import { shapeOf } from "../tracked_shape.ts";
@@ -14,8 +14,10 @@ type Binary = Operation<Declaration<string, readonly ["a: ...", "b: ..."], reado
 
 /** Runs an operation on two tensors of one shape, or of shapes that broadcasting makes one. */
 export function computeBroadcast(operation: Binary, a: Tensor, b: Tensor): Tensor {
-  if (!isTensor(a) || !isTensor(b) || isSameShape(shapeOf(a), shapeOf(b))) {
-    return compute(operation, [a, b])[0];
+  if (!isTensor(a) || !isTensor(b)) return compute(operation, [a, b])[0];
+  if (isSameShape(shapeOf(a), shapeOf(b))) {
+    // This is all that `compute` checks, and what most calls need.
+    return (a.backend === b.backend ? run : compute)(operation, [a, b])[0];
   }
   const { action } = operation, backend = sharedBackend(action, "a, b", a, b);
   const shape = broadcastShape(a.shape, b.shape);

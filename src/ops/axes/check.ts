@@ -12,10 +12,10 @@ export function checkTensor(action: string, name: string, x: Tensor): void {
 }
 
 /** Checks an axis of a tensor, which counts from the end if it is negative; returns it counted from the start. */
-export function checkAxis(action: string, x: Tensor, axis: number): number {
-  checkTensor(action, "x", x);
+export function checkAxis(action: string, x: Tensor, axis: number, name = "x"): number {
+  checkTensor(action, name, x);
   const rank = x.shape.length;
-  if (rank === 0) throw shapeError(action, "x", x, ["...", "N"]);
+  if (rank === 0) throw shapeError(action, name, x, ["...", "N"]);
   checkInteger(action, "axis", axis, -rank, rank - 1);
   return axis < 0 ? rank + axis : axis;
 }

@@ -234,7 +234,7 @@ export const reverseOp = defineOperation({
  */
 export function concat(xs: readonly Tensor[], axis: number): Tensor {
   const action = "concatenate", backend = backendOfList(action, "xs", xs), [first] = xs;
-  const at = checkAxis(action, first, axis), { shape } = first;
+  const at = checkAxis(action, first, axis, "xs[0]"), { shape } = first;
   xs.forEach((x, i) => {
     const fits = x.shape.length === shape.length &&
       shape.every((size, axis) => axis === at || x.shape[axis] === size);

@@ -41,10 +41,10 @@ function broadcast(run: (a: Tensor, b: Tensor) => Tensor): Case[] {
 }
 
 export const broadcastCases = {
-  "add() with broadcasting": broadcast(add),
-  "subtract() with broadcasting": broadcast(subtract),
-  "multiply() with broadcasting": broadcast(multiply),
-  "divide() with broadcasting": broadcast(divide),
+  "broadcasting add": broadcast(add),
+  "broadcasting subtract": broadcast(subtract),
+  "broadcasting multiply": broadcast(multiply),
+  "broadcasting divide": broadcast(divide),
 };
 
 export const scaleByCases: Case[] = [
