@@ -13,7 +13,7 @@ export interface LayerNormSizes {
 }
 
 /**
- * The parameters that `layerNorm` and `groupNorm` start training with: the weight 1, the bias 0.
+ * The parameters that `layerNorm` starts training with: the weight 1, the bias 0.
  *
  * @param sizes `channels`
  * @returns parameters on the reference; `put` moves them
@@ -24,7 +24,7 @@ export interface LayerNormSizes {
  * ```ts
  * import { layerNorm, layerNormInit, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(layerNorm(layerNormInit({ channels: 2 }), tensor([3, 5], [1, 2])))); // about -1 and 1
+ * console.log(await read(layerNorm(tensor([3, 5], [1, 2]), layerNormInit({ channels: 2 })))); // about -1 and 1
  * ```
  */
 export function layerNormInit(sizes: LayerNormSizes): LayerNormParams {

@@ -323,6 +323,6 @@ Deno.test("fit() can be aborted while it waits for workers that do not reply", a
       for await (const _ of fit(model, { train: task.train }, { config, workers: 2, worker, signal }));
     },
     DOMException,
-    "timed out",
+    "timeout",
   );
 });
