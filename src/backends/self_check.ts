@@ -13,8 +13,18 @@ import type { Backend, Floats, Tensor } from "../tensor.ts";
 import { sizeOf } from "../tree.ts";
 import { createReference } from "./reference/mod.ts";
 
+/**
+ * Operations that no model of the library runs, and whose shaders are made of the same parts as others: compiling them
+ * would delay every start.
+ */
+const others: ReadonlySet<string> = new Set(
+  ["divide", "exp", "log", "scale", "scaleBy", "softplus", "subtract"],
+);
+
 /** The operations of a model's forward pass: those with a kernel, and a gradient or a reason for having none. */
-const checked = operations.filter(({ compute, gradient }) => compute === null && gradient !== "none");
+const checked = operations.filter(({ name, compute, gradient }) =>
+  compute === null && gradient !== "none" && !others.has(name)
+);
 
 /** Runs each operation twice, and attention over a key-value cache. */
 function outputs(backend: Engine): Tensor[] {
