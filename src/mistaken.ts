@@ -28,3 +28,9 @@ export function mistaken(wanted: string, tree: unknown): string {
 export function given(what: string, todo?: string): string {
   return `${todo === undefined ? "" : ` (${todo})`}, current value is ${what}`;
 }
+
+/** Refuses a promise of a tree: its tensors would be missed, since values that are not trees are left as they are. */
+export function refusePromise(action: string, name: string, tree: unknown): void {
+  if (!(tree instanceof Promise)) return;
+  throw new TypeError(`Cannot ${action}: ${name} must hold tensors${mistaken(name, tree)}`);
+}

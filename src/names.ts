@@ -35,7 +35,7 @@ export function checkNames<O extends object>(
 }
 
 /**
- * The name that was probably meant: by few edits, by initials (`lr`) or as a part (`tokens`), ignoring case and
+ * The name that was probably meant: by few edits, by initials (`lr`), as a part (`tokens`) or shortened (`maxBytes`), ignoring case and
  * underscores; undefined if there is none.
  */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
@@ -61,7 +61,15 @@ function plain(name: string): string {
 
 function isShort(wanted: string, other: string, candidate: string): boolean {
   const initials = other.slice(0, 1) + other.slice(1).replace(/[^A-Z]/g, "");
-  return wanted !== "" && (initials.toLowerCase() === wanted || candidate.includes(wanted));
+  return wanted !== "" &&
+    (initials.toLowerCase() === wanted || candidate.includes(wanted) ||
+      wanted.length > 3 && isSubsequence(wanted, candidate));
+}
+
+/** Whether all letters occur in another name in the same order. */
+function isSubsequence(letters: string, name: string): boolean {
+  let at = -1;
+  return Array.from(letters).every((letter) => (at = name.indexOf(letter, at + 1)) >= 0);
 }
 
 /** The smallest number of insertions, deletions and replacements of letters (Levenshtein distance). */

@@ -5,7 +5,7 @@
  * @module
  */
 import { isBranch, isTensor, showShape } from "./check.ts";
-import { mistaken } from "./mistaken.ts";
+import { mistaken, refusePromise } from "./mistaken.ts";
 import type { Backend, Tensor } from "./tensor.ts";
 
 /** Calls `visit` once for every tensor of a tree, depth first, in the order of the keys. */
@@ -21,6 +21,7 @@ export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): v
  *   (`"blocks.0.timeMix.decay"`); for a tensor in several places, the first path
  * @returns a new tree; values other than tensors (such as a number of heads) are unchanged, and a tensor in several
  *   places is again one tensor
+ * @throws {TypeError} if tree is a promise
  *
  * @example Three times every parameter
  * ```ts
@@ -32,6 +33,7 @@ export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): v
  * ```
  */
 export function treeMap<P>(tree: P, f: (tensor: Tensor, path: string) => Tensor): P {
+  refusePromise("map tree", "tree", tree);
   return mapTree(tree, f, "", new Map()) as P;
 }
 
@@ -112,6 +114,7 @@ export function backendOf(action: string, name: string, tree: unknown): Backend 
  *
  * @param params nested plain objects and arrays
  * @returns the sum of the tensors' sizes
+ * @throws {TypeError} if params is a promise
  *
  * @example
  * ```ts
@@ -121,6 +124,7 @@ export function backendOf(action: string, name: string, tree: unknown): Backend 
  * ```
  */
 export function parameterCount(params: unknown): number {
+  refusePromise("count parameters", "params", params);
   let count = 0;
   forEachTensor(params, (tensor) => count += sizeOf(tensor.shape));
   return count;

@@ -37,6 +37,8 @@ Deno.test("nearest() ignores case and underscores, finds initials, parts and typ
     max_tokens: "maxTokens",
     max_new_tokens: "maxTokens",
     tokens: "maxTokens",
+    mxTkns: "maxTokens",
+    lernRate: "learningRate",
     batchsize: "batchSize",
     "batch-size": "batchSize",
     batch: "batchSize",

@@ -1,7 +1,16 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { add, parameterCount, read, tensor, treeMap } from "@seqmix/seqmix";
+import {
+  add,
+  parameterCount,
+  read,
+  reference,
+  sliceState,
+  stackStates,
+  tensor,
+  treeMap,
+} from "@seqmix/seqmix";
 import { forEachTensor, sizeOf, tensorsOf } from "../src/tree.ts";
-import { assertSame, randomTensor } from "./helpers.ts";
+import { assertSame, type Failure, randomTensor, testFailures } from "./helpers.ts";
 
 class Own {
   readonly inside = tensor([1], [1]);
@@ -58,3 +67,18 @@ Deno.test("parameterCount() sums the sizes", () => {
 Deno.test("sizeOf() is the product of the sizes", () => {
   assertEquals([[], [0], [3], [2, 3, 4], [5, 0]].map(sizeOf), [1, 0, 3, 24, 0]);
 });
+
+const promise = Promise.resolve({ a: tensor([1], [1, 1]) });
+
+testFailures(
+  "a promise of a tree",
+  [
+    ["treeMap()", () => treeMap(promise, (t) => t), TypeError, "Cannot map tree: tree"],
+    ["parameterCount()", () => parameterCount(promise), TypeError, "Cannot count parameters: params"],
+    ["stackStates()", () => stackStates([{}, promise]), TypeError, "Cannot stack states: states[1]"],
+    ["sliceState()", () => sliceState(promise, 0), TypeError, "Cannot slice state: state"],
+    ["free()", () => reference.free(promise), TypeError, "Cannot free: tree"],
+  ].map(([name, run, type, start]) =>
+    [name, run, type, `${start} must hold tensors (await it), current value is a promise`] as Failure
+  ),
+);

@@ -5,6 +5,7 @@
  * @module
  */
 import { isBranch, isTensor, show, showShape } from "../check.ts";
+import { refusePromise } from "../mistaken.ts";
 import { eventLoop } from "../event_loop.ts";
 import { longerShape, shapeOf } from "../tracked_shape.ts";
 import type { NumberLists } from "../number_lists.ts";
@@ -229,6 +230,8 @@ export class TensorStore<M> {
       throw this.#notOwn(tree);
     } else if (isBranch(tree)) {
       for (const key in tree) this.free(tree[key]);
+    } else {
+      refusePromise("free", "tree", tree);
     }
   }
 

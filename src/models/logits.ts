@@ -5,9 +5,9 @@
  */
 import { checkShape, sharedBackend, show } from "../check.ts";
 import type { Names } from "../names.ts";
+import { scale, subtract } from "../ops/arithmetic/mod.ts";
 import { add, multiply, relu } from "../ops/elementwise/mod.ts";
-import { linear } from "../ops/linear/mod.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Backend, Tensor } from "../tensor.ts";
 import { tensor } from "../transfer.ts";
 
 /** Options that change logits before an id is drawn from them. */
@@ -75,12 +75,11 @@ export function changeLogits(action: string, logits: Tensor, counts: Tensor, cha
 /** logits - frequency·counts - presence·[counts > 0] */
 function penalize(logits: Tensor, counts: Tensor, frequency: number, presence: number): Tensor {
   let y = logits;
-  if (frequency !== 0) y = add(y, multiply(counts, filled(counts, -frequency)));
+  if (frequency !== 0) y = subtract(y, scale(counts, frequency));
   if (presence !== 0) {
     // min(count, 1) = count - max(count - 1, 0)
-    const beyond = relu(add(counts, filled(counts, -1)));
-    const drawn = add(counts, multiply(beyond, filled(counts, -1)));
-    y = add(y, multiply(drawn, filled(counts, -presence)));
+    const drawn = subtract(counts, relu(subtract(counts, one(counts.backend))));
+    y = subtract(y, scale(drawn, presence));
   }
   return y;
 }
@@ -88,17 +87,12 @@ function penalize(logits: Tensor, counts: Tensor, frequency: number, presence: n
 /** Adds 1 to the count of an id `[1, 1]`. */
 export function countOne(counts: Tensor, id: Tensor): Tensor {
   const { backend, shape: [, vocabulary] } = counts;
-  const ids = Array.from({ length: vocabulary }, (_, i) => i);
-  const factor = (sign: number) =>
-    linear(
-      id,
-      tensor(ids.map(() => sign), [vocabulary, 1], backend),
-      tensor(ids.map((i) => 1 - sign * i), [vocabulary], backend),
-    );
-  // 1 at the id, and 0 or less elsewhere: (1 + id - i)·(1 - id + i) = 1 - (id - i)²
-  return add(counts, relu(multiply(factor(1), factor(-1))));
+  const ids = tensor(Array.from({ length: vocabulary }, (_, i) => i), [1, vocabulary], backend);
+  const distance = subtract(ids, id);
+  // 1 at the id, and 0 or less elsewhere.
+  return add(counts, relu(subtract(one(backend), multiply(distance, distance))));
 }
 
-function filled({ shape, backend }: Tensor, value: number): Tensor {
-  return tensor(Array(shape[1]).fill(value), shape, backend);
+function one(backend: Backend): Tensor {
+  return tensor([1], [], backend);
 }

@@ -11,6 +11,7 @@ import { run } from "../../compute.ts";
 import { engineOf } from "../../engine.ts";
 import { defineOperation } from "../../operation.ts";
 import type { Tensor } from "../../tensor.ts";
+import { refusePromise } from "../../mistaken.ts";
 import { forEachTensor, sizeOf, sumOf, treeMap } from "../../tree.ts";
 
 /**
@@ -37,6 +38,7 @@ export function stackStates<S>(states: readonly S[]): S {
   if (!Array.isArray(states) || states.length === 0) {
     throw new TypeError(`Cannot ${action}: states must be at least one, current value is ${show(states)}`);
   }
+  states.forEach((state, i) => refusePromise(action, `states[${i}]`, state));
   return stack(action, "state", states, new Map()) as S;
 }
 
@@ -129,6 +131,7 @@ function hasKeys(branch: object, keys: readonly string[]): boolean {
  * ```
  */
 export function sliceState<S>(state: S, index: number): S {
+  refusePromise("slice state", "state", state);
   forEachTensor(state, (t) => checkInteger("slice state", "index", index, 0, (t.shape[0] ?? 0) - 1));
   return treeMap(state, (t) => run(sliceBatchOp, [t], [index, index + 1])[0]);
 }
