@@ -20,8 +20,9 @@ testOnGpu(
     for (const [name, { created, megabytes }] of Object.entries(parts)) {
       // The first quarter fills the pool and the caches.
       assertEquals(new Set(created.slice(1)).size, 1, `${name}: ${created} buffers`);
-      const growth = megabytes[3] - megabytes[1];
-      assert(growth < 6, `${name}: ${megabytes} MB`);
+      // A leak adds memory in every quarter; the allocators of the process and of the driver grow once, by megabytes.
+      const growth = Math.min(...megabytes.slice(1).map((held, i) => held - megabytes[i]));
+      assert(growth < 2, `${name}: ${megabytes} MB`);
     }
   },
 );
