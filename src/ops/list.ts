@@ -8,8 +8,9 @@ import { adamWOp } from "./adam_w/mod.ts";
 import { appendTimeOp, sliceTimeOp } from "./append_time/mod.ts";
 import { attentionOp, maskedAttentionOp } from "./attention/mod.ts";
 import { concatBatchOp, padBatchOp, sliceBatchOp } from "./batch/mod.ts";
-import { clipToNormOp, normOp } from "./clip/mod.ts";
+import { clipToNormOp, normOp, squaredNormBackwardOp, squaredNormOp } from "./clip/mod.ts";
 import { crossEntropyOp } from "./cross_entropy/mod.ts";
+import { dropoutOp } from "./dropout/mod.ts";
 import {
   addOp,
   geluOp,
@@ -23,9 +24,11 @@ import {
   tanhOp,
 } from "./elementwise/mod.ts";
 import { embeddingOp } from "./embedding/mod.ts";
-import { layerNormOp } from "./layer_norm/mod.ts";
+import { l2NormalizeOp } from "./l2_normalize/mod.ts";
+import { groupNormOp, layerNormOp } from "./layer_norm/mod.ts";
 import { linearBackwardInputOp, linearBackwardWeightOp, linearOp } from "./linear/mod.ts";
 import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "./lstm/mod.ts";
+import { meanSquaredErrorOp } from "./mean_squared_error/mod.ts";
 import { pickOp, placeOp } from "./pick/mod.ts";
 import { rotaryAtOp, rotaryOp } from "./rotary/mod.ts";
 import { sampleOp } from "./sample/mod.ts";
@@ -41,8 +44,11 @@ export const operations = [
   clipToNormOp,
   concatBatchOp,
   crossEntropyOp,
+  dropoutOp,
   embeddingOp,
   geluOp,
+  groupNormOp,
+  l2NormalizeOp,
   lastStepOp,
   layerNormOp,
   linearOp,
@@ -51,6 +57,7 @@ export const operations = [
   lstmRecurrenceOp,
   lstmRecurrenceBackwardOp,
   maskedAttentionOp,
+  meanSquaredErrorOp,
   mixOp,
   multiplyOp,
   negativeExpOp,
@@ -68,6 +75,8 @@ export const operations = [
   sliceBatchOp,
   sliceTimeOp,
   softmaxOp,
+  squaredNormOp,
+  squaredNormBackwardOp,
   squaredReluOp,
   tanhOp,
   wkvOp,

@@ -11,11 +11,14 @@ import * as attention from "../../ops/attention/reference.ts";
 import * as batch from "../../ops/batch/reference.ts";
 import * as clip from "../../ops/clip/reference.ts";
 import * as crossEntropy from "../../ops/cross_entropy/reference.ts";
+import * as dropout from "../../ops/dropout/reference.ts";
 import * as elementwise from "../../ops/elementwise/reference.ts";
 import * as embedding from "../../ops/embedding/reference.ts";
+import * as l2Normalize from "../../ops/l2_normalize/reference.ts";
 import * as layerNorm from "../../ops/layer_norm/reference.ts";
 import * as linear from "../../ops/linear/reference.ts";
 import * as lstm from "../../ops/lstm/reference.ts";
+import * as meanSquaredError from "../../ops/mean_squared_error/reference.ts";
 import * as rotary from "../../ops/rotary/reference.ts";
 import * as sample from "../../ops/sample/reference.ts";
 import * as shiftTime from "../../ops/shift_time/reference.ts";
@@ -32,11 +35,14 @@ const kernels: Kernels<Floats> = {
   ...batch,
   ...clip,
   ...crossEntropy,
+  ...dropout,
   ...elementwise,
   ...embedding,
+  ...l2Normalize,
   ...layerNorm,
   ...linear,
   ...lstm,
+  ...meanSquaredError,
   ...rotary,
   ...sample,
   ...shiftTime,

@@ -9,12 +9,15 @@ import * as attentionBackward from "../../ops/attention/shader_backward.ts";
 import * as batch from "../../ops/batch/shader.ts";
 import * as clip from "../../ops/clip/shader.ts";
 import * as crossEntropy from "../../ops/cross_entropy/shader.ts";
+import * as dropout from "../../ops/dropout/shader.ts";
 import * as elementwise from "../../ops/elementwise/shader.ts";
 import * as embedding from "../../ops/embedding/shader.ts";
+import * as l2Normalize from "../../ops/l2_normalize/shader.ts";
 import * as layerNorm from "../../ops/layer_norm/shader.ts";
 import * as linear from "../../ops/linear/shader.ts";
 import * as lstm from "../../ops/lstm/shader.ts";
 import * as lstmBackward from "../../ops/lstm/shader_backward.ts";
+import * as meanSquaredError from "../../ops/mean_squared_error/shader.ts";
 import * as rotary from "../../ops/rotary/shader.ts";
 import * as sample from "../../ops/sample/shader.ts";
 import * as shiftTime from "../../ops/shift_time/shader.ts";
@@ -38,12 +41,15 @@ const shaders: Shaders = {
   ...batch,
   ...clip,
   ...crossEntropy,
+  ...dropout,
   ...elementwise,
   ...embedding,
+  ...l2Normalize,
   ...layerNorm,
   ...linear,
   ...lstm,
   ...lstmBackward,
+  ...meanSquaredError,
   ...rotary,
   ...sample,
   ...shiftTime,

@@ -3,15 +3,13 @@
  *
  * @module
  */
-import { hostArray } from "../../allocate.ts";
-import { checkShape, isTensor, show } from "../../check.ts";
+import { checkShape } from "../../check.ts";
 import { compute } from "../../compute.ts";
-import { engineOf } from "../../engine.ts";
 import { defineOperation } from "../../operation.ts";
-import { checkLists, listsOf, tensorOfLists } from "../../number_lists.ts";
-import type { Backend, Tensor } from "../../tensor.ts";
-import { sizeOf } from "../../tree.ts";
+import { listsOf } from "../../number_lists.ts";
+import type { Tensor } from "../../tensor.ts";
 import { type Tokens, tokenTensor } from "../embedding/tokens.ts";
+import { weightsOf } from "./weights.ts";
 
 /**
  * The mean negative log-likelihood of the targets, in nats: `Σ w·(log Σ_i e^logits_i - logits_target) / Σ w`.
@@ -51,49 +49,10 @@ export function crossEntropy(
     };
     const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend, masked);
     checkShape(action, "targets", ids, batch, time);
-    const w = weights === undefined || isTensor(weights)
-      ? weights
-      : tensorOfLists(weights) ?? weightTensor(action, weights, logits.backend);
-    if (w !== undefined) {
-      checkLists(w, (lists) => checkWeights(action, lists));
-      checkShape(action, "weights", w, batch, time);
-    }
+    const w = weightsOf(action, weights, logits.backend);
+    if (w !== undefined) checkShape(action, "weights", w, batch, time);
     return compute(crossEntropyOp, [logits, ids, w])[0];
   });
-}
-
-function weightTensor(action: string, weights: readonly ArrayLike<number>[], backend: Backend): Tensor {
-  if (!Array.isArray(weights)) {
-    throw new TypeError(
-      `Cannot ${action}: weights must be a tensor [B, T] or a list of B lists of T numbers, current value is ${
-        show(weights)
-      }`,
-    );
-  }
-  const time = weights[0]?.length ?? 0, shape = [weights.length, time];
-  const numbers = hostArray(action, Float64Array, sizeOf(shape), backend.memory().bytes);
-  for (let b = 0; b < weights.length; b++) {
-    const row = weights[b];
-    if (row?.length !== time) {
-      throw new TypeError(
-        `Cannot ${action}: weights must have one length, current lengths are ${time} and ${row?.length}`,
-      );
-    }
-  }
-  checkWeights(action, weights);
-  weights.forEach((row, b) => numbers.set(row, b * time));
-  return engineOf(backend).upload(numbers, shape);
-}
-
-function checkWeights(action: string, weights: readonly ArrayLike<number>[]): void {
-  for (const row of weights) {
-    for (let t = 0; t < row.length; t++) {
-      if (row[t] >= 0 && row[t] < Infinity) continue;
-      throw new RangeError(
-        `Cannot ${action}: weights must be finite and at least 0, current weight is ${show(row[t])}`,
-      );
-    }
-  }
 }
 
 /** gLogits = gLoss·weight·(softmax(logits) - the target's one) / Σ weight; targets and weights get none. */

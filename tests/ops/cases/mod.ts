@@ -4,33 +4,43 @@ import { appendTimeCases } from "./append_time.ts";
 import { attentionCases, maskedAttentionCases } from "./attention.ts";
 import { batchCases } from "./batch.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
+import { dropoutCases } from "./dropout.ts";
 import { elementwiseCases } from "./elementwise.ts";
 import { embeddingCases } from "./embedding.ts";
+import { groupNormCases } from "./group_norm.ts";
+import { l2NormalizeCases } from "./l2_normalize.ts";
 import { layerNormCases } from "./layer_norm.ts";
 import { linearCases } from "./linear.ts";
 import { lstmCases } from "./lstm.ts";
+import { meanSquaredErrorCases } from "./mean_squared_error.ts";
 import { pickCases, placeCases } from "./pick.ts";
 import { rotaryAtCases, rotaryCases } from "./rotary.ts";
 import { lastStepCases, shiftTimeCases } from "./shift_time.ts";
 import { softmaxCases } from "./softmax.ts";
+import { squaredNormCases } from "./squared_norm.ts";
 import { wkvCases } from "./wkv.ts";
 
 export const tables: Readonly<Record<string, readonly Case[]>> = {
   appendTime: appendTimeCases,
   attention: attentionCases,
   crossEntropy: crossEntropyCases,
+  dropout: dropoutCases,
   embedding: embeddingCases,
+  groupNorm: groupNormCases,
+  l2Normalize: l2NormalizeCases,
   lastStep: lastStepCases,
   layerNorm: layerNormCases,
   linear: linearCases,
   lstmRecurrence: lstmCases,
   maskedAttention: maskedAttentionCases,
+  meanSquaredError: meanSquaredErrorCases,
   pick: pickCases,
   place: placeCases,
   rotary: rotaryCases,
   rotaryAt: rotaryAtCases,
   shiftTime: shiftTimeCases,
   softmax: softmaxCases,
+  squaredNorm: squaredNormCases,
   "stackStates() and sliceState": batchCases,
   wkv: wkvCases,
   ...elementwiseCases,
