@@ -4,9 +4,10 @@
  * @module
  */
 import { show } from "../check.ts";
-import { checkConfig, drawn, drawUniform, filled, type Undrawn } from "../initialize.ts";
-import { type RandomSource, randomSource } from "../random.ts";
+import { checkConfig, drawn, filled } from "../initialize.ts";
+import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
+import { linearStart } from "./starts.ts";
 
 /** The parameters of a linear layer. */
 export interface LinearParams {
@@ -55,9 +56,4 @@ export function linearInit(sizes: LinearSizes, seed: number): LinearParams {
     weight: linearStart(randomSource(seed), inputs, outputs),
     ...bias ? { bias: filled([outputs], () => 0) } : {},
   }));
-}
-
-/** The weight, yet to be drawn. */
-export function linearStart(random: RandomSource, inputs: number, outputs: number): Undrawn<Tensor> {
-  return () => drawUniform(random, [outputs, inputs], 1 / Math.sqrt(inputs));
 }

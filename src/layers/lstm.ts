@@ -4,12 +4,13 @@
  * @module
  */
 import { checkInteger, checkShape } from "../check.ts";
-import { checkConfig, drawn, drawUniform, filled, type Undrawn } from "../initialize.ts";
+import { checkConfig, drawn } from "../initialize.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lstmRecurrence } from "../ops/lstm/mod.ts";
-import { type RandomSource, randomSource } from "../random.ts";
+import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
+import { lstmStart } from "./starts.ts";
 
 /** The parameters of {@linkcode lstm}, with rows in the order of the gates i, f, g, o. */
 export interface LstmParams {
@@ -122,14 +123,4 @@ export interface LstmSizes {
 export function lstmInit(sizes: LstmSizes, seed: number): LstmParams {
   checkConfig("initialize LSTM layer", sizes, ["inputs", "channels"], [], "sizes");
   return drawn<LstmParams>(() => lstmStart(randomSource(seed), sizes.inputs, sizes.channels));
-}
-
-/** The same, yet to be drawn. */
-export function lstmStart(random: RandomSource, inputs: number, channels: number): Undrawn<LstmParams> {
-  const bound = 1 / Math.sqrt(channels);
-  return {
-    inputWeight: () => drawUniform(random, [4 * channels, inputs], bound),
-    hiddenWeight: () => drawUniform(random, [4 * channels, channels], bound),
-    bias: filled([4 * channels], (gate) => gate >= channels && gate < 2 * channels ? 1 : 0),
-  };
 }

@@ -1,23 +1,13 @@
 import { read, write } from "../../backends/wasm/vectors.as";
 import { sumOfSquares } from "../clip/kernel.as";
 
-/** Lengths beyond this are not in single precision. */
-const MOST: f64 = 3e38;
+// In double precision, where neither squares nor quotients of single-precision numbers are out of range.
 
 /** y = x / max(‖x‖, ε), row by row */
 export function l2Normalize(y: usize, x: usize, rows: i32, channels: i32, epsilon: f64): void {
   const row = (<usize> channels) << 2;
   for (; rows > 0; rows--, x += row, y += row) {
-    const length = max(sqrt(sumOfSquares(x, channels)), epsilon);
-    if (length < MOST) {
-      const divisor = f32x4.splat(<f32> length);
-      for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
-        const part = min(4, count);
-        write(y + c, f32x4.div(read(x + c, part), divisor), part);
-      }
-    } else {
-      for (let c: usize = 0; c < row; c += 4) store<f32>(y + c, <f32> (<f64> load<f32>(x + c) / length));
-    }
+    combine(y, x, 1 / max(sqrt(sumOfSquares(x, channels)), epsilon), x, 0, channels);
   }
 }
 
@@ -33,40 +23,39 @@ export function l2NormalizeBackward(
   const row = (<usize> channels) << 2;
   for (; rows > 0; rows--, gx += row, gy += row, x += row) {
     const length = sqrt(sumOfSquares(x, channels));
-    const isShort = length <= epsilon;
-    const divisor = isShort ? epsilon : length;
-    const product = isShort ? 0 : sumOfProducts(gy, x, channels) / length;
-    // NaN and what is out of the range of single precision, or may be between, take the second way.
-    if (abs(product) < MOST && divisor < MOST) {
-      const some = f32x4.splat(<f32> product), all = f32x4.splat(<f32> divisor);
-      for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
-        const part = min(4, count);
-        const along = f32x4.mul(f32x4.div(read(x + c, part), all), some);
-        write(gx + c, f32x4.div(f32x4.sub(read(gy + c, part), along), all), part);
-      }
-    } else {
-      for (let c: usize = 0; c < row; c += 4) {
-        const along = <f64> load<f32>(x + c) / divisor * product;
-        store<f32>(gx + c, <f32> ((<f64> load<f32>(gy + c) - along) / divisor));
-      }
-    }
+    const isShort = length <= epsilon, scale = 1 / (isShort ? epsilon : length);
+    const along = isShort ? 0 : sumOfProducts(gy, x, channels) * scale * scale * scale;
+    combine(gx, gy, scale, x, along, channels);
   }
 }
 
-/** Σ a·b in double precision, where products of single-precision numbers are exact. */
+/** y = a·scale - b·along */
+function combine(y: usize, a: usize, scale: f64, b: usize, along: f64, size: i32): void {
+  const p = f64x2.splat(scale), q = f64x2.splat(along);
+  for (; size > 0; y += 16, a += 16, b += 16, size -= 4) {
+    const count = min(4, size), u = read(a, count), v = read(b, count);
+    const low = f64x2.sub(f64x2.mul(f64x2.promote_low_f32x4(u), p), f64x2.mul(f64x2.promote_low_f32x4(v), q));
+    const high = f64x2.sub(f64x2.mul(upper(u), p), f64x2.mul(upper(v), q));
+    const all = v128.shuffle<f32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
+    write(y, all, count);
+  }
+}
+
+/** Σ a·b */
 function sumOfProducts(a: usize, b: usize, size: i32): f64 {
   let low = f64x2.splat(0), high = low;
   for (; size > 0; a += 16, b += 16, size -= 4) {
     const count = min(4, size), u = read(a, count), v = read(b, count);
     low = f64x2.add(low, f64x2.mul(f64x2.promote_low_f32x4(u), f64x2.promote_low_f32x4(v)));
-    high = f64x2.add(high, f64x2.mul(f64x2.promote_low_f32x4(upper(u)), f64x2.promote_low_f32x4(upper(v))));
+    high = f64x2.add(high, f64x2.mul(upper(u), upper(v)));
   }
   const total = f64x2.add(low, high);
   return f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);
 }
 
+/** The upper two of four floats. */
 // @ts-ignore: decorator
 @inline
 function upper(x: v128): v128 {
-  return v128.shuffle<f32>(x, x, 2, 3, 0, 1);
+  return f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 0, 1));
 }
