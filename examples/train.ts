@@ -31,7 +31,7 @@ const { train, test } = trainAndTest(task, { train: 512, test: 128, length: 96, 
 using backend = await createWasm();
 const config = { vocabulary: 64, layers: 2, channels: 32, feedForward: 96 };
 let last: FitProgress<RwkvParams> | undefined;
-const options = { config, backend, epochs: 24, learningRate: 4e-3, every: 4 };
+const options = { config, backend, epochs: 24, learningRate: 1e-2, every: 4 };
 for await (const at of fit(rwkv, { train, test }, options)) {
   showProgress(at);
   last = at;

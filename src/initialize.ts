@@ -30,13 +30,16 @@ export function checkConfig<C extends object>(
   for (const size of names) checkInteger(action, `${name}.${size}`, config[size] as number, 1);
 }
 
-/** A tensor in the making, which may be left for a moment. */
+/** Draws the values of a tensor, and yields from time to time. */
 export type Drawing = Generator<void, Tensor>;
 
-/** Parameters of which some are yet to be drawn, in the order of the tree: all at once would keep a thread busy for long. */
+/**
+ * Parameters, some of which are still to be drawn, in the order of the tree: drawing all at once would block the thread
+ * for long.
+ */
 export type Undrawn<P> = P extends Tensor ? P | (() => Drawing) : { readonly [K in keyof P]: Undrawn<P[K]> };
 
-/** Draws one parameter after another, and gives the tree of them at the end. */
+/** Draws one parameter after another, and returns the tree of all. */
 export function* draw<P>(tree: Undrawn<P>): Generator<void, P> {
   if (typeof tree === "function") {
     const drawn = yield* tree();
@@ -49,7 +52,7 @@ export function* draw<P>(tree: Undrawn<P>): Generator<void, P> {
   return (Array.isArray(tree) ? Object.values(drawn) : drawn) as P;
 }
 
-/** A model's `init` and `initInParts` from its parameters, undrawn. */
+/** A model's `init` and `initInParts`, from a function that returns its undrawn parameters. */
 export function initFrom<Config, Params>(undrawn: (config: Config, seed: number) => Undrawn<Params>): {
   init(config: Config, seed: number): Params;
   initInParts(config: Config, seed: number): Generator<void, Params>;
@@ -74,7 +77,7 @@ export function atOnce<R>(parts: Generator<void, R>): R {
   }
 }
 
-/** A tensor whose value at each index is `value(index)`, by way of `values`. */
+/** A tensor whose value at each index is `value(index)`; `values` is working memory. */
 export function filled(
   shape: readonly number[],
   value: (index: number) => number,
@@ -89,7 +92,7 @@ function valuesFor(shape: readonly number[], backend: Backend): Float64Array {
   return hostArray("allocate tensor", Float64Array, sizeOf(shape), backend.memory().bytes);
 }
 
-/** The values that are drawn without a pause: some of the time that a turn of the event loop is due after. */
+/** The number of values drawn between two yields, which takes less time than the interval between event loop turns. */
 const drawnAtOnce = 2 ** 16;
 
 /** A tensor of what `next` returns. */
@@ -117,9 +120,9 @@ export function drawUniform(random: RandomSource, shape: readonly number[], boun
 }
 
 /**
- * A random matrix with orthogonal rows or columns, whichever are fewer, times a gain (Saxe et al., 2013; PyTorch's
- * `orthogonal_`): normal draws, orthonormalized by Gram and Schmidt. Each vector is cleared of the earlier ones twice,
- * since once leaves what rounding put back.
+ * A random matrix with orthonormal rows or columns, whichever are fewer, times a gain (Saxe et al., 2013; PyTorch's
+ * `orthogonal_`): normal draws, orthonormalized by the Gram-Schmidt process. The components along earlier vectors are
+ * subtracted twice, since rounding leaves some after the first time.
  */
 export function* drawOrthogonal(
   random: RandomSource,
@@ -129,7 +132,7 @@ export function* drawOrthogonal(
   backend: Backend = reference,
 ): Drawing {
   const shape = [outputs, inputs];
-  // Before the work: where the matrix finds no room, neither would its vectors, one after the other.
+  // Allocated first: if there is no memory for the matrix, drawing its vectors would be in vain.
   const values = valuesFor(shape, backend);
   const count = Math.min(outputs, inputs), length = Math.max(outputs, inputs);
   const vectors: Float64Array[] = [];

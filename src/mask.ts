@@ -1,24 +1,24 @@
 /**
- * Which positions of a batch are read, where its sequences have several lengths.
+ * Masks of the positions of a batch, for sequences of different lengths.
  *
  * @module
  */
 import { isTensor, show } from "./check.ts";
 
-/** For each row of a batch, T numbers: 1, or 0 where the position is skipped. */
+/** For each row of a batch, T numbers: 1 for a position that is read, 0 for one that is skipped. */
 export type PositionMask = readonly ArrayLike<number>[];
 
-/** A mask that skips something. */
+/** A mask that skips at least one position. */
 export interface Mask {
   /** B */
   readonly batch: number;
   /** T */
   readonly time: number;
-  /** Of each row, the positions that are read, rising. */
+  /** For each row, the positions that are read, in ascending order. */
   readonly rows: readonly (readonly number[])[];
 }
 
-/** A mask of a batch `[B, T]`, checked; null where it skips nothing. */
+/** Checks the mask of a batch `[B, T]`, and converts it; null if it skips nothing. */
 export function maskOf(
   action: string,
   mask: PositionMask | undefined,

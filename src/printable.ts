@@ -8,7 +8,7 @@ import type { Tensor } from "./tensor.ts";
 import { shapeOf } from "./tracked_shape.ts";
 
 /**
- * Gives a class of tensors the methods that Deno, Node and `JSON.stringify` look for. They are non-enumerable and on
+ * Gives a class of tensors the methods that Deno, Node, templates and `JSON.stringify` look for. They are non-enumerable and on
  * the prototype, so creating tensors costs no more and iterating over their keys skips them.
  *
  * @param note a text to append
@@ -19,8 +19,9 @@ export function makePrintable<T extends Tensor>(
 ): void {
   const define = (key: PropertyKey, value: (this: T) => string) =>
     Object.defineProperty(tensors.prototype, key, { value });
-  for (const runtime of ["Deno.customInspect", "nodejs.util.inspect.custom"]) {
-    define(Symbol.for(runtime), function () {
+  const keys = ["Deno.customInspect", "nodejs.util.inspect.custom"].map((name) => Symbol.for(name));
+  for (const key of [...keys, "toString"]) {
+    define(key, function () {
       return `Tensor ${showShape(shapeOf(this))} on ${this.backend.name}${note(this)}`;
     });
   }

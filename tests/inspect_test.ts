@@ -35,6 +35,7 @@ testOnAll("a tensor prints its shape and backend, and whether it was freed", (ba
   }
   backend.free(x);
   for (const print of ways) assertEquals(print(x), `Tensor [2, 3] on ${name}, freed`);
+  assertEquals(`${x}`, `Tensor [2, 3] on ${name}, freed`);
   backend[Symbol.dispose]();
   for (const print of ways) assertEquals(print(one), `Tensor [] on ${name}, freed`);
 });

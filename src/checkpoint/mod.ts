@@ -67,7 +67,10 @@ const optionNames: Names<LoadTreeOptions> = { only: 0 };
  * console.log(params.blocks.length, params.head.shape, metadata); // 4 [ 64, 32 ] { task: "motifs" }
  * ```
  */
-export function saveTree(tree: unknown, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function saveTree(
+  tree: unknown,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
   const action = "save tree";
   checkMetadata(action, metadata);
   const { text, tensors } = encodeTree(tree);

@@ -68,7 +68,7 @@ export class StoredTensor {
 export function encode(
   tensors: readonly NamedValues[],
   metadata: Readonly<Record<string, string>>,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   // As the official writer does: wide numbers first, so that all are aligned, and then by name.
   const sorted = tensors.toSorted((a, b) =>
     b.values.BYTES_PER_ELEMENT - a.values.BYTES_PER_ELEMENT || (a.name < b.name ? -1 : 1)

@@ -110,7 +110,7 @@ export function checkChannelMixState({ mixK }: ChannelMixParams, x: Tensor, stat
  * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
  * @returns a state
- * @throws {TypeError} if params are none
+ * @throws {TypeError} if params are not those of the layer
  * @throws {RangeError} if batch is not an integer of at least 1, or memory is exhausted
  *
  * @example

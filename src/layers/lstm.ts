@@ -40,7 +40,7 @@ export interface LstmState {
  * @param params see {@linkcode LstmParams}
  * @param x `[B, T, I]`
  * @param state the state that an earlier call returned, or {@linkcode lstmState}
- * @returns y `[B, T, C]`, every h, and the state after the last step
+ * @returns y `[B, T, C]`, the h of all steps, and the state after the last step
  * @throws {TypeError} on other shapes, or tensors of several backends
  *
  * @example
@@ -73,7 +73,7 @@ export function lstm(params: LstmParams, x: Tensor, state: LstmState): { y: Tens
  * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
  * @returns a state
- * @throws {TypeError} if params are none
+ * @throws {TypeError} if params are not those of the layer
  * @throws {RangeError} if batch is not an integer of at least 1, or memory is exhausted
  *
  * @example

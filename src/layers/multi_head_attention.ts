@@ -11,7 +11,7 @@ import { checkNames, type Names } from "../names.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
-import { turn } from "../ops/rotary/mod.ts";
+import { rotate } from "../ops/rotary/mod.ts";
 import { type SeenSteps, seenSteps } from "./seen_steps.ts";
 import { checkRotaryHeads, multiHeadAttentionStart } from "./starts.ts";
 import { randomSource } from "../random.ts";
@@ -48,17 +48,18 @@ export interface MultiHeadAttentionState {
   readonly key: Tensor;
   /** `[B, T, C]` */
   readonly value: Tensor;
-  /** `[B, T]`, 1 where a step is seen and 0 where it is not; absent until a mask is given. */
+  /** `[B, T]`, 1 for steps that are seen and 0 for hidden ones; absent until a call has a mask. */
   readonly mask?: Tensor | undefined;
-  /** `[B, 1]`, with `mask`: the position of each sequence's next step, which is how many it has seen. */
+  /** `[B, 1]`, present with `mask`: the position of each sequence's next step, the number of steps that are seen. */
   readonly position?: Tensor | undefined;
 }
 
-/** What {@linkcode multiHeadAttention} does beside attending to all earlier steps. */
+/** Options of {@linkcode multiHeadAttention}. */
 export interface MultiHeadAttentionOptions {
   /**
-   * For sequences of several lengths in a batch: for each of the B a list of T numbers, 1, or 0 where a step of x is not to be seen,
-   * now or later. The positions of a sequence are those without such steps; y there has no meaning. Default: all are seen.
+   * For sequences of different lengths in a batch: B lists of T numbers, 1 for steps of x that are seen, and 0 for
+   * steps that are hidden, in this call and in later ones. Hidden steps do not count in positions, and their y has no
+   * meaning. Default: none are hidden.
    */
   readonly mask?: readonly ArrayLike<number>[] | undefined;
 }
@@ -82,7 +83,7 @@ const optionNames: Names<MultiHeadAttentionOptions> = { mask: 0 };
  * @returns y `[B, T, C]` and the state after the last step
  * @throws {TypeError} on other shapes, tensors of several backends, or an unknown option
  * @throws {RangeError} if the number of heads does not divide C, the size of a head is odd and `rotaryBase` is
- *   given, or a mask has another number than 0 and 1
+ *   given, or a mask has a number other than 0 and 1
  *
  * @example
  * ```ts
@@ -94,7 +95,7 @@ const optionNames: Names<MultiHeadAttentionOptions> = { mask: 0 };
  * console.log(y.shape, state.key.shape); // [ 2, 3, 32 ] [ 2, 3, 32 ]
  * ```
  *
- * @example Sequences of two and three steps, the shorter one with a step before it that is not seen
+ * @example Sequences of two and three steps, the shorter one preceded by a hidden step
  * ```ts
  * import { multiHeadAttention, multiHeadAttentionState, presets, tensor, transformer } from "@seqmix/seqmix";
  *
@@ -117,7 +118,7 @@ export function multiHeadAttention(
   return x.backend.scope(() => attend(params, x, state, seenSteps(x, state, mask)));
 }
 
-/** The same of a model's layers, which have the steps that are seen in common; null where that is all. */
+/** The same for a layer of a model; `seen`, shared by all layers, is null if no step is hidden. */
 export function attendWithHeads(
   params: MultiHeadAttentionParams,
   x: Tensor,
@@ -144,9 +145,10 @@ function attend(
   seen: SeenSteps | null,
 ): { y: Tensor; state: MultiHeadAttentionState } {
   const { heads, rotaryBase } = params, position = seen?.positions ?? state.key;
-  const turned = (t: Tensor) => rotaryBase === undefined ? t : turn(t, { heads, position, base: rotaryBase });
-  const query = turned(linear(x, params.query, params.queryBias));
-  const key = appendTime(state.key, turned(linear(x, params.key, params.keyBias)));
+  const rotated = (t: Tensor) =>
+    rotaryBase === undefined ? t : rotate(t, { heads, position, base: rotaryBase });
+  const query = rotated(linear(x, params.query, params.queryBias));
+  const key = appendTime(state.key, rotated(linear(x, params.key, params.keyBias)));
   const value = appendTime(state.value, linear(x, params.value, params.valueBias));
   const mask = seen?.maskOf(key);
   const y = attention(query, key, value, heads, mask && { mask });
@@ -163,7 +165,7 @@ function attend(
  * @param batch B, default 1
  * @param capacity the number of steps to reserve memory for; the cache grows beyond it if necessary
  * @returns a state with T = 0
- * @throws {TypeError} if params are none
+ * @throws {TypeError} if params are not those of the layer
  * @throws {RangeError} if batch is not an integer of at least 1, or capacity not one of at least 0, or memory is
  *   exhausted
  *

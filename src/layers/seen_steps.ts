@@ -1,5 +1,5 @@
 /**
- * Which steps attention sees, and their positions, where a mask hides some.
+ * The steps that attention sees, and their positions, if a mask hides some.
  *
  * @module
  */
@@ -14,17 +14,19 @@ import type { Tensor } from "../tensor.ts";
 import { shapeOf } from "../tracked_shape.ts";
 import type { MultiHeadAttentionState } from "./multi_head_attention.ts";
 
-/** The steps of a state and of a call. All layers of a model see the same. */
+/** The steps that are seen, of a state and of a call. They are the same for all layers of a model. */
 export interface SeenSteps {
-  /** `[B, T]`, the position of each step of the call among those that its sequence sees. */
+  /** `[B, T]`, the position of each step of the call: the number of steps seen before it in its sequence. */
   readonly positions: Tensor;
-  /** `[B, 1]`, the positions after the call. */
+  /** `[B, 1]`, the position of each sequence's next step after the call. */
   readonly next: Tensor;
-  /** The mask of all steps, one tensor for all layers; `key` is the cache of one, with the steps of the call. */
+  /**
+   * The mask of all steps, the same tensor for all layers; `key` is a layer's cache, including the steps of the call.
+   */
   maskOf(key: Tensor): Tensor;
 }
 
-/** What is seen of the steps of a state and of x `[B, T, C]`; null where that is all. */
+/** The steps that are seen, of a state and of x `[B, T, C]`; null if none are hidden. */
 export function seenSteps(x: Tensor, state: MultiHeadAttentionState, mask: Mask | null): SeenSteps | null {
   const { mask: past, position } = state;
   if (mask === null && past === undefined) return null;

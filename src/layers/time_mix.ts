@@ -133,7 +133,7 @@ export function checkTimeMixState({ decay }: TimeMixParams, x: Tensor, state: Ti
  * @param params the layer's parameters; the state lives on their backend
  * @param batch B, default 1
  * @returns a state: zeros for the previous step, and {@linkcode wkvState}
- * @throws {TypeError} if params are none
+ * @throws {TypeError} if params are not those of the layer
  * @throws {RangeError} if batch is not an integer of at least 1, or memory is exhausted
  *
  * @example

@@ -1,35 +1,36 @@
 /**
- * Sequences of several lengths in batches, of which little is padding.
+ * Batches of sequences of different lengths, with little padding.
  *
  * @module
  */
 
-/** Some sequences of one length, padded to it: what is read, and what is to be predicted at each step. */
+/** Sequences padded to a common length: the inputs, and the targets to predict at each step. */
 export interface Batch {
   /** B lists of T ids. */
   readonly inputs: readonly ArrayLike<number>[];
-  /** The same, one step later. */
+  /** The inputs, one step later. */
   readonly targets: readonly ArrayLike<number>[];
-  /** How much each target counts: 1, and 0 where it is padding; none: there is no padding. */
+  /** The weight of each target: 1, or 0 for padding. Absent if there is no padding. */
   readonly weights?: readonly ArrayLike<number>[] | undefined;
 }
 
-/** Which sequences a batch has, by their indices, and the length that all of them are padded to. */
+/** The sequences of a batch, by their indices, and the length that they are padded to. */
 export interface Rows {
   readonly indices: number[];
   readonly length: number;
 }
 
-/** The least part of a batch's targets that is no padding, but for what rounding a length up adds. */
-const leastFilled = 0.75;
+/** The minimum fraction of a batch's targets that are not padding, apart from padding due to rounded-up lengths. */
+const minFilled = 0.75;
 
 /**
- * Sequences in batches of about one length. Lengths are rounded up to four an octave, and no further than the longest of those that
- * are rounded to the same, so that a few forms of batches serve all lengths, and sequences of one length are not padded at all.
- * A batch takes the shortest first; it ends where it is full, or where the next one would make more than a quarter of it padding.
- * How many batches there are, and of what sizes, depends on the lengths alone.
+ * Groups sequences of similar length into batches. Lengths are rounded up to four per octave, but no further than the
+ * longest sequence with the same rounded length, so that few shapes of batches occur, and sequences of equal length
+ * are not padded at all. Batches are filled from the shortest sequence up; a batch ends when it is full, or when the
+ * next sequence would make more than a quarter of it padding. The number and sizes of the batches depend only on the
+ * lengths.
  *
- * @param order the sequences' indices; those of one rounded length come in this order
+ * @param order the indices of the sequences; sequences of the same rounded length are batched in this order
  */
 export function batchesOf(
   lengths: readonly number[],
@@ -47,7 +48,7 @@ export function batchesOf(
     const length = paddedTo(i);
     filled += length - 1;
     const count = last?.indices.length ?? batchSize;
-    if (last === undefined || count === batchSize || filled <= leastFilled * (count + 1) * (length - 1)) {
+    if (last === undefined || count === batchSize || filled <= minFilled * (count + 1) * (length - 1)) {
       batches.push(last = { indices: [], length });
       filled = length - 1;
     }
@@ -57,13 +58,13 @@ export function batchesOf(
   return batches;
 }
 
-/** The next of 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 and so on, or of the lengths below. */
+/** Rounds up to 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 and so on. */
 function roundUp(length: number): number {
   const step = 2 ** Math.max(0, 29 - Math.clz32(length - 1));
   return step * Math.ceil(length / step);
 }
 
-/** Sequences as inputs and targets, each padded with its last id. */
+/** Splits sequences into inputs and targets, each padded with its sequence's last id. */
 export function batchOf(
   sequences: readonly ArrayLike<number>[],
   { indices, length }: Rows,
@@ -77,7 +78,7 @@ export function batchOf(
   return { inputs, targets, weights };
 }
 
-/** How many targets count. */
+/** The number of targets that are not padding. */
 export function tokensOf({ targets, weights }: Batch): number {
   if (weights === undefined) return targets.length * targets[0].length;
   return weights.reduce((sum, row) => Array.from(row).reduce((a, b) => a + b, sum), 0);

@@ -1,5 +1,5 @@
 /**
- * How well a model predicts.
+ * Measures how well a model predicts.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import { backendOf } from "../tree.ts";
 import { checkModel, type LanguageModel } from "./language_model.ts";
 import { pieceLength } from "./pieces.ts";
 
-/** How well a model predicts, over all tokens but the first of each sequence. */
+/** How well a model predicts: means over all tokens except the first of each sequence. */
 export interface Evaluation {
   /** The mean negative log-likelihood of a token, in nats. */
   readonly loss: number;
-  /** The share of tokens that were the most probable, 0 to 1. */
+  /** The fraction of tokens that the model considered most probable, from 0 to 1. */
   readonly accuracy: number;
   /** e^loss */
   readonly perplexity: number;
@@ -29,29 +29,29 @@ export interface Evaluation {
   readonly bitsPerToken: number;
 }
 
-/** How {@linkcode evaluate} may be ended. */
+/** Options of {@linkcode evaluate}. */
 export interface EvaluateOptions {
-  /** Ends the evaluation with the signal's reason as an error. */
+  /** Aborts the evaluation, with the signal's reason as the error. */
   readonly signal?: AbortSignalLike | undefined;
 }
 
 const optionNames: Names<EvaluateOptions> = { signal: 0 };
 
-/** How many sequences are run as one batch. */
+/** The maximum number of sequences in a batch. */
 const batchSize = 32;
 
 /**
- * Predicts every token of the sequences from those before it. Sequences of about one length are run together, padded at their
- * ends, which changes nothing before, and in pieces: memory does not grow with their length for a model whose state does not,
- * and the event loop turns every 20 ms and one piece later at most.
+ * Predicts every token of the sequences from the tokens before it. Sequences of similar length are batched and padded
+ * at the end, which does not affect earlier steps. Batches are processed in pieces, so memory grows with the length of
+ * the sequences only if the model's state does. The event loop turns at least every 20 ms plus the time of one piece.
  *
- * @param model which model
- * @param params its parameters; it runs on their backend
- * @param sequences lists of ids, of at least two tokens each
- * @param options a signal that ends it
- * @returns loss, accuracy, perplexity and bits a token, every predicted token counting the same
- * @throws {TypeError} if there is no sequence, or one of fewer than two tokens, or params are not the model's, or on an
- *   unknown option
+ * @param model the model
+ * @param params its parameters; the evaluation runs on their backend
+ * @param sequences lists of token ids, each of at least two tokens
+ * @param options an abort signal
+ * @returns loss, accuracy, perplexity and bits per token, with equal weight for every predicted token
+ * @throws {TypeError} if there is no sequence, if a sequence has fewer than two tokens, if params are not the model's,
+ *   or on an unknown option
  * @throws {RangeError} on an id out of range
  *
  * @example
@@ -100,7 +100,7 @@ export async function evaluate<Params, State>(
   try {
     for (const rows of batchesOf(sequences.map(({ length }) => length), batchSize)) {
       const { inputs, targets, weights } = batchOf(sequences, rows);
-      // Behind the longest there is padding alone.
+      // After the end of the longest sequence there is only padding.
       const time = Math.max(...rows.indices.map((i) => sequences[i].length)) - 1;
       state = model.initialState(params, inputs.length);
       for (let start = 0; start < time;) {
@@ -119,7 +119,7 @@ export async function evaluate<Params, State>(
         start = end;
         scores.push(scoreOf(loss, predicted, piece));
         backend.free([loss, predicted]);
-        // A device goes on with the next piece while the last one's numbers are on their way.
+        // The device computes the next piece while the results of this one are downloaded.
         if (scores.length === 2) add(await unlessAborted(scores.shift()!, signal));
       }
       backend.free(state);
@@ -139,7 +139,7 @@ export async function evaluate<Params, State>(
   };
 }
 
-/** What became of a piece: its tokens' mean loss, how many were predicted, and how many there are. */
+/** The result of a piece: the mean loss of its tokens, the number predicted correctly, and the number of tokens. */
 interface Score {
   loss: number;
   correct: number;

@@ -1,5 +1,5 @@
 /**
- * A stream of tokens from any model.
+ * Generates a stream of tokens with any model.
  *
  * @module
  */
@@ -21,18 +21,18 @@ import { compiledStep, type Drawn, nextToken } from "./next_token.ts";
 import { pieceLength } from "./pieces.ts";
 import { stopsOf } from "./stops.ts";
 
-/** How tokens are generated. */
+/** Options of {@linkcode generate}. */
 export interface GenerateOptions<State> extends SampleOptions, LogitsOptions {
-  /** How many tokens at most; default: no end but `stop` and `signal`. */
+  /** The maximum number of tokens; default: no limit. */
   readonly maxTokens?: number | undefined;
   /**
-   * Ends the stream when one of these ids is drawn, or all ids of one of these lists one after another; they are not part of the
-   * stream. Ids that may be the beginning of a list are held back until it is clear that they are not.
+   * Ends the stream when one of these ids is drawn, or all ids of one of these lists in sequence. These ids are not
+   * part of the stream. Ids that match the beginning of a list are held back until they no longer do.
    */
   readonly stop?: readonly (number | readonly number[])[] | undefined;
-  /** Goes on from this state, which stays as it is; default: from the start. */
+  /** The state to continue from, which is not changed; default: the initial state. */
   readonly state?: State | undefined;
-  /** Ends the stream, in the middle of the prompt too, with the signal's reason as an error. */
+  /** Aborts the stream, also while the prompt is processed, with the signal's reason as the error. */
   readonly signal?: AbortSignalLike | undefined;
 }
 
@@ -46,45 +46,46 @@ const optionNames: Names<GenerateOptions<unknown>> = {
 };
 
 /**
- * The most tokens that are drawn before they are read, where reading takes time. The first token waits for no other, and
- * each block is so many times as long as the one before.
+ * If reading from the device is asynchronous, tokens are read in blocks. The first block is a single token, so that it
+ * is available early; each further block is `growth` times as long as the one before, up to `longestBlock`.
  */
-const mostAtOnce = 64, growth = 4;
+const longestBlock = 64, growth = 4;
 
-/** Whole numbers below this are exact in single precision. */
-const mostInTensor = 2 ** 24;
+/** Integers below this are exact in single precision. */
+const exactBelow = 2 ** 24;
 
-/** Tokens that were drawn one after another, each of them the next one's input. */
+/** Tokens that were drawn one after another, each the input of the next. */
 interface Block<State> {
   /** All of them, `[n, 1]`. */
   readonly ids: Tensor;
-  /** The last, `[1, 1]`, which the state has not seen. */
+  /** The last one, `[1, 1]`, which `state` does not include yet. */
   readonly last: Tensor;
   readonly state: State;
-  /** How often each id was drawn, `[1, V]`, where that is needed. */
+  /** The number of times that each id was drawn, `[1, V]`, if that is needed. */
   readonly counts?: Tensor | undefined;
 }
 
-/** A state, and how many it has seen of the tokens since the oldest state that is kept. */
-interface Mark<State> {
+/** A state that the stream may have to return to, and the number of tokens that it has seen since the oldest one. */
+interface Snapshot<State> {
   readonly state: State;
   readonly seen: number;
 }
 
 /**
- * Generates tokens one by one. The memory that it takes does not grow with their number for a model whose state does
- * not, nor with the prompt's length: a prompt is read in pieces. The event loop turns every 20 ms, and one token or piece
- * later at most, so that timers fire, pages paint and the signal is heard. Where reading from the device takes time, tokens stay there while they are drawn, and are read in blocks of 1, 4,
- * 16 and from then on 64.
+ * Generates tokens one by one. The prompt is processed in pieces, so memory grows with the number of tokens, in the
+ * prompt or the stream, only if the model's state does. The event loop turns at least every 20 ms plus the time of one
+ * token or piece, so that timers fire, pages paint and the signal can abort. If reading from the device is asynchronous
+ * (WebGPU), tokens are drawn on the device and read in blocks of 1, 4, 16 and then always 64.
  *
- * @param model which model
- * @param params its parameters; it runs on their backend
- * @param prompt ids of at least one token
- * @param options {@linkcode SampleOptions}, and when to stop, and where to go on from
- * @returns an async generator of ids; its return value is the state after the prompt and all of those ids, from which
- *   a conversation goes on, and which is the caller's to free
- * @throws {TypeError} at the first step, if the prompt is empty or not a list, or params or the state are not the model's, or
- *   on an unknown option
+ * @param model the model
+ * @param params its parameters; the model runs on their backend
+ * @param prompt token ids, at least one
+ * @param options how tokens are drawn ({@linkcode SampleOptions}, {@linkcode LogitsOptions}), when to stop, and the
+ *   state to continue from
+ * @returns an async generator of ids. Its return value is the state after the prompt and all of these ids, from which a
+ *   conversation can be continued; the caller owns it
+ * @throws {TypeError} (at the first step) if the prompt is empty or not a list, if params or the state are not the
+ *   model's, or on an unknown option
  * @throws {RangeError} on an id or an option out of range, or when a logit is NaN
  *
  * @example
@@ -95,7 +96,7 @@ interface Mark<State> {
  * for await (const id of generate(rwkv, params, [1, 2, 3], { maxTokens: 4, seed: 7 })) console.log(id);
  * ```
  *
- * @example Going on from the final state
+ * @example Continuing from the final state
  * ```ts
  * import { generate, presets, rwkv } from "@seqmix/seqmix";
  *
@@ -121,7 +122,7 @@ export async function* generate<Params, State>(
     if (state !== given) backend.free(state);
   };
   let state = given ?? model.initialState(params);
-  /** Moves the state past tokens that are not drawn from. */
+  /** Advances the state by tokens, without drawing. */
   const advance = (tokens: Tokens) => {
     const { logits, state: next } = model.forward(params, tokens, state, { logits: "none" });
     backend.free(logits);
@@ -132,13 +133,13 @@ export async function* generate<Params, State>(
   const next = nextToken(model, drawing);
   using compiled = compiledStep(model, params, drawing);
   let block: Block<State> | undefined;
-  /** The states before `state` that may be gone back to. */
-  let marks: Mark<State>[] = [];
+  /** The states before `state` that the stream may have to return to. */
+  let snapshots: Snapshot<State>[] = [];
   let finished = false;
   try {
     const prompted = Array.from(prompt);
     const last = prompted.length - 1;
-    // All but the last token of the prompt only move the state on; from there, one token in is one token out.
+    // All but the last token of the prompt only advance the state; from there on, each token gives the next.
     let before: Promise<unknown> | undefined;
     for (let start = 0; start < last;) {
       const turn = eventLoop.pause(signal);
@@ -147,16 +148,16 @@ export async function* generate<Params, State>(
       advance([prompted.slice(start, end)]);
       start = end;
       if (start === last) break;
-      // A device is two pieces behind at most: else it would have all of a long prompt to do before anything else.
+      // The device has at most two pieces queued: a whole long prompt would delay all of its other work.
       const done = allDone(backend);
       if (before !== undefined) await unlessAborted(before, signal);
       before = done;
     }
-    /** Since the oldest state that is kept; `state` has seen all but the last. */
-    let tokens = [prompted[last]], atOnce = 1, ended = false;
+    /** The tokens since the oldest snapshot; `state` has seen all but the last of them. */
+    let tokens = [prompted[last]], blockLength = 1, ended = false;
     for (let step = 0; step < maxTokens && !ended;) {
       const input: Tokens = block?.last ?? [tokens];
-      const count = Math.min(atOnce, maxTokens - step), counts = block?.counts;
+      const count = Math.min(blockLength, maxTokens - step), counts = block?.counts;
       if (count > 1) {
         block = await drawMany(input, step, count, counts);
       } else {
@@ -169,7 +170,7 @@ export async function* generate<Params, State>(
       if (counts !== undefined) backend.free(counts);
       const pending = engineOf(backend).download(block.ids);
       const waits = pending instanceof Promise;
-      if (waits) atOnce = Math.min(growth * atOnce, mostAtOnce);
+      if (waits) blockLength = Math.min(growth * blockLength, longestBlock);
       const ids = Array.from(waits ? await unlessAborted(pending, signal) : pending);
       backend.free(block.ids === block.last ? null : block.ids);
 
@@ -188,7 +189,7 @@ export async function* generate<Params, State>(
         const until = tokens.length - (isNone ? 1 : isLast ? 0 : stops.held);
         out = tokens.slice(first, until);
         tokens = settle(tokens, until, ended, [
-          ...marks,
+          ...snapshots,
           { state, seen },
           { state: block.state, seen: seen + ids.length },
         ]);
@@ -216,31 +217,31 @@ export async function* generate<Params, State>(
       backend.free(block?.state);
       free(state);
     }
-    for (const mark of marks) free(mark.state);
+    for (const snapshot of snapshots) free(snapshot.state);
   }
 
   /**
-   * Keeps of some states those that the stream may end with, after the first `until` tokens or later; where it has ended, makes
-   * the one that has seen just those.
+   * Frees the snapshots that the stream can't return to any more, given that its first `until` tokens are certain. If
+   * the stream has ended, sets `state` to the state after exactly these tokens.
    *
-   * @returns the tokens since the oldest of them
+   * @returns the tokens since the oldest snapshot that is left
    */
-  function settle(tokens: number[], until: number, ended: boolean, all: Mark<State>[]): number[] {
+  function settle(tokens: number[], until: number, ended: boolean, all: Snapshot<State>[]): number[] {
     const base = all.findLastIndex(({ seen }) => seen <= until), start = all[base].seen;
-    for (const mark of all.slice(0, base)) free(mark.state);
-    marks = all.slice(base).map((mark) => ({ state: mark.state, seen: mark.seen - start }));
+    for (const snapshot of all.slice(0, base)) free(snapshot.state);
+    snapshots = all.slice(base).map((snapshot) => ({ state: snapshot.state, seen: snapshot.seen - start }));
     if (ended) {
-      // Freed first, a state that has seen more hands the room of its caches back.
-      for (const mark of marks.splice(1).reverse()) free(mark.state);
+      // The newest first, which returns the capacity of caches to the state that is kept.
+      for (const snapshot of snapshots.splice(1).reverse()) free(snapshot.state);
     }
-    state = marks.pop()!.state;
+    state = snapshots.pop()!.state;
     if (ended && until > start) advance([tokens.slice(start, until)]);
     return tokens.slice(start);
   }
 
-  /** The token after the input, compiled where the input is on the device. */
+  /** Draws the token after the input, with the compiled step if the input is on the device. */
   function drawOne(input: Tokens, before: State, step: number, counts?: Tensor): Drawn<State> {
-    if (isTensor(input) && step < mostInTensor) {
+    if (isTensor(input) && step < exactBelow) {
       const number = tensor([step], [], backend);
       try {
         return compiled.run(params, input, before, number, counts);
@@ -251,7 +252,7 @@ export async function* generate<Params, State>(
     return backend.scope(() => next(params, input, before, step, counts));
   }
 
-  /** Tokens one after another, from the state on. */
+  /** Draws tokens one after another, starting from `state`. */
   async function drawMany(
     input: Tokens,
     step: number,
@@ -287,7 +288,7 @@ function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknow
   const action = "generate";
   if (!(prompt?.length > 0) || typeof prompt === "string") {
     throw new TypeError(
-      `Cannot ${action}: prompt must hold at least one id, current value is ${show(prompt)}`,
+      `Cannot ${action}: prompt must be a list of at least one id, current value is ${show(prompt)}`,
     );
   }
   checkNames(action, options, optionNames);

@@ -1,5 +1,5 @@
 /**
- * Parameters and states told from those of other models, and from what else is given by mistake, before a model runs.
+ * Checks that parameters and states belong to a model before it runs; errors say what was passed instead.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { isTensor } from "../check.ts";
 import { given, mistaken } from "../mistaken.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 
-/** Anything, of which names are read. */
+/** Any value, as nested properties that may be missing. */
 interface Tree {
   readonly [name: string | number]: Tree | undefined;
 }
@@ -15,7 +15,7 @@ interface Tree {
 type Role = "params" | "state";
 type Mark = (tree: Tree | undefined) => unknown;
 
-/** Of each model, a tensor that no other has there. */
+/** For each model, the place of a tensor that no other model has there. */
 const marks = {
   "RWKV": {
     params: (tree) => tree?.blocks?.[0]?.timeMix?.decay,
@@ -28,15 +28,15 @@ const marks = {
   "an LSTM": { params: (tree) => tree?.layers?.[0]?.inputWeight, state: (tree) => tree?.layers?.[0]?.cell },
 } satisfies Readonly<Record<string, Readonly<Record<Role, Mark>>>>;
 
-/** What messages call a model. */
+/** The name of a model in messages. */
 export type Kind = keyof typeof marks;
 
-/** What every model has. */
+/** The parameter that all models have. */
 export interface Embedded {
   readonly embedding: Tensor;
 }
 
-// These run at every token: they look at one tensor each. What else is missing the layers find.
+// These run for every token, so each checks only one tensor. The layers check the others.
 
 /** Checks that a value looks like a model's parameters; returns their backend. */
 export function checkParams(action: string, kind: Kind, params: Embedded): Backend {

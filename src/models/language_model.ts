@@ -1,5 +1,5 @@
 /**
- * What the three models have in common, so that one generate, one evaluate and one benchmark serve them all.
+ * The interface of all models, which `generate`, `evaluate`, `fit` and the benchmarks are written for.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import type { Tensor } from "../tensor.ts";
 import { checkParams, checkState, type Embedded, type Kind } from "./given.ts";
 import { maskedLogits, runMasked } from "./masked.ts";
 
-/** What a model makes of tokens. */
+/** The result of a model's `forward`. */
 export interface Prediction<State, Logits extends Tensor | null = Tensor> {
-  /** `[B, T, V]`, for each step the logits of the token after it; those that {@linkcode ForwardOptions} ask for. */
+  /** `[B, T, V]`, for each step the logits of the next token; fewer with the `logits` of {@linkcode ForwardOptions}. */
   readonly logits: Logits;
   /** The state after the last step. */
   readonly state: State;
 }
 
 /**
- * What `forward` of a {@linkcode LanguageModel} reads and computes.
+ * Options of a {@linkcode LanguageModel}'s `forward`.
  *
  * @example Prompts of three and five tokens in one call
  * ```ts
@@ -35,66 +35,73 @@ export interface Prediction<State, Logits extends Tensor | null = Tensor> {
  * const mask = prompts.map((ids, b) => [...paddings[b], ...ids.map(() => 1)]);
  * const { logits, state } = rwkv.forward(params, tokens, rwkv.initialState(params, 2), { mask, logits: "last" });
  * console.log(logits.shape); // [ 2, 1, 64 ]
- * // And on, a token each.
+ * // Then one token for each.
  * console.log((await read(rwkv.forward(params, [[10], [6]], state).logits)).length); // 128
  * ```
  */
 export interface ForwardOptions {
   /**
-   * Of which steps: of `"all"`, `[B, T, V]`; of the `"last"`, `[B, 1, V]`; of `"none"`, null, where tokens are only to move
-   * the state on. The head takes most of a small model's time and memory. Default `"all"`.
+   * The steps whose logits are computed: `"all"` gives `[B, T, V]`, `"last"` gives `[B, 1, V]`, and `"none"` gives
+   * null, for tokens that only advance the state. The head takes most of a small model's time and memory. Default
+   * `"all"`.
    */
   readonly logits?: "all" | "last" | "none" | undefined;
   /**
-   * For prompts of several lengths in one call: for each of the B rows a list of T numbers, 1, or 0 where a position is skipped.
-   * A row's state and its logits are those of the row without the positions that are skipped; the logits there are 0. Zeros may
-   * be on the left, on the right or between; what id is there does not matter, but it must be one. Of `"last"`, the logits of
-   * each row are those after its last 1, or 0 if it has none in this call. Default: nothing is skipped.
+   * For prompts of different lengths in one call: B lists of T numbers, 1 for a position that is read and 0 for one
+   * that is skipped. The state and the logits of a row are those of the row without its skipped positions, whose own
+   * logits are 0. Zeros may be on the left, on the right or in between; the ids there are ignored, but must be in
+   * range. With `logits: "last"`, the logits of a row are those after its last 1, or 0 if it has none. Default:
+   * nothing is skipped.
    *
-   * It decides which kernels run, so its numbers are part of the form of a compiled function ({@linkcode compile}), to which it
-   * goes within other options and not as an argument of its own. A Transformer's state keeps it, and can only be stacked with
-   * others that have one.
+   * The mask determines which kernels run, so its numbers are part of the form of a compiled function
+   * ({@linkcode compile}): pass it inside another argument, such as these options, not as an argument of its own. The
+   * state of a Transformer keeps the mask, and can only be stacked with states that have one as well.
    */
   readonly mask?: readonly ArrayLike<number>[] | undefined;
 }
 
 const optionNames: Names<ForwardOptions> = { logits: 0, mask: 0 };
 
-/** A network that predicts the next token: pure functions over its parameters and its state. */
+/** A network that predicts the next token: pure functions of its parameters and its state. */
 export interface LanguageModel<Config, Params, State> {
   /** `"rwkv"`, `"transformer"` or `"lstm"` */
   readonly name: string;
   /**
-   * Initial parameters, on the shared reference.
+   * Initial parameters, on the shared reference backend.
    *
    * @param config the sizes
    * @param seed an integer from 0 to 2⁵³ - 1; the same seed gives the same parameters
-   * @throws {TypeError} if a size is missing or has an unknown name, or there is no seed
-   * @throws {RangeError} if a size is not an integer of at least 1, or the seed out of range, or there is no room
+   * @throws {TypeError} if a size or the seed is missing, or if a name in `config` is unknown
+   * @throws {RangeError} if a size is not an integer of at least 1, if the seed is out of range, or if memory is
+   *   exhausted
    */
   init(config: Config, seed: number): Params;
   /**
-   * `init` in parts, between which the event loop can turn: each `next` draws some of the parameters, and the last gives all.
-   * A model of one's own can do without.
+   * `init` in parts, so that the event loop can turn in between: each `next` draws some of the parameters, and the last
+   * one returns all of them. Optional for your own models.
    */
   initInParts?(config: Config, seed: number): Generator<void, Params>;
   /**
    * The state before the first token, on the parameters' backend.
    *
-   * @throws {TypeError} if params are not the model's: a promise of them, a config, another model's
-   * @throws {RangeError} if batch is not an integer of at least 1, or there is no room
+   * @param params the parameters
+   * @param batch the number of sequences, B; default 1
+   * @throws {TypeError} if params are not the model's, but for example a promise, a config, or those of another model
+   * @throws {RangeError} if batch is not an integer of at least 1, or if memory is exhausted
    */
   initialState(params: Params, batch?: number): State;
   /**
-   * The logits after each of the tokens, and the state after the last. Intermediate results are freed; the state that
-   * is given stays as it is; the next shares no tensor with it, since who goes on frees the one before.
+   * The logits after each token, and the state after the last. Intermediate results are freed. `state` is not changed,
+   * and the new state shares no tensor with it, so that it can be freed once it is no longer needed.
    *
    * @param params the parameters
-   * @param tokens ids from 0 to V - 1: one list a sequence, all of one length, or a tensor `[B, T]`
-   * @param state from initialState or an earlier call, of the same batch
-   * @param options of which steps the logits are wanted; a model of one's own may give those of all steps all the same
-   * @throws {TypeError} if params or state are not the model's, on other shapes, a state of another batch size, tensors of two backends, or options that are none
-   * @throws {RangeError} on a list with an id out of range (where a tensor holds one, its logits are NaN), or a mask with another number
+   * @param tokens ids from 0 to V - 1: one list for each sequence, all of one length, or a tensor `[B, T]`
+   * @param state from `initialState` or an earlier call with the same batch size
+   * @param options the steps whose logits are computed (your own models may ignore this and return all), and a mask
+   * @throws {TypeError} if params or state are not the model's, on other shapes, a state of another batch size,
+   *   tensors of several backends, or an unknown option or value of `logits`
+   * @throws {RangeError} if a list holds an id out of range (in a tensor, its logits are NaN), or a mask a number
+   *   other than 0 and 1
    */
   forward(
     params: Params,
@@ -102,21 +109,21 @@ export interface LanguageModel<Config, Params, State> {
     state: State,
     options?: ForwardOptions & { readonly logits?: "all" | "last" | undefined },
   ): Prediction<State>;
-  /** The same where it may be that no logits are wanted. */
+  /** The same with options that may be `logits: "none"`. */
   forward(
     params: Params,
     tokens: Tokens,
     state: State,
     options: ForwardOptions,
   ): Prediction<State, Tensor | null>;
-  /** Without options; last, because `Parameters` and `ReturnType` are those of the last signature. */
+  /** The same without options. The last overload, since `Parameters` and `ReturnType` use the last one. */
   forward(params: Params, tokens: Tokens, state: State): Prediction<State>;
 }
 
-/** Any of the models, for code that only passes parameters and states along. */
+/** Any model, for code that only passes parameters and states through. */
 export type AnyLanguageModel = LanguageModel<unknown, unknown, unknown>;
 
-/** Layers between a model's embedding and its head, in terms of x and y `[B, T, C]`. */
+/** The layers between a model's embedding and its head, from x `[B, T, C]` to y `[B, T, C]`. */
 export type Layers<Params, State> = (
   params: Params,
   x: Tensor,
@@ -125,8 +132,8 @@ export type Layers<Params, State> = (
 ) => { readonly y: Tensor; readonly state: State };
 
 /**
- * A model's `forward` from its layers and its head, which sees the steps that are wanted. In one scope on the backend of
- * the parameters.
+ * A model's `forward`, from its layers and its head; the head is applied only to the steps whose logits are requested.
+ * Runs in one scope on the parameters' backend.
  */
 export function forwardWith<Params extends Embedded, State>(
   action: string,
@@ -158,7 +165,7 @@ export function forwardWith<Params extends Embedded, State>(
   return forward as LanguageModel<never, Params, State>["forward"];
 }
 
-/** Layers that know no mask and whose state is of one size, where one may be given. */
+/** Adds masks to layers without them, whose state has a constant size. */
 export function recurrent<Params, State>(
   layers: (params: Params, x: Tensor, state: State) => { readonly y: Tensor; readonly state: State },
 ): Layers<Params, State> {
@@ -168,7 +175,7 @@ export function recurrent<Params, State>(
       : runMasked((x, state: State) => layers(params, x, state), x, state, mask);
 }
 
-/** A model's `initialState` from what makes it, in one scope on the backend of the parameters. */
+/** A model's `initialState`, from the function that creates it, in one scope on the parameters' backend. */
 export function initialStateWith<Params extends Embedded, State>(
   action: string,
   kind: Kind,

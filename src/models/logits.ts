@@ -1,5 +1,5 @@
 /**
- * What is done to logits before an id is drawn from them, by how often each was drawn.
+ * Changes logits before an id is drawn, depending on how often each id was drawn before.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import { linear } from "../ops/linear/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { tensor } from "../transfer.ts";
 
-/** How logits are changed before an id is drawn from them. */
+/** Options that change logits before an id is drawn from them. */
 export interface LogitsOptions {
   /**
-   * Subtracted from the logit of an id as often as it was drawn; default 0. As in most services, what counts is the ids drawn in
-   * this call: not the prompt, nor what `state` has seen.
+   * Subtracted from the logit of an id once for each time that it was drawn; default 0. As in most services, only ids
+   * drawn in this call count, not those of the prompt or of earlier calls.
    */
   readonly frequencyPenalty?: number | undefined;
   /** Subtracted once from the logit of every id that was drawn in this call; default 0. */
   readonly presencePenalty?: number | undefined;
   /**
-   * Other logits in place of these, before temperature, top-k and top-p and after penalties: a pure function of
-   * tensors `[1, V]` on the model's backend to one of them, made of operations alone, since it is compiled ({@linkcode compile}).
-   * `counts` has how often each id was drawn in this call.
+   * Replaces the logits, after the penalties and before temperature, top-k and top-p: a pure function from tensors
+   * `[1, V]` on the model's backend to another one. It is compiled ({@linkcode compile}), so it may only use
+   * operations. `counts` holds the number of times that each id was drawn in this call.
    */
   readonly transform?: ((logits: Tensor, counts: Tensor) => Tensor) | undefined;
 }
@@ -35,7 +35,7 @@ export interface LogitsChange extends LogitsOptions {
   readonly presencePenalty: number;
 }
 
-/** The options with their defaults filled in, checked. */
+/** Checks the options, and fills in defaults. */
 export function checkLogitsOptions(action: string, options: LogitsOptions): LogitsChange {
   const { frequencyPenalty = 0, presencePenalty = 0, transform } = options;
   for (const [name, value] of Object.entries({ frequencyPenalty, presencePenalty })) {
@@ -59,7 +59,7 @@ export function changesLogits({ frequencyPenalty, presencePenalty, transform }: 
   return frequencyPenalty !== 0 || presencePenalty !== 0 || transform !== undefined;
 }
 
-/** The logits `[1, V]` that are drawn from, by how often each id was drawn. */
+/** Applies penalties and `transform` to logits `[1, V]`, given the number of times that each id was drawn. */
 export function changeLogits(action: string, logits: Tensor, counts: Tensor, change: LogitsChange): Tensor {
   const { frequencyPenalty, presencePenalty, transform } = change;
   const penalized = penalize(logits, counts, frequencyPenalty, presencePenalty);
@@ -83,7 +83,7 @@ function penalize(logits: Tensor, counts: Tensor, frequency: number, presence: n
   return y;
 }
 
-/** Counts with that of an id, `[1, 1]`, one higher. */
+/** Adds 1 to the count of an id `[1, 1]`. */
 export function countOne(counts: Tensor, id: Tensor): Tensor {
   const { backend, shape: [, vocabulary] } = counts;
   const ids = Array.from({ length: vocabulary }, (_, i) => i);

@@ -39,16 +39,16 @@ export interface LstmModelParams {
   readonly head: Tensor;
 }
 
-/** The state of an LSTM model: of one size, however many tokens it has seen. */
+/** The state of an LSTM model. Its size does not depend on the number of tokens. */
 export interface LstmModelState {
-  /** A state a layer. */
+  /** One state for each layer. */
   readonly layers: readonly LstmState[];
 }
 
 /**
- * The embedding, L stacked LSTM layers, and the head over the last one's output. They start as PyTorch's
- * `nn.Embedding`, `nn.LSTM` and `nn.Linear` do: the embedding N(0, 1), the weights uniform within ±1/√C; but the
- * biases at 0, the forget gate's at 1 (Jozefowicz et al., 2015).
+ * An embedding, L stacked LSTM layers, and a head. Initial values are those of PyTorch's `nn.Embedding`, `nn.LSTM` and
+ * `nn.Linear`, N(0, 1) for the embedding and uniform within ±1/√C for the weights, except that biases are 1 for the
+ * forget gate and 0 for the others (Jozefowicz et al., 2015).
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Models over the positions of a batch that a mask lets them read.
+ * Runs models on a batch with a mask.
  *
  * @module
  */
@@ -8,14 +8,17 @@ import { pick, place } from "../ops/pick/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { mapTensors, tensorsByPlace } from "../tree.ts";
 
-/** The indices, among the B·T positions, of those that are read: all, or of each row the last. */
+/** The indices of the positions that are read among all B·T: all of them, or the last one of each row. */
 function indicesOf({ rows, time }: Mask, which: "all" | "last"): number[] {
   return rows.flatMap((positions, b) =>
     (which === "all" ? positions : positions.slice(-1)).map((t) => b * time + t)
   );
 }
 
-/** The logits of a body's results at the positions that are read, of `all` `[B, T, V]` or the `last` `[B, 1, V]`; elsewhere 0. */
+/**
+ * The logits at the positions that are read, from the output y of the layers: `[B, T, V]` for `all`, with 0 at the
+ * others, or `[B, 1, V]` for the `last` of each row, 0 if there is none.
+ */
 export function maskedLogits(
   y: Tensor,
   head: (y: Tensor) => Tensor,
@@ -29,11 +32,12 @@ export function maskedLogits(
 }
 
 /**
- * Layers whose state is of one size, over the positions that are read. Each row's are moved together, so that all rows start at
- * once, and leave the batch, the shortest first, with the state that they have there.
+ * Runs layers with a state of constant size on the positions that are read. The positions of each row are moved to its
+ * start, so that all rows start together; a row leaves the batch after its last position, the shortest first.
  *
- * @param layers from x `[B, T, C]` and a state to y `[B, T, C]` and the next, of tensors that are its own
- * @returns y, where nothing is read 0, and the state after each row's last position
+ * @param layers from x `[B, T, C]` and a state to y `[B, T, C]` and the next state, which shares no tensor with the
+ *   first
+ * @returns y, which is 0 at skipped positions if any position is read, and the state after each row's last position
  */
 export function runMasked<State>(
   layers: (x: Tensor, state: State) => { readonly y: Tensor; readonly state: State },
@@ -43,7 +47,7 @@ export function runMasked<State>(
 ): { y: Tensor; state: State } {
   const all = [...rows.keys()], lengths = rows.map((positions) => positions.length);
   const ys: Tensor[] = [], read: number[] = [];
-  /** The states in which rows leave, and of each of their rows which one it is, or -1 if it goes on. */
+  /** The states in which rows leave; and for each of their rows its index in the batch, or -1 if the row continues. */
   const states: State[] = [], left: number[] = [];
   let active = all, start = 0, now = state;
   for (const length of [...new Set([0, ...lengths])].sort((a, b) => a - b)) {
@@ -63,19 +67,19 @@ export function runMasked<State>(
     active = goOn;
     start = length;
   }
-  // Where nothing is read, nobody looks at y.
+  // If no position is read, y is not used.
   const y = ys.length === 0 ? x : place(ys, [batch, time], read);
-  // The given state is not to be passed on.
+  // The caller's own state must not be returned.
   const isWhole = now !== state && states.length === 1 && left.every((b, i) => b === i);
   return { y, state: isWhole ? now : joined(states, batch, left) };
 }
 
-/** Rows of a state, copied. */
+/** Copies rows of a state. */
 function rowsOf<State>(state: State, indices: readonly number[]): State {
   return mapTensors(state, (t) => pick(t, [indices.length], indices));
 }
 
-/** The state of a whole batch from states that have each of its rows once. */
+/** Joins states, which contain each row of the batch once, into the state of the batch. */
 function joined<State>(states: readonly State[], batch: number, rows: readonly number[]): State {
   const parts = states.map(tensorsByPlace);
   const tensors = parts[0].map((_, i) => place(parts.map((part) => part[i]), [batch], rows));

@@ -1,5 +1,5 @@
 /**
- * Language models made of the layers, and what one does with a model: generate and evaluate.
+ * Language models made of the layers, with functions to generate tokens and to evaluate a model.
  *
  * @example
  * ```ts

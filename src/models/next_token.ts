@@ -1,5 +1,5 @@
 /**
- * One step of generation, compiled, and kept with the parameters for the next stream.
+ * A compiled step of generation, which is cached for the next stream with the same parameters.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { zeros } from "../transfer.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { changeLogits, changesLogits, countOne, type LogitsChange } from "./logits.ts";
 
-/** A token, the state after the token before it, and how often each id was drawn, where that is needed. */
+/** A token, the state before it, and the number of times that each id was drawn, if that is needed. */
 export interface Drawn<State> {
   readonly id: Tensor;
   readonly after: State;
   readonly counts?: Tensor | undefined;
 }
 
-/** Draws the token after the input, and makes the state that has seen the input. */
+/** Draws the token after the input, and computes the state after the input. */
 export type NextToken<Params, State> = (
   params: Params,
   input: Tokens,
@@ -58,8 +58,8 @@ interface Kept {
 }
 
 /**
- * The step that each tree of parameters was last used with. Recording it takes as long as tens of tokens, so that short streams
- * would be half as fast if each recorded its own. Between streams a step holds no memory of the backend.
+ * The last step of each tree of parameters. Recording a step takes as long as tens of tokens, so short streams would be
+ * half as fast if each recorded its own. Between streams a step holds no memory of the backend.
  */
 const kept = new WeakMap<object, Kept>();
 
@@ -68,7 +68,7 @@ export interface CompiledStep<Params, State> extends Disposable {
   readonly run: NextToken<Params, State>;
 }
 
-/** The compiled step for parameters: the kept one, or a new one that takes its place if that draws differently. */
+/** The compiled step for parameters: the cached one, or a new one in its place if the options differ. */
 export function compiledStep<Params, State>(
   model: LanguageModel<never, Params, State>,
   params: Params,
@@ -78,7 +78,7 @@ export function compiledStep<Params, State>(
   let found = kept.get(tree);
   if (found === undefined || found.model !== model || !isSame(found.drawing, drawing)) {
     found = { model, drawing, programs: new Programs(nextToken(model, drawing)), users: 0 };
-    // What a transform closes over may differ in the next stream.
+    // Not if there is a transform: what it closes over may differ in the next stream.
     if (drawing.change.transform === undefined) kept.set(tree, found);
   }
   const step = found;

@@ -1,7 +1,7 @@
 /**
- * How much of a long sequence goes through a model at once: little enough for the event loop to turn in between and for
- * memory not to grow with the sequence, enough for the kernels to be at their best. By counts, never by a clock, so that the
- * same tokens give the same bits.
+ * The length of the pieces in which a long sequence goes through a model: short enough for the event loop to turn in
+ * between and for memory not to grow with the sequence, and long enough for the kernels to be efficient. It depends on
+ * sizes, never on a clock, so that the same tokens give the same results, bit for bit.
  *
  * @module
  */
@@ -9,24 +9,27 @@ import { engineOf } from "../engine.ts";
 import type { Backend } from "../tensor.ts";
 import { parameterCount } from "../tree.ts";
 
-/** Tokens in a piece at most, on the caller's thread and beside it. */
-const most = 512, mostBeside = 2048;
-/** Weights are read once a piece, so short ones of large models waste time; a cache is read for every token. */
-const least = 32, leastOverCache = 4;
+/** The maximum number of tokens in a piece, if the computation is on the caller's thread and if it is not. */
+const maxOnThread = 512, maxOnDevice = 2048;
+/**
+ * The minimum numbers of tokens, by the size of the parameters and by that of the state. Weights are read once for each
+ * piece, so short pieces of large models waste time; a cache is read for every token.
+ */
+const minByParams = 32, minByState = 4;
 
 /**
- * The steps of a piece of `batch` sequences.
+ * The number of steps in a piece of `batch` sequences.
  *
- * @param params of the model: each number is multiplied with every token
- * @param state before the piece: of a Transformer its cache, each number of which is multiplied with every token of its
+ * @param params the model's parameters: each number is multiplied by every token
+ * @param state the state before the piece: each number of a Transformer's cache is multiplied by every token of its
  *   sequence
  */
 export function pieceLength(params: unknown, state: unknown, batch: number, backend: Backend): number {
   const { workAtOnce = Infinity } = engineOf(backend);
   const tokens = Math.min(
-    workAtOnce === Infinity ? mostBeside : most,
-    Math.max(least, workAtOnce / parameterCount(params)),
-    Math.max(leastOverCache, workAtOnce * batch / parameterCount(state)),
+    workAtOnce === Infinity ? maxOnDevice : maxOnThread,
+    Math.max(minByParams, workAtOnce / parameterCount(params)),
+    Math.max(minByState, workAtOnce * batch / parameterCount(state)),
   );
   return Math.max(1, Math.floor(tokens / batch));
 }

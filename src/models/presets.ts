@@ -1,5 +1,5 @@
 /**
- * The sizes that the benchmarks compare.
+ * The sizes of the models in the benchmarks.
  *
  * @module
  */
@@ -9,17 +9,18 @@ import type { TransformerConfig } from "./transformer.ts";
 
 /** The sizes of the three models in one comparison. */
 export interface Preset {
-  /** Of `rwkv`. */
+  /** The sizes of {@linkcode rwkv}. */
   readonly rwkv: RwkvConfig;
-  /** Of `transformer`. */
+  /** The sizes of {@linkcode transformer}. */
   readonly transformer: TransformerConfig;
-  /** Of `lstmModel`. */
+  /** The sizes of {@linkcode lstmModel}. */
   readonly lstm: LstmConfig;
 }
 
 /**
- * The two comparisons: `article` is the architecture as "Deconstructing RWKV, Part 3" writes it, 0.54 to 0.87 million
- * parameters; `matched` has four layers too, and the fifty thousand parameters a model that it states.
+ * The two comparisons: `article` is the architecture that "Deconstructing RWKV, Part 3" describes, with 0.54 to 0.87
+ * million parameters; `matched` has four layers as well, and about fifty thousand parameters for each model, the number
+ * that the article states.
  *
  * @example
  * ```ts

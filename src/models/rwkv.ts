@@ -31,7 +31,7 @@ export interface RwkvConfig {
   readonly layers: number;
   /** C */
   readonly channels: number;
-  /** F, officially 4C. */
+  /** F, the size of the channel-mix's hidden layer; 4C in the official models. */
   readonly feedForward: number;
 }
 
@@ -39,29 +39,29 @@ export interface RwkvConfig {
 export interface RwkvParams {
   /** `[V, C]` */
   readonly embedding: Tensor;
-  /** Right after the embedding. */
+  /** The normalization after the embedding. */
   readonly ln0: LayerNormParams;
   /** L blocks. */
   readonly blocks: readonly RwkvBlockParams[];
-  /** Before the head. */
+  /** The normalization before the head. */
   readonly lnOut: LayerNormParams;
   /** `[V, C]` */
   readonly head: Tensor;
 }
 
-/** The state of an RWKV model: of one size, however many tokens it has seen. */
+/** The state of an RWKV model. Its size does not depend on the number of tokens. */
 export interface RwkvState {
-  /** A state a block. */
+  /** One state for each block. */
   readonly blocks: readonly RwkvBlockState[];
 }
 
 /**
- * RWKV-4 (Peng et al.: "RWKV: Reinventing RNNs for the Transformer Era", 2023; BlinkDL/RWKV-LM, `RWKV-v4neo/src/model.py`,
- * its initial values included): the embedding, normalized; L blocks of
+ * RWKV-4 (Peng et al.: "RWKV: Reinventing RNNs for the Transformer Era", 2023; BlinkDL/RWKV-LM,
+ * `RWKV-v4neo/src/model.py`, including its initial values): a normalized embedding; L blocks of
  *
  *     x += timeMix(ln1(x));  x += channelMix(ln2(x))
  *
- * and the head over the normalized result.
+ * and a normalization and the head.
  *
  * @example
  * ```ts

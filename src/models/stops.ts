@@ -1,19 +1,19 @@
 /**
- * Where a stream ends.
+ * Finds the ids at which a stream stops.
  *
  * @module
  */
 import { show } from "../check.ts";
 
-/** Finds where one of some sequences of ids ends. */
+/** Finds the first end of one of several sequences in a stream of ids. */
 export interface Stops {
-  /** How many of the last ids may be the beginning of one; at its end, its ids. */
+  /** The number of last ids that match the beginning of a sequence; at its end, its length. */
   readonly held: number;
-  /** Takes the next id; whether it ends one, of several the longest. */
+  /** Adds the next id. Returns whether a sequence ends with it; if several do, the longest counts. */
   push(id: number): boolean;
 }
 
-/** Looks for sequences of ids, which are lists or single ids. */
+/** Finds sequences, each a list of ids or a single id. */
 export function stopsOf(action: string, stop: readonly (number | readonly number[])[]): Stops {
   if (!Array.isArray(stop)) {
     throw new TypeError(`Cannot ${action}: stop must be a list of ids, current value is ${show(stop)}`);
@@ -27,12 +27,12 @@ export function stopsOf(action: string, stop: readonly (number | readonly number
       }`,
     );
   }
-  /** Where that is all that there are: most streams have no list, and look at every id. */
+  /** The ids, if there are no lists, as in most streams: checking an id is then faster. */
   const singles = sequences.some((one) => one.length > 1) ? null : sequences.flat();
   const none: number[] = [];
-  /** The last ids, as many as may be the beginning of a sequence. */
+  /** The last ids that match the beginning of a sequence. */
   let last: number[] = [];
-  /** How many of the last ids are the first `count` of a sequence, if all of those are. */
+  /** `count` if the stream ends with the first `count` ids of a sequence; else 0. */
   const endsWith = (one: readonly number[], count: number) =>
     count <= last.length && last.slice(last.length - count).every((id, i) => id === one[i]) ? count : 0;
   const longest = (counts: readonly number[]) => counts.reduce((a, b) => Math.max(a, b), 0);

@@ -38,11 +38,11 @@ export interface TransformerConfig {
 
 /** One block of a Transformer. */
 export interface TransformerBlockParams {
-  /** Before the attention. */
+  /** The normalization before the attention. */
   readonly ln1: LayerNormParams;
   /** See {@linkcode multiHeadAttention}. */
   readonly attention: MultiHeadAttentionParams;
-  /** Before the feed-forward layer. */
+  /** The normalization before the feed-forward layer. */
   readonly ln2: LayerNormParams;
   /** Up `[F, C]` and down `[C, F]`. */
   readonly feedForward: { readonly up: Tensor; readonly down: Tensor };
@@ -54,7 +54,7 @@ export interface TransformerParams {
   readonly embedding: Tensor;
   /** L blocks. */
   readonly blocks: readonly TransformerBlockParams[];
-  /** Before the head. */
+  /** The normalization before the head. */
   readonly lnOut: LayerNormParams;
   /** `[V, C]` */
   readonly head: Tensor;
@@ -62,18 +62,18 @@ export interface TransformerParams {
 
 /** The state of a Transformer: the key-value caches, which grow with every token. */
 export interface TransformerState {
-  /** A cache a block. */
+  /** One cache for each block. */
   readonly blocks: readonly MultiHeadAttentionState[];
 }
 
 /**
- * A Transformer decoder (Vaswani et al., 2017; GPT-2's block with the normalization first) with rotary positions, which
- * cost no parameters and set no longest length: the embedding; L blocks of
+ * A Transformer decoder (Vaswani et al., 2017; with the normalization first, as in GPT-2) with rotary positions, which
+ * take no parameters and do not limit the length: an embedding; L blocks of
  *
  *     x += attention(ln1(x));  x += W_down gelu(W_up ln2(x))
  *
- * and the head over the normalized result. Weights start normal with 0.02, the two output projections of a block
- * divided by √(2L).
+ * and a normalization and the head. Initial weights are normal with a standard deviation of 0.02, divided by √(2L) for
+ * the two output projections of each block.
  *
  * @example
  * ```ts

@@ -137,7 +137,7 @@ export interface FitProgress<Params> {
    * The bytes of a checkpoint. With the same `hyper`, `workers` and kind of backend, a resumed training has the same
    * losses, bit for bit. Call it before the next report.
    */
-  checkpoint(): Promise<Uint8Array>;
+  checkpoint(): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 const action = "fit";

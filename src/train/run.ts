@@ -77,7 +77,7 @@ export async function saveRun<P>(
   run: Run<P>,
   model: string,
   train: readonly ArrayLike<number>[],
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const [first] = tensorsOf(run.params);
   const isDouble = await floatsConstructorOf(first) === Float64Array;
   const host = createReference({ precision: isDouble ? "float64" : "float32" });

@@ -8,8 +8,8 @@ const unit: f64 = 1.2089258196146292e24;
 
 /**
  * m' = β₁m + (1 - β₁)g, v' = β₂v + (1 - β₂)g², θ' = θ - ηλθ - η·(m'/c₁) / (√(v'/c₂) + ε) with η = rateFactor·rate and
- * c = 1 - βᵗ in step t, from 1. Where a v' is infinite, overflows[leaf] becomes 1. Every element is computed by the same
- * operations, each rounded once in both builds, so that a resumed run repeats bit for bit.
+ * c = 1 - βᵗ in step t, from 1. Where a v' is infinite, overflows[leaf] becomes 1. Every element is computed by the
+ * same operations, each rounded once in both builds, so that a resumed run repeats bit for bit.
  */
 export function adamW(
   nextParam: usize,

@@ -1,6 +1,6 @@
 /**
- * Sequences joined along time: how the key-value cache grows. The backends keep room behind a cache and append in
- * place where nobody else has gone on from it, so that a step costs its own rows and not the whole past.
+ * Concatenation along time, by which the key-value cache grows. Caches have spare capacity, so that a step usually
+ * copies only its own rows and not the whole past.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Tensor } from "../../tensor.ts";
 import { sumOf } from "../../tree.ts";
 
 /**
- * Joins two sequences along time: `y = past ++ x`. The past stays as it is, and can be gone on from again.
+ * Concatenates two sequences along time: `y = past ++ x`. `past` is not changed, and can be extended more than once.
  *
  * @param past `[B, T, C]`, T may be 0
  * @param x `[B, S, C]`
@@ -32,8 +32,9 @@ export function appendTime(past: Tensor, x: Tensor): Tensor {
 }
 
 /**
- * Appends in place where `past` is the newest holder of a block with room, so that a step costs its own rows and
- * not the whole past; any other holder of the block keeps seeing what it saw. Each gets the gradients of the steps that it brought.
+ * Appends in place if `past` is the newest tensor that shares its memory and the capacity suffices; otherwise copies
+ * it to a larger cache. Other tensors that share the memory keep their values, since rows are only added after theirs.
+ * Each input gets the gradients of its own steps.
  */
 export const appendTimeOp = defineOperation({
   name: "appendTime",
@@ -44,7 +45,7 @@ export const appendTimeOp = defineOperation({
     const source = store.alive(past), added = store.alive(x);
     const shape = shapeOf(past), before = shape[1], time = shapeOf(x)[1];
     const after = sumOf(before, time);
-    // A quarter more than needed: every row is copied about four times in all, however long the cache grows.
+    // A quarter more than needed: each row is copied about four times in all, whatever the length of the cache.
     const y = store.extend(source, time) ??
       store.makeCache([shape[0], after, ...shape.slice(2)], after + Math.max(16, Math.floor(after / 4)));
     if (y.memory !== source.memory) copySteps(y, 0, source);
@@ -57,7 +58,7 @@ export const appendTimeOp = defineOperation({
   },
 });
 
-/** The same of a mask, a number a step; it has no gradient. */
+/** The same for a mask, with one number for each step; it has no gradient. */
 export const appendMaskOp = defineOperation({
   ...appendTimeOp.declaration,
   name: "appendMask",
@@ -66,7 +67,7 @@ export const appendMaskOp = defineOperation({
   gradient: "constant",
 });
 
-/** The mask of a cache of which only the last steps, those of `x`, may be hidden, with as much room as the cache has. */
+/** Creates the mask of a cache, with the same capacity: `x` for the last steps, and 1 for all steps before. */
 export const maskOfCacheOp = defineOperation({
   name: "maskOfCache",
   action: "append time",

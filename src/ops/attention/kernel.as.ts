@@ -43,7 +43,7 @@ export function maskedAttention(
   attendAll(y, query, key, value, mask, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, scratch);
 }
 
-/** A mask of 0 is none. */
+/** The address of the mask is 0 if there is none. */
 function attendAll(
   y: usize,
   query: usize,
@@ -281,7 +281,7 @@ export function maskedAttentionBackward(
   attendAllBackward(gQuery, gKey, gValue, gy, query, key, value, mask, y, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, scratch);
 }
 
-/** A mask of 0 is none. */
+/** The address of the mask is 0 if there is none. */
 function attendAllBackward(
   gQuery: usize,
   gKey: usize,

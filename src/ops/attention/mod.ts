@@ -12,9 +12,9 @@ import type { Tensor } from "../../tensor.ts";
 
 const action = "attend";
 
-/** Which keys are seen. */
+/** Options of {@linkcode attention}. */
 export interface AttentionOptions {
-  /** `[B, S]` of 0 and 1: keys whose number is 0 are not seen by any query. Default: none is hidden. */
+  /** `[B, S]`, 0 for keys that are hidden from all queries, else 1. Default: none are hidden. */
   readonly mask?: Tensor | undefined;
 }
 
@@ -23,13 +23,13 @@ const optionNames: Names<AttentionOptions> = { mask: 0 };
 /**
  * Causal scaled dot-product attention, head by head: `y_i = Σ_j softmax_j(q_i·k_j / √N) v_j` over the keys j that
  * are no later than query i (Vaswani et al.: "Attention Is All You Need", 2017). The queries are the last T of the S
- * steps, so query i sees the keys 0 to S - T + i; with T = S that is the usual triangle, with T = 1 a step of decoding.
+ * steps, so query i sees the keys 0 to S - T + i. T = S is the usual causal triangle, T = 1 a step of decoding.
  *
  * @param query `[B, T, C]`
  * @param key `[B, S, C]`, S at least T
  * @param value `[B, S, C]`
- * @param heads H, which divides C; head h is the channels from h·C/H on
- * @param options a mask of the keys, for sequences of several lengths in a batch
+ * @param heads H, which divides C; head h has the channels from h·C/H on
+ * @param options a mask of the keys, for sequences of different lengths in a batch
  * @returns y `[B, T, C]`, 0 where a query sees no key
  * @throws {TypeError} on other shapes, tensors of two backends, or an unknown option
  * @throws {RangeError} if the heads don't divide C, or there are more queries than keys
@@ -42,7 +42,7 @@ const optionNames: Names<AttentionOptions> = { mask: 0 };
  * console.log(await read(attention(tensor([5], [1, 1, 1]), key, value, 1))); // Float32Array [ 2 ]
  * ```
  *
- * @example A key that is not seen
+ * @example A hidden key
  * ```ts
  * import { attention, read, tensor } from "@seqmix/seqmix";
  *
@@ -82,8 +82,8 @@ export function checkHeads(action: string, heads: number, channels: number): voi
 }
 
 /**
- * With the weights p of a query, made again from q and k: gv_j = Σ_i p_ij gy_i and, with
- * d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i. Nothing of size T×T is kept.
+ * With the weights p of a query, recomputed from q and k: gv_j = Σ_i p_ij gy_i and, with
+ * d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i. Nothing of size T×T is stored.
  */
 export const attentionOp = defineOperation({
   name: "attention",

@@ -41,9 +41,9 @@ const fewQueries = 8;
 const keysOfSplit = 256;
 
 /**
- * Σ e^(score - top) value over a split of the keys. `sums` holds the top score, the sum of the weights, the
- * inverse of the score's unit and, of a query that sees no key, 1. With a single split, the result is already divided by the
- * sum of the weights.
+ * Σ e^(score - top) value over a split of the keys. `sums` holds the top score, the sum of the weights, the inverse of
+ * the score's unit and, for a query that sees no key, 1. With a single split, the result is already divided by the sum
+ * of the weights.
  */
 function attentionShader(block: Block, masked: boolean): string {
   const { rows, threads } = block;

@@ -150,7 +150,7 @@ function gradientShader(
     readonly keyOf: (at: string) => string;
     /** The sum over the others `k` that is added to each output: a weight or a slope times an element. */
     readonly sums: readonly { readonly factor: "weights" | "slopes"; readonly element: string }[];
-    /** Whether the others are keys of which some are hidden. */
+    /** Whether the others are keys that may be hidden. */
     readonly masked?: boolean;
   },
 ): string {
@@ -311,7 +311,10 @@ const keyGradientShader = gradientShader({
   ],
 });
 
-/** Sets the gradients of hidden keys to 0. A device may bind no more buffers than {@linkcode keyGradientShader} has without a mask. */
+/**
+ * Sets the gradients of hidden keys to 0. A device may bind no more buffers than {@linkcode keyGradientShader} has
+ * without a mask.
+ */
 const hideShader = bindings({
   sizes: ["size", "channels", "keyTime", "maskCapacity"],
   outputs: ["gKey", "gValue"],

@@ -52,7 +52,7 @@ export function placeOf({ rows, threads }: Block): string {
   let row = firstRow + mine;`;
 }
 
-/** Whether a key of the workgroup's sequence is hidden, by the bits of its mask, of which NaN is not 0. */
+/** Whether a key of the workgroup's sequence is hidden: tests the bits of its mask, since NaN counts as not 0. */
 export function isHidden(key: string): string {
   return `(bitcast<u32>(mask[sequence * params.maskCapacity + ${key}]) << 1u) == 0u`;
 }

@@ -1,5 +1,5 @@
 /**
- * Sessions as one batch: their states stacked, stepped together, and taken apart again.
+ * Stacks the states of sessions into a batch, so that they can be computed together, and extracts them again.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import type { Tensor } from "../../tensor.ts";
 import { forEachTensor, sizeOf, sumOf, treeMap } from "../../tree.ts";
 
 /**
- * Joins the states of several sessions into the state of one batch: every tensor along its first axis.
+ * Joins the states of several sessions into the state of one batch: concatenates each tensor along its first axis.
  *
- * @param states trees of one form; a tensor's shapes agree but for the first axis (so attention's caches must be of
- *   one length)
- * @returns a tree of the same form, whose tensors hold the sessions one after another; where all states have one tensor in
- *   two places, so has it
- * @throws {TypeError} if there is no state, or the trees, shapes or backends differ
+ * @param states trees of one form; the shapes of each tensor are equal except for the first axis (so key-value caches
+ *   must have the same length)
+ * @returns a tree of the same form, whose tensors contain the sessions in order; if all states have one tensor in two
+ *   places, so does the result
+ * @throws {TypeError} if there is no state, or if the trees, shapes or backends differ
  *
  * @example Two sessions in one step
  * ```ts
@@ -40,13 +40,13 @@ export function stackStates<S>(states: readonly S[]): S {
   return stack(action, "state", states, new Map()) as S;
 }
 
-/** Tensors that were joined, and what they became. */
+/** Tensors that were joined, and the result. */
 interface Joined {
   readonly parts: readonly Tensor[];
   readonly whole: Tensor;
 }
 
-/** `joined` has what was joined already, by the first of the tensors. */
+/** `joined` maps tensors of the first state to the results of joining them with others. */
 function stack(
   action: string,
   path: string,
@@ -113,10 +113,10 @@ function hasKeys(branch: object, keys: readonly string[]): boolean {
 }
 
 /**
- * The state of one session of a batch: every tensor's row `index` of the first axis, as a batch of 1.
+ * The state of one session of a batch: row `index` of each tensor's first axis, as a batch of 1.
  *
  * @param state a tree whose tensors have the batch as their first axis
- * @param index which session, from 0
+ * @param index the index of the session, from 0
  * @returns a tree of the same form, copied; a tensor in several places is copied once
  * @throws {RangeError} if the batch has no such session
  *
@@ -133,7 +133,7 @@ export function sliceState<S>(state: S, index: number): S {
   return treeMap(state, (t) => run(sliceBatchOp, [t], [index, index + 1])[0]);
 }
 
-/** Joins along the first axis; each gets the gradients of the sequences that it brought. */
+/** Concatenates along the first axis; each part gets the gradients of its own sequences. */
 export const concatBatchOp = defineOperation({
   name: "concatBatch",
   action: "stack states",
@@ -155,7 +155,7 @@ export const concatBatchOp = defineOperation({
   },
 });
 
-/** The sequences `start .. end`, which get the gradient; the others get 0. */
+/** The sequences from `start` to before `end`; their gradients are those of y, those of the others are 0. */
 export const sliceBatchOp = defineOperation({
   name: "sliceBatch",
   action: "slice state",
@@ -171,7 +171,7 @@ export const sliceBatchOp = defineOperation({
   gradient: ({ inputs: [x], constants: [start], grads: [gy] }) => run(padBatchOp, [gy], [start, x.shape[0]]),
 });
 
-/** x from `start` on among `total` sequences, the others 0. */
+/** A batch of `total` sequences: x from index `start` on, and 0 elsewhere. */
 export const padBatchOp = defineOperation({
   name: "padBatch",
   action: "pad batch",
@@ -189,7 +189,10 @@ export const padBatchOp = defineOperation({
   gradient: "none",
 });
 
-/** Writes the sequences `start .. end` of `x`, which may be a cache with gaps, to `y` from its sequence `to` on, without gaps. */
+/**
+ * Copies the sequences from `start` to before `end` of `x`, which may be a cache with spare capacity, to `y` from its
+ * sequence `to` on.
+ */
 function copySequences<M>(
   { store, call }: Workspace<M>,
   y: DeviceTensor<M>,

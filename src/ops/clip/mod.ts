@@ -1,5 +1,5 @@
 /**
- * The norm of many tensors, and a tensor scaled down where such a norm is above a bound: see `src/train/clip.ts`.
+ * The norm of many tensors, and scaling by it if it exceeds a bound: see `src/train/clip.ts`.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { run } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
 import { sizeOf } from "../../tree.ts";
 
-/** `scale·‖x‖`, the Euclidean norm of all tensors as one vector x: the norm of the tensors' norms. */
+/** `scale·‖x‖`, the Euclidean norm of all tensors as one vector x, computed as the norm of their norms. */
 export const normOp = defineOperation({
   name: "norm",
   action: "take norm",

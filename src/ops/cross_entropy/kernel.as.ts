@@ -61,7 +61,7 @@ function rowLoss(x: usize, size: i32, logit: f64): f64 {
   return log1p(others) + (<f64> maximum - logit);
 }
 
-/** gLogits = gLoss · weight · (softmax(logits) - the target's one) / Σ weight */
+/** gLogits = gLoss · weight · (softmax(logits) - [i = target]) / Σ weight */
 export function crossEntropyBackward(
   gLogits: usize,
   gLoss: usize,

@@ -15,14 +15,14 @@ import { weightsOf } from "./weights.ts";
  * The mean negative log-likelihood of the targets, in nats: `Σ w·(log Σ_i e^logits_i - logits_target) / Σ w`.
  *
  * @param logits `[B, T, V]`
- * @param targets ids from 0 to V - 1, and any where the weight is 0: one list a sequence, or a tensor `[B, T]`
- * @param weights how much each step counts, one list a sequence or a tensor `[B, T]`; 0 masks padding, whatever
- *   stands there. None: all count 1
- * @returns a single number, shape `[]`; NaN if an id is out of range where the weight is not 0 and either is a tensor, or if
- *   all weights are 0
- * @throws {TypeError} on other shapes, or tensors of two backends
- * @throws {RangeError} on a list with an id out of range that a list of weights, or none, does not mask; on a list with a
- *   weight that is negative or not finite
+ * @param targets ids from 0 to V - 1, or any id if its weight is 0: one list for each sequence, or a tensor `[B, T]`
+ * @param weights the weight w of each step, at least 0: one list for each sequence, or a tensor `[B, T]`. A weight of 0
+ *   masks padding: the target and the logits there do not matter. Default: all weights are 1
+ * @returns a single number, shape `[]`; NaN if all weights are 0, or, if targets or weights are a tensor, if an id
+ *   whose weight is not 0 is out of range
+ * @throws {TypeError} on other shapes, or tensors of several backends
+ * @throws {RangeError} if a list of targets holds an id out of range, unless its weight is 0 or the weights are a
+ *   tensor; or if a list of weights holds one that is negative or not finite
  *
  * @example
  * ```ts
@@ -40,7 +40,7 @@ export function crossEntropy(
   const action = "compute cross-entropy";
   checkShape(action, "logits", logits, "B", "T", "V");
   const [batch, time, vocabulary] = logits.shape;
-  // In a scope, so that what came as lists leaves no tensor behind.
+  // In a scope, to free the tensors made of lists.
   return logits.backend.scope(() => {
     const masked = (b: number, t: number) => {
       if (weights === undefined) return false;
@@ -55,7 +55,7 @@ export function crossEntropy(
   });
 }
 
-/** gLogits = gLoss·weight·(softmax(logits) - the target's one) / Σ weight; targets and weights get none. */
+/** gLogits = gLoss·weight·(softmax(logits) - [i = target]) / Σ weight; targets and weights have no gradient. */
 export const crossEntropyOp = defineOperation({
   name: "crossEntropy",
   action: "compute cross-entropy",

@@ -31,7 +31,7 @@ export function crossEntropy(
   loss[0] = total / weightSum;
 }
 
-/** gLogits = gLoss · weight · (softmax(logits) - the target's one) / Σ weight */
+/** gLogits = gLoss · weight · (softmax(logits) - [i = target]) / Σ weight */
 export function crossEntropyBackward(
   gLogits: Floats,
   gLoss: Floats,

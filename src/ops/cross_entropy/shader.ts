@@ -174,7 +174,7 @@ export function crossEntropy(
   });
 }
 
-/** gLogits = gLoss · weight · (softmax(logits) - the target's one) / Σ weight */
+/** gLogits = gLoss · weight · (softmax(logits) - [i = target]) / Σ weight */
 export function crossEntropyBackward(
   gpu: Gpu,
   gLogits: GpuBlock,

@@ -1,5 +1,5 @@
 /**
- * Operations on one element at a time.
+ * Elementwise operations.
  *
  * @module
  */
@@ -113,7 +113,7 @@ export function sigmoid(x: Tensor): Tensor {
   return compute(sigmoidOp, [x])[0];
 }
 
-/** gx = gy·y·(1 - y), of x, since y is rounded to 1 long before its slope is 0. */
+/** gx = gy·y·(1 - y), computed from x, since y is rounded to 1 long before its slope is 0. */
 export const sigmoidOp = elementwise("sigmoid", "compute sigmoid");
 
 /**
@@ -134,7 +134,7 @@ export function tanh(x: Tensor): Tensor {
   return compute(tanhOp, [x])[0];
 }
 
-/** gx = gy·(1 - y²), of x, since y is rounded to 1 long before its slope is 0. */
+/** gx = gy·(1 - y²), computed from x, since y is rounded to 1 long before its slope is 0. */
 export const tanhOp = elementwise("tanh", "compute tanh");
 
 /**
@@ -159,8 +159,8 @@ export function relu(x: Tensor): Tensor {
 export const reluOp = elementwise("relu", "compute ReLU");
 
 /**
- * The sigmoid linear unit, `y = x / (1 + e^-x)`, element by element (Elfwing, Uchibe, Doya: "Sigmoid-Weighted Linear Units",
- * 2018; also known as swish).
+ * The sigmoid linear unit, `y = x / (1 + e^-x)`, element by element (Elfwing, Uchibe, Doya: "Sigmoid-Weighted Linear
+ * Units", 2018; also known as swish).
  *
  * @param x any shape
  * @returns y, of x's shape, at least -0.279
@@ -241,10 +241,10 @@ export function negativeExp(x: Tensor): Tensor {
   return compute(negativeExpOp, [x])[0];
 }
 
-/** gx = -gy·e^x, of x, since y is infinite where the product need not be. */
+/** gx = -gy·e^x, computed from x, since y may be infinite although the product is not. */
 export const negativeExpOp = elementwise("negativeExp", "compute negative exponential");
 
-/** An operation on each element of x, whose gradient needs x. */
+/** Declares an elementwise operation on x whose gradient is computed from x. */
 function elementwise<const N extends string>(name: N, action: string) {
   return defineOperation({
     name,

@@ -1,5 +1,5 @@
 /**
- * The rows of a table, looked up by token id.
+ * Lookup of a table's rows by token id.
  *
  * @module
  */
@@ -14,9 +14,9 @@ export type { Tokens };
 /**
  * Looks up a row for each token: `y[b, t] = weight[tokens[b, t]]`.
  *
- * @param weight `[V, C]`, a row a token
- * @param tokens ids from 0 to V - 1: one list a sequence, all of one length, or a tensor `[B, T]`
- * @returns y `[B, T, C]`; where a tensor of ids holds one that is out of range, a row of NaN
+ * @param weight `[V, C]`, one row for each token
+ * @param tokens ids from 0 to V - 1: one list for each sequence, all of one length, or a tensor `[B, T]`
+ * @returns y `[B, T, C]`; a row of NaN for an id in a tensor that is out of range
  * @throws {TypeError} on other shapes, lists of several lengths, or tensors of two backends
  * @throws {RangeError} on a list with an id out of range
  *
@@ -31,7 +31,7 @@ export type { Tokens };
 export function embedding(weight: Tensor, tokens: Tokens): Tensor {
   const action = "look up embedding";
   checkShape(action, "weight", weight, "V", "C");
-  // In a scope, so that ids that came as lists leave no tensor behind.
+  // In a scope, to free the tensor made of lists of ids.
   return weight.backend.scope(() => {
     const ids = tokenTensor(action, "tokens", tokens, weight.shape[0], weight.backend);
     return engineOf(sharedBackend(action, "weight, tokens", weight, ids)).run(
@@ -42,7 +42,7 @@ export function embedding(weight: Tensor, tokens: Tokens): Tensor {
   });
 }
 
-/** Each row of the table gets the gradients of all places where it stands. */
+/** The gradient of each row of the table is the sum over the occurrences of its id. */
 export const embeddingOp = defineOperation({
   name: "embedding",
   action: "look up embedding",

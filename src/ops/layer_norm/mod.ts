@@ -9,7 +9,7 @@ import { checkNames, type Names } from "../../names.ts";
 import { defineOperation } from "../../operation.ts";
 import type { Backend, Tensor } from "../../tensor.ts";
 
-/** The gain and the shift of a layer normalization. */
+/** The parameters of {@linkcode layerNorm}. */
 export interface LayerNormParams {
   /** `[C]` */
   readonly weight: Tensor;
@@ -17,7 +17,7 @@ export interface LayerNormParams {
   readonly bias: Tensor;
 }
 
-/** ε, what is added to the variance. */
+/** ε, which is added to the variance. */
 export const epsilon = 1e-5;
 
 /**
@@ -41,7 +41,7 @@ export function layerNorm(params: LayerNormParams, x: Tensor): Tensor {
   return compute(layerNormOp, [x, params?.weight, params?.bias], [epsilon])[0];
 }
 
-/** Checks what {@linkcode layerNorm} is given; returns the backend on which it runs. */
+/** Checks the arguments of {@linkcode layerNorm}; returns the backend on which it runs. */
 export function checkLayerNorm(params: LayerNormParams, x: Tensor): Backend {
   return check(layerNormOp, [x, params?.weight, params?.bias]);
 }

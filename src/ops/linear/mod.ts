@@ -1,5 +1,5 @@
 /**
- * The linear map of the last axis.
+ * Linear maps of the last axis.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import type { Tensor } from "../../tensor.ts";
  * Applies a linear map to the last axis, `y = x·Wᵀ + b`, as PyTorch's `torch.nn.functional.linear`.
  *
  * @param x `[..., I]`
- * @param weight `[O, I]`, a row an output
- * @param bias `[O]`; none adds nothing
+ * @param weight `[O, I]`, one row for each output
+ * @param bias `[O]`; default: no bias
  * @returns y `[..., O]`
  * @throws {TypeError} on other shapes, or tensors of two backends
  *

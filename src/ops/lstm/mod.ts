@@ -12,13 +12,16 @@ import { linear, linearBackwardWeightOp } from "../linear/mod.ts";
 import { shiftTime } from "../shift_time/mod.ts";
 
 /**
- * Runs the recurrence of an LSTM over time. With `a_t = gates_t + U h_{t-1}` split into the gates i, f, g, o:
- * `c_t = σ(f)·c_{t-1} + σ(i)·tanh(g)`, `h_t = σ(o)·tanh(c_t)` (Hochreiter, Schmidhuber, 1997; gates in PyTorch's order).
+ * Runs the recurrence of an LSTM over time (Hochreiter, Schmidhuber, 1997; gates in PyTorch's order):
  *
- * @param gates `[B, T, 4C]`, what the inputs and the bias add to the gates
+ *     i, f, g, o = gates_t + U h_{t-1}
+ *     c_t = σ(f)·c_{t-1} + σ(i)·tanh(g)
+ *     h_t = σ(o)·tanh(c_t)
+ *
+ * @param gates `[B, T, 4C]`, the contributions of the inputs and the bias to the gates
  * @param hiddenWeight U `[4C, C]`
  * @param state hidden and cell `[B, C]` before the first step
- * @returns y `[B, T, C]`, every h, and the state after the last step
+ * @returns y `[B, T, C]`, the h of all steps, and the state after the last step
  * @throws {TypeError} on other shapes, or tensors of two backends
  *
  * @example
@@ -48,8 +51,9 @@ export function lstmRecurrence(
 }
 
 /**
- * Back through time. What every step added up to, a_t = gates_t + U h_{t-1}, is made again in one product, since every h is
- * known; then gU = Σ ga_t h_{t-1}ᵀ is one product as well, and only ga itself needs a walk from the last step to the first.
+ * Backpropagation through time. The preactivations a_t = gates_t + U h_{t-1} are recomputed in one product, since all h
+ * are known, and gU = Σ ga_t h_{t-1}ᵀ is one product as well. Only ga itself is computed step by step, from the last to
+ * the first.
  */
 export const lstmRecurrenceOp = defineOperation({
   name: "lstmRecurrence",
@@ -71,7 +75,7 @@ export const lstmRecurrenceOp = defineOperation({
   },
 });
 
-/** From the whole pre-activations `a_t = gates_t + U h_{t-1}` to the gradients of those and of the first state. */
+/** The gradients of the preactivations `a_t = gates_t + U h_{t-1}` and of the first state. */
 export const lstmRecurrenceBackwardOp = defineOperation({
   name: "lstmRecurrenceBackward",
   action: "differentiate LSTM recurrence",

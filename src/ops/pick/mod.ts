@@ -1,6 +1,6 @@
 /**
- * Rows picked from a tensor by their indices on the host, and placed again: how the sequences of a batch, or their steps, take part
- * in some calls and not in others.
+ * Gathers and scatters rows by indices that are known on the host, so that some sequences or steps of a batch can be
+ * left out of a computation.
  *
  * @module
  */
@@ -16,9 +16,9 @@ import { sizeOf } from "../../tree.ts";
 const action = "pick rows";
 
 /**
- * y[k] = x[indices[k]], where the first axes of x, as many as `shape` has, count as one.
+ * Gathers rows: y[k] = x[indices[k]]. The first axes of x, as many as `shape` has, are treated as one.
  *
- * @param shape of the picked rows: their number, or `[B, T]`
+ * @param shape the first axes of y: the number of rows, or `[B, T]`
  * @param indices each at most once
  */
 export function pick(x: Tensor, shape: readonly number[], indices: readonly number[]): Tensor {
@@ -26,10 +26,10 @@ export function pick(x: Tensor, shape: readonly number[], indices: readonly numb
 }
 
 /**
- * The reverse: y[indices[k]] = row k of the parts, one part after the other, and 0 in all other rows.
+ * Scatters rows: y[indices[k]] = row k of the concatenated parts, and 0 in all other rows.
  *
- * @param shape the first axes of y, of as many as those of the parts that count as one
- * @param indices each at most once; -1 where a row is left out
+ * @param shape the first axes of y; as many axes of the parts are treated as one
+ * @param indices each at most once; -1 for a row that is left out
  */
 export function place(
   parts: readonly Tensor[],
@@ -40,7 +40,7 @@ export function place(
   return engine.run(placeOp, parts, [shape.length, ...shape, ...indices])[0];
 }
 
-/** Every row gets the gradient of the place that it was picked for. */
+/** The gradient of each row is that of its place in y; 0 for rows that are not picked. */
 export const pickOp = defineOperation({
   name: "pick",
   action,
@@ -70,7 +70,7 @@ export const pickOp = defineOperation({
   },
 });
 
-/** Every part gets the gradients of the places of its rows, and 0 for those that are left out. */
+/** The gradient of each row is that of its place in y; 0 for rows that are left out. */
 export const placeOp = defineOperation({
   name: "place",
   action,
@@ -111,7 +111,7 @@ function read([axes, ...numbers]: readonly number[]) {
   return { axes, shape: numbers.slice(0, axes), indices: numbers.slice(axes) };
 }
 
-/** Each part with the indices of its rows. */
+/** The parts, each with the indices of its rows. */
 function sharesOf(parts: readonly Tensor[], constants: readonly number[]) {
   const { axes, indices } = read(constants);
   let start = 0;
@@ -123,7 +123,7 @@ function sharesOf(parts: readonly Tensor[], constants: readonly number[]) {
   });
 }
 
-/** The rows from `at` on are, `length` at a time, those from an index on, each block `stride` after the one before. */
+/** `rows` runs of `length` rows each: adjacent from `at` on, with a stride of `stride` rows from `index` on. */
 interface Blocks {
   readonly at: number;
   readonly index: number;
@@ -132,7 +132,7 @@ interface Blocks {
   readonly stride: number;
 }
 
-/** Indices as few blocks of equal lengths and strides, each of which is a single copy. */
+/** Groups indices into few blocks, each of which is a single call of a kernel. */
 function blocksOf(indices: readonly number[]): Blocks[] {
   const runs: { at: number; index: number; length: number }[] = [];
   indices.forEach((index, at) => {
@@ -146,7 +146,7 @@ function blocksOf(indices: readonly number[]): Blocks[] {
   for (let i = 0, next: number; i < runs.length; i = next) {
     const { at, index, length } = runs[i];
     const stride = i + 1 < runs.length ? runs[i + 1].index - index : 0;
-    // Kernels take no negative strides.
+    // Kernels do not support negative strides.
     for (next = i + 1; next < runs.length && stride > 0; next++) {
       const { at: start, index: from, length: own } = runs[next], count = next - i;
       if (own !== length || from !== index + count * stride || start !== at + count * length) break;
@@ -156,14 +156,14 @@ function blocksOf(indices: readonly number[]): Blocks[] {
   return blocks;
 }
 
-/** The indices below `count` that are not among others. */
+/** The indices below `count` that are not in a list. */
 function othersOf(indices: readonly number[], count: number): number[] {
   if (indices.length === count && !indices.includes(-1)) return [];
   const taken = new Set(indices);
   return Array.from({ length: count }, (_, i) => i).filter((i) => !taken.has(i));
 }
 
-/** Writes zeros to rows: copies of a single one, so that a recording holds no more. */
+/** Writes zeros to rows: copies of a single row, so that a recording keeps only that one. */
 function clear<M>(
   { store, upload, call }: Workspace<M>,
   y: DeviceTensor<M>,

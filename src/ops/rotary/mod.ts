@@ -11,14 +11,14 @@ import { shapeOf } from "../../tracked_shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { checkHeads } from "../attention/mod.ts";
 
-/** Where rotary turning starts, and how fast the channels of a head turn. */
+/** Options of {@linkcode rotary}. */
 export interface RotaryOptions {
   /** H, which divides C so that the head size N = C/H is even. */
   readonly heads: number;
   /**
-   * The position of the first step, from 0 to 2³¹ - 1; default 0. Or a key-value cache `[B, T, C]`: the position behind its T steps, which a
-   * compiled function need not look at then. Or the position of every step, a tensor `[B, T]` of whole numbers; where one is
-   * none, or out of range, the result is NaN.
+   * The position of the first step, from 0 to 2³¹ - 1; default 0. A key-value cache `[B, T, C]` stands for T, the
+   * position after its steps, so that a compiled function need not read its length. A tensor `[B, T]` of integers
+   * gives the position of every step; the result is NaN for positions that are not integers or are out of range.
    */
   readonly position?: number | Tensor | undefined;
   /** The base of the angles; default 10,000. */
@@ -29,12 +29,15 @@ const action = "turn rotary";
 const optionNames: Names<RotaryOptions> = { heads: 0, position: 0, base: 0 };
 
 /**
- * Turns queries or keys by their position, so that their product depends on the distance alone. In each head of
- * size N the pair (i, i + N/2) turns by the angle `θ = p·base^(-2i/N)` at position p: `y_i = x_i cos θ - x_{i+N/2} sin θ`,
- * `y_{i+N/2} = x_{i+N/2} cos θ + x_i sin θ` (Su et al.: "RoFormer", 2021, in the half-split form of GPT-NeoX and Llama).
+ * Rotates queries or keys by their position, so that their product depends only on their distance (Su et al.:
+ * "RoFormer", 2021, in the half-split form of GPT-NeoX and Llama). At position p, the pair (i, i + N/2) of each head of
+ * size N is rotated by the angle θ = p·base^(-2i/N):
+ *
+ *     y_i = x_i cos θ - x_{i+N/2} sin θ
+ *     y_{i+N/2} = x_{i+N/2} cos θ + x_i sin θ
  *
  * @param x `[B, T, C]`
- * @param options heads, the first step's position, the base
+ * @param options the number of heads, the position of the first step, and the base
  * @returns y `[B, T, C]`
  * @throws {TypeError} on another shape or an unknown option
  * @throws {RangeError} if the heads don't divide C into even sizes, or position or base are out of range
@@ -49,11 +52,11 @@ const optionNames: Names<RotaryOptions> = { heads: 0, position: 0, base: 0 };
  */
 export function rotary(x: Tensor, options: RotaryOptions): Tensor {
   checkNames(action, options, optionNames);
-  return turn(x, options);
+  return rotate(x, options);
 }
 
-/** The same of options with known names. */
-export function turn(x: Tensor, options: RotaryOptions): Tensor {
+/** The same without a check for unknown options. */
+export function rotate(x: Tensor, options: RotaryOptions): Tensor {
   const { heads, position = 0, base = 10_000 } = options;
   checkShape(action, "x", x, "B", "T", "C");
   checkHeads(action, heads, x.shape[2]);
@@ -78,7 +81,7 @@ function firstOf(position: number | Tensor): number {
   return shapeOf(position)[1];
 }
 
-/** The gradient turns back. */
+/** The gradient is rotated by the opposite angle. */
 export const rotaryOp = defineOperation({
   name: "rotary",
   action,
@@ -90,7 +93,7 @@ export const rotaryOp = defineOperation({
   example: { C: 28, heads: 2, position: 3, base: 10_000 },
 });
 
-/** The same at a position for each step. */
+/** The same with a position for each step. */
 export const rotaryAtOp = defineOperation({
   name: "rotaryAt",
   action,

@@ -63,7 +63,10 @@ function turningAt(direction: 1 | -1) {
   };
 }
 
-/** Rotates the pair (i, i + N/2) of each head by the angle position·base^(-2i/N), a position for each step of each sequence */
+/**
+ * Rotates the pair (i, i + N/2) of each head by the angle position·base^(-2i/N), a position for each step of each
+ * sequence
+ */
 export const rotaryAt = turningAt(1);
 
 /** The gradient: rotates the pair (i, i + N/2) of each head back by the angle of `rotaryAt` */

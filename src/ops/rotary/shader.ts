@@ -47,7 +47,7 @@ fn sinCos(phase: u32) -> vec2f {
     own
       ? `let bits = bitcast<u32>(positions[row]);
   let position = u32(positions[row]);
-  // By the bits, of which those below 2^31 rise with the number.
+  // Compares bits, which below 2^31 increase with the number.
   let isKnown = (bits < 0x4f000000u || bits == 0x80000000u) && f32(position) == positions[row];`
       : "let position = params.position + row % params.time;"
   }

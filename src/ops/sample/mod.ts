@@ -1,5 +1,5 @@
 /**
- * Drawing the next token.
+ * Draws the next token.
  *
  * @module
  */
@@ -10,20 +10,23 @@ import { defineOperation } from "../../operation.ts";
 import { seedOf32Bits } from "../../random.ts";
 import type { Tensor } from "../../tensor.ts";
 
-/** How the next token is drawn. */
+/** Options of {@linkcode sample}. */
 export interface SampleOptions {
-  /** The logits are divided by it: 0 takes the most probable token, 1 (the default) draws from the model's own. */
+  /** The divisor of the logits: 1 (the default) leaves them as they are; 0 selects the most probable token. */
   readonly temperature?: number | undefined;
   /**
-   * Keeps the k most probable tokens and what ties with the last of them; 1 takes the most probable, of equal ones the lowest
-   * id; 0 (the default) keeps all.
+   * Keeps only the k most probable tokens, and those as probable as the last of them; 0 (the default) keeps all. 1
+   * selects the most probable token, the one with the lowest id if several are equal.
    */
   readonly topK?: number | undefined;
-  /** Keeps the fewest most probable tokens that reach this share of the probability; 1 (the default) keeps all. */
+  /**
+   * Keeps the smallest set of most probable tokens whose probabilities sum to at least this; 1 (the default) keeps
+   * all.
+   */
   readonly topP?: number | undefined;
   /**
-   * An integer from 0 to 2⁵³ - 1, hashed to 32 bits where it has more; default 0, a fixed seed: who wants other ids each time
-   * passes another.
+   * An integer from 0 to 2⁵³ - 1, hashed to 32 bits if it has more. The default, 0, is a fixed seed: pass a different
+   * one in each call to draw different ids.
    */
   readonly seed?: number | undefined;
 }
@@ -32,21 +35,21 @@ export interface SampleOptions {
 export const sampleNames: Names<SampleOptions> = { temperature: 0, topK: 0, topP: 0, seed: 0 };
 
 /**
- * Draws a token id from each row of logits: the largest of `logits / temperature + g` among the ids that top-k and
- * then top-p keep (infinite logits before all others), with Gumbel noise `g = -ln(-ln u)`, which makes it a draw from their softmax. The noise of an id
- * depends on seed, step, row and id alone (the hash pcg4d), so the same logits give the same ids on every backend.
+ * Draws a token id from each row of logits: the id with the largest `logits / temperature + g` among those that top-k
+ * and then top-p keep. The Gumbel noise `g = -ln(-ln u)` makes this a draw from their softmax; an infinite logit
+ * always wins. The noise depends only on seed, step, row and id (the hash pcg4d), so the same logits give the same ids
+ * on every backend.
  *
  * @param logits `[..., V]`
- * @param options temperature, topK, topP, seed
- * @param step the number of the draw, so that one seed serves a whole sequence: a number, or a tensor `[]` on the logits'
- *   backend with a whole number from 0 to 2³² - 1, which is not checked (single precision holds all below 2²⁴). Both give
- *   the same ids
- * @returns ids `[...]`; NaN for a row with a NaN in it
- * @throws {TypeError} if logits is not a tensor with at least one axis, an option is not a number or not known, or step is neither a
- *   number nor a tensor `[]` on the logits' backend
- * @throws {RangeError} if V is 0, on a temperature that is negative or not finite, a topK that is not an integer of at least
- *   0, a topP that is not above 0 and at most 1, a seed that is not an integer from 0 to 2⁵³ - 1, or a step not one from 0 to
- *   2³² - 1
+ * @param options temperature, top-k, top-p and seed
+ * @param step the index of the draw, so that one seed suffices for a whole sequence: an integer from 0 to 2³² - 1, or a
+ *   tensor `[]` on the logits' backend that holds one, which is not checked (single precision represents all integers
+ *   below 2²⁴). Both give the same ids
+ * @returns ids `[...]`; NaN for a row that contains NaN
+ * @throws {TypeError} if logits is not a tensor with at least one axis, if an option is unknown or not a number, or if
+ *   step is neither a number nor a tensor `[]` on the logits' backend
+ * @throws {RangeError} if V is 0, if temperature is negative or not finite, topK not an integer of at least 0, topP not
+ *   above 0 and at most 1, seed not an integer from 0 to 2⁵³ - 1, or step not an integer from 0 to 2³² - 1
  *
  * @example
  * ```ts
@@ -59,12 +62,12 @@ export function sample(logits: Tensor, options: SampleOptions = {}, step: number
   return compute(sampleOp, ...argumentsOf(logits, options, step))[0];
 }
 
-/** The same ids of logits `[B, V]` as sequences of one step, `[B, 1]`. */
+/** The same for logits `[B, V]`, with ids `[B, 1]`: sequences of one step. */
 export function sampleAsSequence(logits: Tensor, options: SampleOptions, step: number | Tensor): Tensor {
   return compute(sampleAsSequenceOp, ...argumentsOf(logits, options, step))[0];
 }
 
-/** The operation's inputs and constants, checked. */
+/** Checks the arguments; returns the operation's inputs and constants. */
 function argumentsOf(
   logits: Tensor,
   options: SampleOptions,
@@ -78,14 +81,14 @@ function argumentsOf(
   checkNames("sample", options, sampleNames);
   const { temperature, topK, topP, seed: given } = checkSampleOptions("sample", options);
   const seed = seedOf32Bits(given);
-  // More than all is all; a count of 32 bits would wrap.
+  // At most V, since a larger number might exceed 32 bits.
   const kept = Math.min(topK, vocabulary);
   if (isTensor(step)) return [[logits, step], [temperature, kept, topP, seed, 0]];
   checkInteger("sample", "step", step, 0, 2 ** 32 - 1);
   return [[logits, undefined], [temperature, kept, topP, seed, step]];
 }
 
-/** The number of the draw is `base`, and `step` more where there is one. */
+/** The index of the draw is `base + step`, or `base` without a step. */
 export const sampleOp = defineOperation({
   name: "sample",
   inputs: ["logits: ... V", "step?:"],
@@ -98,7 +101,7 @@ export const sampleOp = defineOperation({
 
 const sampleAsSequenceOp = defineOperation({ ...sampleOp.declaration, outputs: ["ids: ... 1"] });
 
-/** The options with their defaults filled in, checked. */
+/** Checks the options, and fills in defaults. */
 export function checkSampleOptions(action: string, options: SampleOptions): Required<SampleOptions> {
   const { temperature = 1, topK = 0, topP = 1, seed = 0 } = options;
   if (typeof temperature !== "number" || typeof topP !== "number") {

@@ -1,5 +1,5 @@
 /**
- * A sequence one step earlier, and its last step: how token shift looks back and what it keeps.
+ * A sequence shifted by one step, and its last step: the input and the state of RWKV's token shift.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { defineOperation } from "../../operation.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /**
- * The sequence one step earlier: `y[t] = x[t - 1]`, and `y[0] = first`.
+ * Shifts a sequence by one step: `y[t] = x[t - 1]`, and `y[0] = first`.
  *
  * @param x `[B, T, C]`
  * @param first `[B, C]`, the step before the sequence
@@ -53,7 +53,7 @@ export function lastStepAsSequence(x: Tensor): Tensor {
   return x.shape[1] === 1 ? x : compute(lastStepAsSequenceOp, [x])[0];
 }
 
-/** The sequence one step later; the first step goes to `first`, the last gets none. */
+/** The gradient is shifted back; that of `first` is its first step, and that of the last step of x is 0. */
 export const shiftTimeOp = defineOperation({
   name: "shiftTime",
   action: "shift time",
@@ -63,7 +63,7 @@ export const shiftTimeOp = defineOperation({
   gradient: { needs: [], of: ["x", "first"] },
 });
 
-/** The last step gets gy, the others 0. */
+/** The gradient of the last step is gy, that of the others 0. */
 export const lastStepOp = defineOperation({
   name: "lastStep",
   action: "take last step",

@@ -8,7 +8,7 @@ import { defineOperation } from "../../operation.ts";
 import type { Tensor } from "../../tensor.ts";
 
 /**
- * Probabilities from logits: `y_i = e^x_i / Σ_j e^x_j` over the last axis, with the largest logit taken out first so
+ * Probabilities from logits: `y_i = e^x_i / Σ_j e^x_j` over the last axis. The largest logit is subtracted first, so
  * that nothing overflows.
  *
  * @param x `[..., V]`

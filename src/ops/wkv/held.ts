@@ -12,8 +12,8 @@ export const unit = "0x1p-96f", inverse = "0x1p+96f";
 /**
  * All intermediate results are in one buffer, since a kernel can be bound to only eight:
  *
- * - the adjoints, `[batch, chunks + 1, 4, channels]`, the latest first: that of the last state, then the contribution of each
- *   chunk, from the last on; after the scan, each includes all later ones
+ * - the adjoints, `[batch, chunks + 1, 4, channels]`, the latest first: that of the last state, then the contribution
+ *   of each chunk, from the last on; after the scan, each includes all later ones
  * - the states before each block of steps, and the last state, `[batch, chunks · blocks + 1, 4, channels]`
  * - the parts of the gradients of decay and bonus for each chunk, and the scale to multiply them by,
  *   `[batch, chunks, 3, channels]`

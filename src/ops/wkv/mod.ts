@@ -13,17 +13,17 @@ import type { Backend, Tensor } from "../../tensor.ts";
 import { sizeOf } from "../../tree.ts";
 
 /**
- * For each channel the mean of all values so far, weighted by e^key, by a decay w with distance, and with a bonus u
- * for the current step:
+ * For each channel, the mean of all values so far, weighted by e^key, with a decay w over distance and a bonus u for
+ * the current step:
  *
  *     y_t = (Σ_{i<t} e^{(t-1-i)·w + k_i} v_i + e^{u + k_t} v_t) / (Σ_{i<t} e^{(t-1-i)·w + k_i} + e^{u + k_t})
  *
- * (Peng et al.: "RWKV: Reinventing RNNs for the Transformer Era", 2023, equation 14.) The sums are the state, held at
- * a scale e^{q + n·w} of their own so that no key overflows: with rows a, b, q, n, the numerator is a·e^{q + n·w} and the
- * denominator b·e^{q + n·w}, n steps after the key q that last set the largest exponent.
+ * (Peng et al.: "RWKV: Reinventing RNNs for the Transformer Era", 2023, equation 14.) The state
+ * consists of the two sums and their scale, so that no key overflows: with rows a, b, q, n, the numerator is
+ * a·e^{q + n·w} and the denominator b·e^{q + n·w}, where q is the key that last set the largest exponent, n steps ago.
  *
- * @param params decay w `[C]`, below 0 ({@linkcode negativeExp} of the raw `time_decay`; -Infinity forgets all but the step
- *   before), and bonus u `[C]`
+ * @param params decay w `[C]`, below 0 ({@linkcode negativeExp} of the raw `time_decay`; with -Infinity only the
+ *   previous and the current step count), and bonus u `[C]`
  * @param x key and value `[B, T, C]`
  * @param state `[B, 4, C]`, from {@linkcode wkvState} or an earlier call
  * @returns y `[B, T, C]` and the state after the last step
@@ -54,14 +54,14 @@ export function wkv(
 }
 
 /**
- * The state before the first step: nothing summed, at a scale below every key, (0, 0, -1e38, 0).
+ * The state before the first step: sums of 0, at a scale below every key, (0, 0, -1e38, 0).
  *
  * @param batch B
  * @param channels C
- * @param backend where it lives; default: the reference
+ * @param backend the backend of the state; default: the shared reference
  * @returns a state `[B, 4, C]`
- * @throws {TypeError} if a size is not a number, or backend is none
- * @throws {RangeError} if a size is not an integer of at least 1, or there is no room
+ * @throws {TypeError} if a size is not a number, or backend is not a backend
+ * @throws {RangeError} if a size is not an integer of at least 1, or memory is exhausted
  *
  * @example
  * ```ts
@@ -81,14 +81,15 @@ export function wkvState(batch: number, channels: number, backend: Backend = ref
 }
 
 /**
- * The combine backwards. At each step, with τ the larger of the past's exponent p and u + k, D the denominator at that
- * scale, r = gy/D, and the adjoint (gp, ga, gb) of what comes later, from (-1e38, 0, 0) on:
+ * The adjoint of the recurrence. At each step, with τ the larger of the past's exponent p and u + k, D the denominator
+ * at that scale, r = gy/D, and the adjoint (gp, ga, gb) of later steps, initially (-1e38, 0, 0):
  *
  *     e₁ = r·e^{u + k - τ};  e₂ = e^{k + gp};  gk = e₁(v - y) + e₂(ga·v + gb);  gv = e₁ + e₂·ga
  *     gu += e₁(v - y);  gw += e^{w + p + gp}(a·ga + b·gb), of the state before the step
  *
- * and the leaf (-τ, r, -r·y) is folded into the adjoint. A state counts through a·e^{q + n·w} and b·e^{q + n·w}
- * alone, so its four rows get the partials of those; which branch a maximum takes is constant.
+ * and the step's own contribution (-τ, r, -r·y) is then added to the adjoint. A state matters only through a·e^{q +
+ * n·w} and b·e^{q + n·w}, so its four rows have the partial derivatives of those; the branch that a maximum takes is
+ * treated as constant.
  */
 export const wkvOp = defineOperation({
   name: "wkv",
@@ -100,6 +101,6 @@ export const wkvOp = defineOperation({
     needs: ["decay", "bonus", "key", "value", "state", "y"],
     of: ["decay", "bonus", "key", "value", "state"],
   },
-  // Few steps, and so many that time is split into chunks.
+  // Few steps, and enough for time to be split into chunks.
   example: { T: [5, 300], decay: (x) => -Math.exp(x), state: (x) => 0.5 + Math.abs(x) },
 });

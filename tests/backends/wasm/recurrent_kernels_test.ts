@@ -1,6 +1,11 @@
 /** The kernels with a recurrence over time that take scratch memory: all sequences at once, and backward. */
 import { scratch } from "../../../src/backends/wasm/scratch.ts";
-import { attention, attentionBackward } from "../../../src/ops/attention/reference.ts";
+import {
+  attention,
+  attentionBackward,
+  maskedAttention,
+  maskedAttentionBackward,
+} from "../../../src/ops/attention/reference.ts";
 import { lstmRecurrence, lstmRecurrenceBackward } from "../../../src/ops/lstm/reference.ts";
 import { wkv, wkvBackward } from "../../../src/ops/wkv/reference.ts";
 import { type Argument, builds, compare, draws, expected, out } from "./kernel_memory.ts";
@@ -22,7 +27,8 @@ for (const { name: build, kernels } of builds) {
     tolerance: number,
   ) => {
     const sizes = args.filter((arg) => typeof arg === "number");
-    compare(kernels, name, kernel, [...args, { scratch: sizesOf[name](...sizes) }], tolerance);
+    const scratch = sizesOf[name](...sizes);
+    compare(kernels, name, kernel, [...args, scratch === 0 ? null : { scratch }], tolerance);
   };
 
   test(`wkvBackward() of ${build} agrees with the reference at any size`, () => {
@@ -103,6 +109,45 @@ for (const { name: build, kernels } of builds) {
           ...[out(queries * channels), out(keys * channels), out(keys * channels)],
           ...[gy, query, key, value, y, ...sizes],
         ], 5e-5);
+      }
+    }
+  });
+
+  test(`attention() of ${build} with a mask agrees with the reference, forwards and backwards`, () => {
+    for (const size of [1, 3, 4, 8, 11, 33]) {
+      for (const [batch, heads, queries, keys] of [[2, 2, 1, 9], [1, 3, 3, 70], ...attentionSizes]) {
+        const rows = batch * queries * heads * size, all = batch * keys * heads * size;
+        const [query, key, value, mask, ...sizes] = maskedArguments(batch, heads, size, queries, keys);
+        const forward = [out(rows), query, key, value, mask, ...sizes];
+        check("maskedAttention", maskedAttention, forward, 1e-5);
+        const y = Float32Array.from(expected(maskedAttention, forward)[0]);
+        check("maskedAttentionBackward", maskedAttentionBackward, [
+          ...[out(rows), out(all), out(all), normals(rows), query, key, value, mask, y, ...sizes],
+        ], 5e-5);
+      }
+    }
+  });
+
+  test(`attention() of ${build} with a mask keeps NaN and infinities from what sees them not`, () => {
+    const [keys, channels] = [25, 12];
+    for (const queries of [1, 21]) {
+      for (const number of [NaN, Infinity]) {
+        for (const place of ["gy", "query", "key", "value"]) {
+          for (const hidden of [true, false]) {
+            const [query, key, value, mask, ...sizes] = maskedArguments(1, 3, 4, queries, keys);
+            const gy = normals(queries * channels), step = keys - queries;
+            const rows = { gy, query, key, value } as Record<string, Float32Array>;
+            rows[place][(place === "gy" || place === "query" ? 0 : step) * channels + 5] = number;
+            (mask as Float32Array)[step] = Number(!hidden);
+            const forward = [out(queries * channels), query, key, value, mask, ...sizes];
+            check("maskedAttention", maskedAttention, forward, 1e-5);
+            const y = Float32Array.from(expected(maskedAttention, forward)[0]);
+            check("maskedAttentionBackward", maskedAttentionBackward, [
+              ...[out(queries * channels), out(keys * channels), out(keys * channels)],
+              ...[gy, query, key, value, mask, y, ...sizes],
+            ], 5e-5);
+          }
+        }
       }
     }
   });
@@ -192,4 +237,21 @@ function wkvArguments(
     ...[out(channels), out(channels), out(size), out(size), out(state.length)],
     ...[normals(size), normals(state.length), ...inputs, y, ...sizes],
   ];
+}
+
+/** The same with a mask that hides every third key from the first on, and has room behind each sequence. */
+function maskedArguments(
+  batch: number,
+  heads: number,
+  size: number,
+  queries: number,
+  keys: number,
+): Argument[] {
+  const [query, key, value, ...sizes] = attentionArguments(batch, heads, size, queries, keys);
+  const capacity = keys + 3;
+  const mask = Float32Array.from({ length: batch * capacity }, (_, i) => {
+    const j = i % capacity;
+    return j < keys ? Number(j % 3 > 0) : NaN;
+  });
+  return [query, key, value, mask, ...sizes.slice(0, 5), capacity, ...sizes.slice(5)];
 }
