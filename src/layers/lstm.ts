@@ -103,14 +103,13 @@ export interface LstmSizes {
 
 /**
  * The parameters that {@linkcode lstm} starts training with, as in `lstmModel`: weights uniform within ±1/√C (PyTorch's
- * `nn.LSTM`), biases 0, those of the forget gate 1 (Jozefowicz, Zaremba, Sutskever: "An Empirical Exploration of Recurrent
- * Network Architectures", 2015).
+ * `nn.LSTM`), biases 0, those of the forget gate 1 (Jozefowicz et al., 2015).
  *
  * @param sizes `inputs` and `channels`
  * @param seed an integer from 0 to 2⁵³ - 1
  * @returns parameters on the reference; `put` moves them
  * @throws {TypeError} if a size is not a number, or not known
- * @throws {RangeError} if a size is not an integer of at least 1, or the seed one of at least 0, or memory is exhausted
+ * @throws {RangeError} if a size or the seed is out of range, or memory is exhausted
  *
  * @example
  * ```ts

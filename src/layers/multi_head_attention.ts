@@ -215,8 +215,7 @@ export interface MultiHeadAttentionSizes {
  * @param seed an integer from 0 to 2⁵³ - 1
  * @returns parameters on the reference; `put` moves them
  * @throws {TypeError} if a size is not a number, or not known
- * @throws {RangeError} if a size is not an integer of at least 1, heads do not divide channels, the size of a head is odd and
- *   `rotaryBase` is given, `rotaryBase` is not above 0, or the seed not an integer of at least 0, or memory is exhausted
+ * @throws {RangeError} if a size or the seed is out of range, or memory is exhausted
  *
  * @example
  * ```ts

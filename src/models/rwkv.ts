@@ -5,7 +5,7 @@
  */
 import { checkConfig, drawOrthogonal, drawUniform, initFrom } from "../initialize.ts";
 import { channelMixState } from "../layers/channel_mix.ts";
-import { layerNormInit } from "../layers/layer_norm.ts";
+import { layerNormInit } from "../layers/operation_params.ts";
 import { type RwkvBlockParams, rwkvBlocks, type RwkvBlockState } from "../layers/rwkv_blocks.ts";
 import { channelMixStart, timeMixStart } from "../layers/starts.ts";
 import { timeMixState } from "../layers/time_mix.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkConfig, drawNormal, initFrom } from "../initialize.ts";
-import { layerNormInit } from "../layers/layer_norm.ts";
+import { layerNormInit } from "../layers/operation_params.ts";
 import {
   attendWithHeads,
   type MultiHeadAttentionParams,

@@ -14,15 +14,9 @@ import type { Tensor } from "../../tensor.ts";
 export interface DropoutOptions {
   /** The probability that an element is dropped, from 0 to below 1, rounded to a multiple of 2⁻²⁴. */
   readonly rate: number;
-  /**
-   * An integer from 0 to 2⁵³ - 1, hashed to 32 bits where it has more. Each place in a model needs its own: with the same, the
-   * same elements are dropped.
-   */
+  /** An integer from 0 to 2⁵³ - 1. Each place in a model needs its own, or the same elements are dropped. */
   readonly seed: number;
-  /**
-   * The number of the draw, so that one seed serves a whole training: a number, or a tensor `[]` on x's backend with a whole
-   * number from 0 to 2³² - 1, which is not checked (single precision holds all below 2²⁴). Both drop the same elements. Default 0.
-   */
+  /** The number of the draw, as in `sample`: an integer from 0 to 2³² - 1, or a tensor `[]` of one; default 0. */
   readonly step?: number | Tensor | undefined;
 }
 
@@ -31,19 +25,15 @@ const optionNames: Names<DropoutOptions> = { rate: 0, seed: 0, step: 0 };
 
 /**
  * Drops elements at random and scales up the others, so that the mean stays: `y = x·m / (1 - rate)`, where m is 0 with the
- * probability `rate` and otherwise 1 (Srivastava et al.: "Dropout", 2014; PyTorch's `dropout`). The gradient is multiplied by the
- * same. Which elements are dropped depends on seed, step and the element's index alone (the hash pcg4d, as in `sample`), so
- * they are the same on every backend.
- *
- * It drops in every call: leave it out, or set the rate to 0, where a model is not trained.
+ * probability `rate` and otherwise 1 (Srivastava et al.: "Dropout", 2014; PyTorch's `dropout`). Which elements are dropped depends
+ * on seed, step and their index alone (the hash of `sample`), so they are the same on every backend, and in the gradient. Set
+ * the rate to 0 where a model is not trained.
  *
  * @param x any shape
  * @param options rate, seed and step
  * @returns y, of x's shape; x itself if the rate is 0
- * @throws {TypeError} if x is not a tensor, an option is not a number or not known, or step is neither a number nor a tensor `[]`
- *   on x's backend
- * @throws {RangeError} if the rate is not from 0 to below 1, the seed is not an integer from 0 to 2⁵³ - 1, or step not one from 0
- *   to 2³² - 1
+ * @throws {TypeError} if x is not a tensor, an option has another type or is not known, or step lives on another backend
+ * @throws {RangeError} if an option is out of range
  *
  * @example
  * ```ts

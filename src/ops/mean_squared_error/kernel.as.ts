@@ -1,4 +1,4 @@
-import { read, write } from "../../backends/wasm/vectors.as";
+import { read } from "../../backends/wasm/vectors.as";
 
 /** loss = Σ weight·(prediction - target)² / (C Σ weight), summed in double precision */
 export function meanSquaredError(
@@ -55,18 +55,11 @@ export function meanSquaredErrorBackward(
   for (let r = 0; r < rows; r++) {
     const weight = weightAt(weights, r);
     const isMasked = weight == 0 && weightSum != 0;
-    const share = <f32> (<f64> load<f32>(gLoss) * (2 * weight / (<f64> channels * weightSum)));
-    if (isMasked) {
-      memory.fill(gPrediction, 0, row);
-      memory.fill(gTarget, 0, row);
-    } else {
-      const scale = f32x4.splat(share);
-      for (let c: usize = 0, count = channels; count > 0; c += 16, count -= 4) {
-        const part = min(4, count);
-        const g = f32x4.mul(f32x4.sub(read(prediction + c, part), read(target + c, part)), scale);
-        write(gPrediction + c, g, part);
-        write(gTarget + c, f32x4.neg(g), part);
-      }
+    const scale = <f32> (<f64> load<f32>(gLoss) * (2 * weight / (<f64> channels * weightSum)));
+    for (let c: usize = 0; c < row; c += 4) {
+      const g: f32 = isMasked ? 0 : scale * (load<f32>(prediction + c) - load<f32>(target + c));
+      store<f32>(gPrediction + c, g);
+      store<f32>(gTarget + c, -g);
     }
     gPrediction += row, gTarget += row, prediction += row, target += row;
   }

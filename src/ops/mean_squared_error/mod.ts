@@ -7,7 +7,7 @@ import { checkLast } from "../../check.ts";
 import { compute } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
 import type { Tensor } from "../../tensor.ts";
-import { weightsOf } from "../cross_entropy/weights.ts";
+import { weightsOf } from "../cross_entropy/mod.ts";
 
 /**
  * The mean squared difference of a prediction and its target, `Σ w (prediction - target)² / (C Σ w)`: over all C elements of

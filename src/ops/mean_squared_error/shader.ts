@@ -10,34 +10,35 @@ import { bindings, each, inRows, main, nan, reduction, runEach } from "../../bac
 /** Invocations in a workgroup, and the elements that each of them squares. */
 const threads = 256, perThread = 16;
 
-/** Differences in units of this have squares that are in range. */
-const unit = 2 ** 64;
+const sum = reduction("sum", "f32", threads, (a, b) => `${a} + ${b}`);
+const weightOf = (weighted: boolean) =>
+  `let weight = ${weighted ? "weights[i / params.channels]" : "1.0"};
+  // Masked rows may hold any values, including NaN.
+  let isMasked = weight == 0.0 && !isNan(weight);`;
+const countOf = (weighted: boolean) =>
+  `let count = f32(params.channels) * ${weighted ? "weightSum[0]" : "f32(params.rows)"};
+  let isEmpty = count == 0.0 && !isNan(count);`;
 
-const sum = reduction("sum", "vec2f", threads, (a, b) => `${a} + ${b}`);
-
-/** For each part the sum of the squares, and that in another unit, which can't overflow. */
+/** For each part the sum of the squares, in a unit in which the sum of all is no larger than their mean. */
 function partsShader(weighted: boolean): string {
   return bindings({
     sizes: ["size", "channels", "parts"],
-    // As a constant, a compiler might square this factor first.
-    constants: ["down"],
-    outputs: ["sums: vec2f"],
+    constants: ["unit"],
+    outputs: ["sums"],
     inputs: ["prediction", "target_", ...weighted ? ["weights"] : []],
   }) + nan + sum + main(
     threads,
     `if (group >= params.parts) { return; }
-  var part = vec2f();
+  var part = 0.0;
   let end = min(params.size, (group + 1u) * ${threads * perThread}u);
   for (var i = group * ${threads * perThread}u + lane; i < end; i += ${threads}u) {
-    let weight = ${weighted ? "weights[i / params.channels]" : "1.0"};
-    // Masked rows may hold any values, including NaN.
-    if (weight == 0.0 && !isNan(weight)) { continue; }
-    let difference = prediction[i] - target_[i];
-    let small = difference * params.down;
-    part += weight * vec2f(difference * difference, small * small);
+    ${weightOf(weighted)}
+    if (isMasked) { continue; }
+    let difference = (prediction[i] - target_[i]) * params.unit;
+    part += weight * difference * difference;
   }
-  let all = sum(lane, part);
-  if (lane == 0u) { sums[group] = all; }`,
+  part = sum(lane, part);
+  if (lane == 0u) { sums[group] = part; }`,
   );
 }
 
@@ -45,22 +46,20 @@ function partsShader(weighted: boolean): string {
 function meanShader(weighted: boolean): string {
   return bindings({
     sizes: ["parts", "rows", "channels"],
-    constants: ["up"],
+    constants: ["scale"],
     outputs: ["loss"],
-    inputs: ["sums: vec2f", ...weighted ? ["weightSum"] : []],
+    inputs: ["sums", ...weighted ? ["weightSum"] : []],
   }) + nan + sum + main(
     threads,
-    `var part = vec2f();
+    `var part = 0.0;
   for (var i = lane; i < params.parts; i += ${threads}u) { part += sums[i]; }
-  let all = sum(lane, part);
+  part = sum(lane, part);
+  ${countOf(weighted)}
   if (lane == 0u) {
-    let count = f32(params.channels) * ${weighted ? "weightSum[0]" : "f32(params.rows)"};
-    if (count == 0.0 && !isNan(count)) {
-      loss[0] = nanOf(params.parts);
-    } else if (isFinite(all.x)) {
-      loss[0] = all.x / count;
+    if (isEmpty) {
+      loss[0] = nanOf(lane);
     } else {
-      loss[0] = all.y / count * params.up * params.up;
+      loss[0] = part * (params.scale / count);
     }
   }`,
   );
@@ -73,13 +72,11 @@ function backwardShader(weighted: boolean): string {
     outputs: ["gPrediction", "gTarget"],
     inputs: ["gLoss", "prediction", "target_", ...weighted ? ["weights", "weightSum"] : []],
   }) + nan + each(
-    `let weight = ${weighted ? "weights[i / params.channels]" : "1.0"};
-  let total = ${weighted ? "weightSum[0]" : "f32(params.rows)"};
-  let isMasked = weight == 0.0 && !isNan(weight);
-  let nothing = total == 0.0 && !isNan(total);
-  var g = gLoss[0] * (2.0 * weight / (f32(params.channels) * total)) * (prediction[i] - target_[i]);
+    `${weightOf(weighted)}
+  ${countOf(weighted)}
+  var g = gLoss[0] * (2.0 * weight / count) * (prediction[i] - target_[i]);
   if (isMasked) { g = 0.0; }
-  if (nothing) { g = nanOf(i); }
+  if (isEmpty) { g = nanOf(i); }
   gPrediction[i] = g;
   gTarget[i] = -g;`,
   );
@@ -99,14 +96,15 @@ export function meanSquaredError(
   rows: number,
   channels: number,
 ): void {
-  const size = rows * channels, parts = Math.max(1, Math.ceil(size / (threads * perThread)));
-  gpu.withScratch(2 * parts, (sums) => {
+  const size = rows * channels, parts = Math.ceil(size / (threads * perThread));
+  const unit = 2 ** -Math.ceil(Math.log2(Math.max(1, size)) / 2);
+  gpu.withScratch(Math.max(1, parts), (sums) => {
     gpu.dispatch({
       code: weights === null ? partsCode : weightedPartsCode,
       outputs: [sums],
       inputs: weights === null ? [prediction, target] : [prediction, target, weights],
       sizes: [size, channels, parts],
-      constants: [1 / unit],
+      constants: [unit],
       workgroups: inRows(parts, gpu.limits),
     });
     const mean = (code: string, inputs: readonly GpuBlock[]) =>
@@ -115,7 +113,7 @@ export function meanSquaredError(
         outputs: [loss],
         inputs,
         sizes: [parts, rows, channels],
-        constants: [unit],
+        constants: [unit ** -2],
         workgroups: [1],
       });
     if (weights === null) return mean(meanCode, [sums]);
