@@ -1,11 +1,10 @@
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   add,
   appendTime,
   compile,
   createReference,
   customGradient,
-  fit,
   linear,
   multiply,
   ones,
@@ -19,7 +18,6 @@ import {
 } from "@seqmix/seqmix";
 import { engineOf } from "../../src/engine.ts";
 import { assertNear, assertSame, randomTensor, testFailures, testOnAll, wrong } from "../helpers.ts";
-import { bigram, steep } from "../train/own_model.ts";
 
 /** Σ x·weight. */
 function weighed(x: Tensor, weight: Tensor): Tensor {
@@ -158,20 +156,6 @@ testOnAll("customGradient() passes on a key-value cache", async (backend) => {
   const { aux } = valueAndGrad((y) => [weighed(y, weight), first(past, y)] as const, ones([2], backend));
   assertSame(await read(aux), [1, 2]);
   assertSame(await read(appendTime(past, tensor([3, 4], [2, 1, 1], backend))), [1, 3, 2, 4]);
-});
-
-Deno.test("customGradient() works in the workers of fit()", async () => {
-  const sequences = Array.from({ length: 12 }, (_, i) => Array.from({ length: 6 }, (_, t) => (i + t) % 5));
-  const module = new URL("../train/own_model.ts", import.meta.url);
-  const losses = async (model: typeof bigram, workers: number) => {
-    const found = [];
-    const options = { config: { vocabulary: 5 }, workers, module, epochs: 4, batchSize: 4, seed: 1 };
-    for await (const at of fit(model, { train: sequences }, options)) found.push(at.trainLoss);
-    return found;
-  };
-  const alone = await losses(steep, 1);
-  assertNear(await losses(steep, 3), alone, 1e-5);
-  assert((await losses(bigram, 1)).some((loss, i) => loss !== alone[i]));
 });
 
 const x = tensor([1, 2], [2]), weight = tensor([5, 6], [1, 2]);
