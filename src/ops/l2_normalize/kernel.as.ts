@@ -7,7 +7,7 @@ import { sumOfSquares } from "../clip/kernel.as";
 export function l2Normalize(y: usize, x: usize, rows: i32, channels: i32, epsilon: f64): void {
   const row = (<usize> channels) << 2;
   for (; rows > 0; rows--, x += row, y += row) {
-    combine(y, x, 1 / max(sqrt(sumOfSquares(x, channels)), epsilon), x, 0, channels);
+    project(y, x, x, 0, max(sqrt(sumOfSquares(x, channels)), epsilon), channels);
   }
 }
 
@@ -23,21 +23,21 @@ export function l2NormalizeBackward(
   const row = (<usize> channels) << 2;
   for (; rows > 0; rows--, gx += row, gy += row, x += row) {
     const length = sqrt(sumOfSquares(x, channels));
-    const isShort = length <= epsilon, scale = 1 / (isShort ? epsilon : length);
-    const along = isShort ? 0 : sumOfProducts(gy, x, channels) * scale * scale * scale;
-    combine(gx, gy, scale, x, along, channels);
+    const isShort = length <= epsilon;
+    const product = isShort ? 0 : sumOfProducts(gy, x, channels) / length;
+    project(gx, gy, x, product, isShort ? epsilon : length, channels);
   }
 }
 
-/** y = a·scale - b·along */
-function combine(y: usize, a: usize, scale: f64, b: usize, along: f64, size: i32): void {
-  const p = f64x2.splat(scale), q = f64x2.splat(along);
-  for (; size > 0; y += 16, a += 16, b += 16, size -= 4) {
-    const count = min(4, size), u = read(a, count), v = read(b, count);
-    const low = f64x2.sub(f64x2.mul(f64x2.promote_low_f32x4(u), p), f64x2.mul(f64x2.promote_low_f32x4(v), q));
-    const high = f64x2.sub(f64x2.mul(upper(u), p), f64x2.mul(upper(v), q));
-    const all = v128.shuffle<f32>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5);
-    write(y, all, count);
+/** y = (a - x / length · product) / length; the quotients are divided, so that what cancels does so exactly. */
+function project(y: usize, a: usize, x: usize, product: f64, length: f64, size: i32): void {
+  const p = f64x2.splat(product), divisor = f64x2.splat(length);
+  for (; size > 0; y += 16, a += 16, x += 16, size -= 4) {
+    const count = min(4, size), u = read(a, count), v = read(x, count);
+    const low = f64x2.sub(f64x2.promote_low_f32x4(u), f64x2.mul(f64x2.div(f64x2.promote_low_f32x4(v), divisor), p));
+    const high = f64x2.sub(upper(u), f64x2.mul(f64x2.div(upper(v), divisor), p));
+    const first = f32x4.demote_f64x2_zero(f64x2.div(low, divisor));
+    write(y, v128.shuffle<f32>(first, f32x4.demote_f64x2_zero(f64x2.div(high, divisor)), 0, 1, 4, 5), count);
   }
 }
 
