@@ -4,8 +4,7 @@
  * @module
  */
 import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
-import { bindings, each, runEach } from "../../backends/webgpu/wgsl.ts";
-import { pcg4dCode } from "../sample/pcg4d.ts";
+import { bindings, each, pcg4dCode, runEach } from "../../backends/webgpu/wgsl.ts";
 
 /** See `reference.ts`, also for the last word of the hash. */
 function dropoutShader(stepped: boolean): string {

@@ -20,16 +20,3 @@ export function pcg4d(x: number, y: number, z: number, w: number): number {
   w ^= w >>> 16;
   return x + Math.imul(y, w) >>> 0;
 }
-
-/** The same on a GPU. */
-export const pcg4dCode = `
-fn pcg4d(counters: vec4u) -> u32 {
-  var v = counters * 1664525u + 1013904223u;
-  v.x += v.y * v.w;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  v.w += v.y * v.z;
-  v ^= v >> vec4u(16u);
-  return v.x + v.y * v.w;
-}
-`;

@@ -15,10 +15,10 @@ import {
   logarithm,
   main,
   nan,
+  pcg4dCode,
   rank,
   reduction,
 } from "../../backends/webgpu/wgsl.ts";
-import { pcg4dCode } from "./pcg4d.ts";
 
 /** The number of digits of a rank, of two bits each. */
 const digits = 16;
