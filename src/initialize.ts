@@ -132,7 +132,7 @@ export function* drawOrthogonal(
   backend: Backend = reference,
 ): Drawing {
   const shape = [outputs, inputs];
-  // Allocated first, so that a matrix that does not fit in memory fails before the work.
+  // Allocated first: if there is no memory for the matrix, drawing its vectors would be in vain.
   const values = valuesFor(shape, backend);
   const count = Math.min(outputs, inputs), length = Math.max(outputs, inputs);
   const vectors: Float64Array[] = [];

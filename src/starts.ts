@@ -72,16 +72,14 @@ export interface NormalOptions {
 const normalNames: Names<NormalOptions> = { deviation: 0, mean: 0, seed: 0 };
 
 /**
- * A tensor of independent draws of a normal distribution, the same for a seed on every backend. Tensors of one seed begin with
- * the same numbers.
+ * A tensor of independent draws of a normal distribution, the same for a seed on every backend.
  *
  * @param shape the sizes, outermost first
  * @param options `deviation`, `mean` and `seed`
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
  * @throws {TypeError} if shape is not a list of numbers, an option is not a number or not known, or backend is not a backend
- * @throws {RangeError} if a size or the seed is not an integer of at least 0, deviation or mean is not finite, deviation is
- *   negative, or memory is exhausted
+ * @throws {RangeError} if a size or an option is out of range, or if memory is exhausted
  *
  * @example
  * ```ts
@@ -117,16 +115,14 @@ export interface UniformOptions {
 const uniformNames: Names<UniformOptions> = { low: 0, high: 0, seed: 0 };
 
 /**
- * A tensor of independent draws, uniform from `low` to `high`, the same for a seed on every backend. Tensors of one seed begin
- * with the same draws.
+ * A tensor of independent draws, uniform from `low` to `high`, the same for a seed on every backend.
  *
  * @param shape the sizes, outermost first
  * @param options `low`, `high` and `seed`
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
  * @throws {TypeError} if shape is not a list of numbers, an option is not a number or not known, or backend is not a backend
- * @throws {RangeError} if a size or the seed is not an integer of at least 0, low or high is not finite, high is below low, or
- *   memory is exhausted
+ * @throws {RangeError} if a size or an option is out of range, or if memory is exhausted
  *
  * @example
  * ```ts
@@ -160,17 +156,15 @@ export interface OrthogonalOptions {
 const orthogonalNames: Names<OrthogonalOptions> = { gain: 0, seed: 0 };
 
 /**
- * A random matrix times a gain, whose rows or columns, whichever are fewer, are orthogonal and of length 1 (Saxe, McClelland,
- * Ganguli: "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013; PyTorch's
- * `orthogonal_`). The same for a seed on every backend.
+ * A random matrix times a gain, whose rows or columns, whichever are fewer, are orthogonal and of length 1 (Saxe et al., 2013;
+ * PyTorch's `orthogonal_`). The same for a seed on every backend.
  *
  * @param shape `[O, I]`
  * @param options `gain` and `seed`
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
- * @throws {TypeError} if shape is not a list of two numbers, an option is not a number or not known, or backend is not a
- *   backend
- * @throws {RangeError} if a size or the seed is not an integer of at least 0, gain is not finite, or memory is exhausted
+ * @throws {TypeError} if shape is not a list of two numbers, an option is not a number or not known, or backend is not a backend
+ * @throws {RangeError} if a size or an option is out of range, or if memory is exhausted
  *
  * @example
  * ```ts

@@ -136,10 +136,12 @@ try {
     await Deno.writeTextFile(file, text);
     await Deno.utime(file, packed, packed);
   }
-  // Sorted by folder, with modules next to their declarations, since similar files compress better together.
+  // Declarations first and then modules, each by folder, since similar files compress better together.
+  const isModule = (path: string) => Number(!path.endsWith(".d.ts"));
   const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
-  const paths = [...files.keys()].map((path) => `package/${path}`)
-    .sort((a, b) => compare(folderOf(a), folderOf(b)) || compare(a, b));
+  const paths = [...files.keys()].map((path) => `package/${path}`).sort((a, b) =>
+    isModule(a) - isModule(b) || compare(folderOf(a), folderOf(b)) || compare(a, b)
+  );
   const { success, stdout } = await new Deno.Command("tar", {
     args: ["-cf", "-", "-C", folder, ...paths],
     stderr: "inherit",

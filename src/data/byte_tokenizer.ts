@@ -8,12 +8,8 @@ import { show } from "../check.ts";
 /** Text that arrives byte by byte: see {@linkcode ByteTokenizer.stream}. */
 export interface ByteStream {
   /**
-   * The text that these ids complete: `""` while a character is incomplete. Bytes that can't be part of a character
-   * become `"\ufffd"`.
-   *
-   * @param ids one id or several, each an integer from 0 to 255
-   * @throws {TypeError} if ids is neither a number nor a list
-   * @throws {RangeError} if an id is out of range
+   * The text that one id or several complete: `""` while a character is incomplete. Throws as
+   * {@linkcode ByteTokenizer.decode} does.
    */
   push(ids: number | ArrayLike<number>): string;
   /**
@@ -26,17 +22,11 @@ export interface ByteStream {
 export interface ByteTokenizer {
   /** The number of different ids: 256. */
   readonly vocabulary: number;
-  /**
-   * The ids of a text.
-   *
-   * @throws {TypeError} if text is not a string
-   */
+  /** The ids of a text. Throws a TypeError if it is not a string. */
   encode(text: string): Uint8Array;
   /**
-   * The text of ids; bytes that are no characters become `"\ufffd"`.
-   *
-   * @throws {TypeError} if ids is not a list
-   * @throws {RangeError} if an id is not an integer from 0 to 255
+   * The text of ids; bytes that are no characters become `"\ufffd"`. Throws a TypeError if ids is not a list, and a RangeError
+   * if an id is not an integer from 0 to 255.
    */
   decode(ids: ArrayLike<number>): string;
   /** A decoder for ids that arrive one after the other. It never returns a part of a character. */

@@ -4,18 +4,12 @@
  * @example A model of the bytes of a text
  * ```ts
  * import { byteTokenizer, textTask } from "@seqmix/seqmix/data";
- * import { generate, rwkv } from "@seqmix/seqmix/models";
+ * import { rwkv } from "@seqmix/seqmix/models";
  * import { fit } from "@seqmix/seqmix/train";
  *
  * const task = textTask("The quick brown fox jumps over the lazy dog. ".repeat(50), { length: 32 });
  * const config = { vocabulary: byteTokenizer.vocabulary, layers: 1, channels: 16, feedForward: 64 };
- * for await (const { params, test } of fit(rwkv, task, { config, epochs: 1 })) {
- *   console.log(`${test?.bitsPerToken.toFixed(2)} bits a byte`);
- *   const stream = byteTokenizer.stream();
- *   for await (const id of generate(rwkv, params, byteTokenizer.encode("The "), { maxTokens: 8 })) {
- *     console.log(stream.push(id));
- *   }
- * }
+ * for await (const { test } of fit(rwkv, task, { config, epochs: 1 })) console.log(test?.bitsPerToken); // bits a byte
  * ```
  *
  * @module

@@ -18,15 +18,14 @@ export interface SplitTrainTestOptions {
 const names: Names<SplitTrainTestOptions> = { test: 0, seed: 0 };
 
 /**
- * Divides sequences into a training set and a test set, which is drawn at random and without repetition; both keep the order of
- * the sequences. At least one sequence is in each. Equal sequences may get into both: leave them out before.
+ * Divides sequences into a training set and a test set, which is drawn at random; both keep the order of the sequences, and
+ * have at least one. Of equal sequences one may get into each.
  *
  * @param sequences at least two, of any kind; not copied
  * @param options `test` and `seed`
  * @returns the two sets, for `fit`
  * @throws {TypeError} if sequences is not a list of at least two, or an option is not a number or not known
- * @throws {RangeError} if test is neither between 0 and 1 nor an integer below the number of sequences, or the seed is not an
- *   integer of at least 0
+ * @throws {RangeError} if test or seed is out of range
  *
  * @example
  * ```ts

@@ -4,14 +4,14 @@
  * @module
  */
 import { checkInteger, checkShape, sharedBackend, wider } from "../check.ts";
-import { checkConfig, drawn, drawOrthogonal, filled, type Undrawn } from "../initialize.ts";
+import { checkConfig, drawn } from "../initialize.ts";
 import { mix, multiply, sigmoid, squaredRelu } from "../ops/elementwise/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
-import { type RandomSource, randomSource } from "../random.ts";
+import { randomSource } from "../random.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
-import { checkPlace } from "./time_mix.ts";
+import { channelMixStart, checkPlace } from "./starts.ts";
 
 const action = "mix channels";
 
@@ -149,8 +149,7 @@ export interface ChannelMixSizes {
  * @param seed an integer from 0 to 2⁵³ - 1
  * @returns parameters on the reference; `put` moves them
  * @throws {TypeError} if a size is not a number, or not known
- * @throws {RangeError} if a size is not an integer of at least 1, or layer not one from 0 to layers - 1, or the seed not one of
- *   at least 0, or memory is exhausted
+ * @throws {RangeError} if a size or the seed is out of range, or memory is exhausted
  *
  * @example
  * ```ts
@@ -166,22 +165,4 @@ export function channelMixInit(sizes: ChannelMixSizes, seed: number): ChannelMix
   return drawn<ChannelMixParams>(() =>
     channelMixStart(randomSource(seed), channels, feedForward, layer, layers)
   );
-}
-
-/** The same, yet to be drawn. */
-export function channelMixStart(
-  random: RandomSource,
-  C: number,
-  F: number,
-  layer: number,
-  layers: number,
-): Undrawn<ChannelMixParams> {
-  const share = () => filled([C], (i) => (i / C) ** (1 - layer / layers));
-  return {
-    mixK: share(),
-    mixR: share(),
-    key: () => drawOrthogonal(random, F, C, F > C ? Math.sqrt(F / C) : 1),
-    receptance: filled([C, C], () => 0),
-    value: filled([C, F], () => 0),
-  };
 }

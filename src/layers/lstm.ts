@@ -4,12 +4,13 @@
  * @module
  */
 import { checkInteger, checkShape } from "../check.ts";
-import { checkConfig, drawn, drawUniform, filled, type Undrawn } from "../initialize.ts";
+import { checkConfig, drawn } from "../initialize.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lstmRecurrence } from "../ops/lstm/mod.ts";
-import { type RandomSource, randomSource } from "../random.ts";
+import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
+import { lstmStart } from "./starts.ts";
 
 /** The parameters of {@linkcode lstm}, with rows in the order of the gates i, f, g, o. */
 export interface LstmParams {
@@ -102,14 +103,13 @@ export interface LstmSizes {
 
 /**
  * The parameters that {@linkcode lstm} starts training with, as in `lstmModel`: weights uniform within ±1/√C (PyTorch's
- * `nn.LSTM`), biases 0, those of the forget gate 1 (Jozefowicz, Zaremba, Sutskever: "An Empirical Exploration of Recurrent
- * Network Architectures", 2015).
+ * `nn.LSTM`), biases 0, those of the forget gate 1 (Jozefowicz et al., 2015).
  *
  * @param sizes `inputs` and `channels`
  * @param seed an integer from 0 to 2⁵³ - 1
  * @returns parameters on the reference; `put` moves them
  * @throws {TypeError} if a size is not a number, or not known
- * @throws {RangeError} if a size is not an integer of at least 1, or the seed one of at least 0, or memory is exhausted
+ * @throws {RangeError} if a size or the seed is out of range, or memory is exhausted
  *
  * @example
  * ```ts
@@ -122,14 +122,4 @@ export interface LstmSizes {
 export function lstmInit(sizes: LstmSizes, seed: number): LstmParams {
   checkConfig("initialize LSTM layer", sizes, ["inputs", "channels"], [], "sizes");
   return drawn<LstmParams>(() => lstmStart(randomSource(seed), sizes.inputs, sizes.channels));
-}
-
-/** The same, yet to be drawn. */
-export function lstmStart(random: RandomSource, inputs: number, channels: number): Undrawn<LstmParams> {
-  const bound = 1 / Math.sqrt(channels);
-  return {
-    inputWeight: () => drawUniform(random, [4 * channels, inputs], bound),
-    hiddenWeight: () => drawUniform(random, [4 * channels, channels], bound),
-    bias: filled([4 * channels], (gate) => gate >= channels && gate < 2 * channels ? 1 : 0),
-  };
 }

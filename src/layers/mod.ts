@@ -29,8 +29,13 @@ export {
   type ChannelMixState,
   channelMixState,
 } from "./channel_mix.ts";
-export { layerNormInit, type LayerNormSizes } from "./layer_norm.ts";
-export { linearInit, type LinearParams, type LinearSizes } from "./linear.ts";
+export {
+  layerNormInit,
+  type LayerNormSizes,
+  linearInit,
+  type LinearParams,
+  type LinearSizes,
+} from "./operation_params.ts";
 export { lstm, lstmInit, type LstmParams, type LstmSizes, type LstmState, lstmState } from "./lstm.ts";
 export {
   multiHeadAttention,

@@ -5,7 +5,7 @@
  */
 import { checkInteger, checkNumber, checkSameShape, checkShape } from "../check.ts";
 import { engineOf } from "../engine.ts";
-import { checkConfig, drawn, drawNormal, type Undrawn } from "../initialize.ts";
+import { checkConfig, drawn } from "../initialize.ts";
 import { maskOf } from "../mask.ts";
 import { checkNames, type Names } from "../names.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
@@ -13,7 +13,8 @@ import { attention, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { rotate } from "../ops/rotary/mod.ts";
 import { type SeenSteps, seenSteps } from "./seen_steps.ts";
-import { type RandomSource, randomSource } from "../random.ts";
+import { checkRotaryHeads, multiHeadAttentionStart } from "./starts.ts";
+import { randomSource } from "../random.ts";
 import { shapeOf } from "../tracked_shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -214,8 +215,7 @@ export interface MultiHeadAttentionSizes {
  * @param seed an integer from 0 to 2⁵³ - 1
  * @returns parameters on the reference; `put` moves them
  * @throws {TypeError} if a size is not a number, or not known
- * @throws {RangeError} if a size is not an integer of at least 1, heads do not divide channels, the size of a head is odd and
- *   `rotaryBase` is given, `rotaryBase` is not above 0, or the seed not an integer of at least 0, or memory is exhausted
+ * @throws {RangeError} if a size or the seed is out of range, or memory is exhausted
  *
  * @example
  * ```ts
@@ -246,33 +246,4 @@ export function multiHeadAttentionInit(
   return drawn<MultiHeadAttentionParams>(() =>
     multiHeadAttentionStart(randomSource(seed), channels, heads, layers, rotaryBase)
   );
-}
-
-/** Checks that heads divide the channels into sizes whose halves can be turned. */
-export function checkRotaryHeads(action: string, heads: number, channels: number): void {
-  checkHeads(action, heads, channels);
-  if (channels / heads % 2 !== 0) {
-    throw new RangeError(
-      `Cannot ${action}: head size must be even, current channels/heads is ${channels / heads}`,
-    );
-  }
-}
-
-/** The parameters, yet to be drawn. */
-export function multiHeadAttentionStart(
-  random: RandomSource,
-  channels: number,
-  heads: number,
-  layers: number,
-  rotaryBase?: number,
-): Undrawn<MultiHeadAttentionParams> {
-  const weight = (deviation: number) => () => drawNormal(random, [channels, channels], deviation);
-  return {
-    heads,
-    query: weight(0.02),
-    key: weight(0.02),
-    value: weight(0.02),
-    output: weight(0.02 / Math.sqrt(2 * layers)),
-    ...rotaryBase === undefined ? {} : { rotaryBase },
-  };
 }

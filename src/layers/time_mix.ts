@@ -4,14 +4,15 @@
  * @module
  */
 import { checkInteger, checkShape, sharedBackend, wider } from "../check.ts";
-import { checkConfig, drawn, drawOrthogonal, filled, type Undrawn } from "../initialize.ts";
+import { checkConfig, drawn } from "../initialize.ts";
 import { mix, multiply, negativeExp, sigmoid } from "../ops/elementwise/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { lastStep, shiftTime } from "../ops/shift_time/mod.ts";
 import { wkv, wkvState } from "../ops/wkv/mod.ts";
-import { type RandomSource, randomSource } from "../random.ts";
+import { randomSource } from "../random.ts";
 import type { Backend, Tensor } from "../tensor.ts";
 import { zeros } from "../transfer.ts";
+import { checkPlace, timeMixStart } from "./starts.ts";
 
 const action = "mix time";
 
@@ -178,8 +179,7 @@ export interface TimeMixSizes {
  * @param seed an integer from 0 to 2⁵³ - 1
  * @returns parameters on the reference; `put` moves them
  * @throws {TypeError} if a size is not a number, or not known
- * @throws {RangeError} if a size is not an integer of at least 1, or layer not one from 0 to layers - 1, or the seed not one of
- *   at least 0, or memory is exhausted
+ * @throws {RangeError} if a size or the seed is out of range, or memory is exhausted
  *
  * @example
  * ```ts
@@ -194,36 +194,4 @@ export function timeMixInit(sizes: TimeMixSizes, seed: number): TimeMixParams {
   checkConfig(action, sizes, ["channels"], ["layer", "layers"], "sizes");
   const { channels } = sizes, [layer, layers] = checkPlace(action, sizes);
   return drawn<TimeMixParams>(() => timeMixStart(randomSource(seed), channels, layer, layers));
-}
-
-/** The place of a layer in a model, checked. */
-export function checkPlace(
-  action: string,
-  { layer = 0, layers = 1 }: Pick<TimeMixSizes, "layer" | "layers">,
-): [layer: number, layers: number] {
-  checkInteger(action, "sizes.layers", layers, 1);
-  checkInteger(action, "sizes.layer", layer, 0, layers - 1);
-  return [layer, layers];
-}
-
-/** The parameters, yet to be drawn. */
-export function timeMixStart(
-  random: RandomSource,
-  C: number,
-  layer: number,
-  layers: number,
-): Undrawn<TimeMixParams> {
-  const r = layer / Math.max(1, layers - 1), s = 1 - layer / layers;
-  const zero = () => filled([C, C], () => 0);
-  return {
-    mixK: filled([C], (i) => (i / C) ** s),
-    mixV: filled([C], (i) => (i / C) ** s + 0.3 * r),
-    mixR: filled([C], (i) => (i / C) ** (0.5 * s)),
-    decay: filled([C], (i) => -5 + 8 * (i / Math.max(1, C - 1)) ** (0.7 + 1.3 * r)),
-    bonus: filled([C], (i) => Math.log(0.3) + 0.5 * ((i + 1) % 3 - 1)),
-    key: zero(),
-    value: () => drawOrthogonal(random, C, C, 1),
-    receptance: zero(),
-    output: zero(),
-  };
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import { checkConfig, drawNormal, initFrom } from "../initialize.ts";
-import { linearStart } from "../layers/linear.ts";
-import { lstm, type LstmParams, lstmStart, type LstmState, lstmState } from "../layers/lstm.ts";
+import { lstm, type LstmParams, type LstmState, lstmState } from "../layers/lstm.ts";
+import { linearStart, lstmStart } from "../layers/starts.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";
 import type { Tensor } from "../tensor.ts";

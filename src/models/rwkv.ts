@@ -4,10 +4,11 @@
  * @module
  */
 import { checkConfig, drawOrthogonal, drawUniform, initFrom } from "../initialize.ts";
-import { channelMixStart, channelMixState } from "../layers/channel_mix.ts";
-import { layerNormInit } from "../layers/layer_norm.ts";
+import { channelMixState } from "../layers/channel_mix.ts";
+import { layerNormInit } from "../layers/operation_params.ts";
 import { type RwkvBlockParams, rwkvBlocks, type RwkvBlockState } from "../layers/rwkv_blocks.ts";
-import { timeMixStart, timeMixState } from "../layers/time_mix.ts";
+import { channelMixStart, timeMixStart } from "../layers/starts.ts";
+import { timeMixState } from "../layers/time_mix.ts";
 import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { randomSource } from "../random.ts";

@@ -4,16 +4,15 @@
  * @module
  */
 import { checkConfig, drawNormal, initFrom } from "../initialize.ts";
-import { layerNormInit } from "../layers/layer_norm.ts";
+import { layerNormInit } from "../layers/operation_params.ts";
 import {
   attendWithHeads,
-  checkRotaryHeads,
   type MultiHeadAttentionParams,
-  multiHeadAttentionStart,
   type MultiHeadAttentionState,
   multiHeadAttentionState,
 } from "../layers/multi_head_attention.ts";
 import { seenSteps } from "../layers/seen_steps.ts";
+import { checkRotaryHeads, multiHeadAttentionStart } from "../layers/starts.ts";
 import { add, gelu } from "../ops/elementwise/mod.ts";
 import { layerNorm, type LayerNormParams } from "../ops/layer_norm/mod.ts";
 import { linear } from "../ops/linear/mod.ts";

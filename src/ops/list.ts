@@ -10,8 +10,9 @@ import { divideOp, scaleByOp, scaleOp, subtractOp } from "./arithmetic/mod.ts";
 import { attentionOp, maskedAttentionOp } from "./attention/mod.ts";
 import { concatOp, reshapeOp, reverseOp, sliceOp, transposeOp } from "./axes/mod.ts";
 import { concatBatchOp, padBatchOp, sliceBatchOp } from "./batch/mod.ts";
-import { clipToNormOp, normOp } from "./clip/mod.ts";
+import { clipToNormOp, normOp, squaredNormBackwardOp, squaredNormOp } from "./clip/mod.ts";
 import { crossEntropyOp } from "./cross_entropy/mod.ts";
+import { dropoutOp } from "./dropout/mod.ts";
 import {
   addOp,
   geluOp,
@@ -26,10 +27,12 @@ import {
 } from "./elementwise/mod.ts";
 import { embeddingOp } from "./embedding/mod.ts";
 import { expOp, logOp, softplusOp } from "./exponential/mod.ts";
-import { layerNormOp } from "./layer_norm/mod.ts";
+import { l2NormalizeOp } from "./l2_normalize/mod.ts";
+import { groupNormOp, layerNormOp } from "./layer_norm/mod.ts";
 import { linearBackwardInputOp, linearBackwardWeightOp, linearOp } from "./linear/mod.ts";
 import { lstmRecurrenceBackwardOp, lstmRecurrenceOp } from "./lstm/mod.ts";
 import { matmulOp } from "./matmul/mod.ts";
+import { meanSquaredErrorOp } from "./mean_squared_error/mod.ts";
 import { pickOp, placeOp } from "./pick/mod.ts";
 import { expandOp, sumOp } from "./reduce/mod.ts";
 import { rotaryAtOp, rotaryOp } from "./rotary/mod.ts";
@@ -48,10 +51,13 @@ export const operations = [
   concatOp,
   crossEntropyOp,
   divideOp,
+  dropoutOp,
   embeddingOp,
   expandOp,
   expOp,
   geluOp,
+  groupNormOp,
+  l2NormalizeOp,
   lastStepOp,
   layerNormOp,
   linearOp,
@@ -62,6 +68,7 @@ export const operations = [
   lstmRecurrenceBackwardOp,
   maskedAttentionOp,
   matmulOp,
+  meanSquaredErrorOp,
   mixOp,
   multiplyOp,
   negativeExpOp,
@@ -85,6 +92,8 @@ export const operations = [
   sliceTimeOp,
   softmaxOp,
   softplusOp,
+  squaredNormBackwardOp,
+  squaredNormOp,
   squaredReluOp,
   subtractOp,
   sumOp,

@@ -19,6 +19,7 @@ export { attention, type AttentionOptions } from "./attention/mod.ts";
 export { concat, reshape, reverse, slice, transpose } from "./axes/mod.ts";
 export { sliceState, stackStates } from "./batch/mod.ts";
 export { crossEntropy } from "./cross_entropy/mod.ts";
+export { dropout, type DropoutOptions } from "./dropout/mod.ts";
 export {
   add,
   gelu,
@@ -33,10 +34,12 @@ export {
 } from "./elementwise/mod.ts";
 export { embedding, type Tokens } from "./embedding/mod.ts";
 export { exp, log, softplus } from "./exponential/mod.ts";
-export { layerNorm, type LayerNormParams } from "./layer_norm/mod.ts";
+export { l2Normalize } from "./l2_normalize/mod.ts";
+export { groupNorm, type GroupNormOptions, layerNorm, type LayerNormParams } from "./layer_norm/mod.ts";
 export { linear } from "./linear/mod.ts";
 export { lstmRecurrence } from "./lstm/mod.ts";
 export { matmul } from "./matmul/mod.ts";
+export { meanSquaredError } from "./mean_squared_error/mod.ts";
 export { mean, sum } from "./reduce/mod.ts";
 export { rotary, type RotaryOptions } from "./rotary/mod.ts";
 export { sample, type SampleOptions } from "./sample/mod.ts";

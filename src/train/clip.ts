@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { checkNumber } from "../check.ts";
+import { backendOfAll, checkNumber } from "../check.ts";
 import { run } from "../compute.ts";
-import { clipToNormOp, normOp } from "../ops/clip/mod.ts";
-import { multiply } from "../ops/elementwise/mod.ts";
+import { engineOf } from "../engine.ts";
+import { clipToNormOp, normOp, squaredNormOp } from "../ops/clip/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { backendOf, mapTensors, tensorsOf } from "../tree.ts";
 
 /**
  * The squared norm of a tree as one vector: `Σ x²` over all elements of all its tensors. A tensor in several places
  * counts once. The result is on the tree's backend, so nothing waits for the device; {@linkcode read} it and take its
- * square root.
+ * square root. Its gradient is 2x, so that it serves as a penalty in a loss too.
  *
  * @param tree nested plain objects and arrays of tensors
  * @returns a single number, shape `[]`
@@ -28,11 +28,11 @@ import { backendOf, mapTensors, tensorsOf } from "../tree.ts";
  * ```
  */
 export function squaredNorm(tree: unknown): Tensor {
-  const backend = backendOf("take norm", "tree", tree);
-  return backend.scope(() => {
-    const norm = run(normOp, tensorsOf(tree), [1])[0];
-    return multiply(norm, norm);
-  });
+  const action = "take norm";
+  backendOf(action, "tree", tree);
+  const tensors = tensorsOf(tree);
+  const backend = backendOfAll(action, tensors.map((_, i) => `tensor ${i}`), tensors);
+  return engineOf(backend).run(squaredNormOp, tensors, [])[0];
 }
 
 /** A norm times this cannot overflow if the gradients are finite. */

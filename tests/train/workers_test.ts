@@ -22,7 +22,7 @@ import { tensorsOf } from "../../src/tree.ts";
 import { backends } from "../backends.ts";
 import { assertNear } from "../helpers.ts";
 import { models } from "../mixers.ts";
-import { bigram, cliff } from "./own_model.ts";
+import { bigram, cliff, steep } from "./own_model.ts";
 
 const bank = motifTask({ motifs: 4, motifLength: 4, vocabulary: 11, longestCycle: 2 }, 1);
 const task = trainAndTest(bank, { train: 45, test: 2, length: [9, 12], seed: 2 });
@@ -325,4 +325,16 @@ Deno.test("fit() can be aborted while it waits for workers that do not reply", a
     DOMException,
     "timeout",
   );
+});
+
+Deno.test("fit() uses a model's customGradient() in its workers", async () => {
+  const losses = async (model: typeof bigram, workers: number) => {
+    const found = [];
+    const options = { config: { vocabulary: 11 }, workers, module, epochs: 3, batchSize: 9, seed: 1 };
+    for await (const at of fit(model, { train: task.train }, options)) found.push(at.trainLoss);
+    return found;
+  };
+  const alone = await losses(steep, 1);
+  assertNear(await losses(steep, 3), alone, 1e-4);
+  assert((await losses(bigram, 1)).some((loss, i) => loss !== alone[i]));
 });

@@ -13,13 +13,16 @@ import * as axes from "../../ops/axes/reference.ts";
 import * as batch from "../../ops/batch/reference.ts";
 import * as clip from "../../ops/clip/reference.ts";
 import * as crossEntropy from "../../ops/cross_entropy/reference.ts";
+import * as dropout from "../../ops/dropout/reference.ts";
 import * as elementwise from "../../ops/elementwise/reference.ts";
 import * as embedding from "../../ops/embedding/reference.ts";
 import * as exponential from "../../ops/exponential/reference.ts";
+import * as l2Normalize from "../../ops/l2_normalize/reference.ts";
 import * as layerNorm from "../../ops/layer_norm/reference.ts";
 import * as linear from "../../ops/linear/reference.ts";
 import * as lstm from "../../ops/lstm/reference.ts";
 import * as matmul from "../../ops/matmul/reference.ts";
+import * as meanSquaredError from "../../ops/mean_squared_error/reference.ts";
 import * as reduce from "../../ops/reduce/reference.ts";
 import * as rotary from "../../ops/rotary/reference.ts";
 import * as sample from "../../ops/sample/reference.ts";
@@ -39,13 +42,16 @@ const kernels: Kernels<Floats> = {
   ...batch,
   ...clip,
   ...crossEntropy,
+  ...dropout,
   ...elementwise,
   ...embedding,
   ...exponential,
+  ...l2Normalize,
   ...layerNorm,
   ...linear,
   ...lstm,
   ...matmul,
+  ...meanSquaredError,
   ...reduce,
   ...rotary,
   ...sample,

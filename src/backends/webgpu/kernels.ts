@@ -11,14 +11,17 @@ import * as axes from "../../ops/axes/shader.ts";
 import * as batch from "../../ops/batch/shader.ts";
 import * as clip from "../../ops/clip/shader.ts";
 import * as crossEntropy from "../../ops/cross_entropy/shader.ts";
+import * as dropout from "../../ops/dropout/shader.ts";
 import * as elementwise from "../../ops/elementwise/shader.ts";
 import * as embedding from "../../ops/embedding/shader.ts";
 import * as exponential from "../../ops/exponential/shader.ts";
+import * as l2Normalize from "../../ops/l2_normalize/shader.ts";
 import * as layerNorm from "../../ops/layer_norm/shader.ts";
 import * as linear from "../../ops/linear/shader.ts";
 import * as lstm from "../../ops/lstm/shader.ts";
 import * as lstmBackward from "../../ops/lstm/shader_backward.ts";
 import * as matmul from "../../ops/matmul/shader.ts";
+import * as meanSquaredError from "../../ops/mean_squared_error/shader.ts";
 import * as reduce from "../../ops/reduce/shader.ts";
 import * as rotary from "../../ops/rotary/shader.ts";
 import * as sample from "../../ops/sample/shader.ts";
@@ -45,14 +48,17 @@ const shaders: Shaders = {
   ...batch,
   ...clip,
   ...crossEntropy,
+  ...dropout,
   ...elementwise,
   ...embedding,
   ...exponential,
+  ...l2Normalize,
   ...layerNorm,
   ...linear,
   ...lstm,
   ...lstmBackward,
   ...matmul,
+  ...meanSquaredError,
   ...reduce,
   ...rotary,
   ...sample,

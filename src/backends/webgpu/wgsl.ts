@@ -267,3 +267,16 @@ fn logarithmOf1Plus(x: f32) -> f32 {
   return logarithm(1.0 + x);
 }
 `;
+
+/** The hash pcg4d; see `src/ops/sample/pcg4d.ts`. */
+export const pcg4dCode = `
+fn pcg4d(counters: vec4u) -> u32 {
+  var v = counters * 1664525u + 1013904223u;
+  v.x += v.y * v.w;
+  v.y += v.z * v.x;
+  v.z += v.x * v.y;
+  v.w += v.y * v.z;
+  v ^= v >> vec4u(16u);
+  return v.x + v.y * v.w;
+}
+`;

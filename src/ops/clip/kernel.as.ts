@@ -1,10 +1,12 @@
 import { loadPart, read, write } from "../../backends/wasm/vectors.as";
 
-/**
- * y[at] = scale·‖x‖. Squares are in double precision, where those of single-precision numbers are exact and in
- * range.
- */
+/** y[at] = scale·‖x‖ */
 export function norm(y: usize, x: usize, size: i32, at: i32, scale: f64): void {
+  store<f32>(y + ((<usize> at) << 2), <f32> (scale * sqrt(sumOfSquares(x, size))));
+}
+
+/** Σ x² in double precision, where squares of single-precision numbers are exact and in range. */
+export function sumOfSquares(x: usize, size: i32): f64 {
   let a = f64x2.splat(0), b = a, c = a, d = a;
   for (; size >= 8; x += 32, size -= 8) {
     const u = v128.load(x), v = v128.load(x, 16);
@@ -19,8 +21,13 @@ export function norm(y: usize, x: usize, size: i32, at: i32, scale: f64): void {
     b = addSquares(b, upper(u));
   }
   const total = f64x2.add(f64x2.add(a, b), f64x2.add(c, d));
-  const square = f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);
-  store<f32>(y + ((<usize> at) << 2), <f32> (scale * sqrt(square)));
+  return f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1);
+}
+
+/** gx = 2 · gy · x */
+export function squaredNormBackward(gx: usize, x: usize, gy: usize, size: i32): void {
+  const g = load<f32>(gy);
+  for (; size > 0; size--, x += 4, gx += 4) store<f32>(gx, 2 * (load<f32>(x) * g));
 }
 
 /** Adds the squares of the lower two of four floats. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { run } from "../../compute.ts";
 import { defineOperation } from "../../operation.ts";
 import { sizeOf } from "../../tree.ts";
 
@@ -20,6 +21,32 @@ export const normOp = defineOperation({
     store.free(norms);
     return [y];
   },
+  gradient: "none",
+});
+
+/** `‖x‖²` of all tensors as one vector x. */
+export const squaredNormOp = defineOperation({
+  name: "squaredNorm",
+  action: "take norm",
+  inputs: ["...tensors: ..."],
+  outputs: ["y:"],
+  compute(device, tensors) {
+    const [norm] = normOp.compute!(device, tensors, [1]), y = device.store.make([]);
+    device.call("multiply", y.memory, device.memory(norm), device.memory(norm), 1);
+    device.store.free(norm);
+    return [y];
+  },
+  gradient: ({ inputs, grads: [gy], wanted }) =>
+    inputs.map((x, i) => wanted[i] ? run(squaredNormBackwardOp, [x, gy])[0] : null),
+});
+
+/** gx = 2·gy·x. */
+export const squaredNormBackwardOp = defineOperation({
+  name: "squaredNormBackward",
+  action: "differentiate norm",
+  inputs: ["x: ...", "gy:"],
+  outputs: ["gx: ..."],
+  sizes: ["..."],
   gradient: "none",
 });
 

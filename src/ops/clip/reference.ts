@@ -18,6 +18,11 @@ function normByLargest(x: Floats, size: number, scale: number): number {
   return scale * largest * Math.sqrt(sum);
 }
 
+/** gx = 2 · gy · x */
+export function squaredNormBackward(gx: Floats, x: Floats, gy: Floats, size: number): void {
+  for (let i = 0; i < size; i++) gx[i] = 2 * x[i] * gy[0];
+}
+
 /** y = x · min(1, maxNorm / (N + 1e-6)) where norm is scale·N */
 export function clipToNorm(
   y: Floats,

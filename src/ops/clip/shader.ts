@@ -78,6 +78,8 @@ fn clipped(x: f32, norm: f32) -> f32 {
 }
 
 const normCode = normShader(), clipCode = clipShader();
+const squaredNormBackwardCode = bindings({ sizes: ["size"], outputs: ["gx"], inputs: ["x", "gy"] }) +
+  each("gx[i] = 2.0 * (x[i] * gy[0]);");
 
 /** y[at] = scale·‖x‖, computed from the norms of parts as if those were elements. */
 export function norm(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number, at: number, scale: number): void {
@@ -96,6 +98,11 @@ export function norm(gpu: Gpu, y: GpuBlock, x: GpuBlock, size: number, at: numbe
     normsTo(norms, 0);
     norm(gpu, y, norms, parts, at, 1);
   });
+}
+
+/** gx = 2 · gy · x */
+export function squaredNormBackward(gpu: Gpu, gx: GpuBlock, x: GpuBlock, gy: GpuBlock, size: number): void {
+  runEach(gpu, squaredNormBackwardCode, [gx], [x, gy], [size]);
 }
 
 /** y = x · min(1, maxNorm / (N + 1e-6)) where norm is scale·N */

@@ -51,15 +51,23 @@ export function crossEntropy(
     };
     const ids = tokenTensor(action, "targets", targets, vocabulary, logits.backend, masked);
     checkShape(action, "targets", ids, batch, time);
-    const w = weights === undefined || isTensor(weights)
-      ? weights
-      : tensorOfLists(weights) ?? weightTensor(action, weights, logits.backend);
-    if (w !== undefined) {
-      checkLists(w, (lists) => checkWeights(action, lists));
-      checkShape(action, "weights", w, batch, time);
-    }
+    const w = weightsOf(action, weights, logits.backend);
+    if (w !== undefined) checkShape(action, "weights", w, batch, time);
     return compute(crossEntropyOp, [logits, ids, w])[0];
   });
+}
+
+/** The weights of a loss as a tensor; lists are checked, and uploaded. */
+export function weightsOf(
+  action: string,
+  weights: readonly ArrayLike<number>[] | Tensor | undefined,
+  backend: Backend,
+): Tensor | undefined {
+  const w = weights === undefined || isTensor(weights)
+    ? weights
+    : tensorOfLists(weights) ?? weightTensor(action, weights, backend);
+  if (w !== undefined) checkLists(w, (lists) => checkWeights(action, lists));
+  return w;
 }
 
 function weightTensor(action: string, weights: readonly ArrayLike<number>[], backend: Backend): Tensor {

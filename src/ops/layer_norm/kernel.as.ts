@@ -25,6 +25,21 @@ export function layerNorm(
   channels: i32,
   epsilon: f64,
 ): void {
+  groupNorm(y, x, weight, bias, rows, channels, 1, epsilon);
+}
+
+/** The same for each of several groups of a row's channels, which are rows of their own. */
+export function groupNorm(
+  y: usize,
+  x: usize,
+  firstWeight: usize,
+  firstBias: usize,
+  rows: i32,
+  channels: i32,
+  groups: i32,
+  epsilon: f64,
+): void {
+  channels /= groups, rows *= groups;
   const row = (<usize> channels) << 2;
   const whole = (<usize> (channels & ~3)) << 2;
   const rest = channels & 3;
@@ -32,6 +47,7 @@ export function layerNorm(
     const count = min(ROWS, rows - first);
     measure(y, x, count, channels, epsilon);
     for (let r = 0; r < count; r++, x += row, y += row) {
+      const offset = offsetOf(first + r, groups, row), weight = firstWeight + offset, bias = firstBias + offset;
       const shift = at(means, r), scale = at(scales, r);
       for (let c: usize = 0; c < whole; c += 16) {
         const normal = f32x4.mul(f32x4.sub(v128.load(y + c), shift), scale);
@@ -43,6 +59,13 @@ export function layerNorm(
       }
     }
   }
+}
+
+/** Where a row's weights are behind the first. */
+// @ts-ignore: decorator
+@inline
+function offsetOf(row: i32, groups: i32, bytes: usize): usize {
+  return groups == 1 ? 0 : <usize> (row % groups) * bytes;
 }
 
 /**
@@ -60,13 +83,32 @@ export function layerNormBackward(
   channels: i32,
   epsilon: f64,
 ): void {
+  groupNormBackward(gx, gWeight, gBias, gy, x, weight, rows, channels, 1, epsilon);
+}
+
+/** The same for each of several groups of a row's channels, which are rows of their own. */
+export function groupNormBackward(
+  gx: usize,
+  firstGWeight: usize,
+  firstGBias: usize,
+  gy: usize,
+  x: usize,
+  firstWeight: usize,
+  rows: i32,
+  channels: i32,
+  groups: i32,
+  epsilon: f64,
+): void {
+  memory.fill(firstGWeight, 0, (<usize> channels) << 2);
+  memory.fill(firstGBias, 0, (<usize> channels) << 2);
+  channels /= groups, rows *= groups;
   const row = (<usize> channels) << 2;
-  memory.fill(gWeight, 0, row);
-  memory.fill(gBias, 0, row);
   for (let first = 0; first < rows; first += ROWS) {
     const count = min(ROWS, rows - first);
     measure(gx, x, count, channels, epsilon);
     for (let r = 0; r < count; r++, x += row, gx += row, gy += row) {
+      const offset = offsetOf(first + r, groups, row), weight = firstWeight + offset;
+      const gWeight = firstGWeight + offset, gBias = firstGBias + offset;
       const finite = backwardRow(gx, gWeight, gBias, gy, weight, channels, at(means, r), at(scales, r), at(slopes, r));
       if (!finite || isOdd(r)) backwardRowExactly(gx, gy, x, weight, channels, epsilon);
     }

@@ -10,9 +10,26 @@ export function layerNorm(
   channels: number,
   epsilon: number,
 ): void {
-  for (let at = 0; at < rows * channels; at += channels) {
-    const { mean, scale } = measure(x.subarray(at, at + channels), epsilon);
-    for (let c = 0; c < channels; c++) y[at + c] = (x[at + c] - mean) * scale * weight[c] + bias[c];
+  groupNorm(y, x, weight, bias, rows, channels, 1, epsilon);
+}
+
+/** The same for each of several groups of a row's channels */
+export function groupNorm(
+  y: Floats,
+  x: Floats,
+  weight: Floats,
+  bias: Floats,
+  rows: number,
+  channels: number,
+  groups: number,
+  epsilon: number,
+): void {
+  const size = channels / groups;
+  for (let at = 0; at < rows * channels; at += size) {
+    const { mean, scale } = measure(x.subarray(at, at + size), epsilon), first = at % channels;
+    for (let c = 0; c < size; c++) {
+      y[at + c] = (x[at + c] - mean) * scale * weight[first + c] + bias[first + c];
+    }
   }
 }
 
@@ -28,22 +45,39 @@ export function layerNormBackward(
   channels: number,
   epsilon: number,
 ): void {
+  groupNormBackward(gx, gWeight, gBias, gy, x, weight, rows, channels, 1, epsilon);
+}
+
+/** The same for each of several groups of a row's channels */
+export function groupNormBackward(
+  gx: Floats,
+  gWeight: Floats,
+  gBias: Floats,
+  gy: Floats,
+  x: Floats,
+  weight: Floats,
+  rows: number,
+  channels: number,
+  groups: number,
+  epsilon: number,
+): void {
+  const size = channels / groups;
   const weightSums = new Float64Array(channels), biasSums = new Float64Array(channels);
-  for (let at = 0; at < rows * channels; at += channels) {
-    const { mean, scale } = measure(x.subarray(at, at + channels), epsilon);
+  for (let at = 0; at < rows * channels; at += size) {
+    const { mean, scale } = measure(x.subarray(at, at + size), epsilon), first = at % channels;
     let meanOfG = 0, meanOfGx = 0;
-    for (let c = 0; c < channels; c++) {
+    for (let c = 0; c < size; c++) {
       const normalized = (x[at + c] - mean) * scale;
-      weightSums[c] += gy[at + c] * normalized;
-      biasSums[c] += gy[at + c];
-      meanOfG += gy[at + c] * weight[c];
-      meanOfGx += gy[at + c] * weight[c] * normalized;
+      weightSums[first + c] += gy[at + c] * normalized;
+      biasSums[first + c] += gy[at + c];
+      meanOfG += gy[at + c] * weight[first + c];
+      meanOfGx += gy[at + c] * weight[first + c] * normalized;
     }
-    meanOfG /= channels;
-    meanOfGx /= channels;
-    for (let c = 0; c < channels; c++) {
+    meanOfG /= size;
+    meanOfGx /= size;
+    for (let c = 0; c < size; c++) {
       const normalized = (x[at + c] - mean) * scale;
-      gx[at + c] = (gy[at + c] * weight[c] - meanOfG - normalized * meanOfGx) * scale;
+      gx[at + c] = (gy[at + c] * weight[first + c] - meanOfG - normalized * meanOfGx) * scale;
     }
   }
   gWeight.set(weightSums);

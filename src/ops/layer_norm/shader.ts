@@ -1,5 +1,5 @@
 /**
- * Layer normalization and its gradient on a GPU, with a workgroup for each row.
+ * Layer normalization and its gradient on a GPU, with a workgroup for each row, or for each group of a row's channels.
  *
  * @module
  */
@@ -48,10 +48,13 @@ const moments = `if (group >= params.rows) { return; }
 /** A normalized element of a row. */
 const normal = "((x[start + c] * unit - rough) * scale - shift)";
 
-/** See `layerNorm` in `mod.ts`. */
-function layerNormShader(): string {
+/** Where a row's weights are behind the first. */
+const offsetOf = (grouped: boolean) => grouped ? "group % params.groups * params.channels" : "0u";
+
+/** See `mod.ts`; groups are rows of their own. */
+function layerNormShader(grouped: boolean): string {
   return bindings({
-    sizes: ["rows", "channels"],
+    sizes: ["rows", "channels", ...grouped ? ["groups"] : []],
     constants: ["epsilon"],
     outputs: ["y"],
     inputs: ["x", "weight", "bias"],
@@ -59,36 +62,38 @@ function layerNormShader(): string {
     main(
       64,
       `${moments}
+  let offset = ${offsetOf(grouped)};
   for (var c = lane; c < params.channels; c += 64u) {
-    y[start + c] = ${normal} * weight[c] + bias[c];
+    y[start + c] = ${normal} * weight[offset + c] + bias[offset + c];
   }`,
     );
 }
 
 /**
  * The gradient of x, and the statistics that normalize each row: see {@linkcode moments} and `layerNormBackward`
- * below.
+ * below. Of groups, in place of the statistics, the terms of the sums that are the weight's gradient.
  */
-function layerNormBackwardShader(): string {
+function layerNormBackwardShader(grouped: boolean): string {
   return bindings({
-    sizes: ["rows", "channels"],
+    sizes: ["rows", "channels", ...grouped ? ["groups"] : []],
     constants: ["epsilon"],
-    outputs: ["gx", "statistics: vec4f"],
+    outputs: ["gx", grouped ? "terms" : "statistics: vec4f"],
     inputs: ["gy", "x", "weight"],
   }) + nan + units + wideNumbers + sums +
     main(
       64,
       `${moments}
+  let offset = ${offsetOf(grouped)};
   part = vec2f();
   for (var c = lane; c < params.channels; c += 64u) {
-    let g = inUnits(gy[start + c], weight[c], unit);
+    let g = inUnits(gy[start + c], weight[offset + c], unit);
     part += vec2f(g, g * ${normal});
   }
   let slopes = sums(lane, part) / count;
   var spoiled = false;
   for (var c = lane; c < params.channels; c += 64u) {
     let normalized = ${normal};
-    let g = inUnits(gy[start + c], weight[c], unit);
+    let g = inUnits(gy[start + c], weight[offset + c], unit);
     let slope = (g - slopes.x - normalized * slopes.y) * scale;
     gx[start + c] = slope;
     if (!isFinite(slope)) { spoiled = true; }
@@ -98,7 +103,7 @@ function layerNormBackwardShader(): string {
     var sum = wide(0.0);
     var sumOfProducts = wide(0.0);
     for (var c = 0u; c < params.channels; c++) {
-      let g = wideProduct(wide(gy[start + c]), wide(weight[c]));
+      let g = wideProduct(wide(gy[start + c]), wide(weight[offset + c]));
       sum = wideSum(sum, g);
       sumOfProducts = wideSum(sumOfProducts, wideProduct(g, wide${normal}));
     }
@@ -107,18 +112,20 @@ function layerNormBackwardShader(): string {
       if (isFinite(gx[start + c])) { continue; }
       let normalized = wide${normal};
       let less = wideProduct(share, wideSum(sum, wideProduct(normalized, sumOfProducts)));
-      let g = wideSum(wideProduct(wide(gy[start + c]), wide(weight[c])), less);
+      let g = wideSum(wideProduct(wide(gy[start + c]), wide(weight[offset + c])), less);
       gx[start + c] = narrow(wideProduct(wideProduct(g, wide(scale)), wide(unit)));
     }
   }
-  if (lane == 0u) {
-    statistics[group] = vec4f(unit, rough, scale, shift);
-  }`,
+  ${
+        grouped
+          ? `for (var c = lane; c < params.channels; c += 64u) { terms[start + c] = gy[start + c] * ${normal}; }`
+          : "if (lane == 0u) { statistics[group] = vec4f(unit, rough, scale, shift); }"
+      }`,
     );
 }
 
-const code = layerNormShader();
-const backwardCode = layerNormBackwardShader();
+const code = layerNormShader(false), groupedCode = layerNormShader(true);
+const backwardCode = layerNormBackwardShader(false), groupedBackwardCode = layerNormBackwardShader(true);
 const weightSums = sumsOf(
   ["gy", "x", "statistics: vec4f"],
   "gy[at] * ((x[at] * statistics[row].x - statistics[row].y) * statistics[row].z - statistics[row].w)",
@@ -168,6 +175,56 @@ export function layerNormBackward(
       workgroups: inRows(rows, gpu.limits),
     });
     weightSums(gpu, gWeight, [gy, x, statistics], rows, channels);
+  });
+  sumRows(gpu, gBias, [gy], rows, channels);
+}
+
+/** The same for each of several groups of a row's channels */
+export function groupNorm(
+  gpu: Gpu,
+  y: GpuBlock,
+  x: GpuBlock,
+  weight: GpuBlock,
+  bias: GpuBlock,
+  rows: number,
+  channels: number,
+  groups: number,
+  epsilon: number,
+): void {
+  gpu.dispatch({
+    code: groupedCode,
+    outputs: [y],
+    inputs: [x, weight, bias],
+    sizes: [rows * groups, channels / groups, groups],
+    constants: [epsilon],
+    workgroups: inRows(rows * groups, gpu.limits),
+  });
+}
+
+/** The same for each of several groups of a row's channels */
+export function groupNormBackward(
+  gpu: Gpu,
+  gx: GpuBlock,
+  gWeight: GpuBlock,
+  gBias: GpuBlock,
+  gy: GpuBlock,
+  x: GpuBlock,
+  weight: GpuBlock,
+  rows: number,
+  channels: number,
+  groups: number,
+  epsilon: number,
+): void {
+  gpu.withScratch(rows * channels, (terms) => {
+    gpu.dispatch({
+      code: groupedBackwardCode,
+      outputs: [gx, terms],
+      inputs: [gy, x, weight],
+      sizes: [rows * groups, channels / groups, groups],
+      constants: [epsilon],
+      workgroups: inRows(rows * groups, gpu.limits),
+    });
+    sumRows(gpu, gWeight, [terms], rows, channels);
   });
   sumRows(gpu, gBias, [gy], rows, channels);
 }

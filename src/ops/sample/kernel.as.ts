@@ -1,4 +1,5 @@
 import { exp, log } from "../../backends/wasm/doubles.as";
+import { pcg4d } from "./pcg4d.as";
 
 /** An upper bound of Gumbel noise of 23 bits. */
 const MOST_NOISE: f64 = 16.7;
@@ -127,20 +128,4 @@ function unrank(place: u32): f32 {
 function gumbel(seed: i32, draw: i32, row: i32, id: i32): f64 {
   const u = (<f64> (pcg4d(seed, draw, row, id) >>> 9) + 0.5) * (1.0 / 8388608);
   return -log(-log(u));
-}
-
-/** The first word of the hash pcg4d (Jarzynski, Olano: "Hash Functions for GPU Rendering", 2020). */
-function pcg4d(x: i32, y: i32, z: i32, w: i32): i32 {
-  x = x * 1664525 + 1013904223;
-  y = y * 1664525 + 1013904223;
-  z = z * 1664525 + 1013904223;
-  w = w * 1664525 + 1013904223;
-  x += y * w;
-  y += z * x;
-  z += x * y;
-  w += y * z;
-  x ^= x >>> 16;
-  y ^= y >>> 16;
-  w ^= w >>> 16;
-  return x + y * w;
 }

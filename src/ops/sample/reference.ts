@@ -1,4 +1,5 @@
 import type { Floats } from "../../tensor.ts";
+import { pcg4d } from "./pcg4d.ts";
 
 /**
  * ids = argmax(logits / temperature + Gumbel noise) over the logits that top-k and top-p keep, row by row. The
@@ -67,20 +68,4 @@ function threshold(logits: Floats, temperature: number, topK: number, topP: numb
 function gumbel(seed: number, draw: number, row: number, id: number): number {
   const u = ((pcg4d(seed, draw, row, id) >>> 9) + 0.5) * 2 ** -23;
   return -Math.log(-Math.log(u));
-}
-
-/** The first word of the hash pcg4d (Jarzynski, Olano: "Hash Functions for GPU Rendering", 2020). */
-function pcg4d(x: number, y: number, z: number, w: number): number {
-  x = Math.imul(x, 1664525) + 1013904223 | 0;
-  y = Math.imul(y, 1664525) + 1013904223 | 0;
-  z = Math.imul(z, 1664525) + 1013904223 | 0;
-  w = Math.imul(w, 1664525) + 1013904223 | 0;
-  x = x + Math.imul(y, w) | 0;
-  y = y + Math.imul(z, x) | 0;
-  z = z + Math.imul(x, y) | 0;
-  w = w + Math.imul(y, z) | 0;
-  x ^= x >>> 16;
-  y ^= y >>> 16;
-  w ^= w >>> 16;
-  return x + Math.imul(y, w) >>> 0;
 }

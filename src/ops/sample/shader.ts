@@ -15,6 +15,7 @@ import {
   logarithm,
   main,
   nan,
+  pcg4dCode,
   rank,
   reduction,
 } from "../../backends/webgpu/wgsl.ts";
@@ -130,18 +131,7 @@ function drawShader(stepped: boolean, threads: number): string {
       "vec2u",
       threads,
       (a, b) => `select(${a}, ${b}, ${b}.x > ${a}.x || (${b}.x == ${a}.x && ${b}.y < ${a}.y))`,
-    ) + `
-// The first word of the hash pcg4d (Jarzynski, Olano: "Hash Functions for GPU Rendering", 2020).
-fn pcg4d(counters: vec4u) -> u32 {
-  var v = counters * 1664525u + 1013904223u;
-  v.x += v.y * v.w;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  v.w += v.y * v.z;
-  v ^= v >> vec4u(16u);
-  return v.x + v.y * v.w;
-}
-
+    ) + pcg4dCode + `
 // Gumbel noise, -ln(-ln u), with u between 0 and 1, of 24 bits.
 fn gumbel(row: u32, id: u32) -> f32 {
   let hash = pcg4d(vec4u(params.seed, ${stepped ? "params.base + u32(step[0])" : "params.base"}, row, id));

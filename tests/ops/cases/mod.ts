@@ -6,17 +6,22 @@ import { attentionCases, maskedAttentionCases } from "./attention.ts";
 import { concatCases, expandCases, reshapeCases, reverseCases, sliceCases, transposeCases } from "./axes.ts";
 import { batchCases } from "./batch.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
+import { dropoutCases } from "./dropout.ts";
 import { elementwiseCases } from "./elementwise.ts";
 import { embeddingCases } from "./embedding.ts";
+import { groupNormCases } from "./group_norm.ts";
+import { l2NormalizeCases } from "./l2_normalize.ts";
 import { layerNormCases } from "./layer_norm.ts";
 import { linearCases } from "./linear.ts";
 import { lstmCases } from "./lstm.ts";
 import { matmulCases } from "./matmul.ts";
+import { meanSquaredErrorCases } from "./mean_squared_error.ts";
 import { pickCases, placeCases } from "./pick.ts";
 import { meanCases, sumCases } from "./reduce.ts";
 import { rotaryAtCases, rotaryCases } from "./rotary.ts";
 import { lastStepCases, shiftTimeCases } from "./shift_time.ts";
 import { softmaxCases } from "./softmax.ts";
+import { squaredNormCases } from "./squared_norm.ts";
 import { wkvCases } from "./wkv.ts";
 
 export const tables: Readonly<Record<string, readonly Case[]>> = {
@@ -24,8 +29,11 @@ export const tables: Readonly<Record<string, readonly Case[]>> = {
   attention: attentionCases,
   concat: concatCases,
   crossEntropy: crossEntropyCases,
+  dropout: dropoutCases,
   embedding: embeddingCases,
   expand: expandCases,
+  groupNorm: groupNormCases,
+  l2Normalize: l2NormalizeCases,
   lastStep: lastStepCases,
   layerNorm: layerNormCases,
   linear: linearCases,
@@ -33,6 +41,7 @@ export const tables: Readonly<Record<string, readonly Case[]>> = {
   maskedAttention: maskedAttentionCases,
   matmul: matmulCases,
   mean: meanCases,
+  meanSquaredError: meanSquaredErrorCases,
   pick: pickCases,
   place: placeCases,
   reshape: reshapeCases,
@@ -43,6 +52,7 @@ export const tables: Readonly<Record<string, readonly Case[]>> = {
   shiftTime: shiftTimeCases,
   slice: sliceCases,
   softmax: softmaxCases,
+  squaredNorm: squaredNormCases,
   "stackStates() and sliceState": batchCases,
   sum: sumCases,
   transpose: transposeCases,

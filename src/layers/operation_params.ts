@@ -1,12 +1,14 @@
 /**
- * The start of a linear layer, which is an operation: `linear`.
+ * The initial parameters of `linear` and `layerNorm`, which are operations.
  *
  * @module
  */
 import { show } from "../check.ts";
-import { checkConfig, drawn, drawUniform, filled, type Undrawn } from "../initialize.ts";
-import { type RandomSource, randomSource } from "../random.ts";
+import { checkConfig, drawn, filled } from "../initialize.ts";
+import { randomSource } from "../random.ts";
+import type { LayerNormParams } from "../ops/layer_norm/mod.ts";
 import type { Tensor } from "../tensor.ts";
+import { linearStart } from "./starts.ts";
 
 /** The parameters of a linear layer. */
 export interface LinearParams {
@@ -34,7 +36,7 @@ export interface LinearSizes {
  * @param seed an integer from 0 to 2⁵³ - 1
  * @returns parameters on the reference, for `linear(x, weight, bias)`; `put` moves them
  * @throws {TypeError} if a size is not a number, or not known, or bias is not a boolean
- * @throws {RangeError} if a size is not an integer of at least 1, or the seed one of at least 0, or memory is exhausted
+ * @throws {RangeError} if a size or the seed is out of range, or memory is exhausted
  *
  * @example
  * ```ts
@@ -57,7 +59,29 @@ export function linearInit(sizes: LinearSizes, seed: number): LinearParams {
   }));
 }
 
-/** The weight, yet to be drawn. */
-export function linearStart(random: RandomSource, inputs: number, outputs: number): Undrawn<Tensor> {
-  return () => drawUniform(random, [outputs, inputs], 1 / Math.sqrt(inputs));
+/** The size of a layer normalization. */
+export interface LayerNormSizes {
+  /** C */
+  readonly channels: number;
+}
+
+/**
+ * The parameters that `layerNorm` and `groupNorm` start training with: the weight 1, the bias 0.
+ *
+ * @param sizes `channels`
+ * @returns parameters on the reference; `put` moves them
+ * @throws {TypeError} if the size is not a number, or not known
+ * @throws {RangeError} if it is not an integer of at least 1, or memory is exhausted
+ *
+ * @example
+ * ```ts
+ * import { layerNorm, layerNormInit, read, tensor } from "@seqmix/seqmix";
+ *
+ * console.log(await read(layerNorm(layerNormInit({ channels: 2 }), tensor([3, 5], [1, 2])))); // about -1 and 1
+ * ```
+ */
+export function layerNormInit(sizes: LayerNormSizes): LayerNormParams {
+  checkConfig("initialize layer norm", sizes, ["channels"], [], "sizes");
+  const shape = [sizes.channels];
+  return { weight: filled(shape, () => 1), bias: filled(shape, () => 0) };
 }
