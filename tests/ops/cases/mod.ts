@@ -1,7 +1,7 @@
 /** The cases of every differentiable operation, by the name of its public function. */
 import type { Case } from "../run_on_all.ts";
 import { appendTimeCases } from "./append_time.ts";
-import { attentionCases, maskedAttentionCases } from "./attention.ts";
+import { attentionCases, maskedAttentionCases, wholeAttentionCases } from "./attention.ts";
 import { batchCases } from "./batch.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
 import { elementwiseCases } from "./elementwise.ts";
@@ -18,6 +18,7 @@ import { wkvCases } from "./wkv.ts";
 export const tables: Readonly<Record<string, readonly Case[]>> = {
   appendTime: appendTimeCases,
   attention: attentionCases,
+  "attention() of all keys": wholeAttentionCases,
   crossEntropy: crossEntropyCases,
   embedding: embeddingCases,
   lastStep: lastStepCases,
