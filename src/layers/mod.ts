@@ -1,9 +1,11 @@
 /**
- * The mixers: RWKV's time-mix and channel-mix, causal multi-head attention, LSTM. All are the same pure function,
+ * The mixers: RWKV's time-mix and channel-mix, multi-head attention, cross-attention, LSTM. All are the same pure
+ * function,
  *
  *     (params, x: [B, T, C], state) -> { y: [B, T, C], state }
  *
- * and splitting a sequence at any step and carrying the state over does not change the result.
+ * and splitting a sequence at any step and carrying the state over does not change the result (except of attention
+ * that is not causal).
  *
  * @example
  * ```ts
@@ -22,6 +24,12 @@
  * @module
  */
 export { channelMix, type ChannelMixParams, type ChannelMixState, channelMixState } from "./channel_mix.ts";
+export {
+  crossAttention,
+  type CrossAttentionState,
+  crossAttentionState,
+  type CrossAttentionStateOptions,
+} from "./cross_attention.ts";
 export { lstm, type LstmParams, type LstmState, lstmState } from "./lstm.ts";
 export {
   multiHeadAttention,

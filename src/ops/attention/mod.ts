@@ -73,9 +73,7 @@ export function attention(
 ): Tensor {
   if (options !== undefined) checkNames(action, options, optionNames);
   const { causal = true, mask } = options ?? none;
-  if (typeof causal !== "boolean") {
-    throw new TypeError(`Cannot ${action}: causal must be true or false, current value is ${show(causal)}`);
-  }
+  checkCausal(action, causal);
   checkShapes(attentionOp, [query, key, value]);
   const [, time, channels] = query.shape;
   checkHeads(action, heads, channels);
@@ -87,6 +85,13 @@ export function attention(
   const constants = [heads, Number(causal)];
   if (mask === undefined) return compute(attentionOp, [query, key, value], constants)[0];
   return compute(maskedAttentionOp, [query, key, value, mask], constants)[0];
+}
+
+/** Checks that the option is a boolean. */
+export function checkCausal(action: string, causal: boolean): void {
+  if (typeof causal !== "boolean") {
+    throw new TypeError(`Cannot ${action}: causal must be true or false, current value is ${show(causal)}`);
+  }
 }
 
 /** Checks that the heads divide the channels. */
