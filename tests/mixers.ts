@@ -5,13 +5,10 @@ import {
   type Backend,
   channelMix,
   channelMixState,
-  crossAttention,
-  crossAttentionState,
   lstm,
   lstmModel,
   lstmState,
   multiHeadAttention,
-  type MultiHeadAttentionParams,
   multiHeadAttentionState,
   multiply,
   put,
@@ -109,14 +106,6 @@ const attentionBiases = (seed: number) => ({
   outputBias: draws(seed + 8, [12]),
 });
 
-/** The state of cross-attention to a random context, of which the first sequence hides a step. */
-function contextState(params: MultiHeadAttentionParams, batch: number) {
-  const { backend } = params.query;
-  const mask = Array.from({ length: batch }, (_, b) => [1, 1, Number(b > 0), 1, 1]);
-  const { data, shape } = normal(randomSource(99), [batch, 5, 12]);
-  return backend.scope(() => crossAttentionState(params, tensor(data, shape, backend), { mask }));
-}
-
 export const lstmParams = (seed: number) => ({
   inputWeight: randomMatrix(seed + 1, 28, 5),
   hiddenWeight: randomMatrix(seed + 2, 28, 7),
@@ -196,7 +185,6 @@ export const mixers: readonly Mixer[] = [
     multiHeadAttention,
     { variant: "keys of ±60", steep: true, cached: true },
   ),
-  layer("crossAttention", 12, attentionParams, contextState, crossAttention),
   layer("lstm", 5, lstmParams, lstmState, lstm),
   languageModel("rwkv", rwkvParams, rwkv),
   languageModel("rwkv", (seed) => steepRwkv(rwkvParams(seed)), rwkv, {

@@ -3,7 +3,7 @@ import {
   attention,
   type Backend,
   crossAttention,
-  crossAttentionState,
+  crossAttentionContext,
   multiHeadAttention,
   type MultiHeadAttentionParams,
   multiHeadAttentionState,
@@ -65,7 +65,7 @@ testOnAll(
               causal: false,
               ...options,
             }).y
-            : crossAttention(own, x, crossAttentionState(own, context, options)).y,
+            : crossAttention(own, x, crossAttentionContext(own, context, options)),
         ],
         (context === null ? [x] : [x, context]).map((n) => put(n, backend)),
         [put(gy, backend)],

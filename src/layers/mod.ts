@@ -1,11 +1,10 @@
 /**
- * The mixers: RWKV's time-mix and channel-mix, multi-head attention, cross-attention, LSTM. All are the same pure
- * function,
+ * The mixers: RWKV's time-mix and channel-mix, multi-head attention, LSTM. All are the same pure function,
  *
  *     (params, x: [B, T, C], state) -> { y: [B, T, C], state }
  *
- * and splitting a sequence at any step and carrying the state over does not change the result (except of attention
- * that is not causal).
+ * and splitting a sequence at any step and carrying the state over does not change the result, unless attention is
+ * given `causal: false`. Cross-attention to another sequence has no state.
  *
  * @example
  * ```ts
@@ -26,9 +25,9 @@
 export { channelMix, type ChannelMixParams, type ChannelMixState, channelMixState } from "./channel_mix.ts";
 export {
   crossAttention,
-  type CrossAttentionState,
-  crossAttentionState,
-  type CrossAttentionStateOptions,
+  type CrossAttentionContext,
+  crossAttentionContext,
+  type CrossAttentionContextOptions,
 } from "./cross_attention.ts";
 export { lstm, type LstmParams, type LstmState, lstmState } from "./lstm.ts";
 export {
