@@ -131,10 +131,10 @@ export function multiHeadAttention(
   options?: MultiHeadAttentionOptions,
 ): { y: Tensor; state: MultiHeadAttentionState } {
   if (options !== undefined) checkNames(action, options, optionNames);
-  const causal = options?.causal ?? true;
+  const { causal = true, mask: lists } = options ?? {};
   checkCausal(action, causal);
   checkArguments(params, x, state);
-  const mask = maskOf(action, options?.mask, x.shape[0], x.shape[1]);
+  const mask = maskOf(action, lists, x.shape[0], x.shape[1]);
   return x.backend.scope(() => attend(params, x, state, seenSteps(x, state, mask), causal));
 }
 
