@@ -1,9 +1,10 @@
 /**
- * The mixers: RWKV's time-mix and channel-mix, causal multi-head attention, LSTM. All are the same pure function,
+ * The mixers: RWKV's time-mix and channel-mix, multi-head attention, LSTM. All are the same pure function,
  *
  *     (params, x: [B, T, C], state) -> { y: [B, T, C], state }
  *
- * and splitting a sequence at any step and carrying the state over does not change the result.
+ * and splitting a sequence at any step and carrying the state over does not change the result, unless attention is
+ * given `causal: false`. Cross-attention to another sequence has no state.
  *
  * @example
  * ```ts
@@ -30,12 +31,11 @@ export {
   channelMixState,
 } from "./channel_mix.ts";
 export {
-  layerNormInit,
-  type LayerNormSizes,
-  linearInit,
-  type LinearParams,
-  type LinearSizes,
-} from "./operation_params.ts";
+  crossAttention,
+  type CrossAttentionContext,
+  crossAttentionContext,
+  type CrossAttentionContextOptions,
+} from "./cross_attention.ts";
 export { lstm, lstmInit, type LstmParams, type LstmSizes, type LstmState, lstmState } from "./lstm.ts";
 export {
   multiHeadAttention,
@@ -46,6 +46,13 @@ export {
   type MultiHeadAttentionState,
   multiHeadAttentionState,
 } from "./multi_head_attention.ts";
+export {
+  layerNormInit,
+  type LayerNormSizes,
+  linearInit,
+  type LinearParams,
+  type LinearSizes,
+} from "./operation_params.ts";
 export type { RwkvBlockParams, RwkvBlockState } from "./rwkv_blocks.ts";
 export {
   timeMix,

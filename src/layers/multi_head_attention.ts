@@ -1,5 +1,5 @@
 /**
- * Causal multi-head attention with a key-value cache.
+ * Multi-head attention with a key-value cache, causal or not.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { checkConfig, drawn } from "../initialize.ts";
 import { maskOf } from "../mask.ts";
 import { checkNames, type Names } from "../names.ts";
 import { appendTime } from "../ops/append_time/mod.ts";
-import { attention, checkHeads } from "../ops/attention/mod.ts";
+import { attention, checkCausal, checkHeads } from "../ops/attention/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import { rotate } from "../ops/rotary/mod.ts";
 import { type SeenSteps, seenSteps } from "./seen_steps.ts";
@@ -57,6 +57,11 @@ export interface MultiHeadAttentionState {
 /** Options of {@linkcode multiHeadAttention}. */
 export interface MultiHeadAttentionOptions {
   /**
+   * Whether a step of x sees no later ones. If false, every step sees all of x, and all of the cache: bidirectional
+   * attention, for which a sequence must be given whole. Default: true.
+   */
+  readonly causal?: boolean | undefined;
+  /**
    * For sequences of different lengths in a batch: B lists of T numbers, 1 for steps of x that are seen, and 0 for
    * steps that are hidden, in this call and in later ones. Hidden steps do not count in positions, and their y has no
    * meaning. Default: none are hidden.
@@ -65,13 +70,18 @@ export interface MultiHeadAttentionOptions {
 }
 
 const action = "attend with heads";
-const optionNames: Names<MultiHeadAttentionOptions> = { mask: 0 };
+const optionNames: Names<MultiHeadAttentionOptions> = { causal: 0, mask: 0 };
 
 /**
- * Causal multi-head attention (Vaswani et al.: "Attention Is All You Need", 2017) over the steps of the cache and
- * those of x: with q = Q x, k = K x and v = V x, and q and k rotated by their position if `rotaryBase` is given,
+ * Multi-head attention (Vaswani et al.: "Attention Is All You Need", 2017) over the steps of the cache and those of
+ * x: with q = Q x, k = K x and v = V x, and q and k rotated by their position if `rotaryBase` is given,
  *
  *     y_i = O concat_h(Σ_{j≤i} softmax_j(q_i·k_j / √(C/H)) v_j)
+ *
+ * It is causal, unless `causal: false` lets the sum run over all j. The state is then what it always is, the steps
+ * that later calls see. A bidirectional encoder starts from the empty state at every call and drops the new one; a
+ * model that reads its prompt in both directions continues from it causally. See {@linkcode crossAttention} for
+ * attention to another sequence.
  *
  * The cache grows in place if the given state is the newest that shares its memory, and is copied otherwise, so
  * that a state can be continued more than once.
@@ -79,7 +89,7 @@ const optionNames: Names<MultiHeadAttentionOptions> = { mask: 0 };
  * @param params see {@linkcode MultiHeadAttentionParams}
  * @param x `[B, T, C]`, T at least 1
  * @param state the state that an earlier call returned, or {@linkcode multiHeadAttentionState}
- * @param options a mask of the steps of x, which the state keeps
+ * @param options whether later steps are hidden, and a mask of the steps of x, which the state keeps
  * @returns y `[B, T, C]` and the state after the last step
  * @throws {TypeError} on other shapes, tensors of several backends, or an unknown option
  * @throws {RangeError} if the number of heads does not divide C, the size of a head is odd and `rotaryBase` is
@@ -105,6 +115,17 @@ const optionNames: Names<MultiHeadAttentionOptions> = { mask: 0 };
  * const { state } = multiHeadAttention(params, x, multiHeadAttentionState(params, 2), { mask });
  * console.log(state.mask?.shape, state.position?.shape); // [ 2, 3 ] [ 2, 1 ]
  * ```
+ *
+ * @example The layer of an encoder: the last step changes the first result
+ * ```ts
+ * import { multiHeadAttention, multiHeadAttentionState, presets, read, tensor, transformer } from "@seqmix/seqmix";
+ *
+ * const params = transformer.init(presets.matched.transformer, 1).blocks[0].attention;
+ * const encode = (x: number[]) =>
+ *   multiHeadAttention(params, tensor(x, [1, 3, 32]), multiHeadAttentionState(params), { causal: false }).y;
+ * const x = Array.from({ length: 3 * 32 }, (_, i) => Math.sin(i)), other = x.with(-1, 5);
+ * console.log((await read(encode(x)))[0] === (await read(encode(other)))[0]); // false
+ * ```
  */
 export function multiHeadAttention(
   params: MultiHeadAttentionParams,
@@ -113,12 +134,14 @@ export function multiHeadAttention(
   options?: MultiHeadAttentionOptions,
 ): { y: Tensor; state: MultiHeadAttentionState } {
   if (options !== undefined) checkNames(action, options, optionNames);
+  const { causal = true, mask: lists } = options ?? {};
+  checkCausal(action, causal);
   checkArguments(params, x, state);
-  const mask = maskOf(action, options?.mask, x.shape[0], x.shape[1]);
-  return x.backend.scope(() => attend(params, x, state, seenSteps(x, state, mask)));
+  const mask = maskOf(action, lists, x.shape[0], x.shape[1]);
+  return x.backend.scope(() => attend(params, x, state, seenSteps(x, state, mask), causal));
 }
 
-/** The same for a layer of a model; `seen`, shared by all layers, is null if no step is hidden. */
+/** The same for a causal layer of a model; `seen`, shared by all layers, is null if no step is hidden. */
 export function attendWithHeads(
   params: MultiHeadAttentionParams,
   x: Tensor,
@@ -126,7 +149,7 @@ export function attendWithHeads(
   seen: SeenSteps | null,
 ): { y: Tensor; state: MultiHeadAttentionState } {
   checkArguments(params, x, state);
-  return x.backend.scope(() => attend(params, x, state, seen));
+  return x.backend.scope(() => attend(params, x, state, seen, true));
 }
 
 function checkArguments(params: MultiHeadAttentionParams, x: Tensor, state: MultiHeadAttentionState): void {
@@ -143,6 +166,7 @@ function attend(
   x: Tensor,
   state: MultiHeadAttentionState,
   seen: SeenSteps | null,
+  causal: boolean,
 ): { y: Tensor; state: MultiHeadAttentionState } {
   const { heads, rotaryBase } = params, position = seen?.positions ?? state.key;
   const rotated = (t: Tensor) =>
@@ -151,7 +175,7 @@ function attend(
   const key = appendTime(state.key, rotated(linear(x, params.key, params.keyBias)));
   const value = appendTime(state.value, linear(x, params.value, params.valueBias));
   const mask = seen?.maskOf(key);
-  const y = attention(query, key, value, heads, mask && { mask });
+  const y = attention(query, key, value, heads, causal ? mask && { mask } : { causal, mask });
   return {
     y: linear(y, params.output, params.outputBias),
     state: seen === null ? { key, value } : { key, value, mask, position: seen.next },

@@ -75,6 +75,36 @@ testOnAll("multiHeadAttention() adds the given biases", async (backend) => {
   }
 });
 
+testOnAll(
+  "multiHeadAttention() of all steps sees later ones, and the cache, which it continues",
+  async (backend) => {
+    const params: MultiHeadAttentionParams = await put({ ...attentionParams(1), rotaryBase: 100 }, backend);
+    const [past, x] = await put([draws(2, [2, 4, 12]), draws(3, [2, 6, 12])], backend);
+    const before = multiHeadAttention(params, past, multiHeadAttentionState(params, 2)).state;
+    const causal = multiHeadAttention(params, x, before);
+    const whole = multiHeadAttention(params, x, before, { causal: false });
+    assertSame(await read(whole.state.key), await read(causal.state.key));
+    assertSame(await read(whole.state.value), await read(causal.state.value));
+    const [all, some] = [await read(whole.y), await read(causal.y)];
+    for (const b of [0, 1]) {
+      const of = (y: Float32Array, t: number) => y.slice((b * 6 + t) * 12, (b * 6 + t + 1) * 12);
+      assertNear(of(all, 5), of(some, 5), 1e-6, "the last step");
+      for (const t of [0, 4]) assert(relativeError(of(all, t), of(some, t)) > 0.01, `step ${t}`);
+    }
+    // Masked, each sequence is the one without its hidden steps.
+    const mask = [[1, 1, 0, 1, 0, 0], [1, 1, 1, 1, 1, 1]], numbers = await read(x);
+    const masked = multiHeadAttention(params, x, multiHeadAttentionState(params, 2), { causal: false, mask });
+    const own = tensor(
+      [0, 1, 3].flatMap((t) => [...numbers.subarray(12 * t, 12 * (t + 1))]),
+      [1, 3, 12],
+      backend,
+    );
+    const alone = multiHeadAttention(params, own, multiHeadAttentionState(params), { causal: false });
+    const y = await read(masked.y);
+    assertNear([0, 1, 3].flatMap((t) => [...y.subarray(12 * t, 12 * (t + 1))]), await read(alone.y), 1e-5);
+  },
+);
+
 const params = attentionParams(1);
 const x = draws(2, [2, 3, 12]);
 const state = multiHeadAttentionState(params, 2);
@@ -172,6 +202,12 @@ testFailures("multiHeadAttention()", [
     () => multiHeadAttention(params, x, wrong({})),
     TypeError,
     "Cannot attend with heads: state.key must be a tensor [2, T, 12], current value is undefined",
+  ],
+  [
+    "causal not a boolean",
+    () => multiHeadAttention(params, x, state, { causal: wrong("no") }),
+    TypeError,
+    'Cannot attend with heads: causal must be true or false, current value is "no"',
   ],
   [
     "a mask of another length",

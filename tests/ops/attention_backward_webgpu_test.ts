@@ -9,8 +9,8 @@ import { type RandomSource, randomSource } from "../../src/random.ts";
 import { assertNear, normal, type Numbers } from "../helpers.ts";
 import { testOnGpu, watched } from "./gpu_bench.ts";
 
-/** B, queries, keys, capacity for keys, capacity for values, C, heads. */
-type Sizes = readonly [number, number, number, number, number, number, number];
+/** B, queries, keys, capacity for keys, capacity for values, C, heads, and 1 if later keys are hidden. */
+type Sizes = readonly [number, number, number, number, number, number, number, number];
 
 /** gy, query, key, value, y; behind the keys and values of each sequence is NaN, which must not be read. */
 function inputsOf(random: RandomSource, sizes: Sizes, change = (_inputs: Numbers[]) => {}): Numbers[] {
@@ -44,14 +44,18 @@ function exactly(inputs: readonly Numbers[], sizes: Sizes): Float64Array[] {
 
 testOnGpu("attentionBackward() equals the float64 reference", async (bench, t) => {
   const cases: Sizes[] = [
-    [1, 1, 1, 1, 1, 1, 1],
-    [2, 15, 17, 20, 17, 6, 2],
-    [2, 16, 64, 64, 70, 34, 2],
-    [1, 65, 65, 65, 65, 17, 1],
-    [3, 17, 129, 131, 130, 15, 3],
-    [1, 63, 257, 257, 257, 128, 1],
-    [2, 1, 200, 256, 256, 64, 4],
-    [2, 0, 5, 6, 7, 4, 2],
+    [1, 1, 1, 1, 1, 1, 1, 1],
+    [2, 15, 17, 20, 17, 6, 2, 1],
+    [2, 16, 64, 64, 70, 34, 2, 1],
+    [1, 65, 65, 65, 65, 17, 1, 1],
+    [3, 17, 129, 131, 130, 15, 3, 1],
+    [1, 63, 257, 257, 257, 128, 1, 1],
+    [2, 1, 200, 256, 256, 64, 4, 1],
+    [2, 0, 5, 6, 7, 4, 2, 1],
+    [2, 15, 17, 20, 17, 6, 2, 0],
+    [2, 65, 65, 65, 65, 17, 1, 0],
+    [3, 129, 17, 18, 20, 15, 3, 0],
+    [2, 5, 0, 6, 7, 4, 2, 0],
   ];
   for (const [seed, sizes] of cases.entries()) {
     await t.step(sizes.join(), async () => {
@@ -67,9 +71,10 @@ testOnGpu("attentionBackward() exceeds the limits of a dispatch and of a loop", 
   // Many keys; and rows so long that even few keys and queries exceed a limit.
   for (
     const sizes of [
-      [1, 1, 32_000, 32_000, 32_000, 2, 1],
-      [1, 65, 65, 65, 65, 8192, 1],
-      [1, 3, 260, 260, 260, 8192, 1],
+      [1, 1, 32_000, 32_000, 32_000, 2, 1, 1],
+      [1, 65, 65, 65, 65, 8192, 1, 1],
+      [1, 3, 260, 260, 260, 8192, 1, 1],
+      [1, 65, 33, 33, 33, 8192, 1, 0],
     ] as const
   ) {
     const inputs = inputsOf(randomSource(1), sizes);
@@ -84,7 +89,7 @@ testOnGpu("attentionBackward() exceeds the limits of a dispatch and of a loop", 
 });
 
 testOnGpu("attentionBackward() arranges more workgroups than fit in a row", async (bench) => {
-  const sizes: Sizes = [3, 40, 70, 70, 70, 12, 3];
+  const sizes: Sizes = [3, 40, 70, 70, 70, 12, 3, 1];
   const inputs = inputsOf(randomSource(2), sizes);
   const limits = { maxComputeWorkgroupsPerDimension: 7 } as GPUSupportedLimits;
   const narrow = watched(bench.queue, ({ workgroups }) => {
@@ -99,7 +104,7 @@ testOnGpu("attentionBackward() arranges more workgroups than fit in a row", asyn
 testOnGpu(
   "attentionBackward() returns NaN and infinity where the reference does",
   async (bench) => {
-    const sizes: Sizes = [1, 5, 7, 8, 8, 12, 6];
+    const sizes: Sizes = [1, 5, 7, 8, 8, 12, 6, 1];
     const indices = (grads: readonly Float64Array[]) =>
       grads.map((grad) => [...grad.keys()].filter((i) => Number.isNaN(grad[i])));
     // Each in a head of its own: in a gradient, a query, a key, a value, and an infinite key that a query attends to.

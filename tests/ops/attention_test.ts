@@ -1,4 +1,15 @@
-import { attention, createReference, readFloat64, tensor } from "@seqmix/seqmix";
+import {
+  appendTime,
+  attention,
+  compile,
+  createReference,
+  crossEntropy,
+  read,
+  readFloat64,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+} from "@seqmix/seqmix";
 import { attention as kernel } from "../../src/ops/attention/reference.ts";
 import { randomSource } from "../../src/random.ts";
 import {
@@ -12,11 +23,36 @@ import {
   testOnAll,
   wrong,
 } from "../helpers.ts";
-import { attentionCases, maskedAttentionCases } from "./cases/attention.ts";
+import { attentionCases, maskedAttentionCases, wholeAttentionCases } from "./cases/attention.ts";
 import { runOnAll } from "./run_on_all.ts";
 
 runOnAll("attention()", attentionCases);
 runOnAll("attention() with a mask", maskedAttentionCases);
+runOnAll("attention() of all keys", wholeAttentionCases);
+
+testOnAll("attention() of all keys is that of each query by itself", async (backend) => {
+  for (const [time, seen, channels] of [[3, 70, 16], [9, 5, 6], [33, 33, 14]]) {
+    const queries = Array.from({ length: time }, (_, i) => randomTensor(i + 3, [2, 1, channels], backend));
+    const [key, value] = [1, 2].map((seed) => randomTensor(seed, [2, seen, channels], backend));
+    const alone = queries.map((query) => attention(query, key, value, 2)).reduce(appendTime);
+    const together = attention(queries.reduce(appendTime), key, value, 2, { causal: false });
+    assertNear(await read(together), await read(alone), 1e-5);
+  }
+});
+
+testOnAll("attention() of all keys is the same compiled and differentiated", async (backend) => {
+  const inputs = [[2, 9, 6], [2, 5, 6], [2, 5, 6]].map((shape, i) => randomTensor(i, shape, backend));
+  const ids = [0, 1, 2, 3, 4, 5, 0, 1, 2];
+  const loss = ([query, key, value]: readonly Tensor[]) =>
+    crossEntropy(attention(query, key, value, 3, { causal: false }), [ids, ids]);
+  const slopes = (x: readonly Tensor[]) => valueAndGrad(loss, x);
+  using compiled = compile(slopes);
+  const expected = slopes(inputs);
+  for (const { value, grads } of [compiled(inputs), compiled(inputs)]) {
+    assertSame(await read(value), await read(expected.value));
+    for (const [i, grad] of grads.entries()) assertSame(await read(grad), await read(expected.grads[i]));
+  }
+});
 
 testOnAll("attention() with a mask of ones is that without, bit for bit", async (backend) => {
   for (const [time, seen, channels] of [[1, 70, 16], [3, 5, 6], [9, 33, 14]]) {
@@ -69,9 +105,9 @@ Deno.test("the attention kernel writes its output, and reads only the filled par
   const cache = (room: number) =>
     numbers([2, room, 6], (i) => Math.floor(i / 6) % room < 3 ? random.normal() : NaN).data;
   const key = cache(4), value = cache(5);
-  const [y] = runKernel(kernel, [24], [query, key, value], [2, 2, 3, 4, 5, 6, 3]);
+  const [y] = runKernel(kernel, [24], [query, key, value], [2, 2, 3, 4, 5, 6, 3, 1]);
   const second = [query.slice(12), key.slice(24, 42), value.slice(30, 48)];
-  assertSame(y.slice(12), runKernel(kernel, [12], second, [1, 2, 3, 3, 3, 6, 3])[0]);
+  assertSame(y.slice(12), runKernel(kernel, [12], second, [1, 2, 3, 3, 3, 6, 3, 1])[0]);
 });
 
 const x = tensor(new Float32Array(12), [1, 2, 6]), longer = tensor(new Float32Array(18), [1, 3, 6]);
@@ -147,6 +183,12 @@ testFailures("attention()", [
     () => attention(x, x, x, 1, { mask: wrong([[1, 1]]) }),
     TypeError,
     "Cannot attend: mask must be a tensor [1, 2], current value is an array of length 1",
+  ],
+  [
+    "causal not a boolean",
+    () => attention(x, x, x, 1, { causal: wrong(0) }),
+    TypeError,
+    "Cannot attend: causal must be true or false, current value is 0",
   ],
   [
     "an unknown option",

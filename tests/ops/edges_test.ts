@@ -212,6 +212,9 @@ testOnAll("attention() with scores beyond single precision weights the largest",
         return seen.reduce((sum, x) => sum + x) / (3 + queries + (last > 0 ? 1 : 0));
       });
       assertNear(y.slice(-2), wanted ?? plain, 1e-5, `${queries} queries, ${last}`);
+      // The last query sees all keys, and so does any other if attention is not causal.
+      const whole = await read(attention(query, key, value, 1, { causal: false }));
+      assertNear(whole, row([...wanted ?? plain], queries), 1e-5, `${queries} queries of all keys, ${last}`);
     }
     // All vanish in single precision.
     const low = put(row([-1e30, -1e30], queries + 4), queries + 4);
@@ -357,7 +360,9 @@ testOnAll("layerNorm() has a finite gradient with infinite intermediate values",
 });
 
 testOnAll("attention() has finite gradients with infinite intermediate values", async (backend) => {
-  for (const [queries, keys, size] of [[1, 3, 2], [5, 9, 3], [17, 70, 20]]) {
+  const sizes = [[1, 3, 2], [5, 9, 3], [17, 70, 20], [9, 5, 3], [70, 17, 20]];
+  for (const [queries, keys, size] of sizes) {
+    const causal = queries < keys;
     const wave = (time: number, unit: number, step: number) =>
       Float32Array.from({ length: time * size }, (_, i) => unit * Math.sin(step * i + 1));
     // Products of gy and values are 1e40, and with keys 1e45; the scores are small, and the slopes of equal scores
@@ -368,9 +373,11 @@ testOnAll("attention() has finite gradients with infinite intermediate values", 
     for (const on of [exact, backend]) {
       const [query, key, value] = inputs.map((x) => tensor(x, [1, x.length / size, size], on));
       const gy = tensor(wave(queries, 1e20, 2), [1, queries, size], on);
-      const { grads } = vjp((x: Tensor[]) => [attention(x[0], x[1], x[2], 1)], [query, key, value], [
-        gy,
-      ]);
+      const { grads } = vjp(
+        (x: Tensor[]) => [attention(x[0], x[1], x[2], 1, { causal })],
+        [query, key, value],
+        [gy],
+      );
       results.push(await Promise.all(grads.map(readFloat64)));
     }
     for (const [i, wanted] of results[0].entries()) {

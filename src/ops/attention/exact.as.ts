@@ -75,6 +75,7 @@ export function attendBackwardExactly(
   y: usize,
   queryTime: i32,
   keyTime: i32,
+  past: i32,
   size: i32,
   row: usize,
   scratch: usize,
@@ -84,7 +85,7 @@ export function attendBackwardExactly(
   const other = scratch + wide, statistics = other + wide;
   for (let i = 0; i < queryTime; i++) {
     const at = <usize> i * row, known = statistics + <usize> i * STATISTICS;
-    const seen = keyTime - queryTime + i + 1;
+    const seen = min(keyTime, past + i + 1);
     const top = largestScore(query + at, key, mask, seen, size, row);
     const mean = product(gy + at, y + at, size);
     let total: f64 = 0;
@@ -105,7 +106,7 @@ export function attendBackwardExactly(
     const to = <usize> j * row;
     memory.fill(scratch, 0, 2 * wide);
     // The first query that sees the key, if any does.
-    const first = isShown(mask, j) ? max(0, j - (keyTime - queryTime)) : queryTime;
+    const first = isShown(mask, j) ? max(0, j - past) : queryTime;
     for (let i = first; i < queryTime; i++) {
       const at = <usize> i * row, known = statistics + <usize> i * STATISTICS;
       const above = product(query + at, key + to, size) - load<f64>(known);

@@ -5,7 +5,7 @@ import { areFinite, madd, magnitude, read, sum, write } from "../../backends/was
 import { attendExactly, attendBackwardExactly } from "./exact.as";
 import { attend, HEADS } from "./one_query.as";
 
-/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head. */
+/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, or all, head by head. */
 export function attention(
   y: usize,
   query: usize,
@@ -18,9 +18,10 @@ export function attention(
   valueCapacity: i32,
   channels: i32,
   heads: i32,
+  causal: i32,
   scratch: usize,
 ): void {
-  attendAll(y, query, key, value, 0, batch, queryTime, keyTime, keyCapacity, valueCapacity, 0, channels, heads, scratch);
+  attendAll(y, query, key, value, 0, batch, queryTime, keyTime, keyCapacity, valueCapacity, 0, channels, heads, causal, scratch);
 }
 
 /** The same over the keys whose mask is not 0; y_i = 0 if there are none. */
@@ -38,9 +39,10 @@ export function maskedAttention(
   maskCapacity: i32,
   channels: i32,
   heads: i32,
+  causal: i32,
   scratch: usize,
 ): void {
-  attendAll(y, query, key, value, mask, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, scratch);
+  attendAll(y, query, key, value, mask, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, causal, scratch);
 }
 
 /** The address of the mask is 0 if there is none. */
@@ -58,14 +60,16 @@ function attendAll(
   maskCapacity: i32,
   channels: i32,
   heads: i32,
+  causal: i32,
   scratch: usize,
 ): void {
   const size = channels / heads;
   const row = (<usize> channels) << 2;
+  const past = causal ? keyTime - queryTime : keyTime;
   for (let b = 0; b < batch; b++) {
     if (scratch && !isOrdinary(query, key, value, mask, queryTime, keyTime, channels)) {
       for (let i = 0; i < queryTime; i++) {
-        const seen = keyTime - queryTime + i + 1;
+        const seen = min(keyTime, past + i + 1);
         for (let head = 0; head < heads; head++) {
           const at = (<usize> (head * size)) << 2, x = <usize> i * row + at;
           attendExactly(y + x, query + x, key + at, value + at, mask, seen, size, row);
@@ -74,11 +78,11 @@ function attendAll(
     } else if (scratch) {
       for (let head = 0; head < heads; head++) {
         const at = (<usize> (head * size)) << 2;
-        attendTogether(y + at, query + at, key + at, value + at, mask, queryTime, keyTime, size, row, scratch);
+        attendTogether(y + at, query + at, key + at, value + at, mask, queryTime, keyTime, past, size, row, scratch);
       }
     } else {
       for (let i = 0; i < queryTime; i++) {
-        const seen = keyTime - queryTime + i + 1;
+        const seen = min(keyTime, past + i + 1);
         const from = <usize> i * row;
         for (let head = 0; head < heads; head += HEADS) {
           const at = (<usize> (head * size)) << 2;
@@ -132,6 +136,7 @@ function attendTogether(
   mask: usize,
   queryTime: i32,
   keyTime: i32,
+  past: i32,
   size: i32,
   row: usize,
   scratch: usize,
@@ -142,17 +147,21 @@ function attendTogether(
   pack(scratch, value, row, keyTime, size);
   for (let i = 0; i < queryTime; i += 8, y += 8 * row, query += 8 * row) {
     const count = min(8, queryTime - i);
-    const seen = keyTime - queryTime + i + 1;
+    const seen = min(keyTime, past + i + 1), all = min(keyTime, seen + count - 1);
     packTransposed(queries, query, row, count, size);
-    multiply(scores, 32, key, row, 4, queries, 0, seen + count - 1, size, 8, false);
-    if (mask) hide(scores, 32, mask, seen + count - 1);
-    softmax(scores, 32, seen, seen + count - 1, size);
+    multiply(scores, 32, key, row, 4, queries, 0, all, size, 8, false);
+    if (mask) hide(scores, 32, mask, all);
+    softmax(scores, 32, seen, all, size);
     for (let r = 0; r < count; r += 4) {
       const at = scores + (<usize> r << 2), to = y + <usize> r * row;
-      const four = min(4, count - r), first = seen + r;
+      const four = min(4, count - r), first = min(all, seen + r);
       multiply(to, row, at, 4, 32, scratch, stride, four, first, size, false);
-      const rest = at + ((<usize> first) << 5), later = value + <usize> first * row;
-      complete(to, rest, shares + (<usize> r << 2), later, four, size, row);
+      const share = shares + (<usize> r << 2);
+      if (first == all) {
+        divide(to, share, four, size, row);
+      } else {
+        complete(to, at + ((<usize> first) << 5), share, value + <usize> first * row, four, size, row);
+      }
     }
   }
 }
@@ -170,7 +179,7 @@ const LOWEST: f32 = -f32.MAX_VALUE;
 
 /**
  * Turns scores, in rows of eight queries for each key, into weights that `shares` still has to scale. The first
- * query sees `seen` keys, each other one more, up to all.
+ * query sees `seen` keys, each other one more, up to all; each sees all if `seen` is.
  */
 function softmax(scores: usize, row: usize, seen: i32, all: i32, size: i32): void {
   const scale = f32x4.splat(<f32> (1 / sqrt(<f64> size)));
@@ -229,6 +238,17 @@ function complete(y: usize, weights: usize, share: usize, value: usize, count: i
   }
 }
 
+/** The same for queries that see the same keys. */
+function divide(y: usize, share: usize, count: i32, size: i32, row: usize): void {
+  for (; count > 0; count--, y += row, share += 4) {
+    const factor = v128.load_splat<f32>(share);
+    for (let c = 0; c < size; c += 4) {
+      const at = y + ((<usize> c) << 2), lanes = min(4, size - c);
+      write(at, f32x4.mul(read(at, lanes), factor), lanes);
+    }
+  }
+}
+
 /** The number of queries in the backward pass that are computed together if all numbers are finite. */
 const QUERIES: i32 = 16;
 
@@ -252,9 +272,10 @@ export function attentionBackward(
   valueCapacity: i32,
   channels: i32,
   heads: i32,
+  causal: i32,
   scratch: usize,
 ): void {
-  attendAllBackward(gQuery, gKey, gValue, gy, query, key, value, 0, y, batch, queryTime, keyTime, keyCapacity, valueCapacity, 0, channels, heads, scratch);
+  attendAllBackward(gQuery, gKey, gValue, gy, query, key, value, 0, y, batch, queryTime, keyTime, keyCapacity, valueCapacity, 0, channels, heads, causal, scratch);
 }
 
 /** The same with p_ij = 0 for the keys whose mask is 0. */
@@ -276,9 +297,10 @@ export function maskedAttentionBackward(
   maskCapacity: i32,
   channels: i32,
   heads: i32,
+  causal: i32,
   scratch: usize,
 ): void {
-  attendAllBackward(gQuery, gKey, gValue, gy, query, key, value, mask, y, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, scratch);
+  attendAllBackward(gQuery, gKey, gValue, gy, query, key, value, mask, y, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, causal, scratch);
 }
 
 /** The address of the mask is 0 if there is none. */
@@ -300,29 +322,34 @@ function attendAllBackward(
   maskCapacity: i32,
   channels: i32,
   heads: i32,
+  causal: i32,
   scratch: usize,
 ): void {
   const size = channels / heads;
   const row = (<usize> channels) << 2;
   memory.fill(gKey, 0, row * <usize> (batch * keyTime));
   memory.fill(gValue, 0, row * <usize> (batch * keyTime));
-  const queryBytes = row * <usize> queryTime, past = row * <usize> (keyTime - queryTime);
+  const past = causal ? keyTime - queryTime : keyTime;
+  const queryBytes = row * <usize> queryTime, pastBytes = row * <usize> past;
+  // Of the keys that not every query sees.
+  const ownBytes = causal ? queryBytes : 0;
   for (let b = 0; b < batch; b++) {
     const q = queryBytes * <usize> b, k = row * <usize> (b * keyTime);
     const keys = key + row * <usize> (b * keyCapacity), values = value + row * <usize> (b * valueCapacity);
     const shown = mask ? mask + ((<usize> (b * maskCapacity)) << 2) : 0;
     // The joint product gives a query weight 0 for keys that it doesn't see, but 0 times NaN is NaN.
     const finite = areFinite(gy + q, queryBytes) && areFinite(query + q, queryBytes) &&
-      areFinite(keys + past, queryBytes) && areFinite(values + past, queryBytes);
+      areFinite(keys + pastBytes, ownBytes) && areFinite(values + pastBytes, ownBytes);
     // With a mask, any key may be one that is not seen.
-    const usable = !mask || finite && areFinite(keys, past) && areFinite(values, past) && areFinite(y + q, queryBytes);
+    const usable = !mask ||
+      finite && areFinite(keys, pastBytes) && areFinite(values, pastBytes) && areFinite(y + q, queryBytes);
     const ordinary = usable && isOrdinaryBackward(query + q, keys, values, gy + q, queryTime, keyTime, channels);
     for (let head = 0; head < heads; head++) {
       const at = (<usize> (head * size)) << 2;
       const gq = gQuery + q + at, gk = gKey + k + at, gv = gValue + k + at, from = q + at;
       if (!ordinary) {
         const inputs = gy + from, results = y + from;
-        attendBackwardExactly(gq, gk, gv, inputs, query + from, keys + at, values + at, shown, results, queryTime, keyTime, size, row, scratch);
+        attendBackwardExactly(gq, gk, gv, inputs, query + from, keys + at, values + at, shown, results, queryTime, keyTime, past, size, row, scratch);
         continue;
       }
       attendBackward(
@@ -338,6 +365,7 @@ function attendAllBackward(
         finite ? QUERIES : 1,
         queryTime,
         keyTime,
+        past,
         size,
         row,
         scratch,
@@ -381,6 +409,7 @@ function attendBackward(
   together: i32,
   queryTime: i32,
   keyTime: i32,
+  past: i32,
   size: i32,
   row: usize,
   scratch: usize,
@@ -394,7 +423,7 @@ function attendBackward(
   pack(scratch, key, row, keyTime, size);
   for (let i = 0; i < queryTime; i += together) {
     const count = min(together, queryTime - i);
-    const seen = keyTime - queryTime + i + 1, all = seen + count - 1;
+    const seen = min(keyTime, past + i + 1), all = min(keyTime, seen + count - 1);
     const at = <usize> i * row, countStride = (<usize> count) << 5;
     packTransposed(turnedQueries, query + at, row, count, size);
     packTransposed(turnedGys, gy + at, row, count, size);
@@ -402,13 +431,14 @@ function attendBackward(
     multiply(slopes, width, value, row, 4, turnedGys, stride, all, size, count, false);
     for (let r = 0; r < count; r += 8) {
       const column = (<usize> r) << 2, eight = min(8, count - r);
-      if (mask) hide(weights + column, width, mask, seen + r + eight - 1);
+      const first = min(all, seen + r), last = min(all, seen + r + eight - 1);
+      if (mask) hide(weights + column, width, mask, last);
       for (let q = r; q < r + eight; q++) {
         const from = at + <usize> q * row;
         store<f32>(means + ((<usize> (q - r)) << 2), dot(gy + from, y + from, size));
       }
-      softmax(weights + column, width, seen + r, seen + r + eight - 1, size);
-      slope(slopes + column, weights + column, width, seen + r + eight - 1, all, size);
+      softmax(weights + column, width, first, last, size);
+      slope(slopes + column, weights + column, width, last, all, size);
     }
     pack(queries, query + at, row, count, size);
     pack(gys, gy + at, row, count, size);

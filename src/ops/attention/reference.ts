@@ -1,7 +1,7 @@
 import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
-/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head */
+/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, or all, head by head */
 export function attention(
   y: Floats,
   query: Floats,
@@ -14,9 +14,10 @@ export function attention(
   valueCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
   const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
-  attend(y, query, key, value, null, ...sizes, 0, channels, heads);
+  attend(y, query, key, value, null, ...sizes, 0, channels, heads, causal);
 }
 
 /** The same over the keys whose mask is not 0; y_i = 0 if there are none */
@@ -34,9 +35,10 @@ export function maskedAttention(
   maskCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
   const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
-  attend(y, query, key, value, mask, ...sizes, channels, heads);
+  attend(y, query, key, value, mask, ...sizes, channels, heads, causal);
 }
 
 function attend(
@@ -53,14 +55,15 @@ function attend(
   maskCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
-  const size = channels / heads;
+  const size = channels / heads, past = causal ? keyTime - queryTime : keyTime;
   const weights = doubles(keyTime);
   const output = new Float64Array(size);
   for (let b = 0; b < batch; b++) {
     const shown = mask && mask.subarray(b * maskCapacity);
     for (let i = 0; i < queryTime; i++) {
-      const seen = keyTime - queryTime + i + 1;
+      const seen = Math.min(keyTime, past + i + 1);
       for (let head = 0; head < heads; head++) {
         const q = (b * queryTime + i) * channels + head * size;
         const k = b * keyCapacity * channels + head * size;
@@ -96,9 +99,10 @@ export function attentionBackward(
   valueCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
   const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
-  attendBackward(gQuery, gKey, gValue, gy, query, key, value, null, y, ...sizes, 0, channels, heads);
+  attendBackward(gQuery, gKey, gValue, gy, query, key, value, null, y, ...sizes, 0, channels, heads, causal);
 }
 
 /** The same with p_ij = 0 for the keys whose mask is 0 */
@@ -120,9 +124,10 @@ export function maskedAttentionBackward(
   maskCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
   const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
-  attendBackward(gQuery, gKey, gValue, gy, query, key, value, mask, y, ...sizes, channels, heads);
+  attendBackward(gQuery, gKey, gValue, gy, query, key, value, mask, y, ...sizes, channels, heads, causal);
 }
 
 function attendBackward(
@@ -143,15 +148,16 @@ function attendBackward(
   maskCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
-  const size = channels / heads;
+  const size = channels / heads, past = causal ? keyTime - queryTime : keyTime;
   const weights = doubles(keyTime);
   const queryRow = new Float64Array(size);
   for (let b = 0; b < batch; b++) {
     const shown = mask && mask.subarray(b * maskCapacity);
     const keySums = doubles(keyTime * channels), valueSums = doubles(keyTime * channels);
     for (let i = 0; i < queryTime; i++) {
-      const seen = keyTime - queryTime + i + 1;
+      const seen = Math.min(keyTime, past + i + 1);
       for (let head = 0; head < heads; head++) {
         const channel = head * size;
         const q = (b * queryTime + i) * channels + channel;

@@ -1,5 +1,5 @@
 /**
- * Causal attention on a GPU, without a matrix of all scores. A workgroup takes a block of queries of a head through
+ * Attention on a GPU, without a matrix of all scores. A workgroup takes a block of queries of a head through
  * the keys, a tile at a time, and scales its sums down when a tile has a larger score.
  *
  * With few queries most of a GPU would be idle, so the keys are split among workgroups too; a second dispatch
@@ -73,9 +73,9 @@ ${masked ? `var<workgroup> hidden: array<bool, ${others}>;\n` : ""}` + main(
   ${placeOf(block)}
   ${queryUnit(block)}
   let exists = row < params.queryTime;
-  let seen = select(0u, past + row + 1u, exists);
+  let seen = select(0u, params.past + row + 1u, exists);
   // No query of the block sees keys from here on.
-  let until = min(params.keyTime, past + firstRow + ${rows}u);
+  let until = min(params.keyTime, params.past + firstRow + ${rows}u);
   let start = split * params.keysOfSplit;
   let end = min(start + params.keysOfSplit, until);
   let outRow = split * params.rows + sequence * params.queryTime + row;
@@ -136,7 +136,8 @@ ${masked ? `var<workgroup> hidden: array<bool, ${others}>;\n` : ""}` + main(
     return;
   }
   for (var c = column; c < params.size; c += ${lanes}u) {
-    ${masked ? "if (isBlind) { y[at + c] = 0.0; continue; }\n    " : ""}// All scores were -infinity.
+    if (${masked ? "isBlind" : "start >= end"}) { y[at + c] = 0.0; continue; }
+    // All scores were -infinity.
     if (total == 0.0) {
       y[at + c] = nanOf(lane);
     } else {
@@ -185,7 +186,7 @@ const codes = [false, true].map((masked) => ({
   join: attentionJoinShader(masked),
 }));
 
-/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, head by head */
+/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, or all, head by head */
 export function attention(
   gpu: Gpu,
   y: GpuBlock,
@@ -199,9 +200,10 @@ export function attention(
   valueCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
   const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
-  attend(gpu, y, query, key, value, null, ...sizes, 0, channels, heads);
+  attend(gpu, y, query, key, value, null, ...sizes, 0, channels, heads, causal);
 }
 
 /** The same over the keys whose mask is not 0; y_i = 0 if there are none */
@@ -220,9 +222,10 @@ export function maskedAttention(
   maskCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
   const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
-  attend(gpu, y, query, key, value, mask, ...sizes, channels, heads);
+  attend(gpu, y, query, key, value, mask, ...sizes, channels, heads, causal);
 }
 
 function attend(
@@ -240,18 +243,20 @@ function attend(
   maskCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
   const size = channels / heads, rows = batch * queryTime;
+  const past = causal ? keyTime - queryTime : keyTime;
   const few = queryTime < fewQueries;
   const block = few ? oneQuery : manyQueries, code = codes[Number(mask !== null)];
   const blocks = Math.ceil(queryTime / block.rows);
   const most = others * Math.max(1, Math.floor(iterationsAtOnce / iterationsOfTile(block, size)));
   const keysEach = few ? Math.min(keysOfSplit, most) : most;
-  const splits = Math.ceil(keyTime / keysEach);
+  const splits = Math.max(1, Math.ceil(keyTime / keysEach));
   const groups = batch * heads * blocks * splits;
   const sizes = [
-    ...[groups, queryTime, keyTime, keyCapacity, valueCapacity, channels],
-    ...[heads, size, blocks, splits, keysEach, rows],
+    ...[groups, queryTime, keyTime, past, keyCapacity, valueCapacity],
+    ...[channels, heads, size, blocks, splits, keysEach, rows],
     ...mask === null ? [] : [maskCapacity],
   ];
   const run = (parts: GpuBlock, sums: GpuBlock) =>

@@ -1,5 +1,5 @@
 /**
- * The gradient of causal attention on a GPU, without a matrix of all weights. A first dispatch stores for each
+ * The gradient of attention on a GPU, without a matrix of all weights. A first dispatch stores for each
  * query its largest score, the sum of its weights and gy·y, from which every weight can be recomputed. For the
  * gradient of the queries, a workgroup takes a block of queries through the keys; for those of keys and values, a
  * block of keys through the queries. Each sum is then computed by a single invocation.
@@ -85,8 +85,8 @@ ${queryUnitMemory(block)}${
       threads,
       `${place}
   ${queryUnit(block)}
-  let seen = past + row + 1u;
-  let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
+  let seen = params.past + row + 1u;
+  let end = min(params.end, min(params.keyTime, params.past + firstRow + ${rows}u));
   var top = -3.4028234e38;
   var total = 0.0;
   for (var first = params.start; first < end; first += ${others}u) {
@@ -134,7 +134,7 @@ fn join(a: vec4f, b: vec4f) -> vec4f {
 const sumsOf = (query: string) => `sums[(sequence * params.queryTime + ${query}) * params.heads + head]`;
 
 /**
- * A workgroup takes its rows through the others that causality connects them with, `start` to `end`, and
+ * A workgroup takes its rows through the others that see them or are seen, `start` to `end`, and
  * accumulates their contributions to the gradients of its rows.
  */
 function gradientShader(
@@ -284,9 +284,9 @@ const queryGradientShader = (masked: boolean) =>
     score: products(block, "score", { ...query, unit: (row) => `${sumsOf(`(firstRow + ${row})`)}.w` }, key),
     along: products(block, "along", gradient, value),
     seen: `let start = params.start;
-  let end = min(params.end, min(params.keyTime, past + firstRow + ${rows}u));
+  let end = min(params.end, min(params.keyTime, params.past + firstRow + ${rows}u));
   let low = 0u;
-  let high = past + row + 1u;`,
+  let high = params.past + row + 1u;`,
     queryOf: () => "min(row, params.queryTime - 1u)",
     keyOf: (at) => `min(first + ${at}, params.keyTime - 1u)`,
     sums: [{ factor: "slopes", element: "key[keyAt + (first + k) * params.channels + c]" }],
@@ -298,10 +298,10 @@ const keyGradientShader = gradientShader({
   rowsOf: "params.keyTime",
   score: products(block, "score", key, { ...query, unit: (row) => `${sumsOf(`(first + ${row})`)}.w` }),
   along: products(block, "along", value, gradient),
-  // The first query that sees a key is the one at its time, or the first of all if the key is older.
-  seen: `let start = max(params.start, max(firstRow, past) - past);
+  // The first query that sees a key is the one at its time, or the first of all if it comes later.
+  seen: `let start = max(params.start, max(firstRow, params.past) - params.past);
   let end = params.end;
-  let low = max(row, past) - past;
+  let low = max(row, params.past) - params.past;
   let high = params.queryTime;`,
   queryOf: (at) => `min(first + ${at}, params.queryTime - 1u)`,
   keyOf: () => "min(row, params.keyTime - 1u)",
@@ -350,9 +350,26 @@ export function attentionBackward(
   valueCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
   const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
-  attendBackward(gpu, gQuery, gKey, gValue, gy, query, key, value, null, y, ...sizes, 0, channels, heads);
+  attendBackward(
+    gpu,
+    gQuery,
+    gKey,
+    gValue,
+    gy,
+    query,
+    key,
+    value,
+    null,
+    y,
+    ...sizes,
+    0,
+    channels,
+    heads,
+    causal,
+  );
 }
 
 /** The same with a mask of the keys. */
@@ -375,9 +392,25 @@ export function maskedAttentionBackward(
   maskCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
   const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
-  attendBackward(gpu, gQuery, gKey, gValue, gy, query, key, value, mask, y, ...sizes, channels, heads);
+  attendBackward(
+    gpu,
+    gQuery,
+    gKey,
+    gValue,
+    gy,
+    query,
+    key,
+    value,
+    mask,
+    y,
+    ...sizes,
+    channels,
+    heads,
+    causal,
+  );
 }
 
 function attendBackward(
@@ -399,8 +432,9 @@ function attendBackward(
   maskCapacity: number,
   channels: number,
   heads: number,
+  causal: number,
 ): void {
-  const size = channels / heads;
+  const size = channels / heads, past = causal ? keyTime - queryTime : keyTime;
   const { weigh, queryGradient } = codes[Number(mask !== null)];
   /** Runs a shader for all rows, with as many of the others in a dispatch as its loops allow. */
   function run(code: string, outputs: GpuBlock[], inputs: GpuBlock[], own: number, total: number): void {
@@ -417,7 +451,7 @@ function attendBackward(
         outputs,
         inputs,
         sizes: [
-          ...[groups, queryTime, keyTime, keyCapacity, valueCapacity],
+          ...[groups, queryTime, keyTime, past, keyCapacity, valueCapacity],
           ...[channels, heads, size, blocks, from, until, ...mends],
           ...mask !== null && code !== keyGradientShader ? [maskCapacity] : [],
         ],

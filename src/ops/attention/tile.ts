@@ -16,9 +16,12 @@ export interface Block {
 export const others = 64;
 const depth = 16, pitch = depth + 1;
 
-/** The sizes that precede every kernel's own; `blocks` is the number of blocks of a head. */
+/**
+ * The sizes that precede every kernel's own; `past` is the number of keys before the first query, or of all keys if
+ * every query sees all, and `blocks` is the number of blocks of a head.
+ */
 const sizes = [
-  ...["groups", "queryTime", "keyTime", "keyCapacity", "valueCapacity"],
+  ...["groups", "queryTime", "keyTime", "past", "keyCapacity", "valueCapacity"],
   ...["channels", "heads", "size", "blocks"],
 ];
 
@@ -44,8 +47,6 @@ export function placeOf({ rows, threads }: Block): string {
   let queryAt = sequence * params.queryTime * params.channels + channel;
   let keyAt = sequence * params.keyCapacity * params.channels + channel;
   let valueAt = sequence * params.valueCapacity * params.channels + channel;
-  // The number of keys before the first query.
-  let past = params.keyTime - params.queryTime;
   let column = lane % ${lanes}u;
   let firstRow = block * ${rows}u;
   let mine = lane / ${lanes}u;

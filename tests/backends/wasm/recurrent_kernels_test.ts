@@ -60,8 +60,8 @@ for (const { name: build, kernels } of builds) {
 
   test(`attention() of ${build} of many queries agrees with the reference`, () => {
     for (const size of [1, 2, 3, 4, 5, 8, 11, 32, 33]) {
-      for (const [batch, heads, queries, keys] of attentionSizes) {
-        const args = attentionArguments(batch, heads, size, queries, keys);
+      for (const [batch, heads, queries, keys, causal] of attentionSizes) {
+        const args = attentionArguments(batch, heads, size, queries, keys, causal);
         check("attention", attention, [out(batch * queries * heads * size), ...args], 1e-5);
       }
     }
@@ -69,7 +69,7 @@ for (const { name: build, kernels } of builds) {
 
   test(`attention() of ${build} of many queries ignores the keys after a query, also NaN`, () => {
     const [queries, keys, channels] = [9, 13, 12];
-    const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys);
+    const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys, 1);
     (key as Float32Array).fill(NaN, keys * channels);
     (value as Float32Array).fill(NaN, keys * channels);
     (key as Float32Array)[9 * channels] = NaN;
@@ -80,9 +80,9 @@ for (const { name: build, kernels } of builds) {
 
   test(`attentionBackward() of ${build} agrees with the reference`, () => {
     for (const size of [1, 2, 3, 4, 5, 8, 11, 32, 33]) {
-      for (const [batch, heads, queries, keys] of attentionSizes) {
+      for (const [batch, heads, queries, keys, causal] of attentionSizes) {
         const channels = heads * size;
-        const [query, key, value, ...sizes] = attentionArguments(batch, heads, size, queries, keys);
+        const [query, key, value, ...sizes] = attentionArguments(batch, heads, size, queries, keys, causal);
         const forward = [out(batch * queries * channels), query, key, value, ...sizes];
         const y = Float32Array.from(expected(attention, forward)[0]);
         check("attentionBackward", attentionBackward, [
@@ -94,30 +94,34 @@ for (const { name: build, kernels } of builds) {
   });
 
   test(`attentionBackward() of ${build} confines NaN and infinities to what depends on them`, () => {
-    const [queries, keys, channels] = [21, 25, 12];
-    for (const number of [NaN, Infinity]) {
-      for (const place of ["gy", "query", "key", "value"]) {
-        const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys);
-        const gy = normals(queries * channels);
-        const rows = { gy, query, key, value } as Record<string, Float32Array>;
-        // Of a query, or of the key at the same step.
-        rows[place][(place === "gy" || place === "query" ? 6 : 6 + keys - queries) * channels + 5] = number;
-        const y = Float32Array.from(
-          expected(attention, [out(queries * channels), query, key, value, ...sizes])[0],
-        );
-        check("attentionBackward", attentionBackward, [
-          ...[out(queries * channels), out(keys * channels), out(keys * channels)],
-          ...[gy, query, key, value, y, ...sizes],
-        ], 5e-5);
+    const channels = 12;
+    for (const [queries, keys, causal] of [[21, 25, 1], [21, 25, 0], [25, 21, 0]]) {
+      for (const number of [NaN, Infinity]) {
+        for (const place of ["gy", "query", "key", "value"]) {
+          const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys, causal);
+          const gy = normals(queries * channels);
+          const rows = { gy, query, key, value } as Record<string, Float32Array>;
+          // Of a query, or of the key at the same step.
+          rows[place][(place === "gy" || place === "query" ? 6 : 6 + keys - queries) * channels + 5] = number;
+          const y = Float32Array.from(
+            expected(attention, [out(queries * channels), query, key, value, ...sizes])[0],
+          );
+          check("attentionBackward", attentionBackward, [
+            ...[out(queries * channels), out(keys * channels), out(keys * channels)],
+            ...[gy, query, key, value, y, ...sizes],
+          ], 5e-5);
+        }
       }
     }
   });
 
   test(`attention() of ${build} with a mask agrees with the reference, forwards and backwards`, () => {
     for (const size of [1, 3, 4, 8, 11, 33]) {
-      for (const [batch, heads, queries, keys] of [[2, 2, 1, 9], [1, 3, 3, 70], ...attentionSizes]) {
+      for (const [batch, heads, queries, keys, causal] of [...fewQueries, ...attentionSizes]) {
         const rows = batch * queries * heads * size, all = batch * keys * heads * size;
-        const [query, key, value, mask, ...sizes] = maskedArguments(batch, heads, size, queries, keys);
+        const [query, key, value, mask, ...sizes] = maskedArguments(
+          ...[batch, heads, size, queries, keys, causal] as const,
+        );
         const forward = [out(rows), query, key, value, mask, ...sizes];
         check("maskedAttention", maskedAttention, forward, 1e-5);
         const y = Float32Array.from(expected(maskedAttention, forward)[0]);
@@ -130,11 +134,11 @@ for (const { name: build, kernels } of builds) {
 
   test(`attention() of ${build} with a mask keeps NaN and infinities from what sees them not`, () => {
     const [keys, channels] = [25, 12];
-    for (const queries of [1, 21]) {
+    for (const [queries, causal] of [[1, 1], [21, 1], [21, 0]]) {
       for (const number of [NaN, Infinity]) {
         for (const place of ["gy", "query", "key", "value"]) {
           for (const hidden of [true, false]) {
-            const [query, key, value, mask, ...sizes] = maskedArguments(1, 3, 4, queries, keys);
+            const [query, key, value, mask, ...sizes] = maskedArguments(1, 3, 4, queries, keys, causal);
             const gy = normals(queries * channels), step = keys - queries;
             const rows = { gy, query, key, value } as Record<string, Float32Array>;
             rows[place][(place === "gy" || place === "query" ? 0 : step) * channels + 5] = number;
@@ -187,15 +191,23 @@ function test(name: string, body: () => void): void {
   });
 }
 
-/** Batch, heads, queries and keys. */
+/** Batch, heads, queries, keys, and 1 if later keys are hidden. */
 const attentionSizes = [
-  [1, 1, 4, 4],
-  [2, 2, 5, 5],
-  [1, 3, 7, 66],
-  [2, 1, 16, 17],
-  [1, 2, 17, 40],
-  [1, 1, 33, 33],
+  [1, 1, 4, 4, 1],
+  [2, 2, 5, 5, 1],
+  [1, 3, 7, 66, 1],
+  [2, 1, 16, 17, 1],
+  [1, 2, 17, 40, 1],
+  [1, 1, 33, 33, 1],
+  [2, 1, 4, 4, 0],
+  [1, 3, 7, 66, 0],
+  [2, 2, 17, 5, 0],
+  [1, 2, 33, 4, 0],
+  [2, 1, 6, 0, 0],
 ];
+
+/** The same, of fewer queries. */
+const fewQueries = [[2, 2, 1, 9, 1], [1, 3, 3, 70, 1], [1, 3, 3, 70, 0], [2, 1, 3, 1, 0]];
 
 /** The arguments without outputs; keys and values with free capacity behind each sequence. */
 function attentionArguments(
@@ -204,13 +216,14 @@ function attentionArguments(
   size: number,
   queries: number,
   keys: number,
+  causal: number,
 ): Argument[] {
   const channels = heads * size;
   return [
     normals(batch * queries * channels),
     normals(batch * (keys + 3) * channels),
     normals(batch * (keys + 1) * channels),
-    ...[batch, queries, keys, keys + 3, keys + 1, channels, heads],
+    ...[batch, queries, keys, keys + 3, keys + 1, channels, heads, causal],
   ];
 }
 
@@ -246,8 +259,9 @@ function maskedArguments(
   size: number,
   queries: number,
   keys: number,
+  causal: number,
 ): Argument[] {
-  const [query, key, value, ...sizes] = attentionArguments(batch, heads, size, queries, keys);
+  const [query, key, value, ...sizes] = attentionArguments(batch, heads, size, queries, keys, causal);
   const capacity = keys + 3;
   const mask = Float32Array.from({ length: batch * capacity }, (_, i) => {
     const j = i % capacity;

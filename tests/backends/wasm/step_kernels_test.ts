@@ -57,12 +57,12 @@ for (const { name: build, kernels } of builds) {
           257,
         ]]
       ) {
-        for (const batch of [1, 2]) {
+        for (const [batch, causal] of [[1, 1], [2, 1], [2, 0]]) {
           const channels = heads * size;
           compare("attention", attention, [
             ...[out(batch * queries * channels), normals(batch * queries * channels, 2)],
             ...[normals(batch * (keys + 3) * channels, 2), normals(batch * (keys + 1) * channels)],
-            ...[batch, queries, keys, keys + 3, keys + 1, channels, heads],
+            ...[batch, queries, keys, keys + 3, keys + 1, channels, heads, causal],
           ]);
         }
       }
@@ -89,6 +89,7 @@ for (const { name: build, kernels } of builds) {
         capacity,
         channels,
         3,
+        1,
       ],
     ]);
   });

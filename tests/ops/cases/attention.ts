@@ -1,4 +1,4 @@
-/** Cases of causal attention. */
+/** Cases of attention. */
 import { appendTime, attention, type Tensor } from "@seqmix/seqmix";
 import type { RandomSource } from "../../../src/random.ts";
 import { list, normal, type Numbers, numbers, show, uniform } from "../../helpers.ts";
@@ -128,6 +128,84 @@ export const maskedAttentionCases: Case[] = [
       return [query, key, value, list([1, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0], [2, 7])];
     },
     run: (inputs) => masked(inputs, 1),
+    nan: [Array.from({ length: time }, (_, i) => 4 * (time + i) + 1)],
+    constants: [3],
+  })),
+];
+
+/** B, T, S, C and heads. */
+const wholeSizes = [
+  [1, 1, 1, 2, 1],
+  [2, 3, 3, 6, 2],
+  [2, 37, 37, 13, 1],
+  [1, 5, 4, 6, 3],
+  [2, 7, 131, 14, 7],
+  [1, 130, 67, 8, 4],
+  [2, 1, 300, 21, 3],
+  [3, 17, 3, 36, 2],
+  [1, 9, 531, 22, 2],
+  [2, 3, 0, 4, 2],
+  [2, 17, 0, 9, 1],
+];
+
+const whole = ([query, key, value, mask]: readonly Tensor[], heads: number) => [
+  attention(query, key, value, heads, { causal: false, mask }),
+];
+
+export const wholeAttentionCases: Case[] = [
+  ...wholeSizes.flatMap((sizes) =>
+    [false, true].map((isMasked): Case => ({
+      name: `${show(sizes.slice(0, 2))} of ${sizes[2]}, C ${sizes[3]}, ${sizes[4]} heads${
+        isMasked ? ", with a mask" : ""
+      }`,
+      inputs: (random) => [
+        ...attentionInputs(random, sizes),
+        ...isMasked ? [halfHidden(random, sizes[0], sizes[2])] : [],
+      ],
+      run: (inputs) => whole(inputs, sizes[4]),
+      constants: [3],
+    }))
+  ),
+  {
+    name: "caches with room behind each sequence",
+    inputs: (random) => [
+      ...attentionInputs(random, [3, 9, 5, 6]),
+      ...attentionInputs(random, [3, 4, 2, 6]),
+      halfHidden(random, 3, 7),
+    ],
+    run: ([query, key, value, , nextKey, nextValue, mask]) => {
+      const keys = appendTime(key, nextKey), values = appendTime(value, nextValue);
+      return [...whole([query, keys, values], 2), ...whole([query, keys, values, mask], 2)];
+    },
+    constants: [6],
+  },
+  {
+    name: "keys up to ±60",
+    inputs: (random) => attentionInputs(random, [2, 37, 13, 21], 60),
+    run: (inputs) => whole(inputs, 3),
+    tolerance: steep,
+  },
+  // Two heads of two channels: NaN in query 0 of head 1, in the last key of head 0, in channel 3 of the last value.
+  ...[1, 3, 6].map((time): Case => ({
+    name: `NaN, of ${time} queries and 3 keys`,
+    inputs: (random) => {
+      const [query, key, value] = attentionInputs(random, [1, time, 3, 4]);
+      query.data[3] = NaN, key.data[8] = NaN, value.data[11] = NaN;
+      return [query, key, value];
+    },
+    run: (inputs) => whole(inputs, 2),
+    nan: [Array.from({ length: 4 * time }, (_, i) => i).filter((i) => i === 2 || [0, 1, 3].includes(i % 4))],
+  })),
+  ...[1, 9].map((time): Case => ({
+    name: `NaN and infinity in keys and values of ${time} queries that are hidden, and in one that is not`,
+    inputs: (random) => {
+      const [query, key, value] = attentionInputs(random, [2, time, 7, 4]);
+      key.data.fill(NaN, 4, 8), value.data.fill(NaN, 4, 8);
+      key.data.fill(Infinity, 24, 28), value.data.fill(-Infinity, 24, 28);
+      value.data[28 + 1] = NaN;
+      return [query, key, value, list([1, 0, 1, 1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0], [2, 7])];
+    },
+    run: (inputs) => whole(inputs, 1),
     nan: [Array.from({ length: time }, (_, i) => 4 * (time + i) + 1)],
     constants: [3],
   })),

@@ -2,7 +2,7 @@
 import type { Case } from "../run_on_all.ts";
 import { appendTimeCases } from "./append_time.ts";
 import { broadcastCases, scaleByCases } from "./arithmetic.ts";
-import { attentionCases, maskedAttentionCases } from "./attention.ts";
+import { attentionCases, maskedAttentionCases, wholeAttentionCases } from "./attention.ts";
 import { concatCases, expandCases, reshapeCases, reverseCases, sliceCases, transposeCases } from "./axes.ts";
 import { batchCases } from "./batch.ts";
 import { crossEntropyCases } from "./cross_entropy.ts";
@@ -27,6 +27,7 @@ import { wkvCases } from "./wkv.ts";
 export const tables: Readonly<Record<string, readonly Case[]>> = {
   appendTime: appendTimeCases,
   attention: attentionCases,
+  "attention() of all keys": wholeAttentionCases,
   concat: concatCases,
   crossEntropy: crossEntropyCases,
   dropout: dropoutCases,
