@@ -13,7 +13,8 @@ import { sizeOf } from "../tree.ts";
 export type TensorNumbers = number | ArrayLike<number> | readonly TensorNumbers[];
 
 /** A tree with a tensor in place of each number and list of numbers. Other values are unchanged. */
-export type Tensors<T> = T extends TensorNumbers ? Tensor
+export type Tensors<T> = 0 extends 1 & T ? T // any
+  : T extends TensorNumbers ? Tensor
   : T extends object ? { readonly [K in keyof T]: Tensors<T[K]> }
   : T;
 

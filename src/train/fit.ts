@@ -6,9 +6,10 @@
 import type { AbortSignalLike } from "../abort.ts";
 import { createReference } from "../backends/reference/mod.ts";
 import { createWasm } from "../backends/wasm/mod.ts";
+import { show } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
 import type { Evaluation } from "../models/evaluate.ts";
-import { checkModel, type LanguageModel } from "../models/language_model.ts";
+import { isModel, type LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
 import { put } from "../transfer.ts";
 import { tensorsOf } from "../tree.ts";
@@ -109,20 +110,57 @@ export function fit<Config, Params, State, Metrics = unknown>(
  * ```ts
  * import { add, fit, linear, multiply, read, tensor } from "@seqmix/seqmix";
  *
- * const train = Array.from({ length: 64 }, (_, i) => ({ x: [i / 64], minusY: -(3 * i / 64 + 1) }));
- * const params = { weight: tensor([0], [1, 1]), bias: tensor([0], [1]) };
- * const options = { params, epochs: 100, batchSize: 16, learningRate: 0.2 };
- * const reports = fit(({ weight, bias }, { x, minusY }) => {
- *   const size = minusY.shape[0], { backend } = minusY;
- *   const error = add(linear(linear(x, weight, bias), tensor([1], [1, 1], backend)), linear(x, weight, bias));
- *   return error;
- * }, { train }, options);
+ * const train = Array.from({ length: 64 }, (_, i) => ({ x: [i / 64, 1], minusY: -(3 * i / 64 + 1) }));
+ * const start = { line: tensor([0, 0], [2]) };
+ * const reports = fit(({ line }, { x, minusY }) => {
+ *   const error = add(linear(line, x), minusY), [size] = minusY.shape;
+ *   const mean = tensor(Array(size).fill(1 / size), [1, size], minusY.backend);
+ *   return linear(multiply(error, error), mean);
+ * }, { train }, { params: start, epochs: 100, batchSize: 16, learningRate: 0.1 });
+ * let line = new Float32Array();
+ * for await (const { params } of reports) line = await read(params.line);
+ * console.log(line); // about 3 and 1
  * ```
  */
-export function fit<Params, Example, Collated = Example, Metrics = unknown>(
+export function fit<Params, Example, Metrics = unknown>(
+  loss: Loss<Params, Tensors<NoInfer<Example>>>,
+  task: FitTask<Example>,
+  options: FitLossOptions<Params, Example, Metrics> & { readonly collate?: undefined },
+): AsyncGenerator<FitProgress<Params, LossEvaluation, Metrics>, void>;
+/**
+ * The same with the option `collate`, from whose result the type of the loss's batch follows if the types of its
+ * parameters are written down.
+ *
+ * @example Texts of different lengths, as ids that are padded with weights of 0
+ * ```ts
+ * import { crossEntropy, fit, lstmModel } from "@seqmix/seqmix";
+ *
+ * const train = ["a short text", "and a text that is a little longer", "a third one"];
+ * const collate = (texts: readonly string[], length: number) => {
+ *   const rows = texts.map((text) => [...new TextEncoder().encode(text)]);
+ *   const cut = (row: number[], start: number) =>
+ *     Array.from({ length }, (_, t) => row[Math.min(start + t, row.length - 1)]);
+ *   return {
+ *     inputs: rows.map((row) => cut(row, 0)),
+ *     targets: rows.map((row) => cut(row, 1)),
+ *     weights: rows.map((row) => Array.from({ length }, (_, t) => t < row.length - 1 ? 1 : 0)),
+ *   };
+ * };
+ * const params = lstmModel.init({ vocabulary: 128, layers: 1, channels: 16 }, 1);
+ * const reports = fit((params, { inputs, targets, weights }) => {
+ *   const state = lstmModel.initialState(params, inputs.shape[0]);
+ *   return crossEntropy(lstmModel.forward(params, inputs, state).logits, targets, weights);
+ * }, { train }, { params, collate, lengthOf: (text) => text.length - 1, batchSize: 2, epochs: 2 });
+ * for await (const at of reports) console.log(at.epoch, at.trainLoss);
+ * ```
+ */
+// deno-lint-ignore no-explicit-any
+export function fit<Params, Example, Collated = any, Metrics = unknown>(
   loss: Loss<Params, Tensors<NoInfer<Collated>>>,
   task: FitTask<Example>,
-  options: FitLossOptions<Params, Example, Collated, Metrics>,
+  options: FitLossOptions<Params, Example, Metrics, Collated> & {
+    readonly collate: (examples: readonly Example[], length: number) => Collated;
+  },
 ): AsyncGenerator<FitProgress<Params, LossEvaluation, Metrics>, void>;
 export function fit<Params>(
   trained: LanguageModel<unknown, Params, unknown> | Loss<Params, never>,
@@ -137,7 +175,11 @@ async function* fitModel<Config, Params, State, Metrics>(
   task: FitTask,
   options: FitOptions<Config, Params, Metrics>,
 ): AsyncGenerator<FitProgress<Params, Evaluation, Metrics>, void> {
-  checkModel(action, model);
+  if (!isModel(model)) {
+    throw new TypeError(
+      `Cannot ${action}: model must be a language model or a loss function, current value is ${show(model)}`,
+    );
+  }
   checkModelOptions(task, options);
   const { params, config, signal } = options;
   const objectiveOf = (settings: Settings) => languageObjective(model, task, settings);
@@ -148,7 +190,7 @@ async function* fitModel<Config, Params, State, Metrics>(
 async function* fitLoss<Params, Example, Metrics>(
   loss: Loss<Params, never>,
   task: FitTask<Example>,
-  options: FitLossOptions<Params, Example, unknown, Metrics>,
+  options: FitLossOptions<Params, Example, Metrics, unknown>,
 ): AsyncGenerator<FitProgress<Params, LossEvaluation, Metrics>, void> {
   checkLossOptions(task, options);
   const objectiveOf = (settings: Settings) => lossObjective(loss, { ...task, ...options }, settings);

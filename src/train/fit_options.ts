@@ -150,7 +150,7 @@ export interface FitOptions<Config, Params, Metrics = unknown>
 }
 
 /** How a loss is trained. Exactly one of `params` and `resume` is required. */
-export interface FitLossOptions<Params, Example, Collated = Example, Metrics = unknown>
+export interface FitLossOptions<Params, Example, Metrics = unknown, Collated = Example>
   extends TrainingOptions<Params, Example, Metrics> {
   /**
    * Turns the examples of a batch, or of a part of one, into a tree of numbers, lists of numbers of one length, lists of
@@ -195,7 +195,7 @@ const commonNames: Names<TrainingOptions<unknown, never, unknown>> = {
   signal: 0,
 };
 const modelNames: Names<FitOptions<unknown, unknown>> = { config: 0, ...commonNames, carryState: 0 };
-const lossNames: Names<FitLossOptions<unknown, never>> = {
+const lossNames: Names<FitLossOptions<unknown, never, unknown>> = {
   ...commonNames,
   collate: 0,
   lengthOf: 0,
@@ -221,7 +221,7 @@ export function checkModelOptions<Config, Params, Metrics>(
 /** Checks the data and the options of a loss's training. */
 export function checkLossOptions<Params, Example, Metrics>(
   task: FitTask<Example>,
-  options: FitLossOptions<Params, Example, unknown, Metrics>,
+  options: FitLossOptions<Params, Example, Metrics, unknown>,
 ): void {
   checkNames<object>(action, options, lossNames);
   const { params, resume, collate, lengthOf, lossName } = options;

@@ -151,7 +151,7 @@ export function loadRun<P, O extends Trained>(
     const settings = { ...defaults, ...saved.run.settings };
     const objective = objectiveOf(settings);
     demand("model must be the checkpoint's", saved.model, objective.name);
-    demand("the training sequences must be the checkpoint's", saved.sequences, objective.fingerprint());
+    demand("train must be the checkpoint's", saved.sequences, objective.fingerprint());
     const { epochs = settings.epochs, learningRate } = options;
     checkInteger(action, "epochs of a resumed run", epochs, settings.epochs);
     for (const name of names) {

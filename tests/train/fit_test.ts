@@ -552,7 +552,7 @@ testFailures("fit()", [
     "a checkpoint of other sequences",
     run({ train: task.train.slice(1) }, { resume: saved }),
     TypeError,
-    'Cannot fit: the training sequences must be the checkpoint\'s, "a8686b30", current one is "8a662895"',
+    'Cannot fit: train must be the checkpoint\'s, "a8686b30", current one is "8a662895"',
   ],
   [
     "a checkpoint with fewer epochs than it is of",
