@@ -14,15 +14,9 @@ import type { Backend } from "../tensor.ts";
 import { put } from "../transfer.ts";
 import { tensorsOf } from "../tree.ts";
 import { adamW } from "./adam_w.ts";
+import { checkLossOptions, checkModelOptions } from "./check_options.ts";
 import type { Tensors } from "./collate.ts";
-import {
-  checkLossOptions,
-  checkModelOptions,
-  type FitLossOptions,
-  type FitOptions,
-  type FitTask,
-  type TrainingOptions,
-} from "./fit_options.ts";
+import type { FitLossOptions, FitOptions, FitTask, TrainingOptions } from "./fit_options.ts";
 import { type FitProgress, freeParams, freeRun, takeSteps } from "./fit_steps.ts";
 import { languageObjective } from "./language_objective.ts";
 import { type Loss, type LossEvaluation, lossObjective } from "./loss_objective.ts";
@@ -237,6 +231,11 @@ async function* train<Params, Example, Batch, Test, Metrics>(
   let pool: WorkerPool<Params, Batch> | null = null;
   // `using` would do the same, but Node.js 20 does not support it.
   try {
+    if (run.settings.carryState && workers > 1) {
+      throw new RangeError(
+        `Cannot ${action}: workers must be 1 with carryState, current value is ${workers}`,
+      );
+    }
     if (workers > 1) pool = await startWorkers(workers, backend, objective, module, run.params, worker);
   } catch (error) {
     freeRun(run, backend, options.params);

@@ -64,18 +64,12 @@ const defaults: Settings = {
 const names = Object.keys(defaults) as (keyof Settings)[];
 
 /** The settings in the options, checked. */
-export function settingsOf(options: SettingsOptions): Settings {
-  const own = { ...options, learningRate: rateOf(options.learningRate) };
-  const settings = Object.fromEntries(
-    names.map((name) => [name, own[name] ?? defaults[name]]),
-  ) as unknown as Settings;
-  if (own.learningRate === null) return checked({ ...settings, learningRate: null }, options);
-  return checked(settings, options);
-}
-
-/** The learning rate as a setting: null for a function. */
-function rateOf(learningRate: SettingsOptions["learningRate"]): number | null | undefined {
-  return typeof learningRate === "function" ? null : learningRate;
+export function settingsOf({ learningRate: rate, ...options }: SettingsOptions): Settings {
+  const others = Object.fromEntries(
+    names.map((name) => [name, options[name as keyof typeof options] ?? defaults[name]]),
+  );
+  const learningRate = typeof rate === "function" ? null : rate ?? defaults.learningRate;
+  return checked({ ...others as unknown as Settings, learningRate }, options);
 }
 
 function checked(settings: Settings, options: SettingsOptions): Settings {
