@@ -27,7 +27,7 @@ import type { Backend, Floats } from "../tensor.ts";
 import { type PartGradient, partGradient, raveledGradient } from "./batch_gradient.ts";
 import { type Mailbox, mustWake, postResult, takeJob } from "./mailbox.ts";
 import type { Part } from "./objective.ts";
-import { batchLossOf } from "./provided.ts";
+import { batchLossOf } from "./find_loss.ts";
 import { type FloatsConstructor, ownNumbers, sharedNumbers, unravel } from "./ravel.ts";
 import { workerThreads } from "./worker_threads.ts";
 import type { Notice, Reply, Request, Start } from "./workers.ts";
