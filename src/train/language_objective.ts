@@ -54,13 +54,14 @@ export function languageObjective<Params, State>(
 ): Objective<Params, Batch, Evaluation> {
   const lengths = train.map(({ length }) => length);
   const inOrder = carryState ? windowsInOrder(train, batchSize) : undefined;
+  let hash: string | undefined;
   const isLibraryModel = libraryModels.includes(model as LanguageModel<never, unknown, unknown>);
   return {
     ...languageLoss(model, carryState),
     name: model.name,
     source: { kind: "model", name: model.name, isLibraryModel },
     usesMailbox: true,
-    fingerprint: () => fingerprint(train),
+    fingerprint: () => hash ??= fingerprint(train),
     orderOf: (epoch) => inOrder ?? batchOrder(lengths, batchSize, seed, epoch),
     batchAt: (rows) => batchOf(train, rows),
     lengthOf: tokensOf,

@@ -107,6 +107,7 @@ export function lossObjective<Params>(
 ): Objective<Params, ExampleBatch, LossEvaluation> {
   const lengths = lengthsOf("train", train, lengthOf);
   const testLengths = test && lengthsOf("test", test, lengthOf);
+  let hash: string | undefined;
   // A sequence of n targets has n + 1 ids; examples are batched as such sequences are.
   const longer = lengths.map((length) => length + 1);
   const batchOf = (
@@ -134,7 +135,7 @@ export function lossObjective<Params>(
     name: "a loss function",
     source: { kind: "loss", name: lossName, seed },
     usesMailbox: false,
-    fingerprint: () => fingerprintOfExamples(train),
+    fingerprint: () => hash ??= fingerprintOfExamples(train),
     orderOf: (epoch) => batchOrder(longer, batchSize, seed, epoch),
     batchAt: (rows, draw) => batchOf(train, lengths, rows, draw),
     lengthOf: ({ lengths }) => sumOf(lengths),

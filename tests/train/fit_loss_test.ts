@@ -226,6 +226,64 @@ Deno.test("fit() of a loss gives each step, batch and part its own number for ra
   }
 });
 
+testOnAll("fit() of a loss leaves nothing allocated after an error but its last report", async (backend) => {
+  let calls = 0;
+  const fails = (value: unknown) => {
+    if (++calls > 4) throw new Error("no");
+    return value;
+  };
+  const collate = (examples: readonly Point[]) =>
+    fails(stack(examples)) as { x: number[][]; minusY: number[] };
+  const cases = [
+    { collate },
+    { collate, accumulate: 2 },
+    {
+      collate: (examples: readonly Point[]) => stack(examples) as ReturnType<typeof collate>,
+      metrics: fails,
+    },
+    { collate, learningRate: (step: number) => fails(step === 5 ? NaN : 0.1) as number },
+  ];
+  for (const own of cases) {
+    for (const workAtOnce of [Infinity, 1]) {
+      Object.defineProperty(backend, "workAtOnce", { value: workAtOnce, configurable: true });
+      calls = 0;
+      let last: unknown;
+      const given = { ...options, params: start(), backend, epochs: 30, validateEvery: 1, ...own };
+      await assertRejects(
+        async () => {
+          for await (const at of fit(squaredError, { train: points, test: points.slice(0, 2) }, given)) {
+            last = [at.params, at.optimizer];
+          }
+        },
+        Error,
+        "no",
+      );
+      backend.free(last);
+      assertEquals(backend.memory().bytes, 0);
+    }
+  }
+});
+
+Deno.test("fit() of a loss lets timers fire, throws a signal's reason, and leaves nothing allocated", async () => {
+  using backend = createReference();
+  const train = Array.from({ length: 256 }, (_, i) => ({
+    x: Float32Array.from({ length: 2000 }, (_, j) => (i * j) % 7),
+    minusY: i,
+  }));
+  const params = { line: tensor(new Float32Array(2000), [2000]) };
+  const given = { params, backend, signal: AbortSignal.timeout(700), epochs: 1e6, batchSize: 256 };
+  let last: unknown, ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const error = await assertRejects(async () => {
+    for await (const at of fit(squaredError, { train }, given)) last = [at.params, at.optimizer];
+  });
+  clearInterval(timer);
+  assert(ticks > 3, `${ticks} ticks`);
+  assertEquals((error as Error).name, "TimeoutError");
+  backend.free(last);
+  assertEquals(backend.memory().bytes, 0);
+});
+
 const workerOf = (script: string) => () => new Worker(new URL(script, import.meta.url), { type: "module" });
 
 Deno.test("fit() finds a loss by its name or as the default of a module, and among those that a script provides", async () => {
