@@ -116,29 +116,29 @@ export async function batchGradient<Params, Batch>(
     const parts = loss.split(batch, loss.partsOf(params, batch, backend));
     for (const part of parts) {
       const rows = loss.rowsOf(part);
-      const { tensors, lists } = loss.inputsOf(part, backend);
       const own = backend.scope(() => ({
-        tensors,
         state: parts.length === 1 ? null : rowsOf(state, row, row + rows),
         // Tensors, since another number would be another recording.
         share: shareOf(share * part.share, backend),
       }));
       row += rows;
       const earlier: LossAndGrads<Params> | null = sum;
+      let inputs: Inputs | null = null;
       try {
+        inputs = loss.inputsOf(part, backend);
         const args = [
           params,
           own.share,
           earlier,
           parts.length === 1 ? state : own.state,
-          tensors,
-          ...lists,
+          inputs.tensors,
+          ...inputs.lists,
         ] as Parameters<typeof compiled>;
         const next = signal === null ? compiled(...args) : await compiled.withTurns(args, signal);
         ({ sum } = next);
         states.push(next.state);
       } finally {
-        backend.free(own);
+        backend.free([own, inputs?.tensors]);
       }
       backend.free(earlier);
     }

@@ -113,8 +113,8 @@ export function fit<Config, Params, State, Metrics = unknown>(
  *   const mean = tensor(Array(size).fill(1 / size), [1, size], minusY.backend);
  *   return linear(multiply(error, error), mean);
  * }, { train }, { params: start, epochs: 100, batchSize: 16, learningRate: 0.1 });
- * let line = new Float32Array();
- * for await (const { params } of reports) line = await read(params.line);
+ * let line: number[] = [];
+ * for await (const { params } of reports) line = [...await read(params.line)];
  * console.log(line); // about 3 and 1
  * ```
  */
