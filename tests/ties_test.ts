@@ -35,6 +35,7 @@ import {
 } from "@seqmix/seqmix";
 import { vjp } from "../src/autodiff/mod.ts";
 import { partGradient, raveledGradient } from "../src/train/batch_gradient.ts";
+import { languageLoss } from "../src/train/language_objective.ts";
 import { ravel, unravel } from "../src/train/ravel.ts";
 import { tensorsOf } from "../src/tree.ts";
 import { headerOf } from "./checkpoint/files.ts";
@@ -259,7 +260,7 @@ for (const { model, config } of models) {
     const numbers = new Float32Array(parameterCount(params));
     const part = { inputs: [[1, 2]], targets: [[2, 3]], share: 1 };
     assertEquals(
-      (await raveledGradient(partGradient(model), params, part, backend, numbers)).grads.length,
+      (await raveledGradient(partGradient(languageLoss(model)), params, part, backend, numbers)).grads.length,
       numbers.length,
     );
   });

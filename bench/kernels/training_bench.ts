@@ -24,9 +24,10 @@ import {
   sampleSequences,
 } from "@seqmix/seqmix";
 import { describeAdapter, isSoftware, requestAdapter } from "../../src/backends/webgpu/adapter.ts";
-import { type Batch, batchOf } from "../../src/models/batches.ts";
+import { type Batch, batchOf, tokensOf } from "../../src/models/batches.ts";
 import { batchGradient, partGradient } from "../../src/train/batch_gradient.ts";
 import { ravel } from "../../src/train/ravel.ts";
+import { languageLoss } from "../../src/train/language_objective.ts";
 import { trainingStep } from "../../src/train/step.ts";
 import { parameterCount, tensorsOf } from "../../src/tree.ts";
 import {
@@ -72,8 +73,8 @@ async function realGpu(): Promise<Timed[]> {
 
 /** The stages of a step. Each ends when its last result is in host memory, and frees its results. */
 function stagesOf({ model, params, backend }: Subject) {
-  const optimizer = adamW.init(params);
-  const gradient = partGradient(model), step = trainingStep(model, backend, {}, 1, null);
+  const optimizer = adamW.init(params), objective = { ...languageLoss(model), lengthOf: tokensOf };
+  const gradient = partGradient(objective), step = trainingStep(objective, backend, {}, 1, null);
   const forward = compile((params: unknown, inputs: Batch["inputs"], targets: Batch["targets"]) => {
     const { logits } = model.forward(params, inputs, model.initialState(params, batch.inputs.length));
     return crossEntropy(logits, targets);
@@ -89,7 +90,7 @@ function stagesOf({ model, params, backend }: Subject) {
     forward: async () => await finish(forward(params, batch.inputs, batch.targets)),
     "forward and backward": async () => finish(await batchGradient(gradient, params, batch, backend)),
     "whole step": async () => {
-      const { loss, ...next } = await step.take({ params, optimizer }, batch, 1e-3, undefined);
+      const { loss, ...next } = await step.take({ params, optimizer, state: null }, [batch], 1e-3, undefined);
       await loss;
       return finish(next);
     },
@@ -98,7 +99,7 @@ function stagesOf({ model, params, backend }: Subject) {
 
 /** The loss and all gradients of the part of the batch. */
 async function resultsOf({ model, params, backend }: Subject): Promise<Float32Array> {
-  const results = await batchGradient(partGradient(model), params, part, backend);
+  const results = await batchGradient(partGradient(languageLoss(model)), params, part, backend);
   const numbers = new Float32Array(parameterCount(results));
   await ravel(results, numbers);
   backend.free(results);

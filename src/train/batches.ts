@@ -5,6 +5,7 @@
  */
 import { type Batch, batchesOf, type Rows, tokensOf } from "../models/batches.ts";
 import { randomSource, shuffle } from "../random.ts";
+import { boundsOf, type Part } from "./objective.ts";
 
 /**
  * The batches of one epoch. The sequences of similar length that form a batch, and the order of the batches, are
@@ -24,22 +25,14 @@ export function batchOrder(
   return batches;
 }
 
-/** A part of a batch. */
-export interface Part extends Batch {
-  /** The share of the batch's counted targets that this part has. */
-  readonly share: number;
-}
-
 /**
  * Splits a batch into one part for each worker, as equal as possible, the first no larger than the others. With fewer
  * sequences than workers, each part is one sequence.
  */
-export function splitBatch(batch: Batch, workers: number): Part[] {
+export function splitBatch(batch: Batch, workers: number): Part<Batch>[] {
   const { inputs, targets, weights } = batch, tokens = tokensOf(batch);
-  const parts = Math.min(workers, inputs.length);
-  const startOf = (part: number) => Math.floor(part * inputs.length / parts);
-  return Array.from({ length: parts }, (_, part) => {
-    const own = (lists: Batch["inputs"]) => lists.slice(startOf(part), startOf(part + 1));
+  return boundsOf(inputs.length, workers).map(({ start, end }) => {
+    const own = (lists: Batch["inputs"]) => lists.slice(start, end);
     const rows = { inputs: own(inputs), targets: own(targets), weights: weights && own(weights) };
     return { ...rows, share: tokensOf(rows) / tokens };
   });

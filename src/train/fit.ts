@@ -3,165 +3,30 @@
  *
  * @module
  */
-import { type AbortSignalLike, checkSignal } from "../abort.ts";
+import type { AbortSignalLike } from "../abort.ts";
 import { createReference } from "../backends/reference/mod.ts";
 import { createWasm } from "../backends/wasm/mod.ts";
-import { checkBackend, checkInteger, checkSequences, show } from "../check.ts";
-import { checkNames, type Names } from "../names.ts";
-import { trainingStep } from "./step.ts";
+import { show } from "../check.ts";
 import { eventLoop } from "../event_loop.ts";
-import { batchOf, tokensOf } from "../models/batches.ts";
-import { evaluate, type Evaluation } from "../models/evaluate.ts";
-import { checkModel, type LanguageModel } from "../models/language_model.ts";
+import type { Evaluation } from "../models/evaluate.ts";
+import { isModel, type LanguageModel } from "../models/language_model.ts";
 import type { Backend } from "../tensor.ts";
 import { put } from "../transfer.ts";
-import { backendOf, tensorsOf } from "../tree.ts";
-import { adamW, type AdamWHyper, hyperNames, type OptimizerState } from "./adam_w.ts";
-import { batchOrder } from "./batches.ts";
-import { loadRun, type Run, saveRun, settingsOf } from "./run.ts";
-import { cosineDecay } from "./schedule.ts";
-import type { FitWorker } from "./fit_worker.ts";
+import { tensorsOf } from "../tree.ts";
+import { adamW } from "./adam_w.ts";
+import { checkLossOptions, checkModelOptions } from "./check_options.ts";
+import type { Tensors } from "./collate.ts";
+import type { FitLossOptions, FitOptions, FitTask, TrainingOptions } from "./fit_options.ts";
+import type { FitProgress } from "./fit_progress.ts";
+import { freeParams, freeRun, takeSteps } from "./fit_steps.ts";
+import { languageObjective } from "./language_objective.ts";
+import type { Loss, LossEvaluation } from "./loss.ts";
+import { lossObjective } from "./loss_objective.ts";
+import type { Objective } from "./objective.ts";
+import { loadRun, type Run, type Settings, settingsOf } from "./run.ts";
 import { startWorkers, type WorkerPool } from "./workers.ts";
 
-/** The data of a training: lists of token ids, each of at least two tokens. */
-export interface FitTask {
-  /** The sequences to train on. */
-  readonly train: readonly ArrayLike<number>[];
-  /** The sequences to evaluate on after each epoch, which are never trained on. Default: no evaluation. */
-  readonly test?: readonly ArrayLike<number>[] | undefined;
-}
-
-/** How a model is trained. For a resumed training, the settings come from the checkpoint. */
-export interface FitOptions<Config, Params> {
-  /** The sizes of a model that starts from its initial values. */
-  readonly config?: Config | undefined;
-  /** Parameters to start from instead of initial values. They are not changed. */
-  readonly params?: Params | undefined;
-  /** A checkpoint to resume from, instead of either. A run that has ended can be resumed with more `epochs`. */
-  readonly resume?: Uint8Array | ArrayBuffer | undefined;
-  /**
-   * The seed of the initial values and of the order of batches, an integer from 0 to 2⁵³ - 1; default 0, a fixed
-   * seed: the same call trains the same model.
-   */
-  readonly seed?: number | undefined;
-  /**
-   * The number of passes over the sequences, including those before a resumption; default 50. A resumed run may have
-   * more than before.
-   */
-  readonly epochs?: number | undefined;
-  /**
-   * The number of sequences in a batch, B; default 32. The last batch may have fewer, as may batches of very
-   * different lengths.
-   */
-  readonly batchSize?: number | undefined;
-  /**
-   * The highest learning rate, which then decreases along a cosine ({@linkcode cosineDecay}) over all steps; default
-   * 1e-3. Each step has the rate that it has in a run of that many epochs from the start: a run that is resumed with
-   * more epochs continues along the longer cosine, at a higher rate than it ended with.
-   */
-  readonly learningRate?: number | undefined;
-  /** The learning rate at the end; default 0. If it equals `learningRate`, the rate is constant. */
-  readonly floor?: number | undefined;
-  /** The number of warm-up steps in which the learning rate first rises; default 0. */
-  readonly warmup?: number | undefined;
-  /** The norm that gradients are clipped to; default 1. */
-  readonly maxNorm?: number | undefined;
-  /** Other hyperparameters of the optimiser, {@linkcode adamW}; its `rateFactor` scales the schedule's rate. */
-  readonly hyper?: Omit<AdamWHyper, "learningRate"> | undefined;
-  /**
-   * Where the parameters live and are trained; `params` from elsewhere are copied to it. Default: a new WebAssembly
-   * backend, or a reference backend, which is many times slower, if the runtime does not support that. The caller
-   * owns it from the first report on (see `backend` there); a training that ends earlier disposes of it.
-   */
-  readonly backend?: Backend | undefined;
-  /** The number of steps between two reports; default: one report at the end of each epoch. */
-  readonly every?: number | undefined;
-  /**
-   * The number of workers that share each batch, in parts as equal as possible; default 1. More than `batchSize` are
-   * useless. The first worker is the caller's thread, which is busy with its part as it would be with the whole
-   * batch. Each other worker has a thread and a backend of its own, created like the caller's. (Deno requires
-   * `--allow-read` for them if the library is a local file.)
-   */
-  readonly workers?: number | undefined;
-  /**
-   * Starts one of the other workers, with a script that imports `@seqmix/seqmix/worker`; for programs in which the
-   * library's own script can't be found:
-   * `() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })`.
-   */
-  readonly worker?: (() => FitWorker) | undefined;
-  /**
-   * For a model that is not the library's: the URL of a module that exports it, for the workers. Bundlers leave no
-   * such module; use `worker` with `provideModels` instead.
-   */
-  readonly module?: string | { readonly href: string } | undefined;
-  /** Aborts the training, also within a step or an evaluation, with the signal's reason as the error. */
-  readonly signal?: AbortSignalLike | undefined;
-}
-
-/** The state of a training. */
-export interface FitProgress<Params> {
-  /** The epoch of the last step, counted from 1. */
-  readonly epoch: number;
-  /** The number of epochs. */
-  readonly epochs: number;
-  /** The number of steps taken. */
-  readonly step: number;
-  /** The number of steps in all. */
-  readonly steps: number;
-  /** The loss of each step since the last report: the mean over its batch's tokens, in nats. */
-  readonly losses: readonly number[];
-  /** The mean loss per token over the epoch so far, in nats. */
-  readonly trainLoss: number;
-  /** The evaluation on the test sequences; null except at the end of an epoch. */
-  readonly test: Evaluation | null;
-  /** The learning rate of the last step. */
-  readonly learningRate: number;
-  /** The number of tokens trained on per second since the start or the resumption, without evaluation. */
-  readonly tokensPerSecond: number;
-  /** An estimate of the remaining time, including evaluation. */
-  readonly secondsLeft: number;
-  /**
-   * The backend that the training runs on: the caller's, or else one that `fit` created, which holds `params` and
-   * `optimizer`. Once these are no longer needed and the training has ended, `backend[Symbol.dispose]()` frees
-   * everything at once; a backend that is not disposed of is garbage-collected with them.
-   */
-  readonly backend: Backend;
-  /**
-   * The parameters, on the backend. The next report frees them; the caller owns those of the last report, however the
-   * training ends.
-   */
-  readonly params: Params;
-  /** The optimiser's state, like `params`. */
-  readonly optimizer: OptimizerState<Params>;
-  /**
-   * The bytes of a checkpoint. With the same `hyper`, `workers` and kind of backend, a resumed training has the same
-   * losses, bit for bit. Call it before the next report.
-   */
-  checkpoint(): Promise<Uint8Array<ArrayBuffer>>;
-}
-
 const action = "fit";
-const optionNames: Names<FitOptions<unknown, unknown>> = {
-  config: 0,
-  params: 0,
-  resume: 0,
-  seed: 0,
-  epochs: 0,
-  batchSize: 0,
-  learningRate: 0,
-  floor: 0,
-  warmup: 0,
-  maxNorm: 0,
-  hyper: 0,
-  backend: 0,
-  every: 0,
-  workers: 0,
-  worker: 0,
-  module: 0,
-  signal: 0,
-};
-/** The number of steps that a device may lag behind before the training waits for it. */
-const stepsAhead = 8;
 
 /**
  * Trains a model to predict the next token, with AdamW, a learning rate that decreases along a cosine, and gradients
@@ -191,21 +56,159 @@ const stepsAhead = 8;
  *   console.log(at.epoch, at.trainLoss, at.test?.accuracy, at.tokensPerSecond);
  * }
  * ```
+ *
+ * @example Early stopping: the loop ends when the loss on the test sequences has not decreased three times in a row
+ * ```ts
+ * import { fit, lstmModel, motifTask, presets, saveTree, trainAndTest } from "@seqmix/seqmix";
+ *
+ * const task = trainAndTest(motifTask({}, 1), { train: 64, test: 8, length: 32, seed: 2 });
+ * let best = Infinity, failures = 0, file = new Uint8Array();
+ * for await (const at of fit(lstmModel, task, { config: presets.matched.lstm, epochs: 4, validateEvery: 2 })) {
+ *   if (at.test === null) continue;
+ *   if (at.test.loss < best) {
+ *     best = at.test.loss;
+ *     failures = 0;
+ *     file = saveTree(at.params);
+ *   } else if (++failures === 3) break;
+ * }
+ * console.log(best, file.length);
+ * ```
  */
-export async function* fit<Config, Params, State>(
+export function fit<Config, Params, State, Metrics = unknown>(
   model: LanguageModel<Config, Params, State>,
   task: FitTask,
-  options: FitOptions<Config, Params>,
-): AsyncGenerator<FitProgress<Params>, void> {
-  checkModel(action, model);
-  check(task, options);
+  options: FitOptions<Config, Params, Metrics>,
+): AsyncGenerator<FitProgress<Params, Evaluation, Metrics>, void>;
+/**
+ * Trains any function: parameters that minimise the mean of a loss over examples of any kind. Optimiser, schedule,
+ * reports, checkpoints and workers are the same as for a model.
+ *
+ * The examples are numbers, lists of numbers, or objects of these; of each batch the loss gets one tree of tensors, in
+ * which they are stacked: examples `{ x: [1, 2], y: 3 }` become `{ x: [B, 2], y: [B] }`. For anything else (texts,
+ * lists of several lengths), `collate` turns the examples of a batch into numbers. The loss is compiled
+ * ({@linkcode compile}), so that what changes from batch to batch must be in the batch: anything that it closes over is
+ * constant.
+ *
+ * Batches are drawn anew in each epoch, from the seed alone. They are divided, between workers and where a batch would
+ * keep the event loop from turning, and the means of the parts are weighted by the lengths of their examples
+ * (`lengthOf`). The division changes nothing but rounding, provided that the loss is such a mean: without terms that
+ * concern a batch as a whole, such as the statistics of a batch normalization.
+ *
+ * @param loss a pure function from parameters and a batch to the mean loss, a single number
+ * @param task the examples to train and test on
+ * @param options the settings; exactly one of `params` and `resume` is required
+ * @returns reports of progress; leaving the loop ends the training
+ * @throws {TypeError} (at the first step) on invalid options or examples, an unknown option, a checkpoint of other
+ *   examples, or if the loss is not a single number that depends on the parameters by operations with gradients
+ * @throws {RangeError} (at the first step) on numbers out of range, and at the step whose loss is NaN or infinite
+ *
+ * @example A line through points, by its mean squared error
+ * ```ts
+ * import { add, fit, linear, multiply, read, tensor } from "@seqmix/seqmix";
+ *
+ * const train = Array.from({ length: 64 }, (_, i) => ({ x: [i / 64, 1], minusY: -(3 * i / 64 + 1) }));
+ * const start = { line: tensor([0, 0], [2]) };
+ * const reports = fit(({ line }, { x, minusY }) => {
+ *   const error = add(linear(line, x), minusY), [size] = minusY.shape;
+ *   const mean = tensor(Array(size).fill(1 / size), [1, size], minusY.backend);
+ *   return linear(multiply(error, error), mean);
+ * }, { train }, { params: start, epochs: 100, batchSize: 16, learningRate: 0.1 });
+ * let line: number[] = [];
+ * for await (const { params } of reports) line = [...await read(params.line)];
+ * console.log(line); // about 3 and 1
+ * ```
+ */
+export function fit<Params, Example, Metrics = unknown>(
+  loss: Loss<Params, Tensors<NoInfer<Example>>>,
+  task: FitTask<Example>,
+  options: FitLossOptions<Params, Example, Metrics> & { readonly collate?: undefined },
+): AsyncGenerator<FitProgress<Params, LossEvaluation, Metrics>, void>;
+/**
+ * The same with the option `collate`, from whose result the type of the loss's batch follows if the types of its
+ * parameters are written down.
+ *
+ * @example Texts of different lengths, as ids that are padded with weights of 0
+ * ```ts
+ * import { crossEntropy, fit, lstmModel } from "@seqmix/seqmix";
+ *
+ * const train = ["a short text", "and a text that is a little longer", "a third one"];
+ * const collate = (texts: readonly string[], length: number) => {
+ *   const rows = texts.map((text) => [...new TextEncoder().encode(text)]);
+ *   const cut = (row: number[], start: number) =>
+ *     Array.from({ length }, (_, t) => row[Math.min(start + t, row.length - 1)]);
+ *   return {
+ *     inputs: rows.map((row) => cut(row, 0)),
+ *     targets: rows.map((row) => cut(row, 1)),
+ *     weights: rows.map((row) => Array.from({ length }, (_, t) => t < row.length - 1 ? 1 : 0)),
+ *   };
+ * };
+ * const params = lstmModel.init({ vocabulary: 128, layers: 1, channels: 16 }, 1);
+ * const reports = fit((params, { inputs, targets, weights }) => {
+ *   const state = lstmModel.initialState(params, inputs.shape[0]);
+ *   return crossEntropy(lstmModel.forward(params, inputs, state).logits, targets, weights);
+ * }, { train }, { params, collate, lengthOf: (text) => text.length - 1, batchSize: 2, epochs: 2 });
+ * for await (const at of reports) console.log(at.epoch, at.trainLoss);
+ * ```
+ */
+// deno-lint-ignore no-explicit-any
+export function fit<Params, Example, Collated = any, Metrics = unknown>(
+  loss: Loss<Params, Tensors<NoInfer<Collated>>>,
+  task: FitTask<Example>,
+  options: FitLossOptions<Params, Example, Metrics, Collated> & {
+    readonly collate: (examples: readonly Example[], length: number) => Collated;
+  },
+): AsyncGenerator<FitProgress<Params, LossEvaluation, Metrics>, void>;
+export function fit<Params>(
+  trained: LanguageModel<unknown, Params, unknown> | Loss<Params, never>,
+  task: FitTask,
+  options: FitOptions<unknown, Params>,
+): AsyncGenerator<FitProgress<Params, unknown>, void> {
+  return typeof trained === "function" ? fitLoss(trained, task, options) : fitModel(trained, task, options);
+}
+
+async function* fitModel<Config, Params, State, Metrics>(
+  model: LanguageModel<Config, Params, State>,
+  task: FitTask,
+  options: FitOptions<Config, Params, Metrics>,
+): AsyncGenerator<FitProgress<Params, Evaluation, Metrics>, void> {
+  if (!isModel(model)) {
+    throw new TypeError(
+      `Cannot ${action}: model must be a language model or a loss function, current value is ${show(model)}`,
+    );
+  }
+  checkModelOptions(task, options);
+  const { params, config, signal } = options;
+  const objectiveOf = (settings: Settings) => languageObjective(model, task, settings);
+  const initial = (seed: number) => params ?? initialize(model, config!, seed, signal);
+  yield* fitOnBackend(objectiveOf, initial, task, options);
+}
+
+async function* fitLoss<Params, Example, Metrics>(
+  loss: Loss<Params, never>,
+  task: FitTask<Example>,
+  options: FitLossOptions<Params, Example, Metrics, unknown>,
+): AsyncGenerator<FitProgress<Params, LossEvaluation, Metrics>, void> {
+  checkLossOptions(task, options);
+  const objectiveOf = (settings: Settings) => lossObjective(loss, { ...task, ...options }, settings);
+  yield* fitOnBackend(objectiveOf, () => options.params!, task, options);
+}
+
+/** Trains on the given backend, or on one of its own, which it disposes of if it was never reported. */
+async function* fitOnBackend<Params, Example, Batch, Test, Metrics>(
+  objectiveOf: (settings: Settings) => Objective<Params, Batch, Test>,
+  initial: (seed: number) => Params | Promise<Params>,
+  task: FitTask<Example>,
+  options: TrainingOptions<Params, Example, Metrics>,
+): AsyncGenerator<FitProgress<Params, Test, Metrics>, void> {
   options.signal?.throwIfAborted();
-  if (options.backend !== undefined) return yield* train(model, task, options, options.backend);
+  if (options.backend !== undefined) {
+    return yield* train(objectiveOf, initial, task, options, options.backend);
+  }
   // Creation may fail for lack of instructions, by a page's content policy, or because a file does not load.
   const backend = await createWasm().catch(() => createReference());
   let isCallers = false;
   try {
-    for await (const progress of train(model, task, options, backend)) {
+    for await (const progress of train(objectiveOf, initial, task, options, backend)) {
       isCallers = true;
       yield progress;
     }
@@ -215,179 +218,61 @@ export async function* fit<Config, Params, State>(
 }
 
 /** {@linkcode fit} on a backend. */
-async function* train<Config, Params, State>(
-  model: LanguageModel<Config, Params, State>,
-  task: FitTask,
-  options: FitOptions<Config, Params>,
+async function* train<Params, Example, Batch, Test, Metrics>(
+  objectiveOf: (settings: Settings) => Objective<Params, Batch, Test>,
+  initial: (seed: number) => Params | Promise<Params>,
+  task: FitTask<Example>,
+  options: TrainingOptions<Params, Example, Metrics>,
   backend: Backend,
-): AsyncGenerator<FitProgress<Params>, void> {
-  const { workers = 1 } = options;
-  const run = await startRun(model, task, options, backend);
+): AsyncGenerator<FitProgress<Params, Test, Metrics>, void> {
+  const { workers = 1, resume } = options;
+  const { run, objective } = resume === undefined
+    ? await startRun(objectiveOf, initial, options, backend)
+    : loadRun<Params, Objective<Params, Batch, Test>>(resume, objectiveOf, options, backend);
   const module = typeof options.module === "object" ? options.module.href : options.module;
-  let pool: WorkerPool<Params> | null = null;
+  let pool: WorkerPool<Params, Batch> | null = null;
   // `using` would do the same, but Node.js 20 does not support it.
   try {
+    if (run.settings.carryState && workers > 1) {
+      throw new RangeError(
+        `Cannot ${action}: workers must be 1 with carryState, current value is ${workers}`,
+      );
+    }
     if (workers > 1) {
       const { worker, signal } = options;
-      pool = await startWorkers(workers, backend, model, module, run.params, worker, signal);
+      pool = await startWorkers(workers, backend, objective, module, run.params, worker, signal);
     }
   } catch (error) {
-    freeRun(run, backend, options);
+    freeRun(run, backend, options.params);
     throw error;
   }
   try {
-    yield* takeSteps(model, task, options, backend, run, pool);
+    yield* takeSteps(objective, task, options, backend, run, pool);
   } finally {
     pool?.[Symbol.dispose]();
   }
 }
 
-/** Frees a run that was never reported. */
-function freeRun<Params>(run: Run<Params>, backend: Backend, options: FitOptions<unknown, Params>): void {
-  backend.free(run.optimizer);
-  freeParams(run.params, backend, options);
-}
-
-/** Frees parameters, except the tensors that the caller provided. */
-function freeParams<Params>(
-  params: Params,
+/** The training before its first step. */
+async function startRun<Params, Example, O>(
+  objectiveOf: (settings: Settings) => O,
+  initial: (seed: number) => Params | Promise<Params>,
+  options: TrainingOptions<Params, Example, unknown>,
   backend: Backend,
-  { params: given }: FitOptions<unknown, Params>,
-): void {
-  const kept = new Set(tensorsOf(given));
-  backend.free(tensorsOf(params).filter((t) => !kept.has(t)));
-}
-
-/** The steps of a training from its current state to its end. */
-async function* takeSteps<Params, State>(
-  model: LanguageModel<never, Params, State>,
-  { train, test }: FitTask,
-  options: FitOptions<unknown, Params>,
-  backend: Backend,
-  start: Run<Params>,
-  pool: WorkerPool<Params> | null,
-): AsyncGenerator<FitProgress<Params>, void> {
-  const { signal } = options;
-  const { settings } = start;
-  let run = start;
-  const lengths = train.map(({ length }) => length);
-  const { epochs, batchSize, seed } = settings;
-  const orderOf = (epoch: number) => batchOrder(lengths, batchSize, seed, epoch);
-  const perEpoch = orderOf(0).length, steps = epochs * perEpoch;
-  const first = run.optimizer.step;
-  let order = orderOf(Math.floor(first / perEpoch));
-  /** The last report, whose tensors the caller may use until the next one. */
-  let reported: Run<Params> | null = null;
-  let reports: { readonly loss: Promise<number>; readonly tokens: number }[] = [];
-  let tokens = 0, training = 0, evaluating = 0, evaluations = 0;
-  let begun = performance.now();
-  using stepper = trainingStep(
-    model,
-    backend,
-    options.hyper ?? {},
-    settings.maxNorm,
-    pool,
-  );
-
-  const { learningRate: peak, warmup, floor } = settings;
-  try {
-    for (let step = first; step < steps;) {
-      signal?.throwIfAborted();
-      const place = step % perEpoch, epoch = (step - place) / perEpoch;
-      if (place === 0) {
-        order = orderOf(epoch);
-        run = { ...run, sum: { loss: 0, tokens: 0 } };
-      }
-      const batch = batchOf(train, order[place]);
-      const learningRate = cosineDecay(step, steps, peak, { warmup, floor });
-      const before = run;
-      const { loss, params, optimizer } = await stepper.take(run, batch, learningRate, signal);
-      run = { ...run, params, optimizer };
-      if (before.params !== reported?.params) freeRun(before, backend, options);
-      step++;
-      const size = tokensOf(batch);
-      reports.push({ loss: finite(loss, step), tokens: size });
-      tokens += size;
-      await reports[reports.length - stepsAhead]?.loss;
-
-      const ended = step % perEpoch === 0;
-      if (!ended && reports.length !== options.every) continue;
-      const losses = await Promise.all(reports.map(({ loss }) => loss));
-      const sum = { ...run.sum };
-      losses.forEach((loss, i) => {
-        sum.loss += loss * reports[i].tokens;
-        sum.tokens += reports[i].tokens;
-      });
-      reports = [];
-      const current = run = { ...run, sum };
-      const trained = performance.now();
-      training += trained - begun;
-      let score: Evaluation | null = null;
-      if (ended && test !== undefined) {
-        score = await evaluate(model, params, test, { signal });
-        evaluating += performance.now() - trained;
-        evaluations++;
-      }
-      const left = (steps - step) * training / (step - first) +
-        (evaluations && (epochs - epoch - 1) * evaluating / evaluations);
-      if (reported !== null) freeRun(reported, backend, options);
-      reported = current;
-      yield {
-        epoch: epoch + 1,
-        epochs,
-        step,
-        steps,
-        losses,
-        trainLoss: sum.loss / sum.tokens,
-        test: score,
-        learningRate,
-        tokensPerSecond: 1000 * tokens / training,
-        secondsLeft: left / 1000,
-        backend,
-        params,
-        optimizer,
-        checkpoint: () => saveRun(current, model.name, train),
-      };
-      begun = performance.now();
-    }
-  } finally {
-    if (run.params !== reported?.params) freeRun(run, backend, options);
-  }
-}
-
-/** Checks that the loss of a step is finite. */
-function finite(loss: Promise<number>, step: number): Promise<number> {
-  const checked = loss.then((value) => {
-    if (Number.isFinite(value)) return value;
-    throw new RangeError(
-      `Cannot ${action}: losses must be finite (a lower learningRate may help), current loss of step ${step} is ${value}`,
-    );
-  });
-  // Whoever awaits the loss gets the error; without this, it would also be an unhandled rejection.
-  checked.catch(() => {});
-  return checked;
-}
-
-/** The training before the first step of this call. */
-async function startRun<Config, Params, State>(
-  model: LanguageModel<Config, Params, State>,
-  { train }: FitTask,
-  options: FitOptions<Config, Params>,
-  backend: Backend,
-): Promise<Run<Params>> {
-  const { config, params: given, resume } = options;
-  if (resume !== undefined) return loadRun(resume, model.name, train, options, backend);
-  const settings = settingsOf(options);
-  const initial = given ?? await initialize(model, config!, settings.seed, options.signal);
-  const params = await put(initial, backend);
+): Promise<{ run: Run<Params>; objective: O }> {
+  const settings = settingsOf(options), { params: given } = options;
+  const objective = objectiveOf(settings);
+  const start = await initial(settings.seed);
+  const params = await put(start, backend);
   // Once the backend has a copy, the initial values are no longer needed.
   if (given === undefined) {
-    tensorsOf(initial).filter((t) => t.backend !== backend).forEach((t) => t.backend.free(t));
+    tensorsOf(start).filter((t) => t.backend !== backend).forEach((t) => t.backend.free(t));
   }
   try {
-    return { settings, params, optimizer: adamW.init(params), sum: { loss: 0, tokens: 0 } };
+    const run = { settings, params, optimizer: adamW.init(params), state: null, sum: { loss: 0, tokens: 0 } };
+    return { run, objective };
   } catch (error) {
-    freeParams(params, backend, options);
+    freeParams(params, backend, given);
     throw error;
   }
 }
@@ -405,30 +290,4 @@ async function initialize<Config, Params>(
     if (done) return value;
     await eventLoop.pause(signal);
   }
-}
-
-function check(task: FitTask, options: FitOptions<unknown, unknown>): void {
-  checkNames(action, options, optionNames);
-  if (options.hyper !== undefined) checkNames(action, options.hyper, hyperNames, "hyper");
-  const { config, params, resume, backend, every, workers = 1, worker } = options;
-  const starts = Object.entries({ config, params, resume }).filter(([, value]) => value !== undefined);
-  if (starts.length !== 1) {
-    throw new TypeError(
-      `Cannot ${action}: exactly one of config, params and resume must be given, current ones are ${
-        starts.map(([name]) => name).join(", ") || "none"
-      }`,
-    );
-  }
-  checkSignal(action, options.signal);
-  if (params !== undefined) backendOf(action, "params", params);
-  if (backend !== undefined) checkBackend(action, backend);
-  if (every !== undefined) checkInteger(action, "every", every, 1);
-  checkInteger(action, "workers", workers, 1);
-  if (worker !== undefined && typeof worker !== "function") {
-    throw new TypeError(
-      `Cannot ${action}: worker must be a function that starts one, current worker is ${show(worker)}`,
-    );
-  }
-  checkSequences(action, "train", task?.train);
-  if (task.test !== undefined) checkSequences(action, "test", task.test);
 }

@@ -23,6 +23,10 @@ export {
   type PerLeaf,
 } from "./adam_w.ts";
 export { clipByGlobalNorm, squaredNorm } from "./clip.ts";
-export { fit, type FitOptions, type FitProgress, type FitTask } from "./fit.ts";
+export type { TensorNumbers, Tensors } from "./collate.ts";
+export { fit } from "./fit.ts";
+export type { FitLossOptions, FitOptions, FitTask, TrainingOptions } from "./fit_options.ts";
+export type { FitProgress } from "./fit_progress.ts";
+export type { Loss, LossContext, LossEvaluation } from "./loss.ts";
 export { cosineDecay, type CosineDecayOptions } from "./schedule.ts";
 export type { FitWorker } from "./fit_worker.ts";

@@ -59,3 +59,8 @@ export function unravel<P>(form: P, raveled: Floats, backend: Backend): P {
     ({ shape }) => engineOf(backend).upload(raveled.subarray(at, at += sizeOf(shape)), shape),
   );
 }
+
+/** sum += factor·x */
+export function addTo(sum: Floats, x: Floats, factor = 1): void {
+  for (let i = 0; i < sum.length; i++) sum[i] += factor * x[i];
+}

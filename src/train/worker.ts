@@ -1,6 +1,7 @@
 /**
  * The script of a worker of `fit`, which usually starts it by itself. If `fit` can't find the script, or trains a model that
- * is not the library's, write a module that imports this one, and pass `fit` a function that starts it:
+ * is not the library's, or a loss (`provideLosses`), write a module that imports this one, and pass `fit` a function that
+ * starts it:
  *
  * ```ts ignore
  * // worker.ts
@@ -22,17 +23,16 @@ import { createWasm, type WasmOptions } from "../backends/wasm/mod.ts";
 import { createWebGpu, type WebGpuOptions } from "../backends/webgpu/mod.ts";
 import { show } from "../check.ts";
 import { loadTree } from "../checkpoint/mod.ts";
-import { isModel, type LanguageModel } from "../models/language_model.ts";
 import type { Backend, Floats } from "../tensor.ts";
 import { type PartGradient, partGradient, raveledGradient } from "./batch_gradient.ts";
-import { type Part, splitBatch } from "./batches.ts";
-import { libraryModels } from "./library_models.ts";
 import { type Mailbox, mustWake, postResult, takeJob } from "./mailbox.ts";
-import { type FloatsConstructor, ownNumbers, unravel } from "./ravel.ts";
+import type { Part } from "./objective.ts";
+import { batchLossOf } from "./find_loss.ts";
+import { type FloatsConstructor, ownNumbers, sharedNumbers, unravel } from "./ravel.ts";
 import { workerThreads } from "./worker_threads.ts";
 import type { Notice, Reply, Request, Start } from "./workers.ts";
 
-type Model = LanguageModel<never, unknown, unknown>;
+export { provideLosses, provideModels } from "./provided.ts";
 
 /** The port to the thread that started the worker: the global scope on the web, `parentPort` in Node.js. */
 interface Port {
@@ -41,9 +41,9 @@ interface Port {
 }
 
 const port = portToStarter();
-/** The provided models, by name. */
-const provided = new Map<string, Model>();
-let backend: Backend, gradient: PartGradient<unknown>, form: unknown, index: number, workers: number;
+let backend: Backend, gradient: PartGradient<unknown, unknown>, form: unknown, index: number, workers: number;
+/** The gradients in shared memory, which a caller without a mailbox reads before it sends the next part. */
+let shared: Floats | undefined;
 /** The number of the last job that was started. */
 let last = 0;
 /** Whether jobs are being worked on. A notice that arrives meanwhile is late, and its job is found without it. */
@@ -53,7 +53,7 @@ port.onmessage = async ({ data }) => {
   try {
     if ("backend" in data) {
       backend = await backendNamed(data.backend, data.options);
-      gradient = partGradient(await modelOf(data));
+      gradient = partGradient(await batchLossOf(data));
       form = loadTree(data.form, backend).tree;
       ({ index, workers } = data);
       port.postMessage({ result: null }, []);
@@ -83,7 +83,7 @@ async function work(mailbox: Mailbox): Promise<void> {
       const job = takeJob(mailbox, index, last);
       if (job === undefined) return;
       last = job.number;
-      const part = splitBatch(job.batch, workers).at(index);
+      const part = gradient.loss.split(job.batch, workers).at(index);
       // A batch with fewer sequences than workers has no part for this one.
       if (part === undefined) continue;
       const { loss } = await gradientOf(part, mailbox.params, mailbox.grads[index]);
@@ -96,19 +96,27 @@ async function work(mailbox: Mailbox): Promise<void> {
 }
 
 async function reply({ params, part }: Request): Promise<void> {
-  const out = ownNumbers(params.constructor as FloatsConstructor, params.length);
-  const result = await gradientOf(part, params, out);
-  port.postMessage({ result: { worker: index, ...result } }, [result.grads.buffer as ArrayBuffer]);
+  const Numbers = params.constructor as FloatsConstructor;
+  if (isShared(params)) shared ??= sharedNumbers(Numbers, params.length);
+  const result = await gradientOf(part, params, shared ?? ownNumbers(Numbers, params.length));
+  port.postMessage(
+    { result: { worker: index, ...result } },
+    shared ? [] : [result.grads.buffer as ArrayBuffer],
+  );
+}
+
+function isShared({ buffer }: Floats): boolean {
+  return typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
 }
 
 async function gradientOf(
-  part: Part,
+  part: { readonly share: number },
   numbers: Floats,
   out: Floats,
 ): Promise<{ loss: number; grads: Floats }> {
   const params = unravel(form, numbers, backend);
   try {
-    return await raveledGradient(gradient, params, part, backend, out, null);
+    return await raveledGradient(gradient, params, part as Part<unknown>, backend, out, null);
   } finally {
     backend.free(params);
   }
@@ -121,44 +129,4 @@ function backendNamed(name: string, options: unknown): Promise<Backend> | Backen
   throw new TypeError(
     `Cannot start worker: backend must be reference, wasm or webgpu, current one is ${show(name)}`,
   );
-}
-
-/**
- * Provides a worker with models that are not the library's, which it then finds by their names.
- *
- * @param models the models
- * @throws {TypeError} if one is not a language model
- */
-export function provideModels(...models: readonly LanguageModel<never, unknown, unknown>[]): void {
-  for (const model of models) {
-    if (!isModel(model)) {
-      throw new TypeError(
-        `Cannot provide models: each must be a language model, current one is ${show(model)}`,
-      );
-    }
-    provided.set(model.name, model);
-  }
-}
-
-/** The model to train: one of the library's, an export of a module, or a provided one. */
-async function modelOf({ model: name, isLibraryModel, module }: Start): Promise<Model> {
-  if (isLibraryModel) return libraryModels.find((model) => model.name === name)!;
-  const models = module === undefined ? Object.fromEntries(provided) : await exportsOf(module);
-  const found = Object.values(models).find((value) => isModel(value) && value.name === name);
-  if (found !== undefined) return found as Model;
-  const names = Object.keys(models).join(", ");
-  throw new TypeError(
-    module === undefined
-      ? `Cannot start worker: provideModels must provide it with a model named ${
-        show(name)
-      }, current models are ${names || "none"}`
-      : `Cannot start worker: ${module} must export a model named ${
-        show(name)
-      }, current exports are ${names}`,
-  );
-}
-
-async function exportsOf(module: string): Promise<Readonly<Record<string, unknown>>> {
-  // The URL is unknown to bundlers.
-  return await import(/* @vite-ignore */ /* webpackIgnore: true */ module);
 }

@@ -10,17 +10,15 @@ import { show } from "../check.ts";
 import { engineOf } from "../engine.ts";
 import { saveTree } from "../checkpoint/mod.ts";
 import { type AbortSignalLike, unlessAborted } from "../abort.ts";
-import type { Batch } from "../models/batches.ts";
-import type { LanguageModel } from "../models/language_model.ts";
+import type { Batch as TokenBatch } from "../models/batches.ts";
 import type { Backend, Floats } from "../tensor.ts";
 import { put } from "../transfer.ts";
 import { parameterCount, tensorsOf } from "../tree.ts";
 import { partGradient, raveledGradient } from "./batch_gradient.ts";
-import { type Part, splitBatch } from "./batches.ts";
 import type { FitWorker } from "./fit_worker.ts";
-import { libraryModels } from "./library_models.ts";
 import { fits, hasResult, type Mailbox, mustWake, openMailbox, postJob } from "./mailbox.ts";
-import { floatsConstructorOf, ownNumbers, ravel, sharedNumbers } from "./ravel.ts";
+import type { Objective, Source } from "./objective.ts";
+import { addTo, floatsConstructorOf, ownNumbers, ravel, sharedNumbers } from "./ravel.ts";
 import { listenTo, startWorker } from "./start_worker.ts";
 
 /** The first message to a worker. */
@@ -31,11 +29,12 @@ export interface Start {
   /** The name and the options of the backend to create. */
   readonly backend: string;
   readonly options: unknown;
-  /** The model's name. */
-  readonly model: string;
-  /** Whether it is one of the library's. */
-  readonly isLibraryModel: boolean;
-  /** The URL of the module that exports it; undefined for the library's models and those provided by `provideModels`. */
+  /** What is trained. */
+  readonly source: Source;
+  /**
+   * The URL of the module that exports it; undefined for the library's models, and for what `provideModels` or
+   * `provideLosses` provide.
+   */
   readonly module: string | undefined;
   /** Parameters of the model's form, as a saved tree. */
   readonly form: Uint8Array;
@@ -46,11 +45,11 @@ export interface Notice {
   readonly mailbox: Mailbox;
 }
 
-/** The message for each batch if no memory is shared. */
+/** The message for each batch if there is no mailbox. */
 export interface Request {
-  /** The raveled parameters. */
+  /** The raveled parameters, in shared memory where there is any. */
   readonly params: Floats;
-  readonly part: Part;
+  readonly part: { readonly share: number };
 }
 
 /**
@@ -70,7 +69,7 @@ interface WorkerGradient {
 }
 
 /** Workers that have started. After an error they can only be terminated. */
-export interface WorkerPool<Params> {
+export interface WorkerPool<Params, Batch> {
   /**
    * The mean loss of a batch and its raveled gradients, summed over its parts in the order of the workers. The next call
    * overwrites them. The event loop of the caller's thread turns meanwhile.
@@ -85,34 +84,29 @@ export interface WorkerPool<Params> {
 }
 
 /**
- * Starts workers for a model, in addition to the caller's thread.
+ * Starts workers for an objective, in addition to the caller's thread.
  *
  * @param count the number of workers including the caller's thread, at least 2
  * @param backend the caller's backend; each worker creates one like it
- * @param model the caller's model; each worker finds its own by the name
- * @param module the URL of the module that exports the model, unless it is the library's or provided by `provideModels`
- * @param form parameters of the model's form
+ * @param objective the caller's; each worker creates its own from the objective's source
+ * @param module the URL of the module that exports the model or the loss, unless it is the library's or provided
+ * @param form parameters of the objective's form
  * @param start starts one worker; default: with the library's own script
  * @param signal ends the wait for workers that do not reply, with its reason as the error
- * @throws {TypeError} if the runtime has no workers, or they could not find the model
+ * @throws {TypeError} if the runtime has no workers, or they could not find what to train
  * @throws {RangeError} if there is no memory for the raveled parameters
  */
-export async function startWorkers<Params>(
+export async function startWorkers<Params, Batch>(
   count: number,
   backend: Backend,
-  model: LanguageModel<never, Params, unknown>,
+  objective: Objective<Params, Batch, unknown>,
   module: string | undefined,
   form: Params,
   start?: () => FitWorker,
   signal?: AbortSignalLike,
-): Promise<WorkerPool<Params>> {
-  const isLibraryModel = libraryModels.includes(model as LanguageModel<never, unknown, unknown>);
-  if (!isLibraryModel && module === undefined && start === undefined) {
-    throw new TypeError(
-      `Cannot start workers: a model that is not one of the library's must come with the module that exports it, or with ` +
-        `workers that are provided with it, current model is ${show(model.name)} without module and worker`,
-    );
-  }
+): Promise<WorkerPool<Params, Batch>> {
+  const { source } = objective;
+  if (module === undefined && start === undefined) checkIsKnown(source);
   const Numbers = await floatsConstructorOf(tensorsOf(form)[0]), size = parameterCount(form);
   const raveled = sharedNumbers(Numbers, size) ?? ownNumbers(Numbers, size);
   const others: FitWorker[] = [];
@@ -129,8 +123,7 @@ export async function startWorkers<Params>(
           workers: count,
           backend: backend.name,
           options: engineOf(backend).options,
-          model: model.name,
-          isLibraryModel,
+          source,
           module,
           form: saved,
         } satisfies Start,
@@ -141,27 +134,30 @@ export async function startWorkers<Params>(
     end();
     throw error;
   }
-  const own = partGradient(model);
-  let number = 0, mailbox: Mailbox | undefined;
+  const own = partGradient(objective);
+  let number = 0, mailbox: Mailbox | undefined, numbers: Floats | undefined;
   return {
     async gradient(params, batch, signal) {
       await ravel(params, raveled);
-      const parts = splitBatch(batch, count), current = ++number;
-      if (mailbox === undefined || !fits(mailbox, batch)) mailbox = openMailbox(count, raveled, batch);
+      const parts = objective.split(batch, count), current = ++number;
+      if (objective.usesMailbox) {
+        const tokens = batch as unknown as TokenBatch;
+        if (mailbox === undefined || !fits(mailbox, tokens)) mailbox = openMailbox(count, raveled, tokens);
+        if (mailbox) postJob(mailbox, current, tokens);
+      }
       const shared = mailbox;
-      if (shared) postJob(shared, current, batch);
       // The other workers start before this thread computes its part.
       for (let worker = 1; worker < parts.length; worker++) {
         if (shared && !mustWake(shared, worker)) continue;
         const message: Notice | Request = shared
           ? { mailbox: shared }
-          : { params: raveled, part: parts[worker] };
+          : { params: raveled, part: objective.messageOf(parts[worker], params, backend) };
         others[worker - 1].postMessage(message);
       }
 
       const results: WorkerGradient[] = [];
       // The gradients of the first worker become the sum.
-      const sum = shared?.grads[0] ?? ownNumbers(Numbers, size);
+      const sum = shared?.grads[0] ?? (numbers ??= ownNumbers(Numbers, size));
       let { loss } = await raveledGradient(own, params, parts[0], backend, sum, signal);
       for (let worker = 1; worker < parts.length; worker++) {
         while (results[worker] === undefined && !(shared && hasResult(shared, worker, current))) {
@@ -181,9 +177,19 @@ export async function startWorkers<Params>(
   };
 }
 
-/** sum += x */
-function addTo(sum: Floats, x: Floats): void {
-  for (let i = 0; i < sum.length; i++) sum[i] += x[i];
+/** Checks that workers can find what is trained without a module and a script of the caller's. */
+function checkIsKnown(source: Source): void {
+  if (source.kind === "loss") {
+    throw new TypeError(
+      "Cannot start workers: a loss must come with the module that exports it, or with workers that are provided with " +
+        "it, current one is without module and worker",
+    );
+  }
+  if (source.isLibraryModel) return;
+  throw new TypeError(
+    `Cannot start workers: a model that is not one of the library's must come with the module that exports it, or with ` +
+      `workers that are provided with it, current model is ${show(source.name)} without module and worker`,
+  );
 }
 
 /** A function that awaits the next reply of any worker; it rejects from the first error on. */

@@ -145,9 +145,9 @@ testFailures("generate(), evaluate() and fit() with values that are not paramete
     `${action}, no model`,
     call,
     TypeError,
-    `Cannot ${action}: model must be a language model, current value is ${
-      action === "evaluate" ? "undefined" : "an object (Object)"
-    }`,
+    `Cannot ${action}: model must be a language model${
+      action === "fit" ? " or a loss function" : ""
+    }, current value is ${action === "evaluate" ? "undefined" : "an object (Object)"}`,
   ]),
 ]);
 

@@ -25,6 +25,7 @@ import { reference } from "../../src/backends/reference/mod.ts";
 import { batchOf, tokensOf } from "../../src/models/batches.ts";
 import { partGradient, raveledGradient } from "../../src/train/batch_gradient.ts";
 import { batchOrder } from "../../src/train/batches.ts";
+import { languageLoss } from "../../src/train/language_objective.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { assertNear, assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
 import { moved } from "../mixers.ts";
@@ -142,7 +143,7 @@ for (const { model, config } of models) {
   testOnAll(`the gradient of ${model.name} is the same with padding and without`, async (backend) => {
     const params = await put(moved(model.init(config, 1), 5), backend);
     const numbers = () => new Float32Array(parameterCount(params));
-    using gradient = partGradient(model);
+    using gradient = partGradient(languageLoss(model));
     const rows = uneven.slice(0, 5), indices = [0, 1, 2, 3, 4];
     const batch = batchOf(rows, { indices, length: 20 }), tokens = tokensOf(batch);
     const expected = numbers();
@@ -551,7 +552,7 @@ testFailures("fit()", [
     "a checkpoint of other sequences",
     run({ train: task.train.slice(1) }, { resume: saved }),
     TypeError,
-    'Cannot fit: the training sequences must be the checkpoint\'s, "a8686b30", current one is "8a662895"',
+    'Cannot fit: train must be the checkpoint\'s, "a8686b30", current one is "8a662895"',
   ],
   [
     "a checkpoint with fewer epochs than it is of",

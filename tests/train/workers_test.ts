@@ -16,7 +16,9 @@ import {
 import { partGradient, raveledGradient } from "../../src/train/batch_gradient.ts";
 import { type Batch, batchOf } from "../../src/models/batches.ts";
 import { splitBatch } from "../../src/train/batches.ts";
+import { languageLoss, languageObjective } from "../../src/train/language_objective.ts";
 import { floatsConstructorOf } from "../../src/train/ravel.ts";
+import { settingsOf } from "../../src/train/run.ts";
 import { startWorkers } from "../../src/train/workers.ts";
 import { tensorsOf } from "../../src/tree.ts";
 import { backends } from "../backends.ts";
@@ -37,6 +39,8 @@ const configs = [
   { model: lstmModel as AnyLanguageModel, config: { vocabulary: 11, layers: 2, channels: 6 } },
 ];
 
+const objectiveOf = (model: AnyLanguageModel) => languageObjective(model, task, settingsOf({}));
+
 /** The sequences with these indices as a batch. */
 function batchAt(indices: number[]): Batch {
   return batchOf(task.train, { indices, length: Math.max(...indices.map((i) => task.train[i].length)) });
@@ -55,9 +59,9 @@ for (const { name: on, create } of places) {
       using backend = await create();
       const params = await put(make(1), backend);
       const batch = batchAt([0, 2, 4, 5, 7, 8]);
-      using pool = await startWorkers(3, backend, model, undefined, params);
+      using pool = await startWorkers(3, backend, objectiveOf(model), undefined, params);
       const alone = await raveledGradient(
-        partGradient(model),
+        partGradient(languageLoss(model)),
         params,
         { ...batch, share: 1 },
         backend,
@@ -108,7 +112,7 @@ for (const { name, create } of kinds) {
       const grads = new Numbers(parameterCount(params));
       for (const part of splitBatch(batch, workers)) {
         const found = await raveledGradient(
-          partGradient(model),
+          partGradient(languageLoss(model)),
           params,
           part,
           backend,
@@ -119,7 +123,7 @@ for (const { name, create } of kinds) {
       }
       return { loss, grads };
     };
-    using pool = await startWorkers(workers, backend, model, undefined, params);
+    using pool = await startWorkers(workers, backend, objectiveOf(model), undefined, params);
     // Fewer sequences than workers, then more, fewer again, and longer ones that do not fit into the mailbox; some
     // are padded.
     for (
@@ -160,9 +164,15 @@ for (const { name, create } of backends.filter(({ name }) => name === "webgpu"))
     const { make } = models.find(({ model }) => model.name === "lstm")!;
     const params = await put(make(1), backend);
     const batch = batchAt([0, 2, 4]);
-    using pool = await startWorkers(2, backend, lstmModel, undefined, params);
+    using pool = await startWorkers(
+      2,
+      backend,
+      objectiveOf(lstmModel as AnyLanguageModel),
+      undefined,
+      params,
+    );
     const alone = await raveledGradient(
-      partGradient(lstmModel as AnyLanguageModel),
+      partGradient(languageLoss(lstmModel as AnyLanguageModel)),
       params,
       { ...batch, share: 1 },
       backend,

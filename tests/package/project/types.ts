@@ -36,7 +36,7 @@ import { adamW } from "@seqmix/seqmix/train";
 import { motifTask, trainAndTest } from "@seqmix/seqmix/tasks";
 import { textTask, windows } from "@seqmix/seqmix/data";
 import { saveTree as sameSaveTree } from "@seqmix/seqmix/checkpoint";
-import { provideModels } from "@seqmix/seqmix/worker";
+import { provideLosses, provideModels } from "@seqmix/seqmix/worker";
 
 interface Params {
   readonly embedding: Tensor;
@@ -57,6 +57,33 @@ export const bigram: LanguageModel<{ vocabulary: number }, Params, null> = {
   }),
 };
 provideModels(bigram, rwkv);
+
+/** Losses, with and without a function that collates. */
+export async function trainLosses(texts: readonly string[], options: { workers?: number }): Promise<number> {
+  const weight = tensor([0], [1, 1]), points = [{ x: new Float32Array([1]), scale: 2 }];
+  const scaled = (params: { weight: Tensor }, batch: { x: Tensor; scale: Tensor }): Tensor =>
+    linear(batch.scale, linear(batch.x, params.weight));
+  provideLosses({ scaled });
+  let sum = 0;
+  for await (
+    const at of fit(scaled, { train: points, test: points }, {
+      params: { weight },
+      learningRate: (step, steps) => 1 - step / steps,
+      metrics: async ({ weight }, examples) => (await read(weight)).length + examples.length,
+      ...options,
+    })
+  ) {
+    const metrics: number | null = at.metrics;
+    sum += at.test?.loss ?? metrics ?? 0;
+  }
+  const collate = (some: readonly string[]) => ({ counts: some.map((text) => [text.length]) });
+  const reports = fit((weight, { counts }) => linear(counts, weight), { train: texts }, {
+    params: weight,
+    collate,
+  });
+  for await (const { params } of reports) sum += params.shape.length;
+  return sum;
+}
 
 /** Options that may be undefined can be passed on. */
 export async function train(options: Partial<FitOptions<RwkvConfig, RwkvParams>>): Promise<number> {
