@@ -140,7 +140,8 @@ export async function* generate<Params, State>(
   let snapshots: Snapshot<State>[] = [];
   let finished = false;
   try {
-    const prompted = Array.from(prompt);
+    // A copy, which is quick for the lists that can be long.
+    const prompted: Sliceable = isSliceable(prompt) ? prompt.slice() : Array.from(prompt);
     const last = prompted.length - 1;
     // All but the last token of the prompt only advance the state; from there on, each token gives the next.
     let before: Promise<unknown> | undefined;
@@ -285,6 +286,12 @@ export async function* generate<Params, State>(
       backend.free(drawn);
     }
   }
+}
+
+type Sliceable = ArrayLike<number> & { slice(start?: number, end?: number): Sliceable };
+
+function isSliceable(ids: ArrayLike<number>): ids is Sliceable {
+  return Array.isArray(ids) || ArrayBuffer.isView(ids);
 }
 
 function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknown>) {
