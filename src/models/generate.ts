@@ -77,8 +77,8 @@ interface Snapshot<State> {
  * token or piece, so that timers fire, pages paint and the signal can abort. If reading from the device is asynchronous
  * (WebGPU), tokens are drawn on the device and read in blocks of 1, 4, 16 and then always 64.
  *
- * The compiled step is kept with `params` for the next stream with the same model and sampling options, seed included. What
- * the `forward` of a model of your own closes over, other than tensors, must therefore be constant.
+ * The compiled step is kept with `params` for the next stream with the same model and sampling options, seed included.
+ * What the `forward` of a model of your own closes over, other than tensors, must therefore be constant.
  *
  * @param model the model
  * @param params its parameters; the model runs on their backend

@@ -6,8 +6,8 @@ import { attendExactly, attendBackwardExactly } from "./exact.as";
 import { attend, HEADS } from "./one_query.as";
 
 /**
- * y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j that query i sees, head by head; y_i = 0 if there are none. The address
- * of the mask is 0 if there is none.
+ * y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j that query i sees, head by head; y_i = 0 if there are none.
+ * The address of the mask is 0 if there is none.
  */
 export function attention(
   y: usize,
@@ -216,8 +216,8 @@ function divide(y: usize, share: usize, count: i32, size: i32, row: usize): void
 const QUERIES: i32 = 16;
 
 /**
- * With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i, where p_ij is 0
- * for keys that query i does not see. The weights p are recomputed from queries and keys.
+ * With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i, where
+ * p_ij is 0 for keys that query i does not see. The weights p are recomputed from queries and keys.
  */
 export function attentionBackward(
   gQuery: usize,

@@ -44,8 +44,8 @@ export function attention(
 }
 
 /**
- * With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i, where p_ij is 0
- * for keys that query i does not see
+ * With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i, where
+ * p_ij is 0 for keys that query i does not see
  */
 export function attentionBackward(
   gQuery: Floats,

@@ -134,7 +134,7 @@ for (const { name: build, kernels } of builds) {
     }
   });
 
-  test(`attention() of ${build} with a mask keeps NaN and infinities from what sees them not`, () => {
+  test(`attention() of ${build} with a mask confines NaN and infinities to the queries that see them`, () => {
     const [keys, channels] = [25, 12];
     for (const [queries, causal] of [[1, 1], [21, 1], [21, 0]]) {
       for (const number of [NaN, Infinity]) {
