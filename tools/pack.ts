@@ -10,6 +10,7 @@
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import ts from "typescript";
+import { publicTypes } from "./public_types.ts";
 import config from "../deno.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -94,7 +95,11 @@ const modules = reachable(
   // Sources in JavaScript are copied.
   (path) => emitted.get(path) ?? namedAsJavaScript(Deno.readTextFileSync(root + path)),
 );
-const types = reachable(entries.map(javaScript), (path) => emitted.get(declarations(path))!);
+const typed = publicTypes(
+  new Map([...emitted].filter(([path]) => path.endsWith(".d.ts"))),
+  entries.map(declarations),
+);
+const types = reachable(entries.map(javaScript), (path) => typed.get(declarations(path))!);
 
 const manifest = {
   name: config.name,
