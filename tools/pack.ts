@@ -1,7 +1,7 @@
 /**
  * Packs the library for npm: each source as JavaScript and declarations, as emitted by TypeScript. Names and
  * comments are kept; documentation is only in the declarations. Only files that an entry point imports, directly or
- * indirectly, are packed: modules by their imports, declarations by theirs.
+ * indirectly, are packed: modules by their imports, declarations by theirs, reduced to what users can reach.
  *
  *     deno run -A tools/pack.ts seqmix.tgz
  *
