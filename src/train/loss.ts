@@ -15,7 +15,7 @@ export interface LossContext {
    * or resumed training with the same division.
    */
   readonly step: Tensor;
-  /** Whether the loss is differentiated; false in evaluations, where dropout does nothing. */
+  /** Whether the loss is differentiated; false in evaluations, where the rate of dropout should be 0. */
   readonly training: boolean;
 }
 
