@@ -36,7 +36,6 @@ const collate = (batch: typeof train, length: number) => ({
   weights: batch.map(({ steps: { length: T } }) => [Array.from({ length }, (_, t) => t < T ? 1 / T : 0)]),
   labels: batch.map(({ label }) => [label]),
 });
-
 using backend = await createWasm();
 const reports = fit(
   (params: typeof start, batch) => crossEntropy(classify(params, batch.steps, batch.weights), batch.labels),
