@@ -150,10 +150,10 @@ export interface FitOptions<Config, Params, Metrics = unknown>
 export interface FitLossOptions<Params, Example, Metrics = unknown, Collated = Example>
   extends TrainingOptions<Params, Example, Metrics> {
   /**
-   * Turns the examples of a batch, or of a part of one, into a tree of numbers, lists of numbers of one length, lists of
-   * such lists and so on, each of which becomes a tensor, in single precision on most backends; texts, booleans and null
-   * are passed on unchanged. `length` is the largest length of the examples in the batch, or a little more; lists that
-   * are padded to it have few different shapes, so that few have to be compiled.
+   * Turns the examples of a batch, or of a part of one, into a tree of numbers, lists of numbers of one length, lists
+   * of such lists and so on, each of which becomes a tensor, in single precision on most backends; texts, booleans and
+   * null are passed on unchanged. `length` is the largest length of the examples in the batch, or a little more; lists
+   * that are padded to it have few different shapes, so that few have to be compiled.
    *
    * Default: the examples are stacked. Numbers become a tensor `[B]`, lists of n numbers `[B, n]`, and of objects each
    * field by itself.

@@ -32,7 +32,9 @@ interface ExampleBatch {
   readonly draw: number;
 }
 
-/** A part of a batch as it is sent to a worker: already divided into the parts that are computed one after the other. */
+/**
+ * A part of a batch as it is sent to a worker: already divided into the parts that are computed one after the other.
+ */
 interface SentBatch {
   readonly pieces: readonly {
     /** A flattened batch. */
