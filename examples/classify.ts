@@ -36,25 +36,25 @@ const collate = (batch: typeof train, length: number) => ({
   weights: batch.map(({ steps: { length: T } }) => [Array.from({ length }, (_, t) => t < T ? 1 / T : 0)]),
   labels: batch.map(({ label }) => [label]),
 });
+const lengthOf = ({ steps }: typeof train[0]) => steps.length;
+
 using backend = await createWasm();
 const reports = fit(
   (params: typeof start, batch) => crossEntropy(classify(params, batch.steps, batch.weights), batch.labels),
   { train },
-  { params: start, backend, collate, lengthOf: ({ steps }) => steps.length, epochs: 12, learningRate: 1e-2 },
+  { params: start, backend, collate, lengthOf, weightOf: () => 1, epochs: 12, learningRate: 1e-2 },
 );
-let params = start, right = 0, rightOfNearest = 0;
+let params = start, right = 0, rightByNearest = 0;
 for await (const at of reports) ({ params } = at);
-
-// Recordings stretched to one length, to be compared.
-const shapes = recordings.map(({ steps }) =>
+const points = recordings.map(({ steps }) =>
   Array.from({ length: 64 }, (_, i) => steps[Math.floor(i * steps.length / 64)]).flat()
 );
 for (const [i, { steps, label }] of test.entries()) {
   const T = steps.length, x = tensor(steps.flat(), [1, T, 2], backend);
   const logits = classify(params, x, full([1, 1, T], 1 / T, backend));
   if ((await read(sample(logits, { temperature: 0 })))[0] === label) right++;
-  const distances = shapes.slice(400).map((s) => s.reduce((sum, v, j) => sum + (v - shapes[i][j]) ** 2, 0));
-  if (train[distances.indexOf(Math.min(...distances))].label === label) rightOfNearest++;
+  const distances = points.slice(400).map((p) => p.reduce((sum, v, j) => sum + (v - points[i][j]) ** 2, 0));
+  if (train[distances.indexOf(Math.min(...distances))].label === label) rightByNearest++;
 }
-console.log(`${right / 4}% of 400 gestures recognized; by the most similar recording ${rightOfNearest / 4}%`);
-if (!(right > rightOfNearest + 40)) throw new Error("the classifier must be clearly better");
+console.log(`${right / 4}% of 400 gestures recognized; by the most similar recording ${rightByNearest / 4}%`);
+if (!(right > rightByNearest + 40)) throw new Error("the classifier must be clearly better");
