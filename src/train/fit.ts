@@ -155,7 +155,7 @@ export function fit<Params, Example, Collated = any, Metrics = unknown>(
   loss: Loss<Params, Tensors<NoInfer<Collated>>>,
   task: FitTask<Example>,
   options: FitLossOptions<Params, Example, Metrics, Collated> & {
-    readonly collate: (examples: readonly Example[], length: number) => Collated;
+    readonly collate: (examples: Example[], length: number) => Collated;
   },
 ): AsyncGenerator<FitProgress<Params, LossEvaluation, Metrics>, void>;
 export function fit<Params>(

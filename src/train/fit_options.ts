@@ -158,7 +158,7 @@ export interface FitLossOptions<Params, Example, Metrics = unknown, Collated = E
    * Default: the examples are stacked. Numbers become a tensor `[B]`, lists of n numbers `[B, n]`, and of objects each
    * field by itself.
    */
-  readonly collate?: ((examples: readonly Example[], length: number) => Collated) | undefined;
+  readonly collate?: ((examples: Example[], length: number) => Collated) | undefined;
   /**
    * The length of an example, an integer of at least 1. Examples of similar length are batched. Default: the `length` of an
    * example that is a list, else 1.
