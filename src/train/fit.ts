@@ -91,7 +91,7 @@ export function fit<Config, Params, State, Metrics = unknown>(
  *
  * Batches are drawn anew in each epoch, from the seed alone. They are divided, between workers and where a batch would
  * keep the event loop from turning, and the means of the parts are weighted by the lengths of their examples
- * (`lengthOf`). The division changes nothing but rounding, provided that the loss is such a mean: without terms that
+ * (`lengthOf`), or by other weights (`weightOf`). The division changes nothing but rounding, provided that the loss is such a mean: without terms that
  * concern a batch as a whole, such as the statistics of a batch normalization.
  *
  * @param loss a pure function from parameters and a batch to the mean loss, a single number
@@ -155,7 +155,7 @@ export function fit<Params, Example, Collated = any, Metrics = unknown>(
   loss: Loss<Params, Tensors<NoInfer<Collated>>>,
   task: FitTask<Example>,
   options: FitLossOptions<Params, Example, Metrics, Collated> & {
-    readonly collate: (examples: readonly Example[], length: number) => Collated;
+    readonly collate: (examples: Example[], length: number) => Collated;
   },
 ): AsyncGenerator<FitProgress<Params, LossEvaluation, Metrics>, void>;
 export function fit<Params>(

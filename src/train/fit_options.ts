@@ -158,13 +158,18 @@ export interface FitLossOptions<Params, Example, Metrics = unknown, Collated = E
    * Default: the examples are stacked. Numbers become a tensor `[B]`, lists of n numbers `[B, n]`, and of objects each
    * field by itself.
    */
-  readonly collate?: ((examples: readonly Example[], length: number) => Collated) | undefined;
+  readonly collate?: ((examples: Example[], length: number) => Collated) | undefined;
   /**
-   * The number of terms that an example contributes to the mean, an integer of at least 1: of tokens, if the loss is a
-   * mean over tokens. Examples of similar length are batched, and where a batch is divided, the means of its parts are
-   * weighted by the sums of their examples' lengths. Default: the `length` of an example that is a list, else 1.
+   * The length of an example, an integer of at least 1. Examples of similar length are batched. Default: the `length` of an
+   * example that is a list, else 1.
    */
   readonly lengthOf?: ((example: Example) => number) | undefined;
+  /**
+   * The number of terms that an example contributes to the mean, an integer of at least 1. Where a batch is divided, the
+   * means of its parts are weighted by the sums of their examples' weights. Default: the length, as for a mean over
+   * tokens. For a mean over sequences, as of a classifier: `() => 1`.
+   */
+  readonly weightOf?: ((example: Example) => number) | undefined;
   /** For workers: the name of the loss among the exports of `module`, or in `provideLosses`; default `"default"`. */
   readonly lossName?: string | undefined;
 }

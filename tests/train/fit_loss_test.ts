@@ -105,6 +105,33 @@ testOnAll("fit() of a loss is the same for any division of a batch, up to roundi
   }
 });
 
+Deno.test("fit() of a mean over examples of several lengths is the same for any division of a batch", async () => {
+  using backend = await createWasm();
+  const lengthOf = ({ y }: Point) => 1 + Math.round(9 * Math.abs(y)), weightOf = () => 1;
+  const run = async (own: Partial<Options>) => {
+    const all: number[] = [];
+    const given = {
+      ...options,
+      params: start(),
+      backend,
+      lengthOf,
+      module,
+      lossName: "squaredError",
+      ...own,
+    };
+    for await (const at of fit(squaredError, { train: points, test: points.slice(2) }, given)) {
+      all.push(...at.losses, ...at.test ? [at.trainLoss, at.test.loss] : []);
+    }
+    return all;
+  };
+  const whole = await run({ weightOf });
+  assertNear(await run({ weightOf, workers: 2 }), whole, 1e-4, "two workers");
+  inParts(backend);
+  assertNear(await run({ weightOf }), whole, 1e-4, "parts");
+  // Weights by length, the default, are other ones here.
+  assert(Math.abs((await run({}))[0] - whole[0]) > 1e-3);
+});
+
 Deno.test("fit() of a loss weights batches and examples by their lengths", async () => {
   using backend = createReference({ precision: "float64" });
   const train = [[1, 2, 3, 4], [10], [5, 5]], { length } = train.flat();
@@ -399,13 +426,19 @@ testFailures("fit() of a loss", [
     TypeError,
     "Cannot fit: options must have names among params, resume, seed, epochs, batchSize, accumulate, learningRate, floor, " +
     "warmup, maxNorm, hyper, backend, every, validateEvery, metrics, workers, worker, module, signal, collate, " +
-    "lengthOf, lossName, current one is config",
+    "lengthOf, weightOf, lossName, current one is config",
   ],
   [
     "a length of 0",
     run({ train: [[1], []] }),
     RangeError,
     "Cannot fit: length of train[1] must be an integer at least 1, current value is 0",
+  ],
+  [
+    "a weight of 0",
+    run(task, { weightOf: () => 0 }),
+    RangeError,
+    "Cannot fit: weight of train[0] must be an integer at least 1, current value is 0",
   ],
   [
     "examples of a class",
