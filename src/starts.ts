@@ -24,7 +24,7 @@ import { checkSizes } from "./transfer.ts";
  * ```ts
  * import { ones, read } from "@seqmix/seqmix";
  *
- * console.log(await read(ones([2]))); // Float32Array [ 1, 1 ]
+ * console.log(await read(ones([2]))); // Float32Array(2) [ 1, 1 ]
  * ```
  */
 export function ones(shape: readonly number[], backend: Backend = reference): Tensor {
@@ -45,7 +45,7 @@ export function ones(shape: readonly number[], backend: Backend = reference): Te
  * ```ts
  * import { full, read } from "@seqmix/seqmix";
  *
- * console.log(await read(full([2], 0.5))); // Float32Array [ 0.5, 0.5 ]
+ * console.log(await read(full([2], 0.5))); // Float32Array(2) [ 0.5, 0.5 ]
  * ```
  */
 export function full(shape: readonly number[], value: number, backend: Backend = reference): Tensor {

@@ -74,7 +74,7 @@ export function checkSizes(action: string, shape: readonly number[]): void {
  * ```ts
  * import { read, zeros } from "@seqmix/seqmix";
  *
- * console.log(await read(zeros([2]))); // Float32Array [ 0, 0 ]
+ * console.log(await read(zeros([2]))); // Float32Array(2) [ 0, 0 ]
  * ```
  */
 export function zeros(shape: readonly number[], backend: Backend = reference): Tensor {
@@ -102,7 +102,7 @@ const pause = 10;
  * ```ts
  * import { read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(tensor([1, 2], [2]))); // Float32Array [ 1, 2 ]
+ * console.log(await read(tensor([1, 2], [2]))); // Float32Array(2) [ 1, 2 ]
  * ```
  */
 export async function read(t: Tensor): Promise<Float32Array> {
@@ -124,7 +124,7 @@ export async function read(t: Tensor): Promise<Float32Array> {
  * import { createReference, readFloat64, tensor } from "@seqmix/seqmix";
  *
  * using backend = createReference({ precision: "float64" });
- * console.log(await readFloat64(tensor([0.1], [1], backend))); // Float64Array [ 0.1 ]
+ * console.log(await readFloat64(tensor([0.1], [1], backend))); // Float64Array(1) [ 0.1 ]
  * ```
  */
 export async function readFloat64(t: Tensor): Promise<Float64Array> {

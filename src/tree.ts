@@ -29,7 +29,7 @@ export function forEachTensor(tree: unknown, visit: (tensor: Tensor) => void): v
  *
  * const tree = { heads: 2, layers: [tensor([1, 2], [2])] };
  * const tripled = treeMap(tree, (t) => add(t, add(t, t)));
- * console.log(tripled.heads, await read(tripled.layers[0])); // 2 Float32Array [ 3, 6 ]
+ * console.log(tripled.heads, await read(tripled.layers[0])); // 2 Float32Array(2) [ 3, 6 ]
  * ```
  */
 export function treeMap<P>(tree: P, f: (tensor: Tensor, path: string) => Tensor): P {

@@ -30,7 +30,7 @@ const action = "apply custom gradient";
  * const straightThrough = customGradient(relu, (gradient) => [gradient]);
  * const sum = tensor([1, 1], [1, 2]);
  * const { grads } = valueAndGrad((x) => linear(straightThrough(x), sum), tensor([-3, 4], [2]));
- * console.log(await read(grads)); // Float32Array [ 1, 1 ]
+ * console.log(await read(grads)); // Float32Array(2) [ 1, 1 ]
  * ```
  *
  * @example The same numbers, with a gradient of at most length 1

@@ -115,7 +115,7 @@ export function saveTree(
  * const header = new TextEncoder().encode(text);
  * const bytes = Uint8Array.of(header.length, 0, 0, 0, 0, 0, 0, 0, ...header, 0x80, 0x3f);
  * const tree = loadTree(bytes).tree as { blocks: { weight: Tensor }[] };
- * console.log(await read(tree.blocks[0].weight)); // Float32Array [ 1 ]
+ * console.log(await read(tree.blocks[0].weight)); // Float32Array(1) [ 1 ]
  * ```
  */
 export function loadTree(

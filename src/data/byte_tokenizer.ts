@@ -42,7 +42,7 @@ export interface ByteTokenizer {
  * import { byteTokenizer } from "@seqmix/seqmix";
  *
  * const ids = byteTokenizer.encode("né");
- * console.log(ids, byteTokenizer.decode(ids)); // Uint8Array [ 110, 195, 169 ] né
+ * console.log(ids, byteTokenizer.decode(ids)); // Uint8Array(3) [ 110, 195, 169 ] né
  *
  * const stream = byteTokenizer.stream();
  * console.log(Array.from(ids, (id) => stream.push(id))); // [ "n", "", "é" ]

@@ -169,7 +169,7 @@ const allHyperNames: Names<AdamWHyper> = { learningRate: 0, ...hyperNames };
  * const params = [tensor([1, 2], [2])], grads = [tensor([3, -4], [2])];
  * const start = { ...adamW.init(params), step: tensor([0], []) };
  * const { state } = adamW.update(grads, start, params, { learningRate: tensor([1e-3], []) });
- * console.log(await read(state.step)); // Float32Array [ 1 ]
+ * console.log(await read(state.step)); // Float32Array(1) [ 1 ]
  * ```
  */
 export const adamW: Optimizer<AdamWHyper> = {

@@ -24,7 +24,7 @@ import { sumOf } from "../../tree.ts";
  * import { appendTime, read, tensor } from "@seqmix/seqmix";
  *
  * const y = appendTime(tensor([1, 2], [1, 2, 1]), tensor([3], [1, 1, 1]));
- * console.log(y.shape, await read(y)); // [ 1, 3, 1 ] Float32Array [ 1, 2, 3 ]
+ * console.log(y.shape, await read(y)); // [ 1, 3, 1 ] Float32Array(3) [ 1, 2, 3 ]
  * ```
  */
 export function appendTime(past: Tensor, x: Tensor): Tensor {

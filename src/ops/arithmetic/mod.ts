@@ -24,7 +24,7 @@ import { sum } from "../reduce/mod.ts";
  * ```ts
  * import { read, subtract, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(subtract(tensor([10, 20], [2]), tensor([1, 2], [2])))); // Float32Array [ 9, 18 ]
+ * console.log(await read(subtract(tensor([10, 20], [2]), tensor([1, 2], [2])))); // Float32Array(2) [ 9, 18 ]
  * ```
  */
 export function subtract(a: Tensor, b: Tensor): Tensor {
@@ -52,7 +52,7 @@ export const subtractOp = defineOperation({
  * ```ts
  * import { divide, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(divide(tensor([10, 20], [2]), tensor([4, 5], [2])))); // Float32Array [ 2.5, 4 ]
+ * console.log(await read(divide(tensor([10, 20], [2]), tensor([4, 5], [2])))); // Float32Array(2) [ 2.5, 4 ]
  * ```
  */
 export function divide(a: Tensor, b: Tensor): Tensor {

@@ -45,7 +45,7 @@ const optionNames: Names<AttentionOptions> = { causal: 0, mask: 0 };
  * import { attention, read, tensor } from "@seqmix/seqmix";
  *
  * const key = tensor([0, 0], [1, 2, 1]), value = tensor([1, 3], [1, 2, 1]);
- * console.log(await read(attention(tensor([5], [1, 1, 1]), key, value, 1))); // Float32Array [ 2 ]
+ * console.log(await read(attention(tensor([5], [1, 1, 1]), key, value, 1))); // Float32Array(1) [ 2 ]
  * ```
  *
  * @example A hidden key
@@ -53,7 +53,7 @@ const optionNames: Names<AttentionOptions> = { causal: 0, mask: 0 };
  * import { attention, read, tensor } from "@seqmix/seqmix";
  *
  * const key = tensor([0, 0], [1, 2, 1]), value = tensor([1, 3], [1, 2, 1]), mask = tensor([0, 1], [1, 2]);
- * console.log(await read(attention(tensor([5], [1, 1, 1]), key, value, 1, { mask }))); // Float32Array [ 3 ]
+ * console.log(await read(attention(tensor([5], [1, 1, 1]), key, value, 1, { mask }))); // Float32Array(1) [ 3 ]
  * ```
  *
  * @example Two queries and one key of another sequence
@@ -61,7 +61,7 @@ const optionNames: Names<AttentionOptions> = { causal: 0, mask: 0 };
  * import { attention, read, tensor } from "@seqmix/seqmix";
  *
  * const query = tensor([5, 6], [1, 2, 1]), key = tensor([0], [1, 1, 1]), value = tensor([1], [1, 1, 1]);
- * console.log(await read(attention(query, key, value, 1, { causal: false }))); // Float32Array [ 1, 1 ]
+ * console.log(await read(attention(query, key, value, 1, { causal: false }))); // Float32Array(2) [ 1, 1 ]
  * ```
  */
 export function attention(

@@ -77,7 +77,7 @@ export const reshapeOp = defineOperation({
  * import { read, tensor, transpose } from "@seqmix/seqmix";
  *
  * const y = transpose(tensor([1, 2, 3, 4, 5, 6], [2, 3]), [1, 0]);
- * console.log(y.shape, await read(y)); // [ 3, 2 ] Float32Array [ 1, 4, 2, 5, 3, 6 ]
+ * console.log(y.shape, await read(y)); // [ 3, 2 ] Float32Array(6) [ 1, 4, 2, 5, 3, 6 ]
  * ```
  */
 export function transpose(x: Tensor, axes: readonly number[]): Tensor {
@@ -129,7 +129,7 @@ export const transposeOp = defineOperation({
  * ```ts
  * import { read, slice, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(slice(tensor([1, 2, 3, 4, 5, 6], [2, 3]), 1, 0, 2))); // Float32Array [ 1, 2, 4, 5 ]
+ * console.log(await read(slice(tensor([1, 2, 3, 4, 5, 6], [2, 3]), 1, 0, 2))); // Float32Array(4) [ 1, 2, 4, 5 ]
  * ```
  */
 export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
@@ -190,7 +190,7 @@ const padOp = defineOperation({
  * ```ts
  * import { read, reverse, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(reverse(tensor([1, 2, 3], [3]), 0))); // Float32Array [ 3, 2, 1 ]
+ * console.log(await read(reverse(tensor([1, 2, 3], [3]), 0))); // Float32Array(3) [ 3, 2, 1 ]
  * ```
  */
 export function reverse(x: Tensor, axis: number): Tensor {
@@ -229,7 +229,7 @@ export const reverseOp = defineOperation({
  * import { concat, read, tensor } from "@seqmix/seqmix";
  *
  * const y = concat([tensor([1, 2], [2, 1]), tensor([3, 4, 5, 6], [2, 2])], 1);
- * console.log(y.shape, await read(y)); // [ 2, 3 ] Float32Array [ 1, 3, 4, 2, 5, 6 ]
+ * console.log(y.shape, await read(y)); // [ 2, 3 ] Float32Array(6) [ 1, 3, 4, 2, 5, 6 ]
  * ```
  */
 export function concat(xs: readonly Tensor[], axis: number): Tensor {

@@ -127,7 +127,7 @@ function hasKeys(branch: object, keys: readonly string[]): boolean {
  * import { read, sliceState, tensor } from "@seqmix/seqmix";
  *
  * const state = { hidden: tensor([1, 2, 3, 4], [2, 2]) };
- * console.log(await read(sliceState(state, 1).hidden)); // Float32Array [ 3, 4 ]
+ * console.log(await read(sliceState(state, 1).hidden)); // Float32Array(2) [ 3, 4 ]
  * ```
  */
 export function sliceState<S>(state: S, index: number): S {

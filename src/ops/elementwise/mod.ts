@@ -21,7 +21,7 @@ import { computeBroadcast } from "../broadcast.ts";
  * ```ts
  * import { add, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(add(tensor([1, 2], [2]), tensor([10, 20], [2])))); // Float32Array [ 11, 22 ]
+ * console.log(await read(add(tensor([1, 2], [2]), tensor([10, 20], [2])))); // Float32Array(2) [ 11, 22 ]
  * ```
  */
 export function add(a: Tensor, b: Tensor): Tensor {
@@ -49,7 +49,7 @@ export const addOp = defineOperation({
  * ```ts
  * import { multiply, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(multiply(tensor([1, 2], [2]), tensor([10, 20], [2])))); // Float32Array [ 10, 40 ]
+ * console.log(await read(multiply(tensor([1, 2], [2]), tensor([10, 20], [2])))); // Float32Array(2) [ 10, 40 ]
  * ```
  */
 export function multiply(a: Tensor, b: Tensor): Tensor {
@@ -82,7 +82,7 @@ export const multiplyOp = defineOperation({
  * import { mix, read, tensor } from "@seqmix/seqmix";
  *
  * const y = mix(tensor([1, 1], [1, 2]), tensor([5, 5], [1, 2]), tensor([0.25, 1], [2]));
- * console.log(await read(y)); // Float32Array [ 4, 1 ]
+ * console.log(await read(y)); // Float32Array(2) [ 4, 1 ]
  * ```
  */
 export function mix(x: Tensor, before: Tensor, ratio: Tensor): Tensor {
@@ -109,7 +109,7 @@ export const mixOp = defineOperation({
  * ```ts
  * import { read, sigmoid, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(sigmoid(tensor([0], [1])))); // Float32Array [ 0.5 ]
+ * console.log(await read(sigmoid(tensor([0], [1])))); // Float32Array(1) [ 0.5 ]
  * ```
  */
 export function sigmoid(x: Tensor): Tensor {
@@ -130,7 +130,7 @@ export const sigmoidOp = elementwise("sigmoid", "compute sigmoid");
  * ```ts
  * import { read, tanh, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(tanh(tensor([0, Infinity], [2])))); // Float32Array [ 0, 1 ]
+ * console.log(await read(tanh(tensor([0, Infinity], [2])))); // Float32Array(2) [ 0, 1 ]
  * ```
  */
 export function tanh(x: Tensor): Tensor {
@@ -151,7 +151,7 @@ export const tanhOp = elementwise("tanh", "compute tanh");
  * ```ts
  * import { read, relu, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(relu(tensor([-2, 3], [2])))); // Float32Array [ 0, 3 ]
+ * console.log(await read(relu(tensor([-2, 3], [2])))); // Float32Array(2) [ 0, 3 ]
  * ```
  */
 export function relu(x: Tensor): Tensor {
@@ -173,7 +173,7 @@ export const reluOp = elementwise("relu", "compute ReLU");
  * ```ts
  * import { read, silu, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(silu(tensor([0, 100], [2])))); // Float32Array [ 0, 100 ]
+ * console.log(await read(silu(tensor([0, 100], [2])))); // Float32Array(2) [ 0, 100 ]
  * ```
  */
 export function silu(x: Tensor): Tensor {
@@ -194,7 +194,7 @@ export const siluOp = elementwise("silu", "compute SiLU");
  * ```ts
  * import { read, squaredRelu, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(squaredRelu(tensor([-2, 3], [2])))); // Float32Array [ 0, 9 ]
+ * console.log(await read(squaredRelu(tensor([-2, 3], [2])))); // Float32Array(2) [ 0, 9 ]
  * ```
  */
 export function squaredRelu(x: Tensor): Tensor {
@@ -216,7 +216,7 @@ export const squaredReluOp = elementwise("squaredRelu", "compute squared ReLU");
  * ```ts
  * import { gelu, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(gelu(tensor([0, 10], [2])))); // Float32Array [ 0, 10 ]
+ * console.log(await read(gelu(tensor([0, 10], [2])))); // Float32Array(2) [ 0, 10 ]
  * ```
  */
 export function gelu(x: Tensor): Tensor {
@@ -237,7 +237,7 @@ export const geluOp = elementwise("gelu", "compute GELU");
  * ```ts
  * import { negativeExp, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(negativeExp(tensor([0], [1])))); // Float32Array [ -1 ]
+ * console.log(await read(negativeExp(tensor([0], [1])))); // Float32Array(1) [ -1 ]
  * ```
  */
 export function negativeExp(x: Tensor): Tensor {

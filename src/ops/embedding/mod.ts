@@ -25,7 +25,7 @@ export type { Tokens };
  * import { embedding, read, tensor } from "@seqmix/seqmix";
  *
  * const weight = tensor([1, 2, 3, 4, 5, 6], [3, 2]);
- * console.log(await read(embedding([[2, 0]], weight))); // Float32Array [ 5, 6, 1, 2 ]
+ * console.log(await read(embedding([[2, 0]], weight))); // Float32Array(4) [ 5, 6, 1, 2 ]
  * ```
  */
 export function embedding(tokens: Tokens, weight: Tensor): Tensor {

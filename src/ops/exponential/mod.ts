@@ -19,7 +19,7 @@ import { divideOp } from "../arithmetic/mod.ts";
  * ```ts
  * import { exp, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(exp(tensor([0, -Infinity], [2])))); // Float32Array [ 1, 0 ]
+ * console.log(await read(exp(tensor([0, -Infinity], [2])))); // Float32Array(2) [ 1, 0 ]
  * ```
  */
 export function exp(x: Tensor): Tensor {
@@ -47,7 +47,7 @@ export const expOp = defineOperation({
  * ```ts
  * import { log, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(log(tensor([1, 0], [2])))); // Float32Array [ 0, -Infinity ]
+ * console.log(await read(log(tensor([1, 0], [2])))); // Float32Array(2) [ 0, -Infinity ]
  * ```
  */
 export function log(x: Tensor): Tensor {
@@ -77,7 +77,7 @@ export const logOp = defineOperation({
  * ```ts
  * import { read, softplus, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(softplus(tensor([-Infinity, 1000], [2])))); // Float32Array [ 0, 1000 ]
+ * console.log(await read(softplus(tensor([-Infinity, 1000], [2])))); // Float32Array(2) [ 0, 1000 ]
  * ```
  */
 export function softplus(x: Tensor): Tensor {

@@ -21,7 +21,7 @@ import type { Tensor } from "../../tensor.ts";
  * import { linear, read, tensor } from "@seqmix/seqmix";
  *
  * const weight = tensor([1, 2, 3, 4, 5, 6], [3, 2]);
- * console.log(await read(linear(tensor([1, 10], [1, 2]), weight))); // Float32Array [ 21, 43, 65 ]
+ * console.log(await read(linear(tensor([1, 10], [1, 2]), weight))); // Float32Array(3) [ 21, 43, 65 ]
  * ```
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {

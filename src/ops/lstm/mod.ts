@@ -31,7 +31,7 @@ import { shiftTime } from "../shift_time/mod.ts";
  * const zero = tensor([0], [1, 1]);
  * const gates = tensor([0, 0, 100, 0], [1, 1, 4]);
  * const { state } = lstmRecurrence(gates, tensor([0, 0, 0, 0], [4, 1]), { hidden: zero, cell: zero });
- * console.log(await read(state.cell)); // Float32Array [ 0.5 ]
+ * console.log(await read(state.cell)); // Float32Array(1) [ 0.5 ]
  * ```
  */
 export function lstmRecurrence(

@@ -26,7 +26,7 @@ import { sumOp } from "../reduce/mod.ts";
  * import { matmul, read, tensor } from "@seqmix/seqmix";
  *
  * const a = tensor([1, 2, 3, 4], [2, 2]), b = tensor([5, 6], [2, 1]);
- * console.log(await read(matmul(a, b))); // Float32Array [ 17, 39 ]
+ * console.log(await read(matmul(a, b))); // Float32Array(2) [ 17, 39 ]
  * ```
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {

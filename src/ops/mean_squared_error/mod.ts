@@ -26,8 +26,8 @@ import { weightsOf } from "../cross_entropy/mod.ts";
  * import { meanSquaredError, read, tensor } from "@seqmix/seqmix";
  *
  * const prediction = tensor([1, 2, 3, 4], [1, 2, 2]), target = tensor([1, 4, 0, 0], [1, 2, 2]);
- * console.log(await read(meanSquaredError(prediction, target))); // Float32Array [ 7.25 ]
- * console.log(await read(meanSquaredError(prediction, target, [[1, 0]]))); // Float32Array [ 2 ]
+ * console.log(await read(meanSquaredError(prediction, target))); // Float32Array(1) [ 7.25 ]
+ * console.log(await read(meanSquaredError(prediction, target, [[1, 0]]))); // Float32Array(1) [ 2 ]
  * ```
  */
 export function meanSquaredError(

@@ -25,7 +25,7 @@ import { reshapeOp } from "../axes/mod.ts";
  * import { read, sum, tensor } from "@seqmix/seqmix";
  *
  * const x = tensor([1, 2, 3, 4, 5, 6], [2, 3]);
- * console.log(await read(sum(x, 1)), await read(sum(x))); // Float32Array [ 6, 15 ] Float32Array [ 21 ]
+ * console.log(await read(sum(x, 1)), await read(sum(x))); // Float32Array(2) [ 6, 15 ] Float32Array(1) [ 21 ]
  * ```
  */
 export function sum(x: Tensor, axis?: number): Tensor {
@@ -46,7 +46,7 @@ export function sum(x: Tensor, axis?: number): Tensor {
  * import { mean, read, tensor } from "@seqmix/seqmix";
  *
  * const x = tensor([1, 2, 3, 4, 5, 6], [2, 3]);
- * console.log(await read(mean(x, 0)), await read(mean(x))); // Float32Array [ 2.5, 3.5, 4.5 ] Float32Array [ 3.5 ]
+ * console.log(await read(mean(x, 0)), await read(mean(x))); // Float32Array(3) [ 2.5, 3.5, 4.5 ] Float32Array(1) [ 3.5 ]
  * ```
  */
 export function mean(x: Tensor, axis?: number): Tensor {

@@ -55,7 +55,7 @@ export const sampleNames: Names<SampleOptions> = { temperature: 0, topK: 0, topP
  * ```ts
  * import { read, sample, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(sample(tensor([1, 3, 2], [1, 3]), { temperature: 0 }, 0))); // Float32Array [ 1 ]
+ * console.log(await read(sample(tensor([1, 3, 2], [1, 3]), { temperature: 0 }, 0))); // Float32Array(1) [ 1 ]
  * ```
  */
 export function sample(logits: Tensor, options: SampleOptions = {}, step: number | Tensor = 0): Tensor {

@@ -20,7 +20,7 @@ import type { Tensor } from "../../tensor.ts";
  * ```ts
  * import { read, shiftTime, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(shiftTime(tensor([1, 2, 3], [1, 3, 1]), tensor([9], [1, 1])))); // Float32Array [ 9, 1, 2 ]
+ * console.log(await read(shiftTime(tensor([1, 2, 3], [1, 3, 1]), tensor([9], [1, 1])))); // Float32Array(3) [ 9, 1, 2 ]
  * ```
  */
 export function shiftTime(x: Tensor, first: Tensor): Tensor {
@@ -39,7 +39,7 @@ export function shiftTime(x: Tensor, first: Tensor): Tensor {
  * ```ts
  * import { lastStep, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(lastStep(tensor([1, 2, 3], [1, 3, 1])))); // Float32Array [ 3 ]
+ * console.log(await read(lastStep(tensor([1, 2, 3], [1, 3, 1])))); // Float32Array(1) [ 3 ]
  * ```
  */
 export function lastStep(x: Tensor): Tensor {

@@ -19,7 +19,7 @@ import type { Tensor } from "../../tensor.ts";
  * ```ts
  * import { read, softmax, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(softmax(tensor([500, 500], [1, 2])))); // Float32Array [ 0.5, 0.5 ]
+ * console.log(await read(softmax(tensor([500, 500], [1, 2])))); // Float32Array(2) [ 0.5, 0.5 ]
  * ```
  */
 export function softmax(x: Tensor): Tensor {

@@ -36,7 +36,7 @@ import { sizeOf } from "../../tree.ts";
  * const params = { decay: tensor([-1], [1]), bonus: tensor([0], [1]) };
  * const x = { key: tensor([0, 0], [1, 2, 1]), value: tensor([1, 3], [1, 2, 1]) };
  * const { y } = wkv(params, x, wkvState(1, 1));
- * console.log(await read(y)); // Float32Array [ 1, 2 ]
+ * console.log(await read(y)); // Float32Array(2) [ 1, 2 ]
  * ```
  */
 export function wkv(
