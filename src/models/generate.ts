@@ -12,13 +12,14 @@ import { checkNames, type Names } from "../names.ts";
 import { concatBatchOp } from "../ops/batch/mod.ts";
 import type { Tokens } from "../ops/embedding/mod.ts";
 import { checkSampleOptions, sampleNames, type SampleOptions } from "../ops/sample/mod.ts";
+import { compile } from "../runtime/compile.ts";
 import type { Tensor } from "../tensor.ts";
 import { allDone, tensor } from "../transfer.ts";
 import { backendOf } from "../tree.ts";
 import { checkModel, type LanguageModel } from "./language_model.ts";
 import { checkLogitsOptions, logitsNames, type LogitsOptions } from "./logits.ts";
 import { compiledStep, type Drawn, nextToken } from "./next_token.ts";
-import { pieceLength } from "./pieces.ts";
+import { needsTurns, pieceLength } from "./pieces.ts";
 import { stopsOf } from "./stops.ts";
 
 /** Options of {@linkcode generate}. */
@@ -125,10 +126,19 @@ export async function* generate<Params, State>(
     if (state !== given) backend.free(state);
   };
   let state = given ?? model.initialState(params);
+  const stateAfter = (params: Params, tokens: Tokens, before: State) =>
+    model.forward(params, tokens, before, { logits: "none" }).state;
   /** Advances the state by tokens, without drawing. */
   const advance = (tokens: Tokens) => {
-    const { logits, state: next } = model.forward(params, tokens, state, { logits: "none" });
-    backend.free(logits);
+    const next = backend.scope(() => stateAfter(params, tokens, state));
+    free(state);
+    state = next;
+  };
+  using advanced = compile(stateAfter);
+  /** The same for a piece of the prompt; if it takes long, the event loop turns meanwhile. */
+  const readPiece = async (tokens: Sliceable) => {
+    if (!needsTurns(params, tokens.length, backend)) return advance([tokens]);
+    const next = await advanced.withTurns([params, [tokens], state], signal);
     free(state);
     state = next;
   };
@@ -149,7 +159,7 @@ export async function* generate<Params, State>(
       const turn = eventLoop.pause(signal);
       if (turn !== undefined) await turn;
       const end = Math.min(last, start + pieceLength(params, state, 1, backend));
-      advance([prompted.slice(start, end)]);
+      await readPiece(prompted.slice(start, end));
       start = end;
       if (start === last) break;
       // The device has at most two pieces queued: a whole long prompt would delay all of its other work.

@@ -33,3 +33,12 @@ export function pieceLength(params: unknown, state: unknown, batch: number, back
   );
   return Math.max(1, Math.floor(tokens / batch));
 }
+
+/**
+ * Whether even one piece of a sequence keeps the caller's thread busy for longer than the event loop may wait, so that
+ * it must turn within the piece: of a large model, or on a slow device.
+ */
+export function needsTurns(params: unknown, length: number, backend: Backend): boolean {
+  const { workAtOnce = Infinity } = engineOf(backend);
+  return length * parameterCount(params) > 2 * workAtOnce;
+}
