@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   createWasm,
   evaluate,
@@ -30,3 +30,13 @@ Deno.test("examples/motif.safetensors is a trained RWKV of less than 120 KB", as
   const { accuracy } = await evaluate(rwkv, tree as RwkvParams, test);
   assert(accuracy > 0.92 && accuracy < 0.96, `accuracy ${accuracy}`);
 });
+
+for (const name of ["forecast", "own_layer"]) {
+  Deno.test(`examples/${name}.ts has at most 60 lines, and needs only the library`, async () => {
+    const text = await Deno.readTextFile(new URL(`../examples/${name}.ts`, import.meta.url));
+    const lines = text.trimEnd().split("\n");
+    assert(lines.length <= 60, `${lines.length} lines`);
+    assertMatch(lines[1], new RegExp(`^ \\*     deno run (--\\S+ )*examples/${name}\\.ts`));
+    for (const [, from] of text.matchAll(/ from "(.*)";/g)) assertMatch(from, /^@seqmix\/seqmix(\/\w+)?$/);
+  });
+}

@@ -22,8 +22,8 @@ import { sizeOf } from "../../tree.ts";
  * consists of the two sums and their scale, so that no key overflows: with rows a, b, q, n, the numerator is
  * a·e^{q + n·w} and the denominator b·e^{q + n·w}, where q is the key that last set the largest exponent, n steps ago.
  *
- * @param params decay w `[C]`, below 0 ({@linkcode negativeExp} of the raw `time_decay`; with -Infinity only the
- *   previous and the current step count), and bonus u `[C]`
+ * @param params decay w `[C]`, at most 0 ({@linkcode negativeExp} of the raw `time_decay`; with -Infinity only the
+ *   previous and the current step count, with 0 distance does not matter), and bonus u `[C]`
  * @param x key and value `[B, T, C]`
  * @param state `[B, 4, C]`, from {@linkcode wkvState} or an earlier call
  * @returns y `[B, T, C]` and the state after the last step

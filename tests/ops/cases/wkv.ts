@@ -90,6 +90,13 @@ export const wkvCases: Case[] = [
     tolerance: 0,
   },
   {
+    name: "no decay",
+    inputs: (random) => [numbers([13], () => 0), ...startedInputs(random, [2, 130, 13]).slice(1)],
+    run: scan,
+    fixed: [4],
+    view: wkvView,
+  },
+  {
     name: "keys up to ±60",
     inputs: (random) => wkvInputs(random, [2, 130, 13], 60),
     run: scan,
