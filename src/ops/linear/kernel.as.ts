@@ -1,7 +1,7 @@
 import { mendProducts } from "../../backends/wasm/exact.as";
 import { accumulate, areFinite, loadPart, madd, read, sums, write } from "../../backends/wasm/vectors.as";
 import { dot4, multiplyRow } from "./one_row.as";
-import { multiplyColumns, multiplyRows } from "./product.as";
+import { areMostZero, multiplyColumns, multiplyRows, multiplySparseColumns, multiplySparseRows, WIDEST } from "./product.as";
 
 /** The number of elements of x that stay in the L1 cache while the weights are read. */
 const BLOCK: i32 = 6144;
@@ -40,8 +40,10 @@ export function linearBackwardInput(
   inputs: i32,
   outputs: i32,
 ): void {
-  multiplyRows(gx, gy, weight, false, 0, rows, outputs, inputs);
   const xRow = (<usize> inputs) << 2, yRow = (<usize> outputs) << 2;
+  if (areMostZero(gy, rows, outputs) && areFinite(weight, xRow * <usize> outputs)) {
+    multiplySparseRows(gx, gy, weight, rows, outputs, inputs);
+  } else multiplyRows(gx, gy, weight, false, 0, rows, outputs, inputs);
   if (!areFinite(gx, xRow * <usize> rows)) {
     mendProducts(gx, xRow, gy, yRow, 4, weight, 4, xRow, 0, rows, outputs, inputs);
   }
@@ -57,7 +59,9 @@ export function linearBackwardWeight(
   inputs: i32,
   outputs: i32,
 ): void {
-  multiplyColumns(gWeight, gy, x, rows, outputs, inputs);
+  if (outputs + inputs <= WIDEST && areMostZero(gy, rows, outputs)) {
+    multiplySparseColumns(gWeight, gy, x, rows, outputs, inputs);
+  } else multiplyColumns(gWeight, gy, x, rows, outputs, inputs, false);
   const xRow = (<usize> inputs) << 2, yRow = (<usize> outputs) << 2;
   if (!areFinite(gWeight, xRow * <usize> outputs)) {
     mendProducts(gWeight, xRow, gy, 4, yRow, x, 4, xRow, 0, outputs, rows, inputs);
