@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type Backend, createWasm, fit, put } from "@seqmix/seqmix";
+import { type Backend, createWasm, fit, type Loss, put } from "@seqmix/seqmix";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { clocked } from "../measure/timer.ts";
@@ -30,8 +30,10 @@ async function openTrainer(subject: Case, workers: number): Promise<OpenPeer> {
 
 async function openOwnTrainer(name: OwnModelName): Promise<OpenPeer> {
   const { init, examples, loss } = ownModels[name] as OwnModel, backend = await createWasm();
-  const params = await put(init(), backend) as never;
-  return trainingPeer(fit(loss, { train: examples(batchSize) }, { ...settingsOf(backend), params }));
+  const params = await put(init(), backend);
+  return trainingPeer(
+    fit(loss as Loss<unknown, unknown>, { train: examples(batchSize) }, { ...settingsOf(backend), params }),
+  );
 }
 
 function trainingPeer(reports: AsyncGenerator<{ readonly losses: readonly number[] }, void>): OpenPeer {
