@@ -20,8 +20,8 @@ export interface Engine extends Backend {
   /** Runs an operation with constants, on inputs that were checked against its declaration. */
   run(operation: Operation, inputs: readonly (Tensor | undefined)[], constants: readonly number[]): Tensor[];
   /**
-   * Only of a recording backend: runs `forward` on the backend that it records, with the tensors there of the inputs, and
-   * records the whole as one operation with the given gradient rule.
+   * Only of a recording backend: runs `forward` on the backend that it records, with the tensors there of the inputs,
+   * and records the whole as one operation with the given gradient rule.
    */
   readonly runUnrecorded?:
     | ((
@@ -31,8 +31,8 @@ export interface Engine extends Backend {
     ) => Tensor[])
     | undefined;
   /**
-   * Only of a backend that computes: runs `body` in a scope and copies what it returns without having made it, such as its
-   * arguments, but for `shared`. A recording frees the results of its operations, so they must be its own.
+   * Only of a backend that computes: runs `body` in a scope and copies what it returns without having made it, such as
+   * its arguments, but for `shared`. A recording frees the results of its operations, so they must be its own.
    */
   ownResults?<T extends Tensor | null>(body: () => readonly T[], shared?: readonly Tensor[]): T[];
   /** Copies numbers to the backend. */

@@ -35,8 +35,8 @@ export function checkNames<O extends object>(
 }
 
 /**
- * The name that was probably meant: by few edits, by initials (`lr`), as a part (`tokens`) or shortened (`maxBytes`), ignoring case and
- * underscores; undefined if there is none.
+ * The name that was probably meant: by few edits, by initials (`lr`), as a part (`tokens`) or shortened (`maxBytes`),
+ * ignoring case and underscores; undefined if there is none.
  */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   const wanted = plain(name);

@@ -8,8 +8,8 @@ import type { Tensor } from "./tensor.ts";
 import { shapeOf } from "./tracked_shape.ts";
 
 /**
- * Gives a class of tensors the methods that Deno, Node, templates and `JSON.stringify` look for. They are non-enumerable and on
- * the prototype, so creating tensors costs no more and iterating over their keys skips them.
+ * Gives a class of tensors the methods that Deno, Node, templates and `JSON.stringify` look for. They are
+ * non-enumerable and on the prototype, so creating tensors costs no more and iterating over their keys skips them.
  *
  * @param note a text to append
  */

@@ -31,8 +31,8 @@ export interface RandomSource {
  *
  * - `uniform` takes 53 bits of two words.
  * - `integer` rejects words from the last, incomplete multiple of n, so that all numbers are equally likely.
- * - `normal` is √(-2 ln u)·cos 2πv. Its last bit depends on the machine's `log` and `cos`; the other three are identical
- *   everywhere.
+ * - `normal` is √(-2 ln u)·cos 2πv. Its last bit depends on the machine's `log` and `cos`; the other three are
+ *   identical everywhere.
  *
  * @param seed an integer from 0 to 2⁵³ - 1
  * @param path non-negative integers, such as an index or an epoch and an index, that name one of the seed's streams

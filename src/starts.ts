@@ -1,5 +1,5 @@
 /**
- * Tensors to start from: of one number, or drawn at random.
+ * Tensors of a single number, and random ones.
  *
  * @module
  */
@@ -32,10 +32,10 @@ export function ones(shape: readonly number[], backend: Backend = reference): Te
 }
 
 /**
- * A tensor of one number in all places.
+ * A tensor whose elements are all the same number.
  *
  * @param shape the sizes, outermost first; `[]` is a single number
- * @param value the number, NaN and infinities among others
+ * @param value the number, which may be NaN or infinite
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
  * @throws {TypeError} if shape is not a list of numbers, value is not a number, or backend is not a backend
@@ -72,13 +72,14 @@ export interface NormalOptions {
 const normalNames: Names<NormalOptions> = { deviation: 0, mean: 0, seed: 0 };
 
 /**
- * A tensor of independent draws of a normal distribution, the same for a seed on every backend.
+ * A tensor of independent draws from a normal distribution. The same seed gives the same numbers on every backend.
  *
  * @param shape the sizes, outermost first
  * @param options `deviation`, `mean` and `seed`
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
- * @throws {TypeError} if shape is not a list of numbers, an option is not a number or not known, or backend is not a backend
+ * @throws {TypeError} if shape is not a list of numbers, an option is not a number or not known, or backend is not a
+ *   backend
  * @throws {RangeError} if a size or an option is out of range, or if memory is exhausted
  *
  * @example
@@ -115,13 +116,14 @@ export interface UniformOptions {
 const uniformNames: Names<UniformOptions> = { low: 0, high: 0, seed: 0 };
 
 /**
- * A tensor of independent draws, uniform from `low` to `high`, the same for a seed on every backend.
+ * A tensor of independent draws, uniform from `low` to `high`. The same seed gives the same numbers on every backend.
  *
  * @param shape the sizes, outermost first
  * @param options `low`, `high` and `seed`
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
- * @throws {TypeError} if shape is not a list of numbers, an option is not a number or not known, or backend is not a backend
+ * @throws {TypeError} if shape is not a list of numbers, an option is not a number or not known, or backend is not a
+ *   backend
  * @throws {RangeError} if a size or an option is out of range, or if memory is exhausted
  *
  * @example
@@ -147,7 +149,7 @@ export function uniform(
 
 /** Options of {@linkcode orthogonal}. */
 export interface OrthogonalOptions {
-  /** What the matrix is multiplied by; default 1. */
+  /** A factor of the matrix; default 1. */
   readonly gain?: number | undefined;
   /** An integer from 0 to 2⁵³ - 1. */
   readonly seed: number;
@@ -156,14 +158,15 @@ export interface OrthogonalOptions {
 const orthogonalNames: Names<OrthogonalOptions> = { gain: 0, seed: 0 };
 
 /**
- * A random matrix times a gain, whose rows or columns, whichever are fewer, are orthogonal and of length 1 (Saxe et al., 2013;
- * PyTorch's `orthogonal_`). The same for a seed on every backend.
+ * A random matrix times a gain, whose rows or columns, whichever are fewer, are orthogonal and of length 1 (Saxe et
+ * al., 2013; PyTorch's `orthogonal_`). The same seed gives the same numbers on every backend.
  *
  * @param shape `[O, I]`
  * @param options `gain` and `seed`
  * @param backend where it lives; default: the reference
  * @returns a tensor of that shape
- * @throws {TypeError} if shape is not a list of two numbers, an option is not a number or not known, or backend is not a backend
+ * @throws {TypeError} if shape is not a list of two numbers, an option is not a number or not known, or backend is not
+ *   a backend
  * @throws {RangeError} if a size or an option is out of range, or if memory is exhausted
  *
  * @example

@@ -10,10 +10,11 @@ import { backendOf, pathsOf, sizeOf, tensorsByPlace } from "./tree.ts";
 
 /**
  * Parameters, a state or any other tree as a table of text: for each tensor its name (the path to it), shape, number of
- * elements and bytes, and the totals. A tensor in several places counts once; in the others, its first name is in place of
- * its shape.
+ * elements and bytes, and the totals. A tensor that occurs several times counts once; its other
+ * rows show its first name instead of a shape.
  *
- * Bytes are those of the numbers: 4 each, on a float64 reference 8. `backend.memory()` has those that a backend uses.
+ * Bytes are those of the numbers: 4 each, on a float64 reference 8. `backend.memory()` reports those that a backend
+ * uses.
  *
  * @param params nested plain objects and arrays
  * @returns lines of text, without a line break at the end

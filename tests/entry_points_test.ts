@@ -96,7 +96,7 @@ Deno.test("deno publish includes the sources as they are, and no generated files
   assert(files.length > 100 && files.includes(worker.slice(2)));
   assertEquals(of(/\.as\.ts$/), []);
   assertEquals(of(/\.js$/), [
-    "src/backends/wasm/generated/module_baseline.js",
+    "src/backends/wasm/generated/baseline_patch.js",
     "src/backends/wasm/generated/module_relaxed.js",
     "src/train/seqmix_worker.js",
   ]);

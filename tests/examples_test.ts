@@ -10,6 +10,13 @@ import {
   trainAndTest,
 } from "@seqmix/seqmix";
 
+for (const name of ["classify", "tagger", "text"]) {
+  Deno.test(`examples/${name}.ts has at most 60 lines`, async () => {
+    const code = await Deno.readTextFile(new URL(`../examples/${name}.ts`, import.meta.url));
+    assert(code.trimEnd().split("\n").length <= 60);
+  });
+}
+
 Deno.test("examples/motif.safetensors is a trained RWKV of less than 120 KB", async () => {
   const bytes = await Deno.readFile(new URL("../examples/motif.safetensors", import.meta.url));
   assert(bytes.length < 120_000, `${bytes.length} bytes`);

@@ -43,6 +43,10 @@ export async function hashOfKernels(root: URL): Promise<string> {
     `${file.href.slice(root.href.length)}\n${Deno.readTextFileSync(file)}`
   );
   const all = [...texts, entryText(root)].join("\n");
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(all));
-  return new Uint8Array(digest).toHex();
+  return await sha256(new TextEncoder().encode(all));
+}
+
+/** SHA-256 as hexadecimal digits. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }

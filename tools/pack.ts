@@ -1,7 +1,7 @@
 /**
  * Packs the library for npm: each source as JavaScript and declarations, as emitted by TypeScript. Names and
  * comments are kept; documentation is only in the declarations. Only files that an entry point imports, directly or
- * indirectly, are packed: modules by their imports, declarations by theirs.
+ * indirectly, are packed: modules by their imports, declarations by theirs, reduced to what users can reach.
  *
  *     deno run -A tools/pack.ts seqmix.tgz
  *
@@ -10,6 +10,7 @@
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import ts from "typescript";
+import { publicTypes } from "./public_types.ts";
 import config from "../deno.json" with { type: "json" };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -94,7 +95,11 @@ const modules = reachable(
   // Sources in JavaScript are copied.
   (path) => emitted.get(path) ?? namedAsJavaScript(Deno.readTextFileSync(root + path)),
 );
-const types = reachable(entries.map(javaScript), (path) => emitted.get(declarations(path))!);
+const typed = publicTypes(
+  new Map([...emitted].filter(([path]) => path.endsWith(".d.ts"))),
+  entries.map(declarations),
+);
+const types = reachable(entries.map(javaScript), (path) => typed.get(declarations(path))!);
 
 const manifest = {
   name: config.name,

@@ -5,9 +5,10 @@
  * @module
  */
 import asc from "assemblyscript/asc";
-import { fromHex } from "../../src/backends/wasm/hex.ts";
-import { hex as baseline } from "../../src/backends/wasm/generated/module_baseline.js";
+import { patch } from "../../src/backends/wasm/generated/baseline_patch.js";
 import { hex as relaxed } from "../../src/backends/wasm/generated/module_relaxed.js";
+import { fromHex } from "../../src/backends/wasm/hex.ts";
+import { patched } from "../../src/backends/wasm/patch.ts";
 import { randomSource } from "../../src/random.ts";
 import { type Case, type HostTensor, leavesOf } from "./case.ts";
 
@@ -39,7 +40,7 @@ interface Exports {
 /** Compiles the module; the result creates the functions for a case. */
 export async function compileRoofline(): Promise<(subject: Case) => Promise<Roofline>> {
   const fused = WebAssembly.validate(fromHex(relaxed));
-  const library = await WebAssembly.compile(fromHex(fused ? relaxed : baseline));
+  const library = await WebAssembly.compile(fromHex(fused ? relaxed : patched(relaxed, patch)));
   const roofline = await compile(await Deno.readTextFile(new URL("roofline.as.ts", import.meta.url)), fused);
   return async (subject) => {
     const kernels = (await WebAssembly.instantiate(library)).exports as unknown as Library;

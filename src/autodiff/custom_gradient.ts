@@ -11,17 +11,17 @@ import { backendOf, tensorsOf, withTensors } from "../tree.ts";
 const action = "apply custom gradient";
 
 /**
- * A function with a gradient of one's own, in place of that which follows from its operations (JAX's `custom_vjp`, PyTorch's
- * `autograd.Function`). Without {@linkcode valueAndGrad} it is `forward`. Inside, nothing of `forward` is recorded, and the
- * gradients of its inputs are those that `backward` returns. What is to be differentiated must be an input: other tensors are
- * constants.
+ * A function with a gradient of one's own instead of the one that follows from its operations (JAX's `custom_vjp`,
+ * PyTorch's `autograd.Function`). Without {@linkcode valueAndGrad} it is `forward`. The operations within `forward`
+ * are not differentiated; the gradients of its inputs are those that `backward` returns. Tensors that are not inputs
+ * are constants.
  *
  * @param forward from tensors to a tensor, or to a tree of them
- * @param backward from the gradient of the result (of the result's form), the inputs and the result to a list of the inputs'
- *   gradients, each of its input's shape; null for none
+ * @param backward from the gradient of the result (of the result's form), the inputs and the result to a list of the
+ *   inputs' gradients, each of its input's shape; null for none
  * @returns the function
- * @throws {TypeError} if forward or backward is not a function; when called, if an input is not a tensor, or forward or backward
- *   returns something else
+ * @throws {TypeError} if forward or backward is not a function; when called, if an input is not a tensor, or forward
+ *   or backward returns something else
  *
  * @example A rectifier through which gradients pass everywhere, also where it is 0: a straight-through estimator
  * ```ts

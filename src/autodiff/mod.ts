@@ -15,11 +15,11 @@ import { createTape } from "./tape.ts";
  * (Griewank, Walther: "Evaluating Derivatives", 2008; the interface is that of JAX's `value_and_grad`).
  *
  * `loss` is called once, with the parameters as tensors of a recording backend. Every operation runs on the
- * parameters' own backend and is recorded; then the gradient rules are applied from the last operation to the
- * first. Other tensors of that backend are constants. A tensor in several places of the parameters (`head === embedding`)
- * is one variable: its gradient, summed over all places, is one tensor in all of them. Distinct parameters have
- * distinct gradient tensors. Recorded tensors are freed on the way back; `scope` and `free` inside
- * `loss` take effect once the gradients are done.
+ * parameters' own backend and is recorded; then the gradient rules are applied from the last operation to the first.
+ * Other tensors of that backend are constants. A tensor in several places of the parameters (`head === embedding`) is
+ * one variable: its gradient, summed over all places, is one tensor in all of them. Distinct parameters have distinct
+ * gradient tensors. Recorded tensors are freed on the way back; `scope` and `free` inside `loss` take effect once the
+ * gradients are done.
  *
  * @param loss from the parameters to a single number, or to a pair of that and any other value (a next state,
  *   logits)
@@ -27,8 +27,8 @@ import { createTape } from "./tape.ts";
  * @returns the value, a single number; the gradients, a tree of the form of `params` (0 where the value does not
  *   depend on a tensor); and the other value that `loss` returned, as constants. All live on the parameters'
  *   backend
- * @throws {TypeError} if loss does not return a single number that depends on params, or returns a promise, or if the parameters contain no
- *   tensor or tensors of several backends
+ * @throws {TypeError} if loss does not return a single number that depends on params, or returns a promise, or if the
+ *   parameters contain no tensor or tensors of several backends
  *
  * @example The slope of a mean of squares
  * ```ts

@@ -270,6 +270,8 @@ export class DeviceBackend<M> implements Engine {
 
   #sizeAt({ input, from, at }: Source, inputs: Inputs): number {
     if (from === "number") return at;
+    // A tensor that is not given has no capacity; all other sizes are of tensors that are.
+    if (from === "capacity" && inputs[input] === undefined) return 0;
     const x = inputs[input]!, shape = shapeOf(x);
     if (from === "axis") return shape[at < 0 ? shape.length + at : at];
     if (from === "capacity") return this.#store.alive(x).capacity;

@@ -47,7 +47,10 @@ interface OtherKernels<M> {
     rows: number,
     width: number,
   ): void;
-  /** Copies a view of six axes: y[yOffset ...] = x[xOffset + i₀·s₀ + … + i₅·s₅], row-major; strides may be 0 or negative. */
+  /**
+   * Copies a view of six axes: y[yOffset ...] = x[xOffset + i₀·s₀ + … + i₅·s₅], row-major; strides may be 0 or
+   * negative.
+   */
   copyStrided(
     y: M,
     yOffset: number,

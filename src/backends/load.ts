@@ -11,8 +11,12 @@ interface Kernels {
   readonly hex: string;
   readonly kinds: Readonly<Record<string, string>>;
 }
+/** The differences of another build. */
+interface Patch {
+  readonly patch: string;
+}
 
 export const loadWebGpu = (): Promise<WebGpu> => import("./webgpu/open.ts");
 export const loadSelfCheck = (): Promise<SelfCheck> => import("./self_check.ts");
 export const loadRelaxed = (): Promise<Kernels> => import("./wasm/generated/module_relaxed.js");
-export const loadBaseline = (): Promise<Kernels> => import("./wasm/generated/module_baseline.js");
+export const loadBaselinePatch = (): Promise<Patch> => import("./wasm/generated/baseline_patch.js");

@@ -5,7 +5,7 @@
  * @module
  */
 import type * as lazily from "./load.ts";
-import * as baseline from "./wasm/generated/module_baseline.js";
+import * as baselinePatch from "./wasm/generated/baseline_patch.js";
 import * as relaxed from "./wasm/generated/module_relaxed.js";
 import * as selfCheck from "./self_check.ts";
 import * as webGpu from "./webgpu/open.ts";
@@ -13,4 +13,4 @@ import * as webGpu from "./webgpu/open.ts";
 export const loadWebGpu: typeof lazily.loadWebGpu = () => Promise.resolve(webGpu);
 export const loadSelfCheck: typeof lazily.loadSelfCheck = () => Promise.resolve(selfCheck);
 export const loadRelaxed: typeof lazily.loadRelaxed = () => Promise.resolve(relaxed);
-export const loadBaseline: typeof lazily.loadBaseline = () => Promise.resolve(baseline);
+export const loadBaselinePatch: typeof lazily.loadBaselinePatch = () => Promise.resolve(baselinePatch);

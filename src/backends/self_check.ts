@@ -17,16 +17,17 @@ import { createReference } from "./reference/mod.ts";
  * Operations that no model of the library runs, and whose shaders are made of the same parts as others: compiling them
  * would delay every start.
  */
-const others: ReadonlySet<string> = new Set(
-  ["divide", "exp", "log", "scale", "scaleBy", "softplus", "subtract"],
-);
+const others: ReadonlySet<string> = new Set([
+  ...["divide", "dropout", "exp", "groupNorm", "l2Normalize", "log", "meanSquaredError"],
+  ...["scale", "scaleBy", "softplus", "subtract"],
+]);
 
 /** The operations of a model's forward pass: those with a kernel, and a gradient or a reason for having none. */
 const checked = operations.filter(({ name, compute, gradient }) =>
   compute === null && gradient !== "none" && !others.has(name)
 );
 
-/** Runs each operation twice, and attention over a key-value cache. */
+/** Runs each operation twice, and attention over a key-value cache, of several steps and of one. */
 function outputs(backend: Engine): Tensor[] {
   const random = randomSource(1);
   const draw = (...shape: number[]) =>
@@ -41,7 +42,8 @@ function outputs(backend: Engine): Tensor[] {
   const sequence = () => draw(batch, time, channels);
   const past = appendTime(backend.reserveTime(batch, 0, channels), sequence());
   const keys = appendTime(past, sequence());
-  return [...examples, attention(sequence(), keys, keys, 7)];
+  const queries = [sequence(), draw(batch, 1, channels)];
+  return [...examples, ...queries.map((query) => attention(query, keys, keys, 7))];
 }
 
 /**

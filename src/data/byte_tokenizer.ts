@@ -8,7 +8,7 @@ import { show } from "../check.ts";
 /** Text that arrives byte by byte: see {@linkcode ByteTokenizer.stream}. */
 export interface ByteStream {
   /**
-   * The text that one id or several complete: `""` while a character is incomplete. Throws as
+   * The text that is complete after one id or several: `""` while a character is incomplete. Throws as
    * {@linkcode ByteTokenizer.decode} does.
    */
   push(ids: number | ArrayLike<number>): string;
@@ -25,8 +25,8 @@ export interface ByteTokenizer {
   /** The ids of a text. Throws a TypeError if it is not a string. */
   encode(text: string): Uint8Array;
   /**
-   * The text of ids; bytes that are no characters become `"\ufffd"`. Throws a TypeError if ids is not a list, and a RangeError
-   * if an id is not an integer from 0 to 255.
+   * The text of ids; bytes that are not valid UTF-8 become `"\ufffd"`. Throws a TypeError if ids is not a list, and a
+   * RangeError if an id is not an integer from 0 to 255.
    */
   decode(ids: ArrayLike<number>): string;
   /** A decoder for ids that arrive one after the other. It never returns a part of a character. */
@@ -34,8 +34,8 @@ export interface ByteTokenizer {
 }
 
 /**
- * A tokenizer that needs no vocabulary file: the ids of a text are the bytes of UTF-8, from 0 to 255. Any text can be encoded,
- * and decoding gives it back. (Halves of surrogate pairs, which are no text, become `"\ufffd"`.)
+ * A tokenizer that needs no vocabulary file: the ids of a text are the bytes of UTF-8, from 0 to 255. Any text can be
+ * encoded, and decoding gives it back. (Lone surrogates become `"\ufffd"`.)
  *
  * @example
  * ```ts
@@ -70,7 +70,7 @@ export const byteTokenizer: ByteTokenizer = {
 };
 
 function newDecoder(): TextDecoder {
-  // By default a decoder swallows U+FEFF at the beginning.
+  // By default a decoder drops U+FEFF at the beginning.
   return new TextDecoder("utf-8", { ignoreBOM: true });
 }
 

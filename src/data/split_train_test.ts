@@ -1,5 +1,5 @@
 /**
- * Sequences divided into those to learn from and those to test with.
+ * Sequences divided into a training set and a test set.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import { randomSource, shuffle } from "../random.ts";
 export interface SplitTrainTestOptions {
   /** The number of test sequences, from 1 on, or their share, between 0 and 1. */
   readonly test: number;
-  /** An integer from 0 to 2⁵³ - 1, by which they are drawn. */
+  /** The seed of the draw, an integer from 0 to 2⁵³ - 1. */
   readonly seed: number;
 }
 
 const names: Names<SplitTrainTestOptions> = { test: 0, seed: 0 };
 
 /**
- * Divides sequences into a training set and a test set, which is drawn at random; both keep the order of the sequences, and
- * have at least one. Of equal sequences one may get into each.
+ * Divides sequences into a training set and a test set, which is drawn at random; both keep the order of the
+ * sequences, and have at least one. Equal sequences may end up in both.
  *
  * @param sequences at least two, of any kind; not copied
  * @param options `test` and `seed`

@@ -1,5 +1,5 @@
 /**
- * A text to train with.
+ * A text as a task for training.
  *
  * @module
  */
@@ -16,8 +16,8 @@ export interface TextTaskOptions {
   /** The share of the sequences to test with, between 0 and 1, or their number, from 1 on; default 0.1. */
   readonly test?: number | undefined;
   /**
-   * An integer from 0 to 2⁵³ - 1, by which the test sequences are drawn from all of the text. Default: they are its end, so
-   * that they are far from what is learned.
+   * The seed by which the test sequences are drawn from the whole text, an integer from 0 to 2⁵³ - 1. Default: they
+   * are the end of the text, so that they do not lie between training sequences.
    */
   readonly seed?: number | undefined;
 }
@@ -25,8 +25,8 @@ export interface TextTaskOptions {
 const names: Names<TextTaskOptions> = { length: 0, test: 0, seed: 0 };
 
 /**
- * The bytes of a text as sequences for `fit`, which predict every byte but the first once: see `windows`. A model of them has a
- * vocabulary of 256, and its `bitsPerToken` in `evaluate` are bits a byte.
+ * The bytes of a text as sequences for `fit`, in which every byte but the first is predicted exactly once: see
+ * `windows`. A model of them has a vocabulary of 256, and its `bitsPerToken` in `evaluate` are bits a byte.
  *
  * @param text a string, encoded by `byteTokenizer`, or its bytes
  * @param options `length`, `test` and `seed`

@@ -5,21 +5,21 @@
  */
 import { checkInteger, show } from "../check.ts";
 
-/** A list or a typed array of numbers; `A` is what its slices are. */
+/** A list or a typed array of numbers; `A` is the type of its slices. */
 export interface Sliceable<A> extends ArrayLike<number> {
   /** A copy of the elements from `start` to before `end`. */
   slice(start: number, end: number): A;
 }
 
 /**
- * Windows of one length of a long sequence, window i from `i·stride` on; what is left at the end and fills no window is left
- * out. A model predicts every token of a window but the first, so by default each window begins with the last token of the
- * one before it: every token but the very first is predicted once.
+ * Windows of equal length of a long sequence; window i starts at `i·stride`. A remainder at the end that is shorter
+ * than a window is left out. A model predicts every token of a window but the first, so by default each window begins
+ * with the last token of the previous one: every token but the very first is predicted once.
  *
  * @param ids token ids, or bytes
  * @param length the number of tokens in a window, at least 2
  * @param stride the number of tokens from the start of a window to that of the next, at least 1; default `length - 1`
- * @returns copies, of the kind of `ids`; none if there are fewer tokens than in one window
+ * @returns copies, of the same type as `ids`; none if there are fewer tokens than in one window
  * @throws {TypeError} if ids is not a list, or length or stride not a number
  * @throws {RangeError} if length or stride is out of range
  *

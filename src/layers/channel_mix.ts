@@ -142,8 +142,8 @@ export interface ChannelMixSizes {
 
 /**
  * The parameters that {@linkcode channelMix} starts training with (BlinkDL/RWKV-LM, `RWKV-v4neo/src/model.py`), as in
- * `rwkv`: for channel i of C, `mixK = mixR = (i/C)^(1 - layer / layers)`; the keys an orthogonal matrix, times √(F/C) where
- * that is above 1; the other matrices 0.
+ * `rwkv`: for channel i of C, `mixK = mixR = (i/C)^(1 - layer / layers)`; the keys an orthogonal matrix, times √(F/C)
+ * where that is above 1; the other matrices 0.
  *
  * @param sizes `channels`, `feedForward`, and `layer` of `layers`
  * @param seed an integer from 0 to 2⁵³ - 1

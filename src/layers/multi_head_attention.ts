@@ -232,8 +232,8 @@ export interface MultiHeadAttentionSizes {
 }
 
 /**
- * The parameters that {@linkcode multiHeadAttention} starts training with, as in `transformer` and GPT-2: weights normal
- * with a deviation of 0.02, those of the output divided by √(2L); no biases.
+ * The parameters that {@linkcode multiHeadAttention} starts training with, as in `transformer` and GPT-2: weights
+ * normal with a deviation of 0.02, those of the output divided by √(2L); no biases.
  *
  * @param sizes `channels` and `heads`, and `layers` and `rotaryBase`
  * @param seed an integer from 0 to 2⁵³ - 1

@@ -77,7 +77,7 @@ export interface LayerNormSizes {
  * ```ts
  * import { layerNorm, layerNormInit, read, tensor } from "@seqmix/seqmix";
  *
- * console.log(await read(layerNorm(layerNormInit({ channels: 2 }), tensor([3, 5], [1, 2])))); // about -1 and 1
+ * console.log(await read(layerNorm(tensor([3, 5], [1, 2]), layerNormInit({ channels: 2 })))); // about -1 and 1
  * ```
  */
 export function layerNormInit(sizes: LayerNormSizes): LayerNormParams {

@@ -1,5 +1,6 @@
 /**
- * The parameters that layers start with, yet to be drawn: models draw those of their layers from one random source, in parts.
+ * The initial parameters of layers, to be drawn later: models draw those of all their layers from one random source,
+ * in parts.
  *
  * @module
  */
@@ -13,12 +14,12 @@ import type { LstmParams } from "./lstm.ts";
 import type { MultiHeadAttentionParams } from "./multi_head_attention.ts";
 import type { TimeMixParams, TimeMixSizes } from "./time_mix.ts";
 
-/** The weight of a linear layer. */
+/** The initial weight of a linear layer. */
 export function linearStart(random: RandomSource, inputs: number, outputs: number): Undrawn<Tensor> {
   return () => drawUniform(random, [outputs, inputs], 1 / Math.sqrt(inputs));
 }
 
-/** Those of an LSTM layer. */
+/** The initial parameters of an LSTM layer. */
 export function lstmStart(random: RandomSource, inputs: number, channels: number): Undrawn<LstmParams> {
   const bound = 1 / Math.sqrt(channels);
   return {
@@ -28,7 +29,7 @@ export function lstmStart(random: RandomSource, inputs: number, channels: number
   };
 }
 
-/** Those of a time-mix. */
+/** The initial parameters of a time-mix. */
 export function timeMixStart(
   random: RandomSource,
   C: number,
@@ -50,7 +51,7 @@ export function timeMixStart(
   };
 }
 
-/** Those of a channel-mix. */
+/** The initial parameters of a channel-mix. */
 export function channelMixStart(
   random: RandomSource,
   C: number,
@@ -78,7 +79,7 @@ export function checkPlace(
   return [layer, layers];
 }
 
-/** Those of multi-head attention. */
+/** The initial parameters of multi-head attention. */
 export function multiHeadAttentionStart(
   random: RandomSource,
   channels: number,
@@ -97,7 +98,7 @@ export function multiHeadAttentionStart(
   };
 }
 
-/** Checks that heads divide the channels into sizes whose halves can be turned. */
+/** Checks that heads divide the channels into even sizes, as rotary positions require. */
 export function checkRotaryHeads(action: string, heads: number, channels: number): void {
   checkHeads(action, heads, channels);
   if (channels / heads % 2 !== 0) {

@@ -167,8 +167,8 @@ export interface TimeMixSizes {
 }
 
 /**
- * The parameters that {@linkcode timeMix} starts training with (BlinkDL/RWKV-LM, `RWKV-v4neo/src/model.py`), as in `rwkv`.
- * With r = layer / (layers - 1) and s = 1 - layer / layers, for channel i of C:
+ * The parameters that {@linkcode timeMix} starts training with (BlinkDL/RWKV-LM, `RWKV-v4neo/src/model.py`), as in
+ * `rwkv`. With r = layer / (layers - 1) and s = 1 - layer / layers, for channel i of C:
  *
  *     mixK = (i/C)^s;  mixV = mixK + 0.3 r;  mixR = (i/C)^(s/2)
  *     decay = -5 + 8 (i/(C - 1))^(0.7 + 1.3 r);  bonus = ln 0.3 + ((i + 1) mod 3 - 1) / 2

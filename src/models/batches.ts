@@ -37,23 +37,27 @@ export function batchesOf(
   batchSize: number,
   order: Iterable<number> = lengths.keys(),
 ): Rows[] {
-  const longest = new Map<number, number>();
-  for (const length of lengths) {
-    longest.set(roundUp(length), Math.max(length, longest.get(roundUp(length)) ?? 0));
+  // Grouped rather than sorted: a comparison for each pair would block the event loop for a second with a million.
+  const groups = new Map<number, number[]>();
+  for (const i of order) {
+    const rounded = roundUp(lengths[i]), group = groups.get(rounded);
+    if (group === undefined) groups.set(rounded, [i]);
+    else group.push(i);
   }
-  const paddedTo = (i: number) => longest.get(roundUp(lengths[i]))!;
   const batches: Rows[] = [];
   let last: { indices: number[]; length: number } | undefined, filled = 0;
-  for (const i of [...order].sort((a, b) => paddedTo(a) - paddedTo(b))) {
-    const length = paddedTo(i);
-    filled += length - 1;
-    const count = last?.indices.length ?? batchSize;
-    if (last === undefined || count === batchSize || filled <= minFilled * (count + 1) * (length - 1)) {
-      batches.push(last = { indices: [], length });
-      filled = length - 1;
+  for (const [, group] of [...groups].sort(([a], [b]) => a - b)) {
+    const length = group.reduce((longest, i) => Math.max(longest, lengths[i]), 0);
+    for (const i of group) {
+      filled += length - 1;
+      const count = last?.indices.length ?? batchSize;
+      if (last === undefined || count === batchSize || filled <= minFilled * (count + 1) * (length - 1)) {
+        batches.push(last = { indices: [], length });
+        filled = length - 1;
+      }
+      last.indices.push(i);
+      last.length = length;
     }
-    last.indices.push(i);
-    last.length = length;
   }
   return batches;
 }
@@ -64,18 +68,26 @@ function roundUp(length: number): number {
   return step * Math.ceil(length / step);
 }
 
-/** Splits sequences into inputs and targets, each padded with its sequence's last id. */
+/**
+ * Splits sequences into inputs and targets, each padded with its sequence's last id.
+ *
+ * @param start the first step
+ * @param end the step after the last
+ */
 export function batchOf(
   sequences: readonly ArrayLike<number>[],
   { indices, length }: Rows,
+  start = 0,
+  end: number = length - 1,
 ): Batch {
   const rows = indices.map((i) => sequences[i]);
-  const idsFrom = (row: ArrayLike<number>, start: number) =>
-    Array.from({ length: length - 1 }, (_, t) => row[Math.min(start + t, row.length - 1)]);
-  const inputs = rows.map((row) => idsFrom(row, 0)), targets = rows.map((row) => idsFrom(row, 1));
+  const stepsOf = (valueAt: (step: number) => number) =>
+    Array.from({ length: end - start }, (_, t) => valueAt(start + t));
+  const idsAfter = (shift: number) =>
+    rows.map((row) => stepsOf((step) => row[Math.min(step + shift, row.length - 1)]));
+  const inputs = idsAfter(0), targets = idsAfter(1);
   if (rows.every((row) => row.length === length)) return { inputs, targets };
-  const weights = rows.map((row) => Array.from(targets[0], (_, t) => t < row.length - 1 ? 1 : 0));
-  return { inputs, targets, weights };
+  return { inputs, targets, weights: rows.map((row) => stepsOf((step) => Number(step < row.length - 1))) };
 }
 
 /** The number of targets that are not padding. */

@@ -100,16 +100,15 @@ export async function evaluate<Params, State>(
   let state: State | undefined;
   try {
     for (const rows of batchesOf(sequences.map(({ length }) => length), batchSize)) {
-      const { inputs, targets, weights } = batchOf(sequences, rows);
       // After the end of the longest sequence there is only padding.
       const time = Math.max(...rows.indices.map((i) => sequences[i].length)) - 1;
-      state = model.initialState(params, inputs.length);
+      const count = rows.indices.length;
+      state = model.initialState(params, count);
       for (let start = 0; start < time;) {
         const turn = eventLoop.pause(signal);
         if (turn !== undefined) await turn;
-        const end = Math.min(rows.length - 1, start + pieceLength(params, state, inputs.length, backend));
-        const cut = (lists: Batch["inputs"]) => lists.map((list) => (list as number[]).slice(start, end));
-        const piece = { inputs: cut(inputs), targets: cut(targets), weights: weights && cut(weights) };
+        const end = Math.min(rows.length - 1, start + pieceLength(params, state, count, backend));
+        const piece = batchOf(sequences, rows, start, end);
         const before: State = state;
         const { loss, predicted, ...next } = await scorePiece.withTurns(
           [params, piece.inputs, piece.targets, piece.weights, before],

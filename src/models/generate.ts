@@ -77,8 +77,8 @@ interface Snapshot<State> {
  * token or piece, so that timers fire, pages paint and the signal can abort. If reading from the device is asynchronous
  * (WebGPU), tokens are drawn on the device and read in blocks of 1, 4, 16 and then always 64.
  *
- * The compiled step is kept with `params` for the next stream with the same model and sampling options, seed included. What
- * the `forward` of a model of your own closes over, other than tensors, must therefore be constant.
+ * The compiled step is kept with `params` for the next stream with the same model and sampling options, seed included.
+ * What the `forward` of a model of your own closes over, other than tensors, must therefore be constant.
  *
  * @param model the model
  * @param params its parameters; the model runs on their backend
@@ -140,7 +140,8 @@ export async function* generate<Params, State>(
   let snapshots: Snapshot<State>[] = [];
   let finished = false;
   try {
-    const prompted = Array.from(prompt);
+    // A copy, which is quick for the lists that can be long.
+    const prompted: Sliceable = isSliceable(prompt) ? prompt.slice() : Array.from(prompt);
     const last = prompted.length - 1;
     // All but the last token of the prompt only advance the state; from there on, each token gives the next.
     let before: Promise<unknown> | undefined;
@@ -285,6 +286,12 @@ export async function* generate<Params, State>(
       backend.free(drawn);
     }
   }
+}
+
+type Sliceable = ArrayLike<number> & { slice(start?: number, end?: number): Sliceable };
+
+function isSliceable(ids: ArrayLike<number>): ids is Sliceable {
+  return Array.isArray(ids) || ArrayBuffer.isView(ids);
 }
 
 function checkOptions(prompt: ArrayLike<number>, options: GenerateOptions<unknown>) {

@@ -1,5 +1,5 @@
 /**
- * NumPy's broadcasting: tensors of different shapes as ones of the same.
+ * NumPy's broadcasting: tensors of different shapes repeated to a common one.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { expand } from "./reduce/mod.ts";
 
 type Binary = Operation<Declaration<string, readonly ["a: ...", "b: ..."], readonly ["y: ..."]>>;
 
-/** Runs an operation on two tensors of one shape, or of shapes that broadcasting makes one. */
+/** Runs an operation on two tensors of the same shape, or of shapes that broadcast. */
 export function computeBroadcast(operation: Binary, a: Tensor, b: Tensor): Tensor {
   if (!isTensor(a) || !isTensor(b)) return compute(operation, [a, b])[0];
   if (isSameShape(shapeOf(a), shapeOf(b))) {

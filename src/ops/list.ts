@@ -7,7 +7,7 @@
 import { adamWOp } from "./adam_w/mod.ts";
 import { appendTimeOp, sliceTimeOp } from "./append_time/mod.ts";
 import { divideOp, scaleByOp, scaleOp, subtractOp } from "./arithmetic/mod.ts";
-import { attentionOp, maskedAttentionOp } from "./attention/mod.ts";
+import { attentionOp } from "./attention/mod.ts";
 import { concatOp, reshapeOp, reverseOp, sliceOp, transposeOp } from "./axes/mod.ts";
 import { concatBatchOp, padBatchOp, sliceBatchOp } from "./batch/mod.ts";
 import { clipToNormOp, normOp, squaredNormBackwardOp, squaredNormOp } from "./clip/mod.ts";
@@ -66,7 +66,6 @@ export const operations = [
   logOp,
   lstmRecurrenceOp,
   lstmRecurrenceBackwardOp,
-  maskedAttentionOp,
   matmulOp,
   meanSquaredErrorOp,
   mixOp,

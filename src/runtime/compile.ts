@@ -31,14 +31,14 @@ export interface Compiled<Args extends readonly unknown[], R> extends Disposable
  *
  * `f` must be pure and must not free its arguments:
  *
- * - Whatever `f` closes over, uploads itself, or reads from an argument that is not a tensor is constant. Numbers among its
- *   arguments are part of the form: another number is another recording. Pass what changes from call to call as a tensor (of
- *   shape `[]` for a learning rate or a count of steps: see `adamW`), or as lists of numbers.
- * - Lists of numbers, such as token ids, are an argument of their own: one list for each sequence, all of one length. `f` sees
- *   their lengths and passes them on to operations, which check the numbers at every run. Reading a number is a TypeError.
- *   Lists inside another argument are part of the form, so `f` may read them: a mask among options.
- * - An argument that is the same object as in the call before, or as a part of its result, is assumed to contain the same
- *   tensors: do not pass an object that was changed in place.
+ * - Whatever `f` closes over, uploads itself, or reads from an argument that is not a tensor is constant. Numbers
+ *   among its arguments are part of the form: another number is another recording. Pass what changes from call to call
+ *   as a tensor (of shape `[]` for a learning rate or a count of steps: see `adamW`), or as lists of numbers.
+ * - Lists of numbers, such as token ids, are an argument of their own: one list for each sequence, all of one length.
+ *   `f` sees their lengths and passes them on to operations, which check the numbers at every run. Reading a number is
+ *   a TypeError. Lists inside another argument are part of the form, so `f` may read them: a mask among options.
+ * - An argument that is the same object as in the call before, or as a part of its result, is assumed to contain the
+ *   same tensors: do not pass an object that was changed in place.
  * - `f` can't read a tensor's numbers, which do not exist while it is recorded. Trying to is a TypeError.
  *
  * Results are new tensors at every call, so that earlier states stay valid. Everything else that `f` makes is

@@ -81,8 +81,8 @@ export class Program<M> {
   }
 
   /**
-   * Frees its memory and forgets its arguments, until it is woken. Returns false if it can't: it is running, or has tensors
-   * besides its arguments.
+   * Frees its memory and forgets its arguments, until it is woken. Returns false if it can't: it is running, or has
+   * tensors besides its arguments.
    */
   sleep(): boolean {
     const { recording, lists } = this.#recorded;

@@ -62,7 +62,9 @@ export class Programs<Args extends readonly unknown[], R> {
     return this.#runAsItIs(args);
   }
 
-  /** Frees the memory of all programs; their recordings stay for later calls, where those hold no memory of their own. */
+  /**
+   * Frees the memory of all programs; their recordings stay for later calls, where those hold no memory of their own.
+   */
   sleep(): void {
     this.#programs = this.#programs.filter((program) => {
       const isKept = program.sleep();

@@ -114,8 +114,8 @@ export const hyperNames: Names<Omit<AdamWHyper, "learningRate">> = {
 const allHyperNames: Names<AdamWHyper> = { learningRate: 0, ...hyperNames };
 
 /**
- * Adam with decoupled weight decay (Kingma, Ba: "Adam", 2015; Loshchilov, Hutter: "Decoupled Weight Decay Regularization",
- * 2019; PyTorch's `AdamW`): in step t, for every parameter θ and its gradient g,
+ * Adam with decoupled weight decay (Kingma, Ba: "Adam", 2015; Loshchilov, Hutter: "Decoupled Weight Decay
+ * Regularization", 2019; PyTorch's `AdamW`): in step t, for every parameter θ and its gradient g,
  *
  *     m = β₁m + (1 - β₁)g;  v = β₂v + (1 - β₂)g²
  *     θ = θ - η·(λθ + (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε))

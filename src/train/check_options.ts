@@ -37,6 +37,7 @@ const lossNames: Names<FitLossOptions<unknown, never, unknown>> = {
   ...commonNames,
   collate: 0,
   lengthOf: 0,
+  weightOf: 0,
   lossName: 0,
 };
 
@@ -59,11 +60,12 @@ export function checkLossOptions<Params, Example, Metrics>(
   options: FitLossOptions<Params, Example, Metrics, unknown>,
 ): void {
   checkNames<object>(action, options, lossNames);
-  const { params, resume, collate, lengthOf, lossName } = options;
+  const { params, resume, collate, lengthOf, weightOf, lossName } = options;
   checkStart({ params, resume });
   checkCommon(task, options);
   checkFunction("collate", "turns examples into numbers", collate);
   checkFunction("lengthOf", "gives the length of an example", lengthOf);
+  checkFunction("weightOf", "gives the weight of an example", weightOf);
   if (lossName !== undefined && typeof lossName !== "string") {
     throw new TypeError(`Cannot ${action}: lossName must be a string, current value is ${show(lossName)}`);
   }

@@ -24,8 +24,8 @@ const action = "fit";
 type Flat = readonly [numbers: Floats, shape: readonly number[]];
 
 /**
- * A batch of examples as one tree: numbers or lists as a list of them, objects field by field. The default of the option
- * `collate` of `fit`.
+ * A batch of examples as one tree: numbers or lists as a list of them, objects field by field. The default of the
+ * option `collate` of `fit`.
  */
 export function stack(examples: readonly unknown[]): unknown {
   return stackNamed(examples, "an example");

@@ -91,7 +91,7 @@ export function fit<Config, Params, State, Metrics = unknown>(
  *
  * Batches are drawn anew in each epoch, from the seed alone. They are divided, between workers and where a batch would
  * keep the event loop from turning, and the means of the parts are weighted by the lengths of their examples
- * (`lengthOf`). The division changes nothing but rounding, provided that the loss is such a mean: without terms that
+ * (`lengthOf`), or by other weights (`weightOf`). The division changes nothing but rounding, provided that the loss is such a mean: without terms that
  * concern a batch as a whole, such as the statistics of a batch normalization.
  *
  * @param loss a pure function from parameters and a batch to the mean loss, a single number
@@ -104,18 +104,18 @@ export function fit<Config, Params, State, Metrics = unknown>(
  *
  * @example A line through points, by its mean squared error
  * ```ts
- * import { add, fit, linear, multiply, read, tensor } from "@seqmix/seqmix";
+ * import { fit, linear, linearInit, meanSquaredError, read } from "@seqmix/seqmix";
  *
- * const train = Array.from({ length: 64 }, (_, i) => ({ x: [i / 64, 1], minusY: -(3 * i / 64 + 1) }));
- * const start = { line: tensor([0, 0], [2]) };
- * const reports = fit(({ line }, { x, minusY }) => {
- *   const error = add(linear(line, x), minusY), [size] = minusY.shape;
- *   const mean = tensor(Array(size).fill(1 / size), [1, size], minusY.backend);
- *   return linear(multiply(error, error), mean);
- * }, { train }, { params: start, epochs: 100, batchSize: 16, learningRate: 0.1 });
- * let line: number[] = [];
- * for await (const { params } of reports) line = [...await read(params.line)];
- * console.log(line); // about 3 and 1
+ * const train = Array.from({ length: 64 }, (_, i) => ({ x: [i / 64], y: [3 * i / 64 + 1] }));
+ * const params = linearInit({ inputs: 1, outputs: 1, bias: true }, 1);
+ * const reports = fit(
+ *   ({ weight, bias }, { x, y }) => meanSquaredError(linear(x, weight, bias), y),
+ *   { train },
+ *   { params, epochs: 100, batchSize: 16, learningRate: 0.1 },
+ * );
+ * for await (const { params: { weight, bias } } of reports) {
+ *   console.log(await read(weight), await read(bias!)); // about 3 and 1 at the end
+ * }
  * ```
  */
 export function fit<Params, Example, Metrics = unknown>(
@@ -155,7 +155,7 @@ export function fit<Params, Example, Collated = any, Metrics = unknown>(
   loss: Loss<Params, Tensors<NoInfer<Collated>>>,
   task: FitTask<Example>,
   options: FitLossOptions<Params, Example, Metrics, Collated> & {
-    readonly collate: (examples: readonly Example[], length: number) => Collated;
+    readonly collate: (examples: Example[], length: number) => Collated;
   },
 ): AsyncGenerator<FitProgress<Params, LossEvaluation, Metrics>, void>;
 export function fit<Params>(

@@ -150,21 +150,26 @@ export interface FitOptions<Config, Params, Metrics = unknown>
 export interface FitLossOptions<Params, Example, Metrics = unknown, Collated = Example>
   extends TrainingOptions<Params, Example, Metrics> {
   /**
-   * Turns the examples of a batch, or of a part of one, into a tree of numbers, lists of numbers of one length, lists of
-   * such lists and so on, each of which becomes a tensor, in single precision on most backends; texts, booleans and null
-   * are passed on unchanged. `length` is the largest length of the examples in the batch, or a little more; lists that
-   * are padded to it have few different shapes, so that few have to be compiled.
+   * Turns the examples of a batch, or of a part of one, into a tree of numbers, lists of numbers of one length, lists
+   * of such lists and so on, each of which becomes a tensor, in single precision on most backends; texts, booleans and
+   * null are passed on unchanged. `length` is the largest length of the examples in the batch, or a little more; lists
+   * that are padded to it have few different shapes, so that few have to be compiled.
    *
    * Default: the examples are stacked. Numbers become a tensor `[B]`, lists of n numbers `[B, n]`, and of objects each
    * field by itself.
    */
-  readonly collate?: ((examples: readonly Example[], length: number) => Collated) | undefined;
+  readonly collate?: ((examples: Example[], length: number) => Collated) | undefined;
   /**
-   * The number of terms that an example contributes to the mean, an integer of at least 1: of tokens, if the loss is a
-   * mean over tokens. Examples of similar length are batched, and where a batch is divided, the means of its parts are
-   * weighted by the sums of their examples' lengths. Default: the `length` of an example that is a list, else 1.
+   * The length of an example, an integer of at least 1. Examples of similar length are batched. Default: the `length` of an
+   * example that is a list, else 1.
    */
   readonly lengthOf?: ((example: Example) => number) | undefined;
+  /**
+   * The number of terms that an example contributes to the mean, an integer of at least 1. Where a batch is divided, the
+   * means of its parts are weighted by the sums of their examples' weights. Default: the length, as for a mean over
+   * tokens. For a mean over sequences, as of a classifier: `() => 1`.
+   */
+  readonly weightOf?: ((example: Example) => number) | undefined;
   /** For workers: the name of the loss among the exports of `module`, or in `provideLosses`; default `"default"`. */
   readonly lossName?: string | undefined;
 }

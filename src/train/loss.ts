@@ -10,12 +10,12 @@ export interface LossContext {
   /** The training's `seed`, for random numbers. */
   readonly seed: number;
   /**
-   * A tensor `[]` with an integer below 2²⁴, for random numbers: the number of examples before this part of a batch, from
-   * the first step on. It differs in every step and in every part of a batch, and is the same again in a repeated or
-   * resumed training with the same division.
+   * A tensor `[]` with an integer below 2²⁴, for random numbers: the number of examples before this part of a batch,
+   * from the first step on. It differs in every step and in every part of a batch, and is the same again in a repeated
+   * or resumed training with the same division.
    */
   readonly step: Tensor;
-  /** Whether the loss is differentiated; false in evaluations, where dropout does nothing. */
+  /** Whether the loss is differentiated; false in evaluations, where the rate of dropout should be 0. */
   readonly training: boolean;
 }
 

@@ -25,14 +25,16 @@ type AnyLoss<Params> = Loss<Params, never>;
 /** Examples that are computed together. */
 interface ExampleBatch {
   readonly examples: readonly unknown[];
-  readonly lengths: readonly number[];
+  readonly weights: readonly number[];
   /** The length that they are padded to. */
   readonly length: number;
   /** The number of examples before it, from the first step on. */
   readonly draw: number;
 }
 
-/** A part of a batch as it is sent to a worker: already divided into the parts that are computed one after the other. */
+/**
+ * A part of a batch as it is sent to a worker: already divided into the parts that are computed one after the other.
+ */
 interface SentBatch {
   readonly pieces: readonly {
     /** A flattened batch. */
@@ -99,28 +101,31 @@ export interface Examples {
   readonly test?: readonly unknown[] | undefined;
   readonly collate?: ((examples: never, length: number) => unknown) | undefined;
   readonly lengthOf?: ((example: never) => number) | undefined;
+  readonly weightOf?: ((example: never) => number) | undefined;
   readonly lossName?: string | undefined;
 }
 
 /** Training of a function on examples. */
 export function lossObjective<Params>(
   loss: AnyLoss<Params>,
-  { train, test, collate = stack, lengthOf = defaultLength, lossName }: Examples,
+  { train, test, collate = stack, lengthOf = defaultLength, weightOf = lengthOf, lossName }: Examples,
   { batchSize, seed }: Settings,
 ): Objective<Params, ExampleBatch, LossEvaluation> {
-  const lengths = lengthsOf("train", train, lengthOf);
-  const testLengths = test && lengthsOf("test", test, lengthOf);
   let hash: string | undefined;
   // A sequence of n targets has n + 1 ids; examples are batched as such sequences are.
-  const longer = lengths.map((length) => length + 1);
+  const longerOf = (name: string, examples: readonly unknown[]) =>
+    integersOf(`length of ${name}`, examples, lengthOf).map((length) => length + 1);
+  const longer = longerOf("train", train), testLonger = test && longerOf("test", test);
+  const weights = integersOf("weight of train", train, weightOf);
+  const testWeights = test && integersOf("weight of test", test, weightOf);
   const batchOf = (
     examples: readonly unknown[],
-    lengths: readonly number[],
+    weights: readonly number[],
     { indices, length }: Rows,
     draw: number,
   ): ExampleBatch => ({
     examples: indices.map((i) => examples[i]),
-    lengths: indices.map((i) => lengths[i]),
+    weights: indices.map((i) => weights[i]),
     length: length - 1,
     draw,
   });
@@ -140,8 +145,8 @@ export function lossObjective<Params>(
     usesMailbox: false,
     fingerprint: () => hash ??= fingerprintOfExamples(train),
     orderOf: (epoch) => batchOrder(longer, batchSize, seed, epoch),
-    batchAt: (rows, draw) => batchOf(train, lengths, rows, draw),
-    lengthOf: ({ lengths }) => sumOf(lengths),
+    batchAt: (rows, draw) => batchOf(train, weights, rows, draw),
+    lengthOf: ({ weights }) => sumOf(weights),
     messageOf: (part, params, backend): SentBatch & { readonly share: number } => ({
       share: part.share,
       pieces: splitExamples(part, partsOf(params, part, backend)).map((piece) => ({
@@ -152,21 +157,21 @@ export function lossObjective<Params>(
     }),
     async evaluate(params, signal) {
       const backend = backendOf(action, "params", params);
-      const batches = batchesOf(testLengths!.map((length) => length + 1), batchSize);
+      const batches = batchesOf(testLonger!, batchSize);
       let draw = 0;
       const parts = batches.flatMap((rows) => {
-        const batch = batchOf(test!, testLengths!, rows, draw);
+        const batch = batchOf(test!, testWeights!, rows, draw);
         draw += batchSize;
         return splitExamples(batch, partsOf(params, batch, backend));
       });
       const score = (params: Params, tensors: PartTensors) => meanLoss(loss, params, tensors, seed, false);
       const total = await totalLoss(score, params, parts, tensorsOfBatch, backend, signal);
-      return { loss: total / sumOf(testLengths!) };
+      return { loss: total / sumOf(testWeights!) };
     },
   };
 }
 
-/** The sum of the parts' mean losses times their lengths. */
+/** The sum of the parts' mean losses times their weights. */
 async function totalLoss<Params>(
   score: (params: Params, tensors: PartTensors) => Tensor,
   params: Params,
@@ -185,7 +190,7 @@ async function totalLoss<Params>(
       const value = await compiled.withTurns([params, tensors], signal);
       try {
         const [mean] = await engineOf(backend).download(value);
-        total += mean * sumOf(part.lengths);
+        total += mean * sumOf(part.weights);
       } finally {
         backend.free(value);
       }
@@ -197,15 +202,15 @@ async function totalLoss<Params>(
 }
 
 function splitExamples(
-  { examples, lengths, length, draw }: ExampleBatch,
+  { examples, weights, length, draw }: ExampleBatch,
   parts: number,
 ): Part<ExampleBatch>[] {
-  const total = sumOf(lengths);
+  const total = sumOf(weights);
   return boundsOf(examples.length, parts).map(({ start, end }) => {
-    const own = lengths.slice(start, end);
+    const own = weights.slice(start, end);
     return {
       examples: examples.slice(start, end),
-      lengths: own,
+      weights: own,
       length,
       draw: draw + start,
       share: sumOf(own) / total,
@@ -217,15 +222,16 @@ function defaultLength(example: unknown): number {
   return Array.isArray(example) || ArrayBuffer.isView(example) ? (example as unknown as unknown[]).length : 1;
 }
 
-function lengthsOf(
+/** An integer of at least 1 for each example. */
+function integersOf(
   name: string,
   examples: readonly unknown[],
-  lengthOf: (example: never) => number,
+  integerOf: (example: never) => number,
 ): number[] {
   return examples.map((example, i) => {
-    const length = lengthOf(example as never);
-    checkInteger(action, `length of ${name}[${i}]`, length, 1);
-    return length;
+    const integer = integerOf(example as never);
+    checkInteger(action, `${name}[${i}]`, integer, 1);
+    return integer;
   });
 }
 

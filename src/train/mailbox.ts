@@ -1,8 +1,8 @@
 /**
- * A mailbox in shared memory, through which the caller's thread posts batches to the workers and receives their results.
- * A thread that waits for a message sleeps and wakes up half a millisecond late, in a step of a small model that takes
- * twenty. Whoever waits therefore polls the mailbox for a moment first. Before it sleeps, it sets a flag, and is then woken
- * by a message.
+ * A mailbox in shared memory, through which the caller's thread posts batches to the workers and receives their
+ * results. A thread that waits for a message sleeps and wakes up half a millisecond late, in a step of a small model
+ * that takes twenty. Whoever waits therefore polls the mailbox for a moment first. Before it sleeps, it sets a flag,
+ * and is then woken by a message.
  *
  * @module
  */
@@ -17,7 +17,9 @@ export interface Mailbox {
   readonly workers: number;
   /** See the indices below. */
   readonly signals: Int32Array;
-  /** All inputs, then all targets, then all weights, if any. Doubles, so that invalid ids reach the checks unchanged. */
+  /**
+   * All inputs, then all targets, then all weights, if any. Doubles, so that invalid ids reach the checks unchanged.
+   */
   readonly ids: Float64Array;
   /** The raveled parameters. */
   readonly params: Floats;
@@ -27,8 +29,8 @@ export interface Mailbox {
 }
 
 /**
- * Indices in `signals`: the number of the last job, the number and length of its sequences, whether it has weights; from
- * `asleep` on, whether each worker is asleep; and then the last job that each worker has completed.
+ * Indices in `signals`: the number of the last job, the number and length of its sequences, whether it has weights;
+ * from `asleep` on, whether each worker is asleep; and then the last job that each worker has completed.
  */
 const posted = 0, rows = 1, length = 2, weighted = 3, asleep = 4;
 
@@ -84,7 +86,9 @@ export function postJob(
   Atomics.store(signals, posted, number);
 }
 
-/** Waits a moment for a job newer than number `after`. If there is none, returns undefined; the worker is then asleep. */
+/**
+ * Waits a moment for a job newer than number `after`. If there is none, returns undefined; the worker is then asleep.
+ */
 export function takeJob(mailbox: Mailbox, worker: number, after: number): Job | undefined {
   const { signals, ids } = mailbox;
   while (poll(mailbox, worker, () => Atomics.load(signals, posted) > after)) {

@@ -77,8 +77,8 @@ export function boundsOf(count: number, parts: number): { readonly start: number
 }
 
 /**
- * The number of parts in which rows of a length go through the largest of the parameters: less than 10 ms for a product,
- * since a gradient may be a single kernel that takes longer; and at least one row.
+ * The number of parts in which rows of a length go through the largest of the parameters: less than 10 ms for a
+ * product, since a gradient may be a single kernel that takes longer; and at least one row.
  */
 export function partsFor(params: unknown, rows: number, length: number, backend: Backend): number {
   const { workAtOnce = Infinity } = engineOf(backend);

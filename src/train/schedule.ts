@@ -17,8 +17,8 @@ export interface CosineDecayOptions {
 const optionNames: Names<CosineDecayOptions> = { warmup: 0, floor: 0 };
 
 /**
- * Cosine annealing (Loshchilov, Hutter: "SGDR", 2017; PyTorch's `CosineAnnealingLR`): in step s of n, counted from 0, with a
- * warm-up of w steps,
+ * Cosine annealing (Loshchilov, Hutter: "SGDR", 2017; PyTorch's `CosineAnnealingLR`): in step s of n, counted from 0,
+ * with a warm-up of w steps,
  *
  *     peak·(s + 1) / w                                                    for s < w
  *     floor + (peak - floor)·(1 + cos(π·(s - w) / (n - w))) / 2           otherwise

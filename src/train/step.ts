@@ -32,8 +32,8 @@ export interface Training<Params> {
 /** Takes training steps. Disposing of it frees the compiled functions. */
 interface TrainingStep<Params, Batch> extends Disposable {
   /**
-   * Takes one step, with the mean gradient of some batches. Returns the mean loss before it, and the parameters and states
-   * after it.
+   * Takes one step, with the mean gradient of some batches. Returns the mean loss before it, and the parameters and
+   * states after it.
    */
   take(
     from: Training<Params>,

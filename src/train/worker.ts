@@ -1,7 +1,7 @@
 /**
- * The script of a worker of `fit`, which usually starts it by itself. If `fit` can't find the script, or trains a model that
- * is not the library's, or a loss (`provideLosses`), write a module that imports this one, and pass `fit` a function that
- * starts it:
+ * The script of a worker of `fit`, which usually starts it by itself. If `fit` can't find the script, or trains a
+ * model that is not the library's, or a loss (`provideLosses`), write a module that imports this one, and pass `fit` a
+ * function that starts it:
  *
  * ```ts ignore
  * // worker.ts

@@ -1,7 +1,7 @@
 /**
- * Gradients computed by several workers in parallel, each with a part of the batch and a backend of its own. The first worker
- * is the caller's thread, which would otherwise sleep, and wake up late. Parameters and gradients are in shared memory if the
- * runtime supports it; otherwise they are copied with each message.
+ * Gradients computed by several workers in parallel, each with a part of the batch and a backend of its own. The first
+ * worker is the caller's thread, which would otherwise sleep, and wake up late. Parameters and gradients are in shared
+ * memory if the runtime supports it; otherwise they are copied with each message.
  *
  * @module
  */
@@ -53,8 +53,8 @@ export interface Request {
 }
 
 /**
- * The message from a worker when it has started, for each request, and to wake the caller. Results in a mailbox are not sent:
- * `result` is then null.
+ * The message from a worker when it has started, for each request, and to wake the caller. Results in a mailbox are
+ * not sent: `result` is then null.
  */
 export type Reply = { readonly result: WorkerGradient | null } | { readonly error: string };
 
@@ -71,8 +71,8 @@ interface WorkerGradient {
 /** Workers that have started. After an error they can only be terminated. */
 export interface WorkerPool<Params, Batch> {
   /**
-   * The mean loss of a batch and its raveled gradients, summed over its parts in the order of the workers. The next call
-   * overwrites them. The event loop of the caller's thread turns meanwhile.
+   * The mean loss of a batch and its raveled gradients, summed over its parts in the order of the workers. The next
+   * call overwrites them. The event loop of the caller's thread turns meanwhile.
    */
   gradient(
     params: Params,

@@ -34,12 +34,22 @@ for (const { name, model, make } of models) {
   testOnAll(`evaluate() of ${name} obeys a signal`, async (backend) => {
     const params = await put(make(1), backend);
     const { bytes } = backend.memory();
-    const sequences = Array.from({ length: 3 }, () => new Uint8Array(10_000_000));
+    const length = 10_000_000;
+    let ids = 0;
+    const sequence = new Proxy(new Uint8Array(length), {
+      get(list, key) {
+        ids++;
+        return Reflect.get(list, key);
+      },
+    });
+    const sequences = [sequence, sequence, sequence];
     const signal = AbortSignal.timeout(20);
     const error = await assertRejects(
       () => evaluate(model, params, sequences, { signal }),
       DOMException,
     );
+    // Whole batches of them would block the event loop for seconds.
+    assert(ids < length, `${ids} ids were read`);
     assertEquals(error.name, "TimeoutError");
     assertEquals(backend.memory().bytes, bytes);
   });

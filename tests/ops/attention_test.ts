@@ -105,9 +105,9 @@ Deno.test("the attention kernel writes its output, and reads only the filled par
   const cache = (room: number) =>
     numbers([2, room, 6], (i) => Math.floor(i / 6) % room < 3 ? random.normal() : NaN).data;
   const key = cache(4), value = cache(5);
-  const [y] = runKernel(kernel, [24], [query, key, value], [2, 2, 3, 4, 5, 6, 3, 1]);
-  const second = [query.slice(12), key.slice(24, 42), value.slice(30, 48)];
-  assertSame(y.slice(12), runKernel(kernel, [12], second, [1, 2, 3, 3, 3, 6, 3, 1])[0]);
+  const [y] = runKernel(kernel, [24], [query, key, value, null], [2, 2, 3, 4, 5, 0, 6, 3, 1]);
+  const second = [query.slice(12), key.slice(24, 42), value.slice(30, 48), null];
+  assertSame(y.slice(12), runKernel(kernel, [12], second, [1, 2, 3, 3, 3, 0, 6, 3, 1])[0]);
 });
 
 const x = tensor(new Float32Array(12), [1, 2, 6]), longer = tensor(new Float32Array(18), [1, 3, 6]);

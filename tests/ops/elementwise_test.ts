@@ -1,17 +1,23 @@
 import {
   add,
   createReference,
+  exp,
   gelu,
+  log,
   mix,
   multiply,
   negativeExp,
   readFloat64,
+  relu,
   sigmoid,
+  silu,
+  softplus,
   squaredRelu,
   tanh,
   tensor,
 } from "@seqmix/seqmix";
-import * as kernels from "../../src/ops/elementwise/reference.ts";
+import * as elementwise from "../../src/ops/elementwise/reference.ts";
+import * as exponential from "../../src/ops/exponential/reference.ts";
 import { randomSource } from "../../src/random.ts";
 import { assertNear, list, normal, runKernel, testFailures, wrong } from "../helpers.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
@@ -19,7 +25,8 @@ import { runOnAll } from "./run_on_all.ts";
 
 for (const [symbol, cases] of Object.entries(elementwiseCases)) runOnAll(`${symbol}()`, cases);
 
-const unary = { sigmoid, tanh, squaredRelu, gelu, negativeExp };
+const kernels = { ...elementwise, ...exponential };
+const unary = { exp, gelu, log, negativeExp, relu, sigmoid, silu, softplus, squaredRelu, tanh };
 
 /** Values of the equations by other means; gelu in its tanh form, computed in Python. */
 const known: Record<keyof typeof unary, readonly (readonly [x: number, y: number])[]> = {
@@ -33,6 +40,11 @@ const known: Record<keyof typeof unary, readonly (readonly [x: number, y: number
     [1, 0.8411919906082768],
     [3, 2.996362607918227],
   ],
+  exp: [[0, 1], [Math.log(2), 2], [-Math.log(2), 0.5]],
+  log: [[1, 0], [Math.E, 1], [2 ** -20, -20 * Math.LN2]],
+  relu: [[-3, 0], [0, 0], [3, 3]],
+  silu: [[0, 0], [Math.log(3), 0.75 * Math.log(3)], [-700, -700 * Math.exp(-700)]],
+  softplus: [[0, Math.LN2], [Math.log(3), Math.log(4)], [-700, Math.exp(-700)], [1e9, 1e9]],
   negativeExp: [[0, -1], [Math.log(2), -2], [-Math.log(2), -0.5]],
 };
 
@@ -162,6 +174,11 @@ const actions = {
   squaredRelu: "compute squared ReLU",
   gelu: "compute GELU",
   negativeExp: "compute negative exponential",
+  exp: "compute exponential",
+  log: "compute logarithm",
+  relu: "compute ReLU",
+  silu: "compute SiLU",
+  softplus: "compute softplus",
 };
 for (const [symbol, action] of Object.entries(actions)) {
   const run = unary[symbol as keyof typeof unary];

@@ -106,6 +106,15 @@ testOnAll("squaredNorm() is infinite if the sum of squares overflows", async (ba
   assertNear(await read(squaredNorm(tensor([1e19, 1e19], [2], backend))), [2e38], 1e-6);
 });
 
+testFailures("squaredNorm()", [
+  [
+    "no tensor",
+    () => squaredNorm({ rate: 1 }),
+    TypeError,
+    "Cannot take norm: tree must hold tensors, current value is an object of rate",
+  ],
+]);
+
 testFailures("clipByGlobalNorm()", [
   [
     "no bound",

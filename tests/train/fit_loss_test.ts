@@ -1,16 +1,16 @@
 /** `fit` of loss functions. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
-  add,
   type Backend,
   createReference,
   createWasm,
   fit,
   type FitLossOptions,
-  linear,
+  mean,
   multiply,
   read,
   readFloat64,
+  subtract,
   type Tensor,
   tensor,
 } from "@seqmix/seqmix";
@@ -18,19 +18,19 @@ import { flatten, stack, upload } from "../../src/train/collate.ts";
 import { lossObjective } from "../../src/train/loss_objective.ts";
 import { settingsOf } from "../../src/train/run.ts";
 import { assertNear, assertSame, testFailures, testOnAll } from "../helpers.ts";
-import noisyError, { meanOf, squaredError } from "./own_losses.ts";
+import noisyError, { squaredError } from "./own_losses.ts";
 
 const module = new URL("./own_losses.ts", import.meta.url);
 
 interface Point {
   readonly x: readonly number[];
-  readonly minusY: number;
+  readonly y: number;
 }
 
 /** Points near a plane. */
 const points: Point[] = Array.from({ length: 13 }, (_, i) => {
   const x = [Math.sin(i), Math.cos(3 * i), 1];
-  return { x, minusY: -(2 * x[0] - x[1] + 0.5 + 0.1 * Math.sin(7 * i)) };
+  return { x, y: 2 * x[0] - x[1] + 0.5 + 0.1 * Math.sin(7 * i) };
 });
 const start = () => ({ line: tensor([0.1, -0.2, 0.3], [3]) });
 type Params = ReturnType<typeof start>;
@@ -52,7 +52,7 @@ function inParts(backend: Backend): void {
 
 testOnAll("fit() of a loss has the losses of a regression by hand", async (backend) => {
   // With w = 0 the loss is (1² + 3²) / 2, and its gradient is clipped to -1, so that w grows by the rate.
-  const train = [{ x: [1], minusY: -1 }, { x: [2], minusY: -3 }];
+  const train = [{ x: [1], y: 1 }, { x: [2], y: 3 }];
   const options = { params: { line: tensor([0], [1]) }, backend, hyper: { weightDecay: 0 }, epochs: 3 };
   const losses: number[] = [];
   let last: Tensor[] = [];
@@ -79,11 +79,10 @@ testOnAll("fit() of a loss has the losses of a regression by hand", async (backe
 
 testOnAll("fit() of a loss is the same for any division of a batch, up to rounding", async (backend) => {
   // The mean over all terms of all examples, each a list of terms.
-  const train = points.map(({ x, minusY }, i) =>
-    Array.from({ length: 1 + i * 5 % 7 }, (_, t) => ({ x: [x[0] + t, x[1], 1], minusY }))
+  const train = points.map(({ x, y }, i) =>
+    Array.from({ length: 1 + i * 5 % 7 }, (_, t) => ({ x: [x[0] + t, x[1], 1], y }))
   );
-  const collate = (examples: readonly Point[][]) =>
-    stack(examples.flat()) as { x: number[][]; minusY: number[] };
+  const collate = (examples: readonly Point[][]) => stack(examples.flat()) as { x: number[][]; y: number[] };
   const run = async (own: { readonly workers?: number }) => {
     const all: number[] = [], tests: number[] = [];
     const given = { ...options, params: start(), backend, collate, module, lossName: "squaredError", ...own };
@@ -106,18 +105,42 @@ testOnAll("fit() of a loss is the same for any division of a batch, up to roundi
   }
 });
 
+Deno.test("fit() of a mean over examples of several lengths is the same for any division of a batch", async () => {
+  using backend = await createWasm();
+  const lengthOf = ({ y }: Point) => 1 + Math.round(9 * Math.abs(y)), weightOf = () => 1;
+  const run = async (own: Partial<Options>) => {
+    const all: number[] = [];
+    const given = {
+      ...options,
+      params: start(),
+      backend,
+      lengthOf,
+      module,
+      lossName: "squaredError",
+      ...own,
+    };
+    for await (const at of fit(squaredError, { train: points, test: points.slice(2) }, given)) {
+      all.push(...at.losses, ...at.test ? [at.trainLoss, at.test.loss] : []);
+    }
+    return all;
+  };
+  const whole = await run({ weightOf });
+  assertNear(await run({ weightOf, workers: 2 }), whole, 1e-4, "two workers");
+  inParts(backend);
+  assertNear(await run({ weightOf }), whole, 1e-4, "parts");
+  // Weights by length, the default, are other ones here.
+  assert(Math.abs((await run({}))[0] - whole[0]) > 1e-3);
+});
+
 Deno.test("fit() of a loss weights batches and examples by their lengths", async () => {
   using backend = createReference({ precision: "float64" });
   const train = [[1, 2, 3, 4], [10], [5, 5]], { length } = train.flat();
-  const square = ({ w }: { w: Tensor }, { minusY }: { minusY: Tensor }) => {
-    const error = add(
-      linear(w, tensor(Array(minusY.shape[0]).fill(1), [minusY.shape[0], 1], backend)),
-      minusY,
-    );
-    return meanOf(multiply(error, error));
+  const square = ({ w }: { w: Tensor }, { y }: { y: Tensor }) => {
+    const error = subtract(w, y);
+    return mean(multiply(error, error));
   };
   const params = { w: tensor([0.5], [1]) };
-  const collate = (lists: readonly number[][]) => ({ minusY: lists.flat().map((y) => -y) });
+  const collate = (lists: readonly number[][]) => ({ y: lists.flat() });
   for (const own of [{ batchSize: 1 }, { batchSize: 3 }, { batchSize: 2, accumulate: 2 }]) {
     const options = { ...own, params, backend, collate, epochs: 1, learningRate: 1e-12 };
     const [at] = await Array.fromAsync(fit(square, { train, test: train }, options));
@@ -130,7 +153,7 @@ testOnAll(
   "fit() of a loss compiles its step: nothing is uploaded but the batch, and memory is constant",
   async (backend) => {
     let calls = 0;
-    const counted = (params: Params, batch: { x: Tensor; minusY: Tensor }) => {
+    const counted = (params: Params, batch: { x: Tensor; y: Tensor }) => {
       calls++;
       return squaredError(params, batch);
     };
@@ -232,8 +255,7 @@ testOnAll("fit() of a loss leaves nothing allocated after an error but its last 
     if (++calls > 4) throw new Error("no");
     return value;
   };
-  const collate = (examples: readonly Point[]) =>
-    fails(stack(examples)) as { x: number[][]; minusY: number[] };
+  const collate = (examples: readonly Point[]) => fails(stack(examples)) as { x: number[][]; y: number[] };
   const cases = [
     { collate },
     { collate, accumulate: 2 },
@@ -268,7 +290,7 @@ Deno.test("fit() of a loss lets timers fire, throws a signal's reason, and leave
   using backend = createReference();
   const train = Array.from({ length: 256 }, (_, i) => ({
     x: Float32Array.from({ length: 2000 }, (_, j) => (i * j) % 7),
-    minusY: i,
+    y: i,
   }));
   const params = { line: tensor(new Float32Array(2000), [2000]) };
   const given = { params, backend, signal: AbortSignal.timeout(700), epochs: 1e6, batchSize: 256 };
@@ -370,13 +392,13 @@ testFailures("fit() of a loss", [
   ],
   [
     "a constant",
-    run(task, {}, (_: unknown, { minusY }: { minusY: Tensor }) => meanOf(minusY)),
+    run(task, {}, (_: unknown, { y }: { y: Tensor }) => mean(y)),
     TypeError,
     "Cannot differentiate: loss must depend on params by operations with gradients, current loss is a constant",
   ],
   [
     "a loss that is NaN",
-    run({ train: [{ x: [NaN, 1, 1], minusY: 1 }] }),
+    run({ train: [{ x: [NaN, 1, 1], y: 1 }] }),
     RangeError,
     "Cannot fit: losses must be finite (a lower learningRate may help), current loss of step 1 is NaN",
   ],
@@ -404,13 +426,19 @@ testFailures("fit() of a loss", [
     TypeError,
     "Cannot fit: options must have names among params, resume, seed, epochs, batchSize, accumulate, learningRate, floor, " +
     "warmup, maxNorm, hyper, backend, every, validateEvery, metrics, workers, worker, module, signal, collate, " +
-    "lengthOf, lossName, current one is config",
+    "lengthOf, weightOf, lossName, current one is config",
   ],
   [
     "a length of 0",
     run({ train: [[1], []] }),
     RangeError,
     "Cannot fit: length of train[1] must be an integer at least 1, current value is 0",
+  ],
+  [
+    "a weight of 0",
+    run(task, { weightOf: () => 0 }),
+    RangeError,
+    "Cannot fit: weight of train[0] must be an integer at least 1, current value is 0",
   ],
   [
     "examples of a class",
@@ -421,13 +449,13 @@ testFailures("fit() of a loss", [
   ],
   [
     "examples of other names",
-    run({ train: [{ x: [1], minusY: 1 }, { x: [1] }] }),
+    run({ train: [{ x: [1], y: 1 }, { x: [1] }] }),
     TypeError,
-    "Cannot fit: an example must have the names x in every example, current ones are x, minusY",
+    "Cannot fit: an example must have the names x in every example, current ones are x, y",
   ],
   [
     "lists of several lengths",
-    run({ train: [{ x: [1], minusY: 1 }, { x: [1, 2], minusY: 1 }] }),
+    run({ train: [{ x: [1], y: 1 }, { x: [1, 2], y: 1 }] }),
     TypeError,
     "Cannot fit: lists of batch.x must have one length (collate can pad them), current lengths are 2 and 1",
   ],
@@ -481,9 +509,9 @@ testFailures("fit() of a loss", [
   ],
   [
     "a checkpoint of other examples",
-    run({ train: points.map((point) => ({ ...point, minusY: 0 })) }, given(ofNumber)),
+    run({ train: points.map((point) => ({ ...point, y: 0 })) }, given(ofNumber)),
     TypeError,
-    `Cannot fit: train must be the checkpoint's, "aea1705f", current one is "28a8521b"`,
+    `Cannot fit: train must be the checkpoint's, "1ad0216e", current one is "e9087dfc"`,
   ],
   [
     "a checkpoint without a function",

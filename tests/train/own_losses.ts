@@ -1,34 +1,41 @@
 /** User-written losses, which workers find by the URL of this module. */
-import { add, linear, type LossContext, multiply, sample, type Tensor, tensor } from "@seqmix/seqmix";
+import {
+  linear,
+  type LossContext,
+  mean,
+  multiply,
+  sample,
+  subtract,
+  type Tensor,
+  zeros,
+} from "@seqmix/seqmix";
 
 /** A batch of points as tensors. */
 interface Points {
   /** [B, I] */
   readonly x: Tensor;
-  /** [B], the negative targets. */
-  readonly minusY: Tensor;
+  /** [B] */
+  readonly y: Tensor;
 }
 
-/** The mean squared error of a linear function. */
-export function squaredError({ line }: { readonly line: Tensor }, { x, minusY }: Points): Tensor {
-  const error = add(linear(line, x), minusY);
-  return meanOf(multiply(error, error));
+/** The squared errors of a linear function. */
+function squaredErrors({ line }: { readonly line: Tensor }, { x, y }: Points): Tensor {
+  const error = subtract(linear(line, x), y);
+  return multiply(error, error);
 }
 
-/** The mean of [n] as [1], since a sum is a product with ones. */
-export function meanOf(x: Tensor): Tensor {
-  const [n] = x.shape;
-  return linear(x, tensor(Array(n).fill(1 / n), [1, n], x.backend));
+/** Their mean. */
+export function squaredError(params: { readonly line: Tensor }, points: Points): Tensor {
+  return mean(squaredErrors(params, points));
 }
 
 /** The same with a random factor of each error's weight, in training. */
 export default function noisyError(
   params: { readonly line: Tensor },
-  { x, minusY }: Points,
+  points: Points,
   { seed, step, training }: LossContext,
 ): Tensor {
-  const error = add(linear(params.line, x), minusY);
-  if (!training) return meanOf(multiply(error, error));
-  const [n] = minusY.shape, flat = tensor(new Float32Array(n * 5), [n, 5], minusY.backend);
-  return meanOf(multiply(sample(flat, { seed }, step), multiply(error, error)));
+  if (!training) return squaredError(params, points);
+  const flat = zeros([points.y.shape[0], 5], points.y.backend);
+  return mean(multiply(sample(flat, { seed }, step), squaredErrors(params, points)));
 }

@@ -9,9 +9,10 @@ import type { Backend } from "../../tensor.ts";
 import { blockSize } from "../block_size.ts";
 import { DeviceBackend } from "../device_backend.ts";
 import type { Kernels } from "../kernels.ts";
-import { loadBaseline, loadRelaxed } from "../load.ts";
+import { loadBaselinePatch, loadRelaxed } from "../load.ts";
 import { Heap } from "./heap.ts";
 import { fromHex } from "./hex.ts";
+import { patched } from "./patch.ts";
 import { replayInWasm } from "./replay.ts";
 import { scratch } from "./scratch.ts";
 
@@ -45,10 +46,13 @@ interface Build {
 /** Below 2³², so that the address after the last byte is never 0. */
 const most = 2 ** 32 - 65_536;
 
-/** Only the build in use is loaded. */
+/** The baseline is stored as its differences. */
 const builds: Readonly<Record<Instructions, () => Promise<Build>>> = {
   relaxed: loadRelaxed,
-  baseline: loadBaseline,
+  async baseline() {
+    const [{ hex, kinds }, { patch }] = await Promise.all([loadRelaxed(), loadBaselinePatch()]);
+    return { hex: patched(hex, patch), kinds };
+  },
 };
 
 /** Functions of a single instruction, to test whether a runtime supports it: validating a whole build takes long. */

@@ -8,46 +8,36 @@ function inPanels(columns: number): number {
   return 8 * Math.ceil(columns / 8);
 }
 
-function attention(queryTime: number, keyTime: number, channels: number, heads: number): number {
-  if (queryTime < 4) return 0;
-  const size = channels / heads;
-  return keyTime * (inPanels(size) + 8) + 8 * size;
-}
-
-function attentionBackward(keyTime: number, channels: number, heads: number): number {
-  const size = channels / heads;
-  return keyTime * (inPanels(size) + 32) + 32 * (inPanels(size) + size);
-}
-
 /** Maps a kernel's sizes to the number of floats that it needs; see `Device` in `../kernels.ts`. */
 export const scratch = {
-  attention: (_batch, queryTime, keyTime, _keyCapacity, _valueCapacity, channels, heads) =>
-    attention(queryTime, keyTime, channels, heads),
+  attention(
+    _batch: number,
+    queryTime: number,
+    keyTime: number,
+    _keyCapacity: number,
+    _valueCapacity: number,
+    _maskCapacity: number,
+    channels: number,
+    heads: number,
+  ): number {
+    if (queryTime < 4) return 0;
+    const size = channels / heads;
+    return keyTime * (inPanels(size) + 8) + 8 * size;
+  },
 
-  attentionBackward: (_batch, _queryTime, keyTime, _keyCapacity, _valueCapacity, channels, heads) =>
-    attentionBackward(keyTime, channels, heads),
-
-  maskedAttention: (
-    _batch,
-    queryTime,
-    keyTime,
-    _keyCapacity,
-    _valueCapacity,
-    _maskCapacity,
-    channels,
-    heads,
-  ) => attention(queryTime, keyTime, channels, heads),
-
-  maskedAttentionBackward: (
-    _batch,
-    _queryTime,
-    keyTime,
-    _keyCapacity,
-    _valueCapacity,
-    _maskCapacity,
-    channels,
-    heads,
-  ) => attentionBackward(keyTime, channels, heads),
+  attentionBackward(
+    _batch: number,
+    _queryTime: number,
+    keyTime: number,
+    _keyCapacity: number,
+    _valueCapacity: number,
+    _maskCapacity: number,
+    channels: number,
+    heads: number,
+  ): number {
+    const size = channels / heads;
+    return keyTime * (inPanels(size) + 32) + 32 * (inPanels(size) + size);
+  },
 
   lstmRecurrence(batch: number, time: number, channels: number): number {
     const panels = batch > 1 && batch * time >= 32 ? channels * inPanels(4 * channels) : 0;

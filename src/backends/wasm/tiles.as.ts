@@ -14,10 +14,10 @@ const packedLeft = memory.data(4096 << 2, 64);
 const LEFT_STEPS: i32 = LEFT / 16;
 
 /**
- * y = a·b, or y += a·b if `adds`: `rows`×`inner` by `inner`×`columns`. The rows of a have a stride of `aRow` bytes
- * and its columns of `aStep`, one of which is 4, so that a may be transposed. The panels of b are
- * `stride` bytes apart. If b has several, a is packed too, in groups of four rows, so that the numbers of a step are one
- * load: in Deno every load is followed by a comparison with the end of the memory, which costs as much.
+ * y = a·b, or y += a·b if `adds`: `rows`×`inner` by `inner`×`columns`. The rows of a have a stride of `aRow` bytes and
+ * its columns of `aStep`, one of which is 4, so that a may be transposed. The panels of b are `stride` bytes apart. If
+ * b has several, a is packed too, in groups of four rows, so that the numbers of a step are one load: in Deno every
+ * load is followed by a comparison with the end of the memory, which costs as much.
  */
 export function multiply(
   y: usize,

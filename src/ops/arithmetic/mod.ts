@@ -15,9 +15,9 @@ import { sum } from "../reduce/mod.ts";
  * `y = a - b`, element by element.
  *
  * @param a any shape
- * @param b a's shape, or one that is broadcast with it as in NumPy: from the last on, sizes are equal, or one of them
- *   is 1 or missing
- * @returns y, of a's shape with b's sizes where a has 1
+ * @param b a's shape, or one that broadcasts with it by NumPy's rules: compared from the last axis on, sizes are equal,
+ *   or one of them is 1 or missing
+ * @returns y, of the shape that both are broadcast to
  * @throws {TypeError} if the shapes can't be broadcast, or the backends differ
  *
  * @example
@@ -43,9 +43,9 @@ export const subtractOp = defineOperation({
  * `y = a/b`, element by element; as IEEE 754 says, `1/0` is infinite and `0/0` NaN.
  *
  * @param a any shape
- * @param b a's shape, or one that is broadcast with it as in NumPy: from the last on, sizes are equal, or one of them
- *   is 1 or missing
- * @returns y, of a's shape with b's sizes where a has 1
+ * @param b a's shape, or one that broadcasts with it by NumPy's rules: compared from the last axis on, sizes are equal,
+ *   or one of them is 1 or missing
+ * @returns y, of the shape that both are broadcast to
  * @throws {TypeError} if the shapes can't be broadcast, or the backends differ
  *
  * @example
@@ -73,7 +73,7 @@ export const divideOp = defineOperation({
  * `y = factor·x`, element by element.
  *
  * @param x any shape
- * @param factor a number, which a compiled function treats as a part of its structure; or a tensor `[]`, which may change
+ * @param factor a number, which is fixed when a function is compiled; or a tensor `[]`, which may change
  *   from call to call and has a gradient
  * @returns y, of x's shape
  * @throws {TypeError} if x is not a tensor, or factor neither a number nor a tensor `[]`

@@ -5,48 +5,11 @@ import { areFinite, madd, magnitude, read, sum, write } from "../../backends/was
 import { attendExactly, attendBackwardExactly } from "./exact.as";
 import { attend, HEADS } from "./one_query.as";
 
-/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, or all, head by head. */
+/**
+ * y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j that query i sees, head by head; y_i = 0 if there are none.
+ * The address of the mask is 0 if there is none.
+ */
 export function attention(
-  y: usize,
-  query: usize,
-  key: usize,
-  value: usize,
-  batch: i32,
-  queryTime: i32,
-  keyTime: i32,
-  keyCapacity: i32,
-  valueCapacity: i32,
-  channels: i32,
-  heads: i32,
-  causal: i32,
-  scratch: usize,
-): void {
-  attendAll(y, query, key, value, 0, batch, queryTime, keyTime, keyCapacity, valueCapacity, 0, channels, heads, causal, scratch);
-}
-
-/** The same over the keys whose mask is not 0; y_i = 0 if there are none. */
-export function maskedAttention(
-  y: usize,
-  query: usize,
-  key: usize,
-  value: usize,
-  mask: usize,
-  batch: i32,
-  queryTime: i32,
-  keyTime: i32,
-  keyCapacity: i32,
-  valueCapacity: i32,
-  maskCapacity: i32,
-  channels: i32,
-  heads: i32,
-  causal: i32,
-  scratch: usize,
-): void {
-  attendAll(y, query, key, value, mask, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, causal, scratch);
-}
-
-/** The address of the mask is 0 if there is none. */
-function attendAll(
   y: usize,
   query: usize,
   key: usize,
@@ -253,58 +216,10 @@ function divide(y: usize, share: usize, count: i32, size: i32, row: usize): void
 const QUERIES: i32 = 16;
 
 /**
- * With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i. The
- * weights p are recomputed from queries and keys.
+ * With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i, where
+ * p_ij is 0 for keys that query i does not see. The weights p are recomputed from queries and keys.
  */
 export function attentionBackward(
-  gQuery: usize,
-  gKey: usize,
-  gValue: usize,
-  gy: usize,
-  query: usize,
-  key: usize,
-  value: usize,
-  y: usize,
-  batch: i32,
-  queryTime: i32,
-  keyTime: i32,
-  keyCapacity: i32,
-  valueCapacity: i32,
-  channels: i32,
-  heads: i32,
-  causal: i32,
-  scratch: usize,
-): void {
-  attendAllBackward(gQuery, gKey, gValue, gy, query, key, value, 0, y, batch, queryTime, keyTime, keyCapacity, valueCapacity, 0, channels, heads, causal, scratch);
-}
-
-/** The same with p_ij = 0 for the keys whose mask is 0. */
-export function maskedAttentionBackward(
-  gQuery: usize,
-  gKey: usize,
-  gValue: usize,
-  gy: usize,
-  query: usize,
-  key: usize,
-  value: usize,
-  mask: usize,
-  y: usize,
-  batch: i32,
-  queryTime: i32,
-  keyTime: i32,
-  keyCapacity: i32,
-  valueCapacity: i32,
-  maskCapacity: i32,
-  channels: i32,
-  heads: i32,
-  causal: i32,
-  scratch: usize,
-): void {
-  attendAllBackward(gQuery, gKey, gValue, gy, query, key, value, mask, y, batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity, channels, heads, causal, scratch);
-}
-
-/** The address of the mask is 0 if there is none. */
-function attendAllBackward(
   gQuery: usize,
   gKey: usize,
   gValue: usize,

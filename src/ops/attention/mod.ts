@@ -74,7 +74,7 @@ export function attention(
   if (options !== undefined) checkNames(action, options, optionNames);
   const { causal = true, mask } = options ?? none;
   checkCausal(action, causal);
-  checkShapes(attentionOp, [query, key, value]);
+  checkShapes(attentionOp, [query, key, value, mask]);
   const [, time, channels] = query.shape;
   checkHeads(action, heads, channels);
   if (causal && time > shapeOf(key)[1]) {
@@ -82,9 +82,7 @@ export function attention(
       `Cannot ${action}: queries must be no more than keys, current T is ${time} and S is ${key.shape[1]}`,
     );
   }
-  const constants = [heads, Number(causal)];
-  if (mask === undefined) return compute(attentionOp, [query, key, value], constants)[0];
-  return compute(maskedAttentionOp, [query, key, value, mask], constants)[0];
+  return compute(attentionOp, [query, key, value, mask], [heads, Number(causal)])[0];
 }
 
 /** Checks that the option is a boolean. */
@@ -111,19 +109,7 @@ export function checkHeads(action: string, heads: number, channels: number): voi
 export const attentionOp = defineOperation({
   name: "attention",
   action,
-  inputs: ["query: B T C", "key: B S|K C", "value: B S|L C"],
-  outputs: ["y: B T C"],
-  sizes: ["B", "T", "S", "K", "L", "C"],
-  constants: ["heads", "causal"],
-  gradient: { needs: ["query", "key", "value", "y"], of: ["query", "key", "value"] },
-  example: { C: 14, heads: 7, causal: 1 },
-});
-
-/** The same over the keys whose mask is not 0. */
-export const maskedAttentionOp = defineOperation({
-  name: "maskedAttention",
-  action,
-  inputs: ["query: B T C", "key: B S|K C", "value: B S|L C", "mask: B S|M"],
+  inputs: ["query: B T C", "key: B S|K C", "value: B S|L C", "mask?: B S|M"],
   outputs: ["y: B T C"],
   sizes: ["B", "T", "S", "K", "L", "M", "C"],
   constants: ["heads", "causal"],

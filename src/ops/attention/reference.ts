@@ -1,47 +1,8 @@
 import { doubles } from "../../allocate.ts";
 import type { Floats } from "../../tensor.ts";
 
-/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, or all, head by head */
+/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j that query i sees, head by head; y_i = 0 if there are none */
 export function attention(
-  y: Floats,
-  query: Floats,
-  key: Floats,
-  value: Floats,
-  batch: number,
-  queryTime: number,
-  keyTime: number,
-  keyCapacity: number,
-  valueCapacity: number,
-  channels: number,
-  heads: number,
-  causal: number,
-): void {
-  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
-  attend(y, query, key, value, null, ...sizes, 0, channels, heads, causal);
-}
-
-/** The same over the keys whose mask is not 0; y_i = 0 if there are none */
-export function maskedAttention(
-  y: Floats,
-  query: Floats,
-  key: Floats,
-  value: Floats,
-  mask: Floats,
-  batch: number,
-  queryTime: number,
-  keyTime: number,
-  keyCapacity: number,
-  valueCapacity: number,
-  maskCapacity: number,
-  channels: number,
-  heads: number,
-  causal: number,
-): void {
-  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
-  attend(y, query, key, value, mask, ...sizes, channels, heads, causal);
-}
-
-function attend(
   y: Floats,
   query: Floats,
   key: Floats,
@@ -82,55 +43,11 @@ function attend(
   }
 }
 
-/** With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i */
+/**
+ * With d_ij = p_ij (gy_i·v_j - gy_i·y_i) / √N: gq_i = Σ_j d_ij k_j, gk_j = Σ_i d_ij q_i, gv_j = Σ_i p_ij gy_i, where
+ * p_ij is 0 for keys that query i does not see
+ */
 export function attentionBackward(
-  gQuery: Floats,
-  gKey: Floats,
-  gValue: Floats,
-  gy: Floats,
-  query: Floats,
-  key: Floats,
-  value: Floats,
-  y: Floats,
-  batch: number,
-  queryTime: number,
-  keyTime: number,
-  keyCapacity: number,
-  valueCapacity: number,
-  channels: number,
-  heads: number,
-  causal: number,
-): void {
-  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
-  attendBackward(gQuery, gKey, gValue, gy, query, key, value, null, y, ...sizes, 0, channels, heads, causal);
-}
-
-/** The same with p_ij = 0 for the keys whose mask is 0 */
-export function maskedAttentionBackward(
-  gQuery: Floats,
-  gKey: Floats,
-  gValue: Floats,
-  gy: Floats,
-  query: Floats,
-  key: Floats,
-  value: Floats,
-  mask: Floats,
-  y: Floats,
-  batch: number,
-  queryTime: number,
-  keyTime: number,
-  keyCapacity: number,
-  valueCapacity: number,
-  maskCapacity: number,
-  channels: number,
-  heads: number,
-  causal: number,
-): void {
-  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
-  attendBackward(gQuery, gKey, gValue, gy, query, key, value, mask, y, ...sizes, channels, heads, causal);
-}
-
-function attendBackward(
   gQuery: Floats,
   gKey: Floats,
   gValue: Floats,

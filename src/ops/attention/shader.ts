@@ -186,49 +186,8 @@ const codes = [false, true].map((masked) => ({
   join: attentionJoinShader(masked),
 }));
 
-/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j up to the query's own, or all, head by head */
+/** y_i = Σ_j softmax_j(q_i·k_j / √N) v_j over the keys j that query i sees, head by head; y_i = 0 if there are none */
 export function attention(
-  gpu: Gpu,
-  y: GpuBlock,
-  query: GpuBlock,
-  key: GpuBlock,
-  value: GpuBlock,
-  batch: number,
-  queryTime: number,
-  keyTime: number,
-  keyCapacity: number,
-  valueCapacity: number,
-  channels: number,
-  heads: number,
-  causal: number,
-): void {
-  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity] as const;
-  attend(gpu, y, query, key, value, null, ...sizes, 0, channels, heads, causal);
-}
-
-/** The same over the keys whose mask is not 0; y_i = 0 if there are none */
-export function maskedAttention(
-  gpu: Gpu,
-  y: GpuBlock,
-  query: GpuBlock,
-  key: GpuBlock,
-  value: GpuBlock,
-  mask: GpuBlock,
-  batch: number,
-  queryTime: number,
-  keyTime: number,
-  keyCapacity: number,
-  valueCapacity: number,
-  maskCapacity: number,
-  channels: number,
-  heads: number,
-  causal: number,
-): void {
-  const sizes = [batch, queryTime, keyTime, keyCapacity, valueCapacity, maskCapacity] as const;
-  attend(gpu, y, query, key, value, mask, ...sizes, channels, heads, causal);
-}
-
-function attend(
   gpu: Gpu,
   y: GpuBlock,
   query: GpuBlock,

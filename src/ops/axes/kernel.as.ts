@@ -2,8 +2,8 @@ import { turn } from "../../backends/wasm/panels.as";
 import { copy, storePart } from "../../backends/wasm/vectors.as";
 
 /**
- * y[yOffset ...] = a view of x with six axes, row-major: element i₀ … i₅ is x[xOffset + i₀·s₀ + … + i₅·s₅], where strides
- * may be 0 or negative. (Addresses wrap, so that adding a negative stride subtracts.)
+ * y[yOffset ...] = a view of x with six axes, row-major: element i₀ … i₅ is x[xOffset + i₀·s₀ + … + i₅·s₅], where
+ * strides may be 0 or negative. (Addresses wrap, so that adding a negative stride subtracts.)
  */
 export function copyStrided(
   y: usize,

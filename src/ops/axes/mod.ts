@@ -16,7 +16,7 @@ import { copyView, stridesOf } from "./copy.ts";
  * The same numbers in another shape: `y.flat[i] = x.flat[i]` in row-major order.
  *
  * @param x any shape
- * @param shape of as many elements; one size may be -1, which stands for what the others leave
+ * @param shape sizes whose product is x's number of elements; one may be -1, and is computed from the others
  * @returns y, of that shape
  * @throws {TypeError} if x is not a tensor, or the shape is of another number of elements
  * @throws {RangeError} if a size is not an integer from -1 on
@@ -42,7 +42,7 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
       `Cannot ${action}: shape must have at most one -1, current shape is ${showShape(shape)}`,
     );
   }
-  // What is left beside no elements could be any size.
+  // With a size of 0 beside it, -1 could stand for any size.
   if (isOpen ? known === 0 || size % known !== 0 : known !== size) {
     throw new TypeError(
       `Cannot ${action}: shape must hold the ${size} numbers of x, current shape is ${showShape(shape)}`,
@@ -69,7 +69,7 @@ export const reshapeOp = defineOperation({
  *
  * @param x any shape
  * @param axes each axis of x once; negative ones count from the end
- * @returns y, of x's sizes in that order
+ * @returns y, whose sizes are x's in that order
  * @throws {TypeError} if x is not a tensor, or axes no permutation of its axes
  *
  * @example
@@ -115,13 +115,13 @@ export const transposeOp = defineOperation({
 });
 
 /**
- * The part of an axis from `start` to before `end`.
+ * The elements of an axis from `start` up to, but not including, `end`.
  *
  * @param x any shape of at least one axis
  * @param axis negative ones count from the end
  * @param start from 0 to the axis's size; negative ones count from its end
  * @param end the same, at least `start`; default the axis's size
- * @returns y, of x's shape but for the axis, which has `end - start` elements
+ * @returns y, of x's shape, except that the axis has `end - start` elements
  * @throws {TypeError} if x is not a tensor of at least one axis
  * @throws {RangeError} if x has no such axis, or the axis no such part
  *
@@ -143,7 +143,7 @@ export function slice(x: Tensor, axis: number, start: number, end?: number): Ten
   return compute(sliceOp, [x], [at, from, to])[0];
 }
 
-/** The part gets gy, the rest 0. */
+/** gx is gy in the slice and 0 elsewhere. */
 export const sliceOp = defineOperation({
   name: "slice",
   inputs: ["x: ..."],
@@ -178,7 +178,7 @@ const padOp = defineOperation({
 });
 
 /**
- * The elements of an axis in the opposite order, as NumPy's `flip`.
+ * The elements of an axis in reverse order (NumPy's `flip`).
  *
  * @param x any shape of at least one axis
  * @param axis negative ones count from the end
@@ -197,7 +197,7 @@ export function reverse(x: Tensor, axis: number): Tensor {
   return compute(reverseOp, [x], [checkAxis("reverse", x, axis)])[0];
 }
 
-/** gx = gy in the opposite order. */
+/** gx = gy in reverse order. */
 export const reverseOp = defineOperation({
   name: "reverse",
   inputs: ["x: ..."],
@@ -218,7 +218,7 @@ export const reverseOp = defineOperation({
 /**
  * Joins tensors along an axis.
  *
- * @param xs at least one tensor; their shapes agree but for the axis
+ * @param xs at least one tensor; all shapes are equal except along the axis
  * @param axis negative ones count from the end
  * @returns y, with the tensors one after another along the axis
  * @throws {TypeError} if there is no tensor, or the shapes or backends differ
@@ -243,7 +243,7 @@ export function concat(xs: readonly Tensor[], axis: number): Tensor {
   return engineOf(backend).run(concatOp, xs, [at])[0];
 }
 
-/** Each gets the gradients of the elements that it brought. */
+/** Each input's gradient is its part of gy. */
 export const concatOp = defineOperation({
   name: "concat",
   action: "concatenate",

@@ -1,8 +1,8 @@
 import type { Floats } from "../../tensor.ts";
 
 /**
- * y[yOffset ...] = a view of x with six axes, row-major: element i₀ … i₅ is x[xOffset + i₀·s₀ + … + i₅·s₅], where strides
- * may be 0 or negative.
+ * y[yOffset ...] = a view of x with six axes, row-major: element i₀ … i₅ is x[xOffset + i₀·s₀ + … + i₅·s₅], where
+ * strides may be 0 or negative.
  */
 export function copyStrided(
   y: Floats,

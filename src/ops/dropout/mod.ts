@@ -1,5 +1,5 @@
 /**
- * Dropping elements at random.
+ * Random dropout of elements.
  *
  * @module
  */
@@ -24,15 +24,16 @@ const action = "drop out";
 const optionNames: Names<DropoutOptions> = { rate: 0, seed: 0, step: 0 };
 
 /**
- * Drops elements at random and scales up the others, so that the mean stays: `y = x·m / (1 - rate)`, where m is 0 with the
- * probability `rate` and otherwise 1 (Srivastava et al.: "Dropout", 2014; PyTorch's `dropout`). Which elements are dropped depends
- * on seed, step and their index alone (the hash of `sample`), so they are the same on every backend, and in the gradient. Set
- * the rate to 0 where a model is not trained.
+ * Drops elements at random and scales up the others, so that the expected value stays the same: `y = x·m / (1 -
+ * rate)`, where m is 0 with the probability `rate` and otherwise 1 (Srivastava et al.: "Dropout", 2014; PyTorch's
+ * `dropout`). Which elements are dropped depends on seed, step and their index alone (the hash of `sample`), so they
+ * are the same on every backend, and in the gradient. Set the rate to 0 where a model is not trained.
  *
  * @param x any shape
  * @param options rate, seed and step
  * @returns y, of x's shape; x itself if the rate is 0
- * @throws {TypeError} if x is not a tensor, an option has another type or is not known, or step lives on another backend
+ * @throws {TypeError} if x is not a tensor, an option has another type or is not known, or step lives on another
+ *   backend
  * @throws {RangeError} if an option is out of range
  *
  * @example
@@ -63,8 +64,8 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
 }
 
 /**
- * An element is dropped if the first 24 bits of its hash are below `dropped`. The number of the draw is `base`, and `step`
- * more where there is one.
+ * An element is dropped if the first 24 bits of its hash are below `dropped`. The number of the draw is `base`, and
+ * `step` more where there is one.
  */
 export const dropoutOp = defineOperation({
   name: "dropout",

@@ -7,8 +7,8 @@ import type { Gpu, GpuBlock } from "../../backends/webgpu/gpu.ts";
 import { bindings, forRows, inRows, main, nan, reduction, units } from "../../backends/webgpu/wgsl.ts";
 
 /**
- * The length of a row as `unit`·`root`, of which the first is about its largest element: squares of others neither overflow
- * nor vanish.
+ * The length of a row as `unit`·`root`, of which the first is about its largest element: squares of others neither
+ * overflow nor vanish.
  */
 function lengthCode(threads: number): string {
   return `if (group >= params.rows) { return; }

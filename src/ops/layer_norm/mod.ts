@@ -68,9 +68,9 @@ export interface GroupNormOptions {
 const optionNames: Names<GroupNormOptions> = { epsilon: 0 };
 
 /**
- * Normalizes each of G groups of C/G neighbouring channels by itself: `y = (x - mean) / √(variance + ε) · weight + bias`, with
- * the mean and the variance of the group (Wu, He: "Group Normalization", 2018; PyTorch's `group_norm` of `[N, C]`). With one
- * group it is `layerNorm`; RWKV has one for each head.
+ * Normalizes each of G groups of C/G neighbouring channels by itself: `y = (x - mean) / √(variance + ε) · weight +
+ * bias`, with the mean and the variance of the group (Wu, He: "Group Normalization", 2018; PyTorch's `group_norm` of
+ * `[N, C]`). With one group it is `layerNorm`; RWKV has one for each head.
  *
  * @param x `[..., C]`
  * @param params weight and bias `[C]`

@@ -3,8 +3,9 @@ import { areFinite, loadPart, madd, read, storePart, write } from "../../backend
 import { linear, linearBackwardInput, linearBackwardWeight } from "../linear/kernel.as";
 
 /**
- * y `[batch, rows, columns]` = a·b, sums over `inner`. The matrices of a and b lie `aStep` and `bStep` elements apart, or
- * 0 if one serves all. `form` 0: a·b; 1: a·bᵀ; 2: aᵀ·b. These are the products of a linear map and of its gradients.
+ * y `[batch, rows, columns]` = a·b, sums over `inner`. The matrices of a and b lie `aStep` and `bStep` elements apart,
+ * or 0 if one serves all. `form` 0: a·b; 1: a·bᵀ; 2: aᵀ·b. These are the products of a linear map and of its
+ * gradients.
  */
 export function matmul(
   y: usize,

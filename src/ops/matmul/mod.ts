@@ -17,7 +17,7 @@ import { sumOp } from "../reduce/mod.ts";
  * that are `[out, in]`, use {@linkcode linear}.
  *
  * @param a `[..., M, K]`
- * @param b `[..., K, N]`; the axes in front are broadcast with those of a
+ * @param b `[..., K, N]`; the leading axes are broadcast with those of a
  * @returns y `[..., M, N]`
  * @throws {TypeError} on other shapes, or tensors of two backends
  *
@@ -56,7 +56,7 @@ function countOf({ shape }: Tensor): number {
   return product(shape.slice(0, -2));
 }
 
-/** Whether a tensor has one matrix for a whole batch, or one for each of its elements. */
+/** Whether a tensor has one matrix for the whole batch, or one for each element of the batch. */
 function isOneOrAll(x: Tensor, batch: readonly number[]): boolean {
   const count = countOf(x);
   return count === 1 || count === product(batch);
@@ -88,7 +88,7 @@ const matmulGradientOp = defineOperation({
   gradient: "none",
 });
 
-/** ga = gy·bᵀ, gb = aᵀ·gy; the gradient of a matrix that served all of a batch is a sum. */
+/** ga = gy·bᵀ, gb = aᵀ·gy; the gradient of a matrix that is used for a whole batch is a sum. */
 export const matmulOp = defineOperation({
   ...matmulGradientOp.declaration,
   name: "matmul",

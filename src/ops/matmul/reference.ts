@@ -1,8 +1,8 @@
 import type { Floats } from "../../tensor.ts";
 
 /**
- * y `[batch, rows, columns]` = a·b, sums over `inner`. The matrices of a and b lie `aStep` and `bStep` elements apart, or
- * 0 if one serves all. `form` 0: a·b; 1: a·bᵀ; 2: aᵀ·b.
+ * y `[batch, rows, columns]` = a·b, sums over `inner`. The matrices of a and b lie `aStep` and `bStep` elements apart,
+ * or 0 if one serves all. `form` 0: a·b; 1: a·bᵀ; 2: aᵀ·b.
  */
 export function matmul(
   y: Floats,

@@ -1,5 +1,5 @@
 /**
- * The loss of a regression.
+ * The mean squared error, a loss for regression.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import type { Tensor } from "../../tensor.ts";
 import { weightsOf } from "../cross_entropy/mod.ts";
 
 /**
- * The mean squared difference of a prediction and its target, `Σ w (prediction - target)² / (C Σ w)`: over all C elements of
- * the last axis, and over the others with weights, as in `crossEntropy`.
+ * The mean squared difference of a prediction and its target, `Σ w (prediction - target)² / (C Σ w)`: over all C
+ * elements of the last axis, and over the others with weights, as in `crossEntropy`.
  *
  * @param prediction `[..., C]`
  * @param target of the same shape; it has a gradient too
- * @param weights how much each vector of C counts, a tensor `[...]`, or for `[B, T, C]` one list a sequence; 0 masks padding,
- *   whatever it has. None: all count 1
- * @returns a single number, shape `[]`; NaN if all weights are 0, or there is no element
+ * @param weights the weight of each vector of C elements: a tensor `[...]`, or for `[B, T, C]` one list for each
+ *   sequence; 0 excludes padding, even if it is NaN. Default: all 1
+ * @returns a single number, shape `[]`; NaN if all weights are 0 or there are no elements
  * @throws {TypeError} on other shapes, or tensors of two backends
  * @throws {RangeError} on a list with a weight that is negative or not finite
  *
@@ -37,7 +37,7 @@ export function meanSquaredError(
 ): Tensor {
   const action = "compute mean squared error";
   checkLast(action, "prediction", prediction, "C");
-  // In a scope, so that what came as lists leaves no tensor behind.
+  // In a scope, which frees the tensor that is made of lists.
   return prediction.backend.scope(() =>
     compute(meanSquaredErrorOp, [prediction, target, weightsOf(action, weights, prediction.backend)])[0]
   );

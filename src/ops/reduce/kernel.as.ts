@@ -1,8 +1,8 @@
 import { read, write } from "../../backends/wasm/vectors.as";
 
 /**
- * y[o, i] = Σ x[o, :, i] / divisor for x `[outer, size, inner]`, in double precision: partial sums may overflow where the
- * sum does not, and thousands of terms keep their digits.
+ * y[o, i] = Σ x[o, :, i] / divisor for x `[outer, size, inner]`, in double precision: partial sums may overflow where
+ * the sum does not, and thousands of terms keep their digits.
  */
 export function sum(y: usize, x: usize, outer: i32, size: i32, inner: i32, divisor: f64): void {
   const row = (<usize> inner) << 2;

@@ -1,5 +1,5 @@
 /**
- * Sums and means over axes, and the reverse: numbers that are repeated along axes.
+ * Sums and means over axes, and their gradient, which repeats numbers along axes.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import { copyView, stridesOf } from "../axes/copy.ts";
 import { reshapeOp } from "../axes/mod.ts";
 
 /**
- * The sum over an axis, or of all elements: `y = Σ x`. The sum of none is 0.
+ * The sum over an axis, or of all elements: `y = Σ x`. The sum over no elements is 0.
  *
  * @param x any shape
- * @param axis the axis that is summed; negative ones count from the end; none: all axes
- * @returns y, of x's shape without the axis; without one, a single number `[]`
+ * @param axis the axis to sum over; negative ones count from the end. Default: all axes
+ * @returns y, x's shape without that axis; over all axes, a single number `[]`
  * @throws {TypeError} if x is not a tensor, or has no axes and one is given
  * @throws {RangeError} if x has no such axis
  *
@@ -35,9 +35,9 @@ export function sum(x: Tensor, axis?: number): Tensor {
 /**
  * The mean over an axis, or of all elements: `y = Σ x / N`.
  *
- * @param x any shape, with at least one element along what is averaged
- * @param axis the axis that is averaged; negative ones count from the end; none: all axes
- * @returns y, of x's shape without the axis; without one, a single number `[]`
+ * @param x any shape, with at least one element along each axis that is averaged
+ * @param axis the axis to average over; negative ones count from the end. Default: all axes
+ * @returns y, x's shape without that axis; over all axes, a single number `[]`
  * @throws {TypeError} if x is not a tensor, or has no axes and one is given
  * @throws {RangeError} if x has no such axis, or it is of no elements
  *
@@ -100,9 +100,9 @@ function divided(x: Tensor, divisor: number): Tensor {
 }
 
 /**
- * Repeats a tensor along its axes of size 1, and along new axes in front, until it has a shape.
+ * Repeats a tensor along its axes of size 1, and along new leading axes, to a given shape.
  *
- * @param shape the sizes at the end of which are those of x, or x has 1 there
+ * @param shape sizes; the last ones are those of x, except where x has 1
  */
 export function expand(x: Tensor, shape: readonly number[]): Tensor {
   const view = [...new Array<number>(shape.length - x.shape.length).fill(1), ...x.shape];

@@ -1,6 +1,6 @@
 /**
- * The hash pcg4d of four 32-bit words, its first word (Jarzynski, Olano: "Hash Functions for GPU Rendering", 2020): random
- * numbers that are the same on every device, in any order.
+ * The hash pcg4d of four 32-bit words, its first word (Jarzynski, Olano: "Hash Functions for GPU Rendering", 2020):
+ * random numbers that are the same on every device, in any order.
  *
  * @module
  */

@@ -1,11 +1,6 @@
 /** The kernels with a recurrence over time that take scratch memory: all sequences at once, and backward. */
 import { scratch } from "../../../src/backends/wasm/scratch.ts";
-import {
-  attention,
-  attentionBackward,
-  maskedAttention,
-  maskedAttentionBackward,
-} from "../../../src/ops/attention/reference.ts";
+import { attention, attentionBackward } from "../../../src/ops/attention/reference.ts";
 import { lstmRecurrence, lstmRecurrenceBackward } from "../../../src/ops/lstm/reference.ts";
 import { wkv, wkvBackward } from "../../../src/ops/wkv/reference.ts";
 import { type Argument, builds, compare, draws, expected, out } from "./kernel_memory.ts";
@@ -69,25 +64,32 @@ for (const { name: build, kernels } of builds) {
 
   test(`attention() of ${build} of many queries ignores the keys after a query, also NaN`, () => {
     const [queries, keys, channels] = [9, 13, 12];
-    const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys, 1);
+    const [query, key, value, mask, ...sizes] = attentionArguments(1, 3, 4, queries, keys, 1);
     (key as Float32Array).fill(NaN, keys * channels);
     (value as Float32Array).fill(NaN, keys * channels);
     (key as Float32Array)[9 * channels] = NaN;
     (value as Float32Array)[10 * channels + 7] = Infinity;
     (query as Float32Array)[6 * channels + 11] = NaN;
-    check("attention", attention, [out(queries * channels), query, key, value, ...sizes], 1e-5);
+    check("attention", attention, [out(queries * channels), query, key, value, mask, ...sizes], 1e-5);
   });
 
   test(`attentionBackward() of ${build} agrees with the reference`, () => {
     for (const size of [1, 2, 3, 4, 5, 8, 11, 32, 33]) {
       for (const [batch, heads, queries, keys, causal] of attentionSizes) {
         const channels = heads * size;
-        const [query, key, value, ...sizes] = attentionArguments(batch, heads, size, queries, keys, causal);
-        const forward = [out(batch * queries * channels), query, key, value, ...sizes];
+        const [query, key, value, mask, ...sizes] = attentionArguments(
+          batch,
+          heads,
+          size,
+          queries,
+          keys,
+          causal,
+        );
+        const forward = [out(batch * queries * channels), query, key, value, mask, ...sizes];
         const y = Float32Array.from(expected(attention, forward)[0]);
         check("attentionBackward", attentionBackward, [
           ...[out(batch * queries * channels), out(batch * keys * channels), out(batch * keys * channels)],
-          ...[normals(y.length), query, key, value, y, ...sizes],
+          ...[normals(y.length), query, key, value, mask, y, ...sizes],
         ], 5e-5);
       }
     }
@@ -98,17 +100,17 @@ for (const { name: build, kernels } of builds) {
     for (const [queries, keys, causal] of [[21, 25, 1], [21, 25, 0], [25, 21, 0]]) {
       for (const number of [NaN, Infinity]) {
         for (const place of ["gy", "query", "key", "value"]) {
-          const [query, key, value, ...sizes] = attentionArguments(1, 3, 4, queries, keys, causal);
+          const [query, key, value, mask, ...sizes] = attentionArguments(1, 3, 4, queries, keys, causal);
           const gy = normals(queries * channels);
           const rows = { gy, query, key, value } as Record<string, Float32Array>;
           // Of a query, or of the key at the same step.
           rows[place][(place === "gy" || place === "query" ? 6 : 6 + keys - queries) * channels + 5] = number;
           const y = Float32Array.from(
-            expected(attention, [out(queries * channels), query, key, value, ...sizes])[0],
+            expected(attention, [out(queries * channels), query, key, value, mask, ...sizes])[0],
           );
           check("attentionBackward", attentionBackward, [
             ...[out(queries * channels), out(keys * channels), out(keys * channels)],
-            ...[gy, query, key, value, y, ...sizes],
+            ...[gy, query, key, value, mask, y, ...sizes],
           ], 5e-5);
         }
       }
@@ -123,16 +125,16 @@ for (const { name: build, kernels } of builds) {
           ...[batch, heads, size, queries, keys, causal] as const,
         );
         const forward = [out(rows), query, key, value, mask, ...sizes];
-        check("maskedAttention", maskedAttention, forward, 1e-5);
-        const y = Float32Array.from(expected(maskedAttention, forward)[0]);
-        check("maskedAttentionBackward", maskedAttentionBackward, [
+        check("attention", attention, forward, 1e-5);
+        const y = Float32Array.from(expected(attention, forward)[0]);
+        check("attentionBackward", attentionBackward, [
           ...[out(rows), out(all), out(all), normals(rows), query, key, value, mask, y, ...sizes],
         ], 5e-5);
       }
     }
   });
 
-  test(`attention() of ${build} with a mask keeps NaN and infinities from what sees them not`, () => {
+  test(`attention() of ${build} with a mask confines NaN and infinities to the queries that see them`, () => {
     const [keys, channels] = [25, 12];
     for (const [queries, causal] of [[1, 1], [21, 1], [21, 0]]) {
       for (const number of [NaN, Infinity]) {
@@ -144,9 +146,9 @@ for (const { name: build, kernels } of builds) {
             rows[place][(place === "gy" || place === "query" ? 0 : step) * channels + 5] = number;
             (mask as Float32Array)[step] = Number(!hidden);
             const forward = [out(queries * channels), query, key, value, mask, ...sizes];
-            check("maskedAttention", maskedAttention, forward, 1e-5);
-            const y = Float32Array.from(expected(maskedAttention, forward)[0]);
-            check("maskedAttentionBackward", maskedAttentionBackward, [
+            check("attention", attention, forward, 1e-5);
+            const y = Float32Array.from(expected(attention, forward)[0]);
+            check("attentionBackward", attentionBackward, [
               ...[out(queries * channels), out(keys * channels), out(keys * channels)],
               ...[gy, query, key, value, mask, y, ...sizes],
             ], 5e-5);
@@ -223,7 +225,8 @@ function attentionArguments(
     normals(batch * queries * channels),
     normals(batch * (keys + 3) * channels),
     normals(batch * (keys + 1) * channels),
-    ...[batch, queries, keys, keys + 3, keys + 1, channels, heads, causal],
+    null,
+    ...[batch, queries, keys, keys + 3, keys + 1, 0, channels, heads, causal],
   ];
 }
 
@@ -261,11 +264,11 @@ function maskedArguments(
   keys: number,
   causal: number,
 ): Argument[] {
-  const [query, key, value, ...sizes] = attentionArguments(batch, heads, size, queries, keys, causal);
+  const [query, key, value, , ...sizes] = attentionArguments(batch, heads, size, queries, keys, causal);
   const capacity = keys + 3;
   const mask = Float32Array.from({ length: batch * capacity }, (_, i) => {
     const j = i % capacity;
     return j < keys ? Number(j % 3 > 0) : NaN;
   });
-  return [query, key, value, mask, ...sizes.slice(0, 5), capacity, ...sizes.slice(5)];
+  return [query, key, value, mask, ...sizes.with(5, capacity)];
 }

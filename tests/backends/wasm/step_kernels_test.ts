@@ -62,7 +62,8 @@ for (const { name: build, kernels } of builds) {
           compare("attention", attention, [
             ...[out(batch * queries * channels), normals(batch * queries * channels, 2)],
             ...[normals(batch * (keys + 3) * channels, 2), normals(batch * (keys + 1) * channels)],
-            ...[batch, queries, keys, keys + 3, keys + 1, channels, heads, causal],
+            null,
+            ...[batch, queries, keys, keys + 3, keys + 1, 0, channels, heads, causal],
           ]);
         }
       }
@@ -77,20 +78,8 @@ for (const { name: build, kernels } of builds) {
     key[5 * channels] = NaN;
     value[6 * channels + 7] = NaN;
     compare("attention", attention, [
-      ...[
-        out(2 * channels),
-        normals(2 * channels, 2),
-        key,
-        value,
-        1,
-        2,
-        keys,
-        capacity,
-        capacity,
-        channels,
-        3,
-        1,
-      ],
+      ...[out(2 * channels), normals(2 * channels, 2), key, value, null],
+      ...[1, 2, keys, capacity, capacity, 0, channels, 3, 1],
     ]);
   });
 

@@ -39,7 +39,7 @@ export const tables: Readonly<Record<string, readonly Case[]>> = {
   layerNorm: layerNormCases,
   linear: linearCases,
   lstmRecurrence: lstmCases,
-  maskedAttention: maskedAttentionCases,
+  "attention() with a mask": maskedAttentionCases,
   matmul: matmulCases,
   mean: meanCases,
   meanSquaredError: meanSquaredErrorCases,
