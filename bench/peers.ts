@@ -1,6 +1,6 @@
 /**
  * `deno task peers`: the time until the library can be used; the time of a token here and in ONNX Runtime, jax-js
- * and PyTorch; and the speed of training here and in PyTorch.
+ * and PyTorch; and the speed of training here and in PyTorch, of the language models and of models of one's own.
  *
  * All have the same weights, must give the same output, and use one thread. PyTorch 2 is that of the `python3` on
  * the path, or of the environment variable PYTHON, eager and with `torch.compile`, which takes a minute for a
@@ -11,6 +11,7 @@
 import { choicesOf, countOf, parsedOrExit, readFlags } from "./measure/flags.ts";
 import { describeMachine } from "./measure/machine.ts";
 import { compareTokens, tokenParts } from "./peers/token.ts";
+import { compareOwnTrainings, ownTrainingParts } from "./peers/own_training.ts";
 import { measureStartup, startupPart } from "./peers/startup.ts";
 import { compareTrainings, trainingParts } from "./peers/training.ts";
 import { findVersions } from "./peers/versions.ts";
@@ -21,7 +22,7 @@ import { toRows } from "./report/rows.ts";
 /** The number of new processes. */
 const startups = 21;
 
-const parts = ["startup", "token", "training"];
+const parts = ["startup", "token", "training", "own"];
 const usage = `Usage: deno task peers [options]
 
   --only ${parts}   the comparisons (default: all)
@@ -49,6 +50,11 @@ if (import.meta.main) {
     using progress = startProgress("Training");
     training = await compareTrainings(rounds, progress.update);
   }
+  let own: Awaited<ReturnType<typeof compareOwnTrainings>> | undefined;
+  if (only.includes("own")) {
+    using progress = startProgress("Training of own models");
+    own = await compareOwnTrainings(rounds, progress.update);
+  }
   let token: Awaited<ReturnType<typeof compareTokens>> | undefined;
   if (only.includes("token")) {
     using progress = startProgress("Comparing");
@@ -63,9 +69,12 @@ if (import.meta.main) {
     ...startup ? [startupPart(startup)] : [],
     ...token ? tokenParts(token) : [],
     ...training ? trainingParts(training) : [],
+    ...own ? ownTrainingParts(own) : [],
   ]));
-  const leftOut = [...token?.leftOut ?? [], ...training?.leftOut ?? []];
+  const leftOut = [...token?.leftOut ?? [], ...training?.leftOut ?? [], ...own?.leftOut ?? []];
   await file?.write(
-    new TextEncoder().encode(toRows({ date, machine, versions, startup, ...token, ...training, leftOut })),
+    new TextEncoder().encode(
+      toRows({ date, machine, versions, startup, ...token, ...training, ...own, leftOut }),
+    ),
   );
 }

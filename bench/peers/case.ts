@@ -72,10 +72,16 @@ export async function casesOf(preset: PresetName, length: number): Promise<Case[
 
 async function weightsOf<P>(preset: PresetName, model: Case["model"]): Promise<Host<P>> {
   const { params } = await makeSubject(preset, model, reference);
-  return await mapLeaves(params, isTensor, async (t) => ({
-    shape: t.shape,
-    data: new Float32Array(await read(t)),
-  })) as Host<P>;
+  return await inHostMemory(params) as Host<P>;
+}
+
+/** The tensors of a tree as host tensors. */
+export function inHostMemory(params: unknown): Promise<unknown> {
+  return mapLeaves(
+    params,
+    isTensor,
+    async (t) => ({ shape: t.shape, data: new Float32Array(await read(t)) }),
+  );
 }
 
 /** The weights as parameters of the library, on the reference backend. */

@@ -10,8 +10,14 @@ import type { OpenPeer, Peer } from "./peer.ts";
 /** A model of a preset. */
 export type Named = Pick<Case, "model" | "preset">;
 
+/** What is compared: a model of a preset, or one of one's own. */
+interface Compared {
+  readonly model: string;
+  readonly preset?: string;
+}
+
 /** An implementation that is not compared, with the reason. */
-export interface LeftOut extends Named {
+export interface LeftOut extends Compared {
   readonly implementation: string;
   readonly reason: string;
 }
@@ -31,9 +37,9 @@ interface Comparison {
  * @param beside additional subjects that are timed in the same rounds
  * @throws {Error} if the library itself fails or is wrong; other implementations are left out instead
  */
-export async function compare(
-  subject: Case,
-  peers: readonly Peer[],
+export async function compare<Subject extends Compared>(
+  subject: Subject,
+  peers: readonly Peer<Subject>[],
   { expected, beside = [], effort, progress }: {
     readonly expected?: readonly ArrayLike<number>[];
     readonly beside?: readonly Timed[];
@@ -54,7 +60,7 @@ export async function compare(
       } catch (error) {
         if (own) throw error;
         const reason = error instanceof Error ? error.message : String(error);
-        leftOut.push({ model, preset, implementation, reason });
+        leftOut.push({ model, ...preset === undefined ? {} : { preset }, implementation, reason });
         if (opened.at(-1)?.implementation === implementation) await opened.pop()!.peer.close();
       }
     }

@@ -8,14 +8,14 @@ import { taskSequence } from "../measure/subjects.ts";
 import { clocked, type Timed } from "../measure/timer.ts";
 import type { Case } from "./case.ts";
 
-/** An implementation of decoding or of training. */
-export interface Peer {
+/** An implementation of decoding or of training of a `Subject`. */
+export interface Peer<Subject = Case> {
   /** The name in the results. */
   readonly name: string;
   /** Whether it is this library, which must be right; others that are wrong or can't run here are left out. */
   readonly own?: boolean;
   /** Loads a case's weights. Rejects with the reason if the implementation can't run here. */
-  open(subject: Case): Promise<OpenPeer>;
+  open(subject: Subject): Promise<OpenPeer>;
 }
 
 /** A loaded implementation, timed for a token or for a step of training. */

@@ -5,9 +5,10 @@
  */
 import { startProcess } from "../measure/process.ts";
 import { taskSequence } from "../measure/subjects.ts";
-import { type Case, leavesOf } from "./case.ts";
+import { type Case, inHostMemory, leavesOf } from "./case.ts";
+import { heads, type OwnCase, type OwnModelName, ownModels } from "./own_models.ts";
 import { type OpenPeer, type Peer, remotePeer } from "./peer.ts";
-import { checkedSteps, hyper, trainingBatch } from "./training_set_up.ts";
+import { batchSize, checkedSteps, hyper, trainingBatch } from "./training_set_up.ts";
 
 /** The Python that has PyTorch, if any. */
 export const python = () => Deno.env.get("PYTHON") ?? "python3";
@@ -25,6 +26,32 @@ export function pyTorchTrainers(model: Case["model"]): Peer[] {
     ...model === "rwkv" ? [trainer("PyTorch, unbind", { unbind: true, compiled: false })] : [],
     trainer("PyTorch, compiled", { unbind: true, compiled: true }),
   ];
+}
+
+/** Training of a model of one's own, eager. */
+export function pyTorchOwnTrainers(model: OwnModelName): Peer<OwnCase>[] {
+  return [
+    ownTrainer("PyTorch", false),
+    ...model === "regressor, RWKV" ? [ownTrainer("PyTorch, unbind", true)] : [],
+  ];
+}
+
+function ownTrainer(name: string, unbind: boolean): Peer<OwnCase> {
+  return {
+    name,
+    async open({ model }) {
+      const { init, examples } = ownModels[model], batch = examples(batchSize);
+      return await openPython("pytorch_own_peer.py", await inHostMemory(init()), {
+        model,
+        heads,
+        x: batch.map((example) => "x" in example ? example.x : example.ids),
+        y: batch.map((example) => "x" in example ? example.y : example.tags),
+        hyper,
+        checkedSteps,
+        unbind,
+      });
+    },
+  };
 }
 
 function decoder(name: string, compiled: boolean): Peer {
@@ -47,12 +74,16 @@ function trainer(name: string, how: { readonly unbind: boolean; readonly compile
   };
 }
 
+function open(script: string, subject: Case, options: object): Promise<OpenPeer> {
+  return openPython(script, subject.weights, { ...describe(subject), ...options });
+}
+
 /** Starts a script of this folder and sends it a model: a line of JSON, then the weights as little-endian float32. */
-async function open(script: string, subject: Case, options: object): Promise<OpenPeer> {
+export async function openPython(script: string, tree: unknown, options: object): Promise<OpenPeer> {
   const process = startProcess([python(), new URL(script, import.meta.url).pathname]);
-  const leaves = leavesOf(subject.weights);
+  const leaves = leavesOf(tree);
   const weights = leaves.map(([name, { shape }]) => [name, shape]);
-  const header = JSON.stringify({ ...describe(subject), weights, ...options }) + "\n";
+  const header = JSON.stringify({ ...options, weights }) + "\n";
   await process.send(new TextEncoder().encode(header));
   for (const [, { data }] of leaves) await process.send(new Uint8Array(data.buffer));
   return remotePeer(process);

@@ -155,4 +155,5 @@ def main():
     reply_to_requests(lambda: [[step()] for _ in range(options["checkedSteps"])], lambda _: step())
 
 
-main()
+if __name__ == "__main__":
+    main()

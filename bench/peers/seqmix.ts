@@ -18,12 +18,21 @@ import {
 } from "@seqmix/seqmix";
 import { denoRun, startProcess } from "../measure/process.ts";
 import { type Case, paramsOf } from "./case.ts";
+import type { OwnCase, OwnModelName } from "./own_models.ts";
 import { type OpenPeer, type Peer, remotePeer, tokenPeer } from "./peer.ts";
 
-/** The arguments of a process of the library: the case and the number of workers for training. */
-export interface Order extends Pick<Case, "model" | "preset" | "length"> {
+/** The argument of a process of the library. */
+export type Order = CaseOrder | OwnOrder;
+
+/** A case, and the number of workers for training. */
+interface CaseOrder extends Pick<Case, "model" | "preset" | "length"> {
   /** Undefined for decoding. */
   readonly workers?: number;
+}
+
+/** A model of one's own, which is trained. */
+interface OwnOrder {
+  readonly own: OwnModelName;
 }
 
 export const models = { rwkv, transformer, lstm: lstmModel } as Readonly<
@@ -49,6 +58,16 @@ export function trainer(workers: number): Peer {
     open: (subject) => Promise.resolve(remotePeer(startProcess(denoRun(script, argument(subject, workers))))),
   };
 }
+
+/** Training of a model of one's own. */
+export const ownTrainer: Peer<OwnCase> = {
+  name: "seqmix-wasm",
+  own: true,
+  open({ model }) {
+    const order = JSON.stringify({ own: model } satisfies Order);
+    return Promise.resolve(remotePeer(startProcess(denoRun(script, order))));
+  },
+};
 
 /**
  * Two processes that train a model each: an upper bound for two workers that share every batch on this machine. Two

@@ -5,29 +5,38 @@
  *
  * @module
  */
-import { createWasm, fit, put } from "@seqmix/seqmix";
+import { type Backend, createWasm, fit, type Loss, put } from "@seqmix/seqmix";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { clocked } from "../measure/timer.ts";
 import { type Case, casesOf, paramsOf } from "./case.ts";
+import { type OwnModel, type OwnModelName, ownModels } from "./own_models.ts";
 import type { OpenPeer, PeerRequest } from "./peer.ts";
 import { models, openDecoder, type Order } from "./seqmix.ts";
 import { batchSize, checkedSteps, hyper, trainingBatch } from "./training_set_up.ts";
 
-async function openTrainer(subject: Case, workers: number): Promise<OpenPeer> {
+/** The training that is compared, of a model or of a loss. */
+function settingsOf(backend: Backend) {
   const { learningRate, maxNorm, ...rest } = hyper;
-  const backend = await createWasm();
-  const reports = fit(models[subject.model], { train: trainingBatch(subject.length) }, {
-    params: await put(await paramsOf(subject), backend),
-    backend,
-    workers,
-    batchSize,
-    learningRate,
-    maxNorm,
-    hyper: rest,
-    // An epoch is one batch. There are enough of them that the learning rate stays constant.
-    epochs: 1e9,
-  });
+  // An epoch is one batch. There are enough of them that the learning rate stays constant.
+  return { backend, batchSize, learningRate, maxNorm, hyper: rest, epochs: 1e9 };
+}
+
+async function openTrainer(subject: Case, workers: number): Promise<OpenPeer> {
+  const backend = await createWasm(), params = await put(await paramsOf(subject), backend);
+  const task = { train: trainingBatch(subject.length) };
+  return trainingPeer(fit(models[subject.model], task, { ...settingsOf(backend), params, workers }));
+}
+
+async function openOwnTrainer(name: OwnModelName): Promise<OpenPeer> {
+  const { init, examples, loss } = ownModels[name] as OwnModel, backend = await createWasm();
+  const params = await put(init(), backend);
+  return trainingPeer(
+    fit(loss as Loss<unknown, unknown>, { train: examples(batchSize) }, { ...settingsOf(backend), params }),
+  );
+}
+
+function trainingPeer(reports: AsyncGenerator<{ readonly losses: readonly number[] }, void>): OpenPeer {
   const take = async (steps: number) => {
     const losses: [number][] = [];
     while (losses.length < steps) losses.push([(await reports.next()).value!.losses[0]]);
@@ -42,12 +51,17 @@ async function openTrainer(subject: Case, workers: number): Promise<OpenPeer> {
   };
 }
 
-try {
-  const { model, preset, length, workers }: Order = JSON.parse(process.argv[2]);
+async function openPeer(order: Order): Promise<OpenPeer> {
+  if ("own" in order) return await openOwnTrainer(order.own);
+  const { model, preset, length, workers } = order;
   const subject = (await casesOf(preset, length)).find((each) => each.model === model)!;
-  const peer = workers === undefined
+  return workers === undefined
     ? await openDecoder(subject, await createWasm())
     : await openTrainer(subject, workers);
+}
+
+try {
+  const peer = await openPeer(JSON.parse(process.argv[2]));
   for await (const line of createInterface({ input: process.stdin })) {
     const request: PeerRequest = JSON.parse(line);
     const reply = request === "outputs"

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { casesOf } from "../../bench/peers/case.ts";
+import { ownTrainingParts } from "../../bench/peers/own_training.ts";
 import type { Peer } from "../../bench/peers/peer.ts";
 import { tokenParts } from "../../bench/peers/token.ts";
 import { compareTraining, trainingParts } from "../../bench/peers/training.ts";
@@ -91,4 +92,19 @@ Deno.test("tokenParts() has the times of a token, and its lower bounds", () => {
     "0.0500",
     "50.0",
   ]);
+});
+
+Deno.test("ownTrainingParts() has the time of a step, relative to the library's", () => {
+  const [{ table }] = ownTrainingParts({
+    ownTraining: [
+      { model: "tagger, LSTM", implementation: "seqmix-wasm", medianMs: 10, ofOne: 1 },
+      { model: "tagger, LSTM", implementation: "PyTorch", medianMs: 12.5, ofOne: 1.25 },
+      { model: "regressor, RWKV", implementation: "seqmix-wasm", medianMs: 20, ofOne: 1 },
+    ],
+    leftOut: [],
+  });
+  assertEquals(table, {
+    columns: ["model", "seqmix-wasm", "PyTorch"],
+    rows: [["tagger, LSTM", "10.0 (1.00x)", "12.5 (1.25x)"], ["regressor, RWKV", "20.0 (1.00x)", "-"]],
+  });
 });

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { outputOf, startProcess } from "../../bench/measure/process.ts";
 import { casesOf } from "../../bench/peers/case.ts";
 import { inNode } from "../../bench/peers/node.ts";
-import { apartTrainer, expectedLogits, inDeno, trainer } from "../../bench/peers/seqmix.ts";
+import { type OwnModelName, ownModels } from "../../bench/peers/own_models.ts";
+import { apartTrainer, expectedLogits, inDeno, ownTrainer, trainer } from "../../bench/peers/seqmix.ts";
 import { assertNear } from "../helpers.ts";
 
 const [, transformer, lstm] = await casesOf("matched", 8);
@@ -20,6 +21,17 @@ Deno.test("the library trains in processes to the same losses, with and without 
   assert(one[1] < one[0], "it did not train");
   assertNear(two, one, 1e-4);
   assertEquals(apart, one);
+});
+
+Deno.test("the library trains models of one's own in processes, and reports the time", async () => {
+  for (const model of Object.keys(ownModels) as OwnModelName[]) {
+    const training = await ownTrainer.open({ model });
+    const losses = (await training.outputs()).map((row) => row[0]);
+    assertEquals(losses.length, 3);
+    assert(losses[2] < losses[0], `${model} did not train`);
+    assert(await training.time(1) > 0);
+    await training.close();
+  }
 });
 
 Deno.test("the library decodes the same in processes of Deno and of Node.js as here", async () => {

@@ -1,6 +1,8 @@
+import { assertEquals } from "@std/assert";
 import { createReference, linear, read, tensor } from "@seqmix/seqmix";
+import { vjp } from "../../src/autodiff/mod.ts";
 import { linear as kernel } from "../../src/ops/linear/reference.ts";
-import { assertSame, runKernel, testFailures, wrong } from "../helpers.ts";
+import { assertSame, runKernel, testFailures, testOnAll, wrong } from "../helpers.ts";
 import { linearCases } from "./cases/linear.ts";
 import { runOnAll } from "./run_on_all.ts";
 
@@ -25,6 +27,26 @@ Deno.test("the linear kernel writes its output and nothing else", async () => {
   assertSame(runKernel(kernel, [4], [...inputs, await read(bias)], [2, 3, 2])[0], [1001, 2321, 1004, 2654]);
   assertSame(runKernel(kernel, [4], [...inputs, null], [2, 3, 2])[0], [1, 321, 4, 654]);
 });
+
+testOnAll(
+  "linear() has NaN gradients from NaN and infinities, also times gradients of 0",
+  async (backend) => {
+    const put = (values: number[], ...shape: number[]) => tensor(values, shape, backend);
+    const gy = put([0, 0, 0, 0, -0, 0, 1, 1], 4, 2);
+    const gradients = async (x: number[], weight: number[]) => {
+      const { grads } = vjp(([x, weight]) => [linear(x, weight)], [put(x, 4, 2), put(weight, 2, 2)], [gy]);
+      return [[...await read(grads[0])], [...await read(grads[1])]];
+    };
+    assertEquals(await gradients([1, 2, 3, NaN, Infinity, 6, 7, 8], [1, 2, 3, 4]), [
+      [0, 0, 0, 0, 0, 0, 4, 6],
+      [NaN, NaN, NaN, NaN],
+    ]);
+    assertEquals(await gradients([1, 2, 3, 4, 5, 6, 7, 8], [NaN, 2, 3, 4]), [
+      [NaN, 0, NaN, 0, NaN, 0, NaN, 6],
+      [7, 8, 7, 8],
+    ]);
+  },
+);
 
 const elsewhere = createReference();
 const freed = tensor([1, 2, 3], [1, 3]);

@@ -4,12 +4,15 @@ import {
   appendTime,
   type Backend,
   createReference,
+  createWasm,
+  lastStep,
   read,
   readFloat64,
   tensor,
   wkv,
   wkvState,
 } from "@seqmix/seqmix";
+import { vjp } from "../../src/autodiff/mod.ts";
 import { engineOf } from "../../src/engine.ts";
 import { wkv as kernel } from "../../src/ops/wkv/reference.ts";
 import { randomSource } from "../../src/random.ts";
@@ -258,3 +261,27 @@ testFailures("wkvState()", [
     "Cannot make WKV state: backend must be a backend (await the promise of one), current value is a promise",
   ],
 ]);
+
+for (const simd of ["relaxed", "baseline"] as const) {
+  Deno.test(`the gradients of wkv() on wasm, ${simd}, are not subnormal, which would slow down later products`, async () => {
+    using backend = await createWasm({ simd });
+    const put = (values: number[], shape: number[]) => tensor(values, shape, backend), time = 64;
+    const gradients = vjp(
+      ([key, value]) => {
+        const { y } = wkv(
+          { decay: put([-3], [1]), bonus: put([0], [1]) },
+          { key, value },
+          wkvState(1, 1, backend),
+        );
+        return [lastStep(y)];
+      },
+      [put(Array(time).fill(0.1), [1, time, 1]), put(Array(time).fill(0.2), [1, time, 1])],
+      [put([1], [1, 1])],
+    ).grads;
+    const gValue = await read(gradients[1]);
+    assert(gValue[0] === 0 && gValue[time - 20] > 0);
+    for (const each of gradients) {
+      for (const number of await read(each)) assert(number === 0 || Math.abs(number) >= 2 ** -126);
+    }
+  });
+}

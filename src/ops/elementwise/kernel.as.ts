@@ -318,7 +318,12 @@ const MINUS_FAR = memory.data<f32>([-15]);
 /** With s = 1 / (1 + e^-2u), u = √(2/π) · (x + 0.044715 x³): gx = gy · (s + x · s · (1 - s) · 2u') */
 export function geluBackward(gx: usize, gy: usize, x: usize, size: i32): void {
   const end = x + ((<usize> (size & ~3)) << 2);
-  for (; x < end; x += 16, gy += 16, gx += 16) v128.store(gx, geluBackward4(v128.load(gy), v128.load(x)));
+  for (; x < end; x += 16, gy += 16, gx += 16) {
+    const g = v128.load(gy), at = v128.load(x);
+    // The gradients of a loss of few steps are mostly 0. Times NaN, 0 is NaN.
+    const counts = v128.or(f32x4.ne(g, f32x4.splat(0)), f32x4.ne(at, at));
+    v128.store(gx, v128.any_true(counts) ? geluBackward4(g, at) : g);
+  }
   const rest = size & 3;
   if (rest) storePart(gx, geluBackward4(loadPart(gy, rest), loadPart(x, rest)), rest);
 }

@@ -1,7 +1,14 @@
 import { mendProducts } from "../../backends/wasm/exact.as";
 import { accumulate, areFinite, loadPart, madd, read, sums, write } from "../../backends/wasm/vectors.as";
 import { dot4, multiplyRow } from "./one_row.as";
-import { multiplyColumns, multiplyRows } from "./product.as";
+import {
+  findRows,
+  multiplyColumns,
+  multiplyFoundColumns,
+  multiplyFoundRows,
+  multiplyRows,
+  WIDEST,
+} from "./product.as";
 
 /** The number of elements of x that stay in the L1 cache while the weights are read. */
 const BLOCK: i32 = 6144;
@@ -40,8 +47,11 @@ export function linearBackwardInput(
   inputs: i32,
   outputs: i32,
 ): void {
-  multiplyRows(gx, gy, weight, false, 0, rows, outputs, inputs);
   const xRow = (<usize> inputs) << 2, yRow = (<usize> outputs) << 2;
+  const count = findRows(gy, rows, outputs);
+  if (count >= 0 && areFinite(weight, xRow * <usize> outputs)) {
+    multiplyFoundRows(gx, gy, weight, count, rows, outputs, inputs);
+  } else multiplyRows(gx, gy, weight, false, 0, rows, outputs, inputs);
   if (!areFinite(gx, xRow * <usize> rows)) {
     mendProducts(gx, xRow, gy, yRow, 4, weight, 4, xRow, 0, rows, outputs, inputs);
   }
@@ -57,8 +67,11 @@ export function linearBackwardWeight(
   inputs: i32,
   outputs: i32,
 ): void {
-  multiplyColumns(gWeight, gy, x, rows, outputs, inputs);
   const xRow = (<usize> inputs) << 2, yRow = (<usize> outputs) << 2;
+  const count = outputs + inputs <= WIDEST ? findRows(gy, rows, outputs) : -1;
+  if (count >= 0 && areFinite(x, xRow * <usize> rows)) {
+    multiplyFoundColumns(gWeight, gy, x, count, outputs, inputs);
+  } else multiplyColumns(gWeight, gy, x, rows, outputs, inputs, false);
   if (!areFinite(gWeight, xRow * <usize> outputs)) {
     mendProducts(gWeight, xRow, gy, 4, yRow, x, 4, xRow, 0, outputs, rows, inputs);
   }

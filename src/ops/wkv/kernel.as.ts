@@ -177,6 +177,16 @@ function scale(to: usize, x: usize, factors: v128, rows: i32, row: usize, count:
 }
 
 /**
+ * x with 0 in place of subnormal numbers: the gradients of steps long before those of the loss are that small, and
+ * products of subnormal numbers take many times as long.
+ */
+// @ts-ignore: decorator
+@inline
+function flushed(x: v128): v128 {
+  return v128.andnot(x, f32x4.lt(f32x4.abs(x), f32x4.splat(f32.MIN_NORMAL_VALUE)));
+}
+
+/**
  * All steps of `count` (1 to 4) channels of one sequence. Returns NaN for channels with a result that is not
  * finite, else 0.
  */
@@ -253,8 +263,8 @@ function adjointOfSteps(
       const renewed = v128.and(sought, f32x4.gt(nmadd(f32x4.add(age, one), w, f32x4.sub(k, anchor)), zero));
       sought = v128.andnot(sought, renewed);
       const gk = f32x4.add(madd(e2, madd(ga, v, gb), bend), v128.and(gAnchor, renewed)), gv = madd(e2, ga, e1);
-      write(gKey + x, gk, count);
-      write(gValue + x, gv, count);
+      write(gKey + x, flushed(gk), count);
+      write(gValue + x, flushed(gv), count);
       spoiled = madd(gk, zero, madd(gv, zero, spoiled));
       gu = f32x4.add(gu, bend);
       const older = f32x4.add(laterAge, one);

@@ -1,7 +1,7 @@
 /** Cases of the linear map. */
-import { linear, type Tensor } from "@seqmix/seqmix";
+import { linear, multiply, type Tensor } from "@seqmix/seqmix";
 import type { RandomSource } from "../../../src/random.ts";
-import { list, normal, show } from "../../helpers.ts";
+import { list, normal, numbers, show } from "../../helpers.ts";
 import type { Case } from "../run_on_all.ts";
 
 const linearSizes = [
@@ -43,6 +43,26 @@ export const linearCases: Case[] = [
     ],
     run: ([x, weight, bias]: readonly Tensor[]) => [linear(x, weight, bias)],
   })),
+  ...[[64, 8, 12], [65, 33, 7], [300, 5, 300]].map(([rows, inputs, outputs]) => ({
+    name: `${rows}×${inputs}→${outputs}, of which a few rows count`,
+    inputs: (random: RandomSource) => [
+      normal(random, [rows, inputs]),
+      normal(random, [outputs, inputs]),
+      // Their gradients are 0, of either sign.
+      numbers([rows, 1], (row) => row % 5 === 4 ? 1 : row % 2 === 0 ? 0 : -0),
+    ],
+    run: ([x, weight, counts]: readonly Tensor[]) => [multiply(linear(x, weight), counts)],
+  })),
+  {
+    name: "NaN and infinities where rows do not count",
+    inputs: () => [
+      numbers([16, 2], (i) => i === 3 ? NaN : i === 8 ? Infinity : i),
+      numbers([3, 2], (i) => i),
+      numbers([16, 1], (row) => row > 13 ? 1 : 0),
+    ],
+    run: ([x, weight, counts]) => [multiply(linear(x, weight), counts)],
+    nan: [[3, 4, 5, 12, 13, 14]],
+  },
   {
     name: "NaN, also times 0",
     inputs: () => [
