@@ -1,6 +1,6 @@
 /**
- * Models of one's own whose training is compared: regressors of a series with each of the mixers, and a bidirectional
- * tagger. Each is a function from parameters and a batch to the loss, as in an application.
+ * Models of one's own whose training is compared: regressors of a series and bidirectional taggers, with each of the
+ * mixers. Each is a function from parameters and a batch to the loss, as in an application.
  *
  * @module
  */
@@ -36,7 +36,7 @@ import {
 } from "@seqmix/seqmix";
 import { randomSource } from "../../src/random.ts";
 
-/** Of every model: the width, the steps of a sequence, the attention's heads; and of the tagger: its ids and tags. */
+/** Of every model: the width, the steps of a sequence, the attention's heads; and of the taggers: the ids and tags. */
 export const channels = 64, length = 64, heads = 4, vocabulary = 64, tags = 10;
 const feedForward = 4 * channels;
 
@@ -61,17 +61,69 @@ export interface OwnModel {
   readonly loss: Loss<never, never>;
 }
 
-/** A layer from `[B, T, C]` to `[B, T, C]`. */
+/** A layer or block that mixes a sequence. */
 interface Mixer<Params> {
-  init(): Params;
+  /** The channels of its results. */
+  readonly width: number;
+  init(seed: number): Params;
+  /** From `[B, T, C]` to `[B, T, width]`. */
   apply(params: Params, x: Tensor): Tensor;
 }
 
-function regressor<P>({ init, apply }: Mixer<P>): OwnModel {
+const lstmMixer: Mixer<ReturnType<typeof lstmInit>> = {
+  width: channels,
+  init: (seed) => lstmInit({ inputs: channels, channels }, seed),
+  apply: (params, x) => lstm(params, x, lstmState(params, x.shape[0])).y,
+};
+
+const rwkvInit = (seed: number) => ({
+  ln1: layerNormInit({ channels }),
+  timeMix: timeMixInit({ channels }, seed),
+  ln2: layerNormInit({ channels }),
+  channelMix: channelMixInit({ channels, feedForward }, seed + 1),
+});
+
+const rwkvMixer: Mixer<ReturnType<typeof rwkvInit>> = {
+  width: channels,
+  init: rwkvInit,
+  apply({ ln1, timeMix: time, ln2, channelMix: channel }, x) {
+    const [size] = x.shape;
+    const mixed = add(x, timeMix(time, layerNorm(x, ln1), timeMixState(time, size)).y);
+    return add(mixed, channelMix(channel, layerNorm(mixed, ln2), channelMixState(channel, size)).y);
+  },
+};
+
+const attentionInit = (seed: number) => ({
+  ln1: layerNormInit({ channels }),
+  attention: multiHeadAttentionInit({ channels, heads }, seed),
+  ln2: layerNormInit({ channels }),
+  up: linearInit({ inputs: channels, outputs: feedForward }, seed + 1),
+  down: linearInit({ inputs: feedForward, outputs: channels }, seed + 2),
+});
+
+const attentionMixer = (causal: boolean): Mixer<ReturnType<typeof attentionInit>> => ({
+  width: channels,
+  init: attentionInit,
+  apply({ ln1, attention, ln2, up, down }, x) {
+    const state = multiHeadAttentionState(attention, x.shape[0]);
+    const mixed = add(x, multiHeadAttention(attention, layerNorm(x, ln1), state, { causal }).y);
+    return add(mixed, linear(gelu(linear(layerNorm(mixed, ln2), up.weight)), down.weight));
+  },
+});
+
+/** One mixer from the start of the sequence and one from its end. */
+const bothWays = <P>({ width, init, apply }: Mixer<P>): Mixer<{ forwards: P; backwards: P }> => ({
+  width: 2 * width,
+  init: (seed) => ({ forwards: init(seed), backwards: init(seed + 10) }),
+  apply: ({ forwards, backwards }, x) =>
+    concat([apply(forwards, x), reverse(apply(backwards, reverse(x, 1)), 1)], 2),
+});
+
+function regressor<P>({ width, init, apply }: Mixer<P>): OwnModel {
   const start = () => ({
     up: linearInit({ inputs: 1, outputs: channels, bias: true }, 1),
-    mixer: init(),
-    head: linearInit({ inputs: channels, outputs: 1, bias: true }, 2),
+    mixer: init(3),
+    head: linearInit({ inputs: width, outputs: 1, bias: true }, 2),
   });
   const loss: Loss<ReturnType<typeof start>, { readonly x: Tensor; readonly y: Tensor }> = (
     params,
@@ -84,59 +136,27 @@ function regressor<P>({ init, apply }: Mixer<P>): OwnModel {
   return { init: start, examples: points, loss };
 }
 
-const tagger: OwnModel = (() => {
+function tagger<P>({ width, init, apply }: Mixer<P>): OwnModel {
   const start = () => ({
     embedding: normal([vocabulary, channels], { seed: 1 }),
-    forwards: lstmInit({ inputs: channels, channels }, 2),
-    backwards: lstmInit({ inputs: channels, channels }, 3),
-    head: linearInit({ inputs: 2 * channels, outputs: tags, bias: true }, 4),
+    mixer: init(3),
+    head: linearInit({ inputs: width, outputs: tags, bias: true }, 2),
   });
   const loss: Loss<ReturnType<typeof start>, { readonly ids: Tensor; readonly tags: Tensor }> = (
-    params,
+    { embedding: vectors, mixer, head },
     { ids, tags },
-  ) => {
-    const { forwards, backwards, head } = params, x = embedding(ids, params.embedding), [size] = ids.shape;
-    const there = lstm(forwards, x, lstmState(forwards, size)).y;
-    const back = reverse(lstm(backwards, reverse(x, 1), lstmState(backwards, size)).y, 1);
-    return crossEntropy(linear(concat([there, back], 2), head.weight, head.bias), tags);
-  };
+  ) => crossEntropy(linear(apply(mixer, embedding(ids, vectors)), head.weight, head.bias), tags);
   return { init: start, examples: sentences, loss };
-})();
+}
 
 /** The models by their names. */
 export const ownModels = {
-  "regressor, LSTM": regressor({
-    init: () => lstmInit({ inputs: channels, channels }, 3),
-    apply: (params, x) => lstm(params, x, lstmState(params, x.shape[0])).y,
-  }),
-  "regressor, RWKV": regressor({
-    init: () => ({
-      ln1: layerNormInit({ channels }),
-      timeMix: timeMixInit({ channels }, 3),
-      ln2: layerNormInit({ channels }),
-      channelMix: channelMixInit({ channels, feedForward }, 4),
-    }),
-    apply({ ln1, timeMix: time, ln2, channelMix: channel }, x) {
-      const [size] = x.shape;
-      const mixed = add(x, timeMix(time, layerNorm(x, ln1), timeMixState(time, size)).y);
-      return add(mixed, channelMix(channel, layerNorm(mixed, ln2), channelMixState(channel, size)).y);
-    },
-  }),
-  "regressor, attention": regressor({
-    init: () => ({
-      ln1: layerNormInit({ channels }),
-      attention: multiHeadAttentionInit({ channels, heads }, 3),
-      ln2: layerNormInit({ channels }),
-      up: linearInit({ inputs: channels, outputs: feedForward }, 4),
-      down: linearInit({ inputs: feedForward, outputs: channels }, 5),
-    }),
-    apply({ ln1, attention, ln2, up, down }, x) {
-      const state = multiHeadAttentionState(attention, x.shape[0]);
-      const mixed = add(x, multiHeadAttention(attention, layerNorm(x, ln1), state).y);
-      return add(mixed, linear(gelu(linear(layerNorm(mixed, ln2), up.weight)), down.weight));
-    },
-  }),
-  "tagger, LSTM": tagger,
+  "regressor, LSTM": regressor(lstmMixer),
+  "regressor, RWKV": regressor(rwkvMixer),
+  "regressor, attention": regressor(attentionMixer(true)),
+  "tagger, LSTM": tagger(bothWays(lstmMixer)),
+  "tagger, RWKV": tagger(bothWays(rwkvMixer)),
+  "tagger, attention": tagger(attentionMixer(false)),
 } satisfies Record<string, OwnModel>;
 
 export type OwnModelName = keyof typeof ownModels;

@@ -32,7 +32,7 @@ export function pyTorchTrainers(model: Case["model"]): Peer[] {
 export function pyTorchOwnTrainers(model: OwnModelName): Peer<OwnCase>[] {
   return [
     ownTrainer("PyTorch", false),
-    ...model === "regressor, RWKV" ? [ownTrainer("PyTorch, unbind", true)] : [],
+    ...model.endsWith("RWKV") ? [ownTrainer("PyTorch, unbind", true)] : [],
   ];
 }
 

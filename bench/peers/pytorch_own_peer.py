@@ -28,37 +28,52 @@ def copy_lstm(layer, w, name, suffix=""):
     getattr(layer, "bias_hh_l0" + suffix).zero_().requires_grad_(False)
 
 
-class LstmMixer(nn.Module):
+class Lstm(nn.Module):
     def __init__(self, w, options):
         super().__init__()
-        channels = w["mixer.hiddenWeight"].shape[1]
-        self.lstm = nn.LSTM(channels, channels, batch_first=True)
-        copy_lstm(self.lstm, w, "mixer")
+        both = "mixer.forwards.hiddenWeight" in w
+        names = [("mixer.forwards", ""), ("mixer.backwards", "_reverse")] if both else [("mixer", "")]
+        channels = w[names[0][0] + ".hiddenWeight"].shape[1]
+        self.lstm = nn.LSTM(channels, channels, batch_first=True, bidirectional=both)
+        for name, suffix in names:
+            copy_lstm(self.lstm, w, name, suffix)
 
     def forward(self, x):
         return self.lstm(x)[0]
 
 
-class RwkvMixer(nn.Module):
+class RwkvBlock(nn.Module):
     """WKV is a loop over key.unbind(1) or key[:, t], whose gradient is cheaper and the usual form."""
 
-    def __init__(self, w, options):
+    def __init__(self, w, prefix, unbind):
         super().__init__()
-        self.names = [name for name in w if name.startswith("mixer.")]
-        self.weights = nn.ParameterList(w[name] for name in self.names)
-        self.unbind = options["unbind"]
+        self.names = [name.removeprefix(prefix) for name in w if name.startswith(prefix)]
+        self.weights = nn.ParameterList(w[prefix + name] for name in self.names)
+        self.unbind = unbind
 
     def forward(self, x):
         w = dict(zip(self.names, self.weights))
-        x = x + time_mix(layer_norm(x, w, "mixer.ln1"), w, "mixer.timeMix.", self.unbind)
-        return x + channel_mix(layer_norm(x, w, "mixer.ln2"), w, "mixer.channelMix.")
+        x = x + time_mix(layer_norm(x, w, "ln1"), w, "timeMix.", self.unbind)
+        return x + channel_mix(layer_norm(x, w, "ln2"), w, "channelMix.")
 
 
-class AttentionMixer(nn.Module):
+class Rwkv(nn.Module):
+    def __init__(self, w, options):
+        super().__init__()
+        both = any(name.startswith("mixer.forwards.") for name in w)
+        prefixes = ["mixer.forwards.", "mixer.backwards."] if both else ["mixer."]
+        self.blocks = nn.ModuleList(RwkvBlock(w, prefix, options["unbind"]) for prefix in prefixes)
+
+    def forward(self, x):
+        forwards, *backwards = self.blocks
+        return torch.cat([forwards(x), *(block(x.flip(1)).flip(1) for block in backwards)], -1)
+
+
+class Attention(nn.Module):
     def __init__(self, w, options):
         super().__init__()
         channels, hidden = w["mixer.down.weight"].shape
-        self.heads = options["heads"]
+        self.heads, self.causal = options["heads"], options["model"].startswith("regressor")
         self.ln1, self.ln2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.query, self.key, self.value, self.output = (nn.Linear(channels, channels, bias=False) for _ in range(4))
         self.up, self.down = nn.Linear(channels, hidden, bias=False), nn.Linear(hidden, channels, bias=False)
@@ -72,20 +87,27 @@ class AttentionMixer(nn.Module):
         q, k, v = (
             part(h).unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (self.query, self.key, self.value)
         )
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         x = x + self.output(mixed.transpose(1, 2).flatten(2))
         return x + self.down(F.gelu(self.up(self.ln2(x)), approximate="tanh"))
+
+
+def mixer_of(w, options):
+    return {"LSTM": Lstm, "RWKV": Rwkv, "attention": Attention}[options["model"].split(", ")[1]](w, options)
+
+
+def head_of(w):
+    head = nn.Linear(*reversed(w["head.weight"].shape))
+    copy_linear(head, w, "head")
+    return head
 
 
 class Regressor(nn.Module):
     def __init__(self, w, options):
         super().__init__()
-        channels = w["up.weight"].shape[0]
-        self.up, self.head = nn.Linear(1, channels), nn.Linear(channels, 1)
+        self.up = nn.Linear(1, w["up.weight"].shape[0])
         copy_linear(self.up, w, "up")
-        copy_linear(self.head, w, "head")
-        mixers = {"LSTM": LstmMixer, "RWKV": RwkvMixer, "attention": AttentionMixer}
-        self.mixer = mixers[options["model"].split(", ")[1]](w, options)
+        self.mixer, self.head = mixer_of(w, options), head_of(w)
 
     def loss(self, x, y):
         mixed = self.mixer(self.up(x.unsqueeze(-1)))
@@ -95,17 +117,12 @@ class Regressor(nn.Module):
 class Tagger(nn.Module):
     def __init__(self, w, options):
         super().__init__()
-        vocabulary, channels = w["embedding"].shape
-        self.embedding = nn.Embedding(vocabulary, channels)
+        self.embedding = nn.Embedding(*w["embedding"].shape)
         self.embedding.weight.copy_(w["embedding"])
-        self.lstm = nn.LSTM(channels, channels, batch_first=True, bidirectional=True)
-        copy_lstm(self.lstm, w, "forwards")
-        copy_lstm(self.lstm, w, "backwards", "_reverse")
-        self.head = nn.Linear(2 * channels, w["head.weight"].shape[0])
-        copy_linear(self.head, w, "head")
+        self.mixer, self.head = mixer_of(w, options), head_of(w)
 
     def loss(self, x, y):
-        return F.cross_entropy(self.head(self.lstm(self.embedding(x))[0]).flatten(0, 1), y.flatten())
+        return F.cross_entropy(self.head(self.mixer(self.embedding(x))).flatten(0, 1), y.flatten())
 
 
 def main():
