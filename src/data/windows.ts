@@ -16,7 +16,7 @@ export interface Sliceable<A> extends ArrayLike<number> {
  * than a window is left out. A model predicts every token of a window but the first, so by default each window begins
  * with the last token of the previous one: every token but the very first is predicted once.
  *
- * @param ids token ids, or bytes
+ * @param ids token ids, bytes, or the values of a series
  * @param length the number of tokens in a window, at least 2
  * @param stride the number of tokens from the start of a window to that of the next, at least 1; default `length - 1`
  * @returns copies, of the same type as `ids`; none if there are fewer tokens than in one window

@@ -65,7 +65,10 @@ export interface TrainingOptions<Params, Example, Metrics> {
   readonly warmup?: number | undefined;
   /** The norm that gradients are clipped to; default 1. */
   readonly maxNorm?: number | undefined;
-  /** Other hyperparameters of the optimiser, {@linkcode adamW}; its `rateFactor` scales the schedule's rate. */
+  /**
+   * Other hyperparameters of the optimiser, {@linkcode adamW}; its `rateFactor` scales the schedule's rate. In
+   * trainings of a few hundred steps, a smaller `beta2` such as 0.95 often helps.
+   */
   readonly hyper?: Omit<AdamWHyper, "learningRate"> | undefined;
   /**
    * Where the parameters live and are trained; `params` from elsewhere are copied to it. Default: a new WebAssembly

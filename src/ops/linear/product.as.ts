@@ -69,8 +69,8 @@ export function multiplyColumns(
 
 /** The most rows that are searched for zeros. */
 const SEARCHED: i32 = 16384;
-/** The indices of the rows that `findRows` found. */
-const found = memory.data(16384 << 2, 16);
+/** The indices of the rows that `findRows` found, of 16 bits each: at most half of those that are searched. */
+const found = memory.data(8192 << 1, 16);
 
 /**
  * Finds the rows that are not 0, for the sparse products below; returns their number, or -1 if they are more than half
@@ -84,7 +84,7 @@ export function findRows(a: usize, rows: i32, columns: i32): i32 {
   for (let r = 0; r < rows; r++, a += row) {
     if (isZero(a, columns)) continue;
     if (count == most) return -1;
-    store<i32>(found + ((<usize> count) << 2), r);
+    store<u16>(found + ((<usize> count) << 1), <u16> r);
     count++;
   }
   return count;
@@ -140,12 +140,12 @@ export function multiplyFoundRows(
 // @ts-ignore: decorator
 @inline
 function rowAt(i: i32): i32 {
-  return load<i32>(found + ((<usize> i) << 2));
+  return load<u16>(found + ((<usize> i) << 1));
 }
 
-/** The floats of rows that are gathered at a time: 64 KB. */
-const GATHERED: i32 = 16384;
-const gathered = memory.data(16384 << 2, 64);
+/** The floats of rows that are gathered at a time: 32 KB, the end of the memory for panels, of which so few rows fill a third. */
+const GATHERED: i32 = 8192;
+const gathered = packed + (24576 << 2);
 /** The most floats in the rows of a and b together of which enough can be gathered. */
 export const WIDEST: i32 = 2048;
 
