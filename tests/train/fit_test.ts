@@ -55,10 +55,10 @@ async function reports(model: AnyLanguageModel, options: Options): Promise<Progr
 
 for (const { model, config } of models) {
   testOnAll(`fit() of ${model.name} decreases the loss`, async (backend) => {
-    const all = await reports(model, { config, backend, epochs: 12 });
+    const all = await reports(model, { config, backend, epochs: 8 });
     const [first] = all, last = all[all.length - 1];
     assertEquals(all.map(({ epoch }) => epoch), all.map((_, i) => i + 1));
-    assertEquals([last.step, last.epochs], [last.steps, 12]);
+    assertEquals([last.step, last.epochs], [last.steps, 8]);
     assert(last.trainLoss < 0.9 * first.trainLoss, `from ${first.trainLoss} to ${last.trainLoss}`);
     assert(last.test!.loss < first.test!.loss);
     const { loss, accuracy } = await evaluate(model, last.params, task.test);

@@ -77,8 +77,8 @@ function fewOf(cases: readonly Case[]): Case[] {
 Deno.test("createWasm() computes and differentiates anywhere in 4 GiB like the float64 reference", async (t) => {
   for (const [symbol, cases] of Object.entries({ ...tables, ...withoutGradient })) {
     await t.step(symbol, async () => {
-      for (const subject of fewOf(cases)) {
-        for (const address of [...placesOf(subject), nearTheEnd]) {
+      for (const [i, subject] of fewOf(cases).entries()) {
+        for (const address of [...placesOf(subject), ...i === 0 ? [nearTheEnd] : []]) {
           using backend = await filledUpTo(address);
           await assertLikeReference(subject, 1, backend);
           if (symbol in withoutGradient) continue;

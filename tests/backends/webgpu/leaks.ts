@@ -1,5 +1,5 @@
 /**
- * Runs thousands of steps and reads a thousand prompts with a tiny model on a GPU, then trains a two-layer network
+ * Runs thousands of steps and reads hundreds of prompts with a tiny model on a GPU, then trains a two-layer network
  * for hundreds of steps, each with new numbers, and prints the number of buffers and the memory of the process after
  * each part. A process of its own, since a test can only run the garbage collector with a V8 flag, and uncollected
  * JavaScript objects would hide a leak.
@@ -58,9 +58,9 @@ const steps = await measure(40, () => {
 
 const prompts = await measure(20, (part) => {
   let latest: Tensor | undefined;
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 25; i++) {
     const start = rwkv.initialState(params);
-    const length = 1 + (50 * part + i) * 7 % 37;
+    const length = 1 + (25 * part + i) * 7 % 37;
     const { logits, state } = rwkv.forward(params, [new Float32Array(length)], start);
     backend.free([latest, start, state]);
     latest = logits;
@@ -80,7 +80,7 @@ let network = {
 let optimizer = adamW.init(network);
 const updates = await measure(20, () => {
   let latest: Tensor | undefined;
-  for (let i = 0; i < 25; i++) {
+  for (let i = 0; i < 15; i++) {
     const { value, grads } = valueAndGrad(({ norm, hidden, head }) => {
       const logits = linear(squaredRelu(linear(layerNorm(x, norm), hidden)), head);
       return crossEntropy(logits, targets);

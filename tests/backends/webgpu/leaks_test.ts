@@ -7,7 +7,7 @@ interface Held {
 }
 
 testOnGpu(
-  "createWebGpu() uses constant memory over 10,000 steps, 1,000 prompts and 500 updates",
+  "createWebGpu() uses constant memory over 10,000 steps, 500 prompts and 300 updates",
   async () => {
     const script = new URL("leaks.ts", import.meta.url).pathname;
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
