@@ -48,7 +48,7 @@ export type Source =
   | { readonly kind: "model"; readonly name: string; readonly isLibraryModel: boolean }
   | { readonly kind: "loss"; readonly name: string | undefined; readonly seed: number };
 
-/** Everything that the training loop needs to know about what is trained. */
+/** What the training loop requires of its objective. */
 export interface Objective<Params, Batch, Test> extends BatchLoss<Params, Batch> {
   /** Its name in checkpoints. */
   readonly name: string;
