@@ -187,8 +187,14 @@ export class DeviceBackend<M> implements Engine {
     if (!prepared.isSimple) return this.#runAny(prepared, inputs, constants);
     const y = this.#make(prepared.plan.outputs[0]!, inputs);
     prepared.args[0] = y.memory;
-    this.#fill(prepared, inputs, constants);
-    this.#call(prepared);
+    try {
+      this.#fill(prepared, inputs, constants);
+      this.#call(prepared);
+    } catch (error) {
+      // Outside scopes nothing else would free it.
+      this.#store.free(y);
+      throw error;
+    }
     return [y];
   }
 
