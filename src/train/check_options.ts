@@ -118,9 +118,7 @@ function checkModule(module: unknown): void {
   const url = typeof module === "object" && module !== null ? (module as { href?: unknown }).href : module;
   if (module === undefined || typeof url === "string" && !/^\.\.?\//.test(url)) return;
   throw new TypeError(
-    `Cannot ${action}: module must be a URL (new URL("./model.ts", import.meta.url)), current module is ${
-      show(module)
-    }`,
+    `Cannot ${action}: module must be an absolute URL, current module is ${show(module)}`,
   );
 }
 

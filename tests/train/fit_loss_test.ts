@@ -356,7 +356,7 @@ Deno.test("fit() refuses a module that is not a URL", async () => {
     await assertRejects(
       () => lossesOf({ params: start(), module: wrong(wrongModule) }),
       TypeError,
-      'Cannot fit: module must be a URL (new URL("./model.ts", import.meta.url)), current module is ' + shown,
+      `Cannot fit: module must be an absolute URL, current module is ${shown}`,
     );
   }
 });
