@@ -185,9 +185,10 @@ export class DeviceBackend<M> implements Engine {
   run(operation: Operation, inputs: Inputs, constants: readonly number[]): Tensor[] {
     const prepared = this.#prepared[operation.id] ??= this.#prepare(operation);
     if (!prepared.isSimple) return this.#runAny(prepared, inputs, constants);
+    // Before the result is allocated, which nothing would free if an input is not alive.
+    this.#fill(prepared, inputs, constants);
     const y = this.#make(prepared.plan.outputs[0]!, inputs);
     prepared.args[0] = y.memory;
-    this.#fill(prepared, inputs, constants);
     this.#call(prepared);
     return [y];
   }

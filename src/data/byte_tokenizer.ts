@@ -81,8 +81,10 @@ function bytesOf(ids: ArrayLike<number>): Uint8Array<ArrayBuffer> {
   }
   const bytes = new Uint8Array(ids.length);
   for (let i = 0; i < ids.length; i++) {
-    bytes[i] = ids[i];
-    if (bytes[i] !== ids[i]) {
+    const id = ids[i];
+    // Only a number can be converted without an error of its own.
+    if (typeof id === "number") bytes[i] = id;
+    if (bytes[i] !== id) {
       throw new RangeError(
         `Cannot ${action}: ids must be integers from 0 to 255, current ids[${i}] is ${show(ids[i])}`,
       );

@@ -31,7 +31,7 @@ export interface Sliceable<A> extends ArrayLike<number> {
  * console.log(windows([1, 2, 3, 4, 5, 6], 3, 3)); // [ [ 1, 2, 3 ], [ 4, 5, 6 ] ]
  * ```
  */
-export function windows<A>(ids: Sliceable<A>, length: number, stride: number = length - 1): A[] {
+export function windows<A>(ids: Sliceable<A>, length: number, stride?: number): A[] {
   const action = "cut windows";
   if (typeof ids === "string" || typeof ids?.slice !== "function") {
     throw new TypeError(
@@ -39,7 +39,8 @@ export function windows<A>(ids: Sliceable<A>, length: number, stride: number = l
     );
   }
   checkInteger(action, "length", length, 2);
-  checkInteger(action, "stride", stride, 1);
-  const count = Math.max(0, Math.floor((ids.length - length) / stride) + 1);
-  return Array.from({ length: count }, (_, i) => ids.slice(i * stride, i * stride + length));
+  const step = stride === undefined ? length - 1 : stride;
+  checkInteger(action, "stride", step, 1);
+  const count = Math.max(0, Math.floor((ids.length - length) / step) + 1);
+  return Array.from({ length: count }, (_, i) => ids.slice(i * step, i * step + length));
 }

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { checkSameShape, checkShape, show } from "../check.ts";
+import { checkSameShape, checkShape, isTensor, show } from "../check.ts";
 import { engineOf } from "../engine.ts";
 import { maskOf } from "../mask.ts";
 import { checkNames, type Names } from "../names.ts";
 import { attention, checkHeads } from "../ops/attention/mod.ts";
+import { reshape } from "../ops/axes/mod.ts";
 import { linear } from "../ops/linear/mod.ts";
 import type { Tensor } from "../tensor.ts";
 import { shapeOf } from "../tracked_shape.ts";
@@ -26,10 +27,10 @@ export interface CrossAttentionContext {
 /** Options of {@linkcode crossAttentionContext}. */
 export interface CrossAttentionContextOptions {
   /**
-   * For contexts of different lengths in a batch: B lists of S numbers, 1 for steps that are seen and 0 for hidden
-   * ones. Default: none are hidden.
+   * For contexts of different lengths in a batch: B lists of S numbers, or a tensor `[B, S]` of them, 1 for steps that
+   * are seen and 0 for hidden ones. The numbers of a tensor are not checked. Default: none are hidden.
    */
-  readonly mask?: readonly ArrayLike<number>[] | undefined;
+  readonly mask?: readonly ArrayLike<number>[] | Tensor | undefined;
 }
 
 const action = "attend to context";
@@ -119,12 +120,16 @@ export function crossAttentionContext(
   checkSameShape(contextAction, "params.value", params.value, shapeOf(params.key));
   checkShape(contextAction, "encoded", encoded, "B", "S", params.key.shape[1]);
   const [batch, time] = encoded.shape;
-  const mask = maskOf(contextAction, options?.mask, batch, time);
+  const given = options?.mask;
+  if (isTensor(given)) checkShape(contextAction, "mask", given, batch, time);
+  const mask = isTensor(given) ? given : maskOf(contextAction, given, batch, time);
   const backend = engineOf(encoded.backend);
   return backend.scope(() => {
     const key = linear(encoded, params.key, params.keyBias);
     const value = linear(encoded, params.value, params.valueBias);
     if (mask === null) return { key, value };
+    // A copy, since the context may be freed before the caller's mask.
+    if (isTensor(mask)) return { key, value, mask: reshape(mask, mask.shape) };
     const shown = new Float32Array(batch * time);
     mask.rows.forEach((row, b) => row.forEach((t) => shown[b * time + t] = 1));
     return { key, value, mask: backend.upload(shown, [batch, time]) };

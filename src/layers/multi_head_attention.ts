@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkInteger, checkNumber, checkSameShape, checkShape } from "../check.ts";
+import { checkInteger, checkNumber, checkSameShape, checkShape, isTensor } from "../check.ts";
 import { engineOf } from "../engine.ts";
 import { checkConfig, drawn } from "../initialize.ts";
 import { maskOf } from "../mask.ts";
@@ -62,11 +62,12 @@ export interface MultiHeadAttentionOptions {
    */
   readonly causal?: boolean | undefined;
   /**
-   * For sequences of different lengths in a batch: B lists of T numbers, 1 for steps of x that are seen, and 0 for
-   * steps that are hidden, in this call and in later ones. Hidden steps do not count in positions, and their y has no
-   * meaning. Default: none are hidden.
+   * For sequences of different lengths in a batch: B lists of T numbers, or a tensor `[B, T]` of them, 1 for steps of x
+   * that are seen, and 0 for steps that are hidden, in this call and in later ones. Hidden steps do not count in
+   * positions, and their y has no meaning. The numbers of a tensor are not checked, and may change from call to call
+   * of a compiled function, as in a batch of `fit`. Default: none are hidden.
    */
-  readonly mask?: readonly ArrayLike<number>[] | undefined;
+  readonly mask?: readonly ArrayLike<number>[] | Tensor | undefined;
 }
 
 const action = "attend with heads";
@@ -134,10 +135,12 @@ export function multiHeadAttention(
   options?: MultiHeadAttentionOptions,
 ): { y: Tensor; state: MultiHeadAttentionState } {
   if (options !== undefined) checkNames(action, options, optionNames);
-  const { causal = true, mask: lists } = options ?? {};
+  const { causal = true, mask: given } = options ?? {};
   checkCausal(action, causal);
   checkArguments(params, x, state);
-  const mask = maskOf(action, lists, x.shape[0], x.shape[1]);
+  const [batch, time] = x.shape;
+  if (isTensor(given)) checkShape(action, "mask", given, batch, time);
+  const mask = isTensor(given) ? given : maskOf(action, given, batch, time);
   return x.backend.scope(() => attend(params, x, state, seenSteps(x, state, mask), causal));
 }
 
@@ -168,9 +171,11 @@ function attend(
   seen: SeenSteps | null,
   causal: boolean,
 ): { y: Tensor; state: MultiHeadAttentionState } {
-  const { heads, rotaryBase } = params, position = seen?.positions ?? state.key;
+  const { heads, rotaryBase } = params;
   const rotated = (t: Tensor) =>
-    rotaryBase === undefined ? t : rotate(t, { heads, position, base: rotaryBase });
+    rotaryBase === undefined
+      ? t
+      : rotate(t, { heads, position: seen?.positions ?? state.key, base: rotaryBase });
   const query = rotated(linear(x, params.query, params.queryBias));
   const key = appendTime(state.key, rotated(linear(x, params.key, params.keyBias)));
   const value = appendTime(state.value, linear(x, params.value, params.valueBias));

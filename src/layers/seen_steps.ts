@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkShape } from "../check.ts";
+import { checkShape, isTensor } from "../check.ts";
 import { compute } from "../compute.ts";
 import { engineOf } from "../engine.ts";
 import type { Mask } from "../mask.ts";
@@ -26,8 +26,16 @@ export interface SeenSteps {
   maskOf(key: Tensor): Tensor;
 }
 
-/** The steps that are seen, of a state and of x `[B, T, C]`; null if none are hidden. */
-export function seenSteps(x: Tensor, state: MultiHeadAttentionState, mask: Mask | null): SeenSteps | null {
+/**
+ * The steps that are seen, of a state and of x `[B, T, C]`; null if none are hidden.
+ *
+ * @param mask of the steps of x; or a tensor `[B, T]`, whose numbers are not read
+ */
+export function seenSteps(
+  x: Tensor,
+  state: MultiHeadAttentionState,
+  mask: Mask | Tensor | null,
+): SeenSteps | null {
   const { mask: past, position } = state;
   if (mask === null && past === undefined) return null;
   const [batch, time] = x.shape, backend = engineOf(x.backend);
@@ -37,6 +45,27 @@ export function seenSteps(x: Tensor, state: MultiHeadAttentionState, mask: Mask 
     checkShape(action, "state.position", position!, batch, 1);
   }
   const start = position === undefined ? shapeOf(state.key)[1] : 0;
+  const upload = (numbers: ArrayLike<number>, ...shape: number[]) => backend.upload(numbers, shape);
+  let whole: Tensor | undefined;
+  const maskAfter = (own: Tensor) => (key: Tensor) =>
+    whole ??= past === undefined
+      ? compute(maskOfCacheOp, [key, own])[0]
+      : compute(appendMaskOp, [past, own])[0];
+  if (isTensor(mask)) {
+    const origin = position ?? upload([start], 1, 1);
+    // The steps that are seen before each step are counted by a product with a triangular matrix.
+    const count = (weights: Float32Array, steps: number) =>
+      add(origin, linear(mask, upload(weights, steps, time)));
+    let positions: Tensor | undefined;
+    return {
+      get positions() {
+        const before = (_: unknown, i: number) => Number(i % time < Math.floor(i / time));
+        return positions ??= count(Float32Array.from({ length: time * time }, before), time);
+      },
+      next: count(new Float32Array(time).fill(1), 1),
+      maskOf: maskAfter(mask),
+    };
+  }
   const seen = new Float32Array(batch * time), positions = new Float32Array(batch * time);
   const next = new Float32Array(batch).fill(start);
   for (let b = 0; b < batch; b++) {
@@ -48,18 +77,13 @@ export function seenSteps(x: Tensor, state: MultiHeadAttentionState, mask: Mask 
       next[b]++;
     }
   }
-  const upload = (numbers: ArrayLike<number>, ...shape: number[]) => backend.upload(numbers, shape);
   const own = upload(seen, batch, time);
-  let whole: Tensor | undefined;
   return {
     positions: position === undefined ? upload(positions, batch, time) : time === 1 ? position : add(
       linear(position, upload(new Float32Array(time).fill(1), time, 1)),
       upload(positions, batch, time),
     ),
     next: position === undefined ? upload(next, batch, 1) : add(position, upload(next, batch, 1)),
-    maskOf: (key) =>
-      whole ??= past === undefined
-        ? compute(maskOfCacheOp, [key, own])[0]
-        : compute(appendMaskOp, [past, own])[0],
+    maskOf: maskAfter(own),
   };
 }

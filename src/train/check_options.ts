@@ -90,13 +90,14 @@ function checkCommon<Params, Example, Metrics>(
   options: TrainingOptions<Params, Example, Metrics>,
 ): void {
   if (options.hyper !== undefined) checkNames(action, options.hyper, hyperNames, "hyper");
-  const { params, backend, every, validateEvery, metrics, workers = 1, worker } = options;
+  const { params, backend, every, validateEvery, metrics, workers = 1, worker, module } = options;
   checkSignal(action, options.signal);
   if (params !== undefined) backendOf(action, "params", params);
   if (backend !== undefined) checkBackend(action, backend);
   if (every !== undefined) checkInteger(action, "every", every, 1);
   checkInteger(action, "workers", workers, 1);
   checkFunction("worker", "starts one", worker);
+  checkModule(module);
   checkFunction("metrics", "measures", metrics);
   if (validateEvery !== undefined) checkInteger(action, "validateEvery", validateEvery, 1);
   for (const [name, value] of Object.entries({ validateEvery, metrics })) {
@@ -109,6 +110,15 @@ function checkFunction(name: string, purpose: string, value: unknown): void {
   if (value === undefined || typeof value === "function") return;
   throw new TypeError(
     `Cannot ${action}: ${name} must be a function that ${purpose}, current ${name} is ${show(value)}`,
+  );
+}
+
+/** A worker would resolve a relative path from its own script. */
+function checkModule(module: unknown): void {
+  const url = typeof module === "object" && module !== null ? (module as { href?: unknown }).href : module;
+  if (module === undefined || typeof url === "string" && !/^\.\.?\//.test(url)) return;
+  throw new TypeError(
+    `Cannot ${action}: module must be an absolute URL, current module is ${show(module)}`,
   );
 }
 

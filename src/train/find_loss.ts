@@ -10,7 +10,7 @@ import { libraryModels } from "./library_models.ts";
 import type { Loss } from "./loss.ts";
 import { sentLoss } from "./loss_objective.ts";
 import type { BatchLoss, Source } from "./objective.ts";
-import { losses, models } from "./provided.ts";
+import { importing, losses, models } from "./provided.ts";
 
 type Model = LanguageModel<never, unknown, unknown>;
 type AnyLoss = Loss<never, never>;
@@ -73,6 +73,11 @@ async function lossOf(name: string | undefined, module: string | undefined): Pro
 }
 
 async function exportsOf(module: string): Promise<Readonly<Record<string, unknown>>> {
-  // The URL is unknown to bundlers.
-  return await import(/* @vite-ignore */ /* webpackIgnore: true */ module);
+  importing.module = module;
+  try {
+    // The URL is unknown to bundlers.
+    return await import(/* @vite-ignore */ /* webpackIgnore: true */ module);
+  } finally {
+    importing.module = undefined;
+  }
 }

@@ -229,7 +229,7 @@ async function* train<Params, Example, Batch, Test, Metrics>(
   const { run, objective } = resume === undefined
     ? await startRun(objectiveOf, initial, options, backend)
     : loadRun<Params, Objective<Params, Batch, Test>>(resume, objectiveOf, options, backend);
-  const module = typeof options.module === "object" ? options.module.href : options.module;
+  const module = typeof options.module === "string" ? options.module : options.module?.href;
   let pool: WorkerPool<Params, Batch> | null = null;
   // `using` would do the same, but Node.js 20 does not support it.
   try {

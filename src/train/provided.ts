@@ -45,3 +45,6 @@ export function provideLosses(given: Readonly<Record<string, Loss<never, never>>
     losses.set(name, loss);
   }
 }
+
+/** The module that a worker is importing. Workers that it starts meanwhile would import it again, without end. */
+export const importing: { module: string | undefined } = { module: undefined };

@@ -18,6 +18,7 @@ import { partGradient, raveledGradient } from "./batch_gradient.ts";
 import type { FitWorker } from "./fit_worker.ts";
 import { fits, hasResult, type Mailbox, mustWake, openMailbox, postJob } from "./mailbox.ts";
 import type { Objective, Source } from "./objective.ts";
+import { importing } from "./provided.ts";
 import { addTo, floatsConstructorOf, ownNumbers, ravel, sharedNumbers } from "./ravel.ts";
 import { listenTo, startWorker } from "./start_worker.ts";
 
@@ -106,6 +107,12 @@ export async function startWorkers<Params, Batch>(
   signal?: AbortSignalLike,
 ): Promise<WorkerPool<Params, Batch>> {
   const { source } = objective;
+  if (importing.module !== undefined) {
+    throw new TypeError(
+      "Cannot start workers: module must not be the program's main one, which workers run again, current module is " +
+        importing.module,
+    );
+  }
   if (module === undefined && start === undefined) checkIsKnown(source);
   const Numbers = await floatsConstructorOf(tensorsOf(form)[0]), size = parameterCount(form);
   const raveled = sharedNumbers(Numbers, size) ?? ownNumbers(Numbers, size);

@@ -62,6 +62,12 @@ testFailures("byteTokenizer", [
     "Cannot decode bytes: ids must be integers from 0 to 255, current ids[1] is 256",
   ],
   [
+    "an id that is no number",
+    () => byteTokenizer.decode([wrong(1n)]),
+    RangeError,
+    "Cannot decode bytes: ids must be integers from 0 to 255, current ids[0] is 1n",
+  ],
+  [
     "a fraction in a stream",
     () => byteTokenizer.stream().push(0.5),
     RangeError,

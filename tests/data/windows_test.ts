@@ -39,6 +39,12 @@ testFailures("windows()", [
     "Cannot cut windows: length must be an integer at least 2, current value is 1",
   ],
   [
+    "a length that is no number",
+    () => windows([1, 2], wrong(2n)),
+    TypeError,
+    "Cannot cut windows: length must be a number, current value is 2n",
+  ],
+  [
     "a stride of 0",
     () => windows([1, 2], 2, 0),
     RangeError,

@@ -49,6 +49,11 @@ testOnAll("crossAttention() with a mask is that to the context without the hidde
   const rest = shown.flatMap((t) => [...numbers.subarray(12 * t, 12 * (t + 1))]);
   const masked = crossAttentionContext(params, encoded, { mask: [[1, 0, 1, 1, 0]] });
   const alone = crossAttentionContext(params, tensor(rest, [1, 3, 12], backend));
+  const mask = tensor([1, 0, 1, 1, 0], [1, 5], backend);
+  const given = crossAttentionContext(params, encoded, { mask });
+  assertSame(await read(crossAttention(params, x, given)), await read(crossAttention(params, x, masked)));
+  backend.free(given);
+  assertSame(await read(mask), [1, 0, 1, 1, 0]);
   assertSame(await read(masked.mask!), [1, 0, 1, 1, 0]);
   assertNear(
     await read(crossAttention(params, x, masked)),

@@ -1,13 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   add,
+  compile,
   multiHeadAttention,
   type MultiHeadAttentionParams,
   multiHeadAttentionState,
   put,
   read,
+  scale,
   sliceState,
+  sum,
+  type Tensor,
   tensor,
+  valueAndGrad,
 } from "@seqmix/seqmix";
 import {
   assertNear,
@@ -18,6 +23,7 @@ import {
   testOnAll,
   wrong,
 } from "../helpers.ts";
+import { tensorsOf } from "../../src/tree.ts";
 import { attentionParams, draws } from "../mixers.ts";
 
 testOnAll("multiHeadAttentionState() is an empty cache on the parameters' backend", async (backend) => {
@@ -142,7 +148,51 @@ testOnAll(
   },
 );
 
+testOnAll(
+  "multiHeadAttention() takes a mask as a tensor, also compiled and differentiated",
+  async (backend) => {
+    const lists = [[[0, 1, 0, 1, 1], [1, 1, 1, 1, 0]], [[1, 0, 1], [0, 0, 0]]];
+    const masks = lists.map((rows) => tensor(rows.flat(), [2, rows[0].length], backend));
+    const xs = await put([draws(2, [2, 5, 12]), draws(3, [2, 3, 12])], backend);
+    for (const rotaryBase of [undefined, 10_000]) {
+      for (const causal of [true, false]) {
+        const params = { ...await put(attentionParams(1), backend), rotaryBase };
+        const run = (own: typeof params, at: typeof lists | typeof masks) => {
+          const first = multiHeadAttention(own, xs[0], multiHeadAttentionState(own, 2), {
+            causal,
+            mask: at[0],
+          });
+          const second = multiHeadAttention(own, xs[1], first.state, { causal, mask: at[1] });
+          const past = { ...first.state, mask: undefined, position: undefined };
+          return { first, second, after: multiHeadAttention(own, xs[1], past, { causal, mask: at[1] }) };
+        };
+        const gradient = (at: typeof lists | typeof masks) => {
+          const loss = (own: typeof params) =>
+            sum(run({ ...own, heads: params.heads, rotaryBase }, at).second.y);
+          return valueAndGrad(loss, params).grads;
+        };
+        const expected = [run(params, lists), gradient(lists)];
+        using compiled = compile((at: Tensor[]) => [run(params, at), gradient(at)]);
+        compiled(masks.map((mask) => scale(mask, 0)));
+        for (const found of [[run(params, masks), gradient(masks)], compiled(masks)]) {
+          const [ours, theirs] = [found, expected].map(tensorsOf);
+          assertEquals(ours.length, theirs.length);
+          for (const [i, t] of ours.entries()) assertSame(await read(t), await read(theirs[i]));
+          backend.free(found);
+        }
+        assertSame(await read(masks[1]), lists[1].flat());
+      }
+    }
+  },
+);
+
 testFailures("multiHeadAttention()", [
+  [
+    "a mask of other steps",
+    () => multiHeadAttention(params, x, state, { mask: tensor([1, 1], [2, 1]) }),
+    TypeError,
+    "Cannot attend with heads: mask must be [2, 3], current shape is [2, 1]",
+  ],
   [
     "heads that don't divide the channels",
     () => multiHeadAttention({ ...params, heads: 5 }, x, state),

@@ -181,6 +181,12 @@ testFailures("reshape()", [
 
 testFailures("transpose()", [
   [
+    "a symbol as axis",
+    () => transpose(x, [wrong(Symbol("a")), 0]),
+    TypeError,
+    "Cannot transpose: axes must be a permutation of [0, 1], current axes are [Symbol(a), 0]",
+  ],
+  [
     "not a tensor",
     () => transpose(wrong(undefined), [0]),
     TypeError,

@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import {
   add,
   createReference,
@@ -74,6 +75,16 @@ Deno.test("gelu() is within 5e-4 of x·Φ(x)", async () => {
   const y = await readFloat64(gelu(tensor(x, [81], backend)));
   const wanted = x.map(exactGelu);
   assertNear(y, wanted, 5e-4 / 4);
+});
+
+Deno.test("the gradient of exp() in double precision is right wherever it is finite, and infinite beyond", () => {
+  const x = Float64Array.of(690, 705, 709, 720, Infinity), gy = Float64Array.of(-1, 1e-9, 1e-9, 1e-9, 1e-9);
+  const gx = new Float64Array(5);
+  exponential.expBackward(gx, gy, x, 5);
+  const shift = 9 * Math.LN10,
+    expected = [-Math.exp(690), ...[705, 709, 720].map((x) => Math.exp(x - shift))];
+  gx.subarray(0, 4).forEach((value, i) => assertNear([value / expected[i]], [1], 1e-10));
+  assertEquals(gx[4], Infinity);
 });
 
 Deno.test("the elementwise kernels write their outputs and nothing else", () => {

@@ -26,6 +26,7 @@ testOnAll("every operation refuses a freed tensor with a message", (backend) => 
       if (!operation.plan.inputs[dead].read) return;
       const tensors = inputs.map(({ data, shape }) => tensor(data, shape, backend));
       backend.free(tensors[dead]);
+      const { bytes } = backend.memory();
       assertThrows(
         () => run(operation, tensors, constants),
         TypeError,
@@ -33,6 +34,8 @@ testOnAll("every operation refuses a freed tensor with a message", (backend) => 
           showShape(tensors[dead].shape)
         } on ${backend.name} was freed`,
       );
+      assertEquals(backend.memory().bytes, bytes, operation.name);
+      backend.free(tensors);
     });
   }
 });

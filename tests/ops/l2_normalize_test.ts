@@ -1,4 +1,5 @@
-import { l2Normalize, readFloat64, tensor } from "@seqmix/seqmix";
+import { assertEquals } from "@std/assert";
+import { l2Normalize, read, readFloat64, tensor } from "@seqmix/seqmix";
 import { vjp } from "../../src/autodiff/mod.ts";
 import { l2Normalize as kernel, l2NormalizeBackward } from "../../src/ops/l2_normalize/reference.ts";
 import { randomSource } from "../../src/random.ts";
@@ -25,6 +26,14 @@ testOnAll("the gradient of l2Normalize() is inverse to the length, down to ε", 
   for (const scale of [0, 1e-14]) {
     assertNear((await gradientAt(scale)).map((value) => value * 1e-12), await readFloat64(gy), 1e-6);
   }
+});
+
+testOnAll("l2Normalize() keeps the sign of 0", async (backend) => {
+  const y = l2Normalize(tensor([-0, 0, -0, -0, 0, 0, -0, -3, 4, -0], [2, 5], backend));
+  assertEquals([...await read(y)].map((value) => Object.is(value, -0)), [
+    ...[true, false, true, true, false],
+    ...[false, true, false, false, true],
+  ]);
 });
 
 Deno.test("the kernels of l2Normalize write their outputs and nothing else", () => {

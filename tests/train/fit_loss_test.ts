@@ -17,7 +17,7 @@ import {
 import { flatten, stack, upload } from "../../src/train/collate.ts";
 import { lossObjective } from "../../src/train/loss_objective.ts";
 import { settingsOf } from "../../src/train/run.ts";
-import { assertNear, assertSame, testFailures, testOnAll } from "../helpers.ts";
+import { assertNear, assertSame, testFailures, testOnAll, wrong } from "../helpers.ts";
 import noisyError, { squaredError } from "./own_losses.ts";
 
 const module = new URL("./own_losses.ts", import.meta.url);
@@ -334,6 +334,31 @@ Deno.test("fit() finds a loss by its name or as the default of a module, and amo
     "Cannot start worker: provideLosses must provide it with one loss, or one with the name in lossName, current losses " +
       "are squaredError, noisyError",
   );
+});
+
+Deno.test("fit() does not start workers without end if their module is the program's main one", async () => {
+  using backend = await createWasm();
+  const main = new URL("./main_with_workers.ts", import.meta.url);
+  await assertRejects(
+    () => lossesOf({ backend, workers: 2, params: start(), module: main, lossName: "loss" }),
+    Error,
+    `Cannot start workers: module must not be the program's main one, which workers run again, current module is ${main}`,
+  );
+});
+
+Deno.test("fit() refuses a module that is not a URL", async () => {
+  for (
+    const [wrongModule, shown] of [[null, "null"], [5, "5"], [{}, "an object (Object)"], [
+      "./a.ts",
+      '"./a.ts"',
+    ]]
+  ) {
+    await assertRejects(
+      () => lossesOf({ params: start(), module: wrong(wrongModule) }),
+      TypeError,
+      `Cannot fit: module must be an absolute URL, current module is ${shown}`,
+    );
+  }
 });
 
 Deno.test("stack() and flatten() make tensors of numbers, lists and objects of them", async () => {

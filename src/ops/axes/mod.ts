@@ -84,11 +84,13 @@ export function transpose(x: Tensor, axes: readonly number[]): Tensor {
   const action = "transpose";
   checkTensor(action, "x", x);
   const rank = x.shape.length;
-  const order = Array.isArray(axes) ? axes.map((axis) => axis < 0 ? axis + rank : axis) : [];
+  const order = Array.isArray(axes)
+    ? axes.map((axis) => typeof axis === "number" && axis < 0 ? axis + rank : axis)
+    : [];
   if (order.length !== rank || x.shape.some((_, axis) => !order.includes(axis))) {
     throw new TypeError(
       `Cannot ${action}: axes must be a permutation of ${showShape([...x.shape.keys()])}, current ${
-        Array.isArray(axes) ? `axes are ${showShape(axes)}` : `value is ${show(axes)}`
+        Array.isArray(axes) ? `axes are ${showShape(axes.map(show))}` : `value is ${show(axes)}`
       }`,
     );
   }

@@ -8,8 +8,8 @@ export function exp(y: Floats, x: Floats, size: number): void {
 /** gx = gy · e^x, as two factors of e^(x/2), since e^x may overflow where the product does not */
 export function expBackward(gx: Floats, gy: Floats, x: Floats, size: number): void {
   for (let i = 0; i < size; i++) {
-    // The square of e^350 exceeds all floats, but 0 times it is still 0.
-    const half = Math.exp(Math.min(x[i] / 2, 350));
+    // The square of e^709 exceeds all floats, also in double precision, but 0 times it is still 0.
+    const half = Math.exp(Math.min(x[i] / 2, 709));
     gx[i] = gy[i] * half * half;
   }
 }

@@ -7,7 +7,8 @@ import { sumOfSquares } from "../clip/kernel.as";
 export function l2Normalize(y: usize, x: usize, rows: i32, channels: i32, epsilon: f64): void {
   const row = (<usize> channels) << 2;
   for (; rows > 0; rows--, x += row, y += row) {
-    project(y, x, x, 0, max(sqrt(sumOfSquares(x, channels)), epsilon), channels);
+    // Where x is -0, the difference of x and a product with -0 is -0 as well.
+    project(y, x, x, -0.0, max(sqrt(sumOfSquares(x, channels)), epsilon), channels);
   }
 }
 
