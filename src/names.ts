@@ -20,7 +20,8 @@ export function checkNames<O extends object>(
   known: Names<O>,
   name = "options",
 ): void {
-  if (typeof options !== "object" || options === null) {
+  // A promise has no names of its own, so that it would pass as options without any.
+  if (typeof options !== "object" || options === null || options instanceof Promise) {
     throw new TypeError(`Cannot ${action}: ${name} must be an object, current value is ${show(options)}`);
   }
   for (const key in options) {

@@ -28,6 +28,7 @@ import {
   trainAndTest,
   transformer,
 } from "@seqmix/seqmix";
+import { show } from "../src/check.ts";
 import { nearest } from "../src/names.ts";
 import { type Failure, testFailures, wrong } from "./helpers.ts";
 
@@ -129,11 +130,11 @@ testFailures("every function with options", [
     `Cannot ${action}: ${nameOf(action)} must have known names (perhaps ${known}), current one is ${unknown}`,
   ]),
   ...calls.filter(([action]) => action !== "create backend").flatMap(([action, , , call]) =>
-    [3, null].map((value): Failure => [
-      `${action}, ${value}`,
+    [3, null, Promise.resolve({})].map((value): Failure => [
+      `${action}, ${show(value)}`,
       () => call(value as never),
       TypeError,
-      `Cannot ${action}: ${nameOf(action)} must be an object, current value is ${value}`,
+      `Cannot ${action}: ${nameOf(action)} must be an object, current value is ${show(value)}`,
     ])
   ),
   [

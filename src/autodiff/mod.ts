@@ -132,7 +132,7 @@ function oneBackend(action: string, params: unknown): Engine {
   }
   if (backend.inner !== undefined) {
     throw new TypeError(
-      `Cannot ${action}: params must live on a backend that computes, current one records for other gradients`,
+      `Cannot ${action}: params must live on a backend that computes, current one records (there are no second derivatives)`,
     );
   }
   return backend;
