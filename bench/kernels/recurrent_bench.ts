@@ -67,7 +67,7 @@ function subjects(preset: "matched" | "article"): Subject[] {
     inputs: [x(transformer.channels), x(transformer.channels), x(transformer.channels)],
     run: ([query, key, value]) => [attention(query, key, value, transformer.heads)],
     back: ([query, key, value], [y]) =>
-      compute(attentionOp.backward!, [value, query, key, value, y], [transformer.heads]),
+      compute(attentionOp.backward!, [value, query, key, value, undefined!, y], [transformer.heads, 1]),
   }, {
     name: `lstmRecurrence, ${preset}: C ${lstm.channels}`,
     inputs: [

@@ -191,7 +191,7 @@ const operations: Record<string, (draw: (...shape: number[]) => Tensor) => () =>
   },
   "gradient of attention"(draw) {
     const [gy, query, key, value, y] = Array.from({ length: 5 }, () => draw(2, 9, 16));
-    return () => runBackward(attentionOp, [gy, query, key, value, y], [2, 1]);
+    return () => runBackward(attentionOp, [gy, query, key, value, undefined!, y], [2, 1]);
   },
   "gradient of appendTime"(draw) {
     const gy = draw(2, 9, 16);
@@ -325,7 +325,7 @@ Deno.test("createReference() reports the engine's limit for the working memory o
   const { bytes } = backend.memory();
   const calls = [
     () => attention(query, keys, keys, 1),
-    () => runBackward(attentionOp, [query, query, keys, keys, query], [1, 1]),
+    () => runBackward(attentionOp, [query, query, keys, keys, undefined!, query], [1, 1]),
     () => runBackward(wkvOp, [keys, state, none, none, keys, keys, state, keys]),
     () => run(lstmRecurrenceBackwardOp, [steps, cell, cell, gates, weight, cell]),
   ];
