@@ -221,6 +221,8 @@ export async function* generate<Params, State>(
     }
     if (!ended) {
       signal?.throwIfAborted();
+      const turn = eventLoop.pause(signal);
+      if (turn !== undefined) await turn;
       advance(block?.last ?? [tokens]);
     }
     finished = true;

@@ -29,9 +29,14 @@ export function pieceLength(params: unknown, state: unknown, batch: number, back
   const tokens = Math.min(
     workAtOnce === Infinity ? maxOnDevice : maxOnThread,
     Math.max(minByParams, workAtOnce / parameterCount(params)),
-    Math.max(minByState, workAtOnce * batch / parameterCount(state)),
+    Math.max(minByState, powerOfTwo(workAtOnce * batch / parameterCount(state))),
   );
   return Math.max(1, Math.floor(tokens / batch));
+}
+
+/** The largest power of 2 that is no larger, so that few lengths occur while a cache grows: each is compiled anew. */
+function powerOfTwo(x: number): number {
+  return 2 ** Math.floor(Math.log2(x));
 }
 
 /**
@@ -40,5 +45,5 @@ export function pieceLength(params: unknown, state: unknown, batch: number, back
  */
 export function needsTurns(params: unknown, length: number, backend: Backend): boolean {
   const { workAtOnce = Infinity } = engineOf(backend);
-  return length * parameterCount(params) > 2 * workAtOnce;
+  return length * parameterCount(params) > workAtOnce;
 }

@@ -108,6 +108,7 @@ export class GpuQueue implements Gpu {
   #preparing: Prepared[] | null = null;
   #preparingArguments: readonly unknown[] = [];
   #dispatches = 0;
+  readonly #software: boolean;
   readonly #mostDispatches: number;
   #encoder: GPUCommandEncoder | null = null;
   #pass: GPUComputePassEncoder | null = null;
@@ -123,6 +124,7 @@ export class GpuQueue implements Gpu {
 
   constructor(device: GPUDevice, pool: GpuPool, software = false) {
     this.device = device;
+    this.#software = software;
     this.#mostDispatches = software ? mostDispatchesOfSoftware : mostDispatches;
     this.limits = device.limits;
     this.#pool = pool;
@@ -287,6 +289,14 @@ export class GpuQueue implements Gpu {
     this.#encoder = null;
     this.#dispatches = 0;
     this.#uploads.clear();
+  }
+
+  /**
+   * Submits the commands of a part of a program, after which the event loop may turn, if they are computed during the
+   * submission: otherwise all parts would be computed at once, after the last.
+   */
+  submitPart(): void {
+    if (this.#software) this.submit();
   }
 
   /** Releases all references to unused buffers, before they are destroyed. */

@@ -41,8 +41,8 @@ export async function openDevice(
     kernels,
     replayer: (calls) => replayOnGpu(calls, kernels as unknown as Record<string, () => void>, queue),
     capacityFor: (size) => blockSize(4 * size) / 4,
-    // A driver that computes on the CPU does so during submission.
-    workAtOnce: software ? 2 ** 21 : Infinity,
+    // A driver that computes on the CPU does so during submission, and with small models dispatches take most of it.
+    workAtOnce: software ? 2 ** 20 : Infinity,
     bytesFor: (size) => blockSize(4 * size),
     allocate(size) {
       queue.check();

@@ -67,6 +67,7 @@ export function replayOnGpu(
     },
     run(from, to) {
       for (let i = from; i < to; i++) run(steps[i]);
+      if (to - from < steps.length) queue.submitPart();
     },
     free() {},
   };
