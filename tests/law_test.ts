@@ -21,7 +21,7 @@ const places = [
 ];
 
 /** Fewer where a software driver may stand in for the GPU, since every read takes long. */
-const optionsOn = ({ name }: Backend) => ({ numRuns: name === "webgpu" ? 7 : 25 });
+const optionsOn = ({ name }: Backend) => ({ numRuns: name === "webgpu" ? 5 : 20 });
 
 /** Registers a test of every mixer on every backend. */
 function law(

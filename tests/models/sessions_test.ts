@@ -12,7 +12,7 @@ import fc from "fast-check";
 import { assertNear, testFailures, testOnAll } from "../helpers.ts";
 import { mixers } from "../mixers.ts";
 
-const options = { numRuns: 10 };
+const options = { numRuns: 7 };
 
 for (const mixer of mixers) {
   testOnAll(

@@ -61,7 +61,7 @@ async function gradientsOf({ subject, inputs, seeds }: Subject, backend: Backend
 }
 
 /** The elements of an input whose slopes are computed; a difference takes two runs of the case. */
-const probes = 16;
+const probes = 12;
 
 /** Σ seed·output, after one element of an input was changed. */
 async function shifted({ subject, inputs, seeds }: Subject, input: number, element: number, by: number) {
